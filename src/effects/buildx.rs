@@ -1,0 +1,120 @@
+//! Buildx: builds, bakes, builders and their cache, as far as the words say.
+
+use super::{Deed, Effect, Effects, Host, Runs, build, words_of};
+use crate::grammar::parse::Invocation;
+use crate::grammar::values;
+
+pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
+    let mut effects = vec![Effect::Runs(Runs {
+        program: "docker-buildx".to_owned(),
+        words: invocation.named_by.clone(),
+        known: true,
+    })];
+    let named = invocation.named_by.clone();
+    let mut does = |deed: Deed, words: Vec<usize>| effects.push(Effect::Does { deed, words });
+    match invocation.canonical() {
+        "buildx build" | "buildx dap build" | "buildx debug build" => built(invocation, host, &mut effects)?,
+        "buildx bake" => {
+            // `--print` and `--list` only show the plan.
+            if !invocation.on("print") && invocation.text("list").is_empty() {
+                entitlements(invocation, &mut effects);
+            }
+            for set in invocation.all(&["file"]).filter(|set| set.value != "-" && !set.value.contains("://")) {
+                effects.push(Effect::ReadsFile { path: set.value.clone(), words: set.words() });
+            }
+            for word in &invocation.operands {
+                if is_remote(&invocation.words[*word]) {
+                    let deed = Deed::RemoteContext(invocation.words[*word].clone());
+                    effects.push(Effect::Does { deed, words: vec![*word] });
+                }
+            }
+        }
+        "buildx prune" => {
+            let all = invocation.on("all");
+            does(if all { Deed::PrunesAllCache } else { Deed::PrunesCache }, named);
+        }
+        "buildx rm" => does(Deed::RemovesBuilder, named),
+        "buildx dial-stdio" => does(Deed::RawApi, named),
+        "buildx create" => {
+            for set in invocation.all(&["buildkitd-flags"]) {
+                if let Some((_, after)) = set.value.split_once("allow-insecure-entitlement") {
+                    let name = after.trim_start_matches(['=', ' ']).split(' ').next().unwrap_or_default().to_owned();
+                    does(Deed::BuildEntitlement(name), set.words());
+                }
+            }
+        }
+        _ => {}
+    }
+    Ok(effects)
+}
+
+fn entitlements(invocation: &Invocation, effects: &mut Vec<Effect>) {
+    for set in invocation.all(&["allow"]) {
+        for name in set.value.split(',') {
+            effects.push(Effect::Does { deed: Deed::BuildEntitlement(name.to_owned()), words: set.words() });
+        }
+    }
+}
+
+fn is_remote(text: &str) -> bool {
+    ["http://", "https://", "git://", "ssh://", "git@", "github.com/"].iter().any(|prefix| text.starts_with(prefix))
+}
+
+fn built(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Effect>) -> Result<(), String> {
+    let context = invocation.operand(0);
+    match build::context_of(context, host) {
+        build::Context::Folder => {
+            effects.push(Effect::ReadsFile { path: context.to_owned(), words: invocation.operands.clone() });
+        }
+        build::Context::Git | build::Context::Url => {
+            let words = invocation.operands.clone();
+            effects.push(Effect::Does { deed: Deed::RemoteContext(context.to_owned()), words });
+        }
+        build::Context::Missing if is_remote(context) => {
+            let words = invocation.operands.clone();
+            effects.push(Effect::Does { deed: Deed::RemoteContext(context.to_owned()), words });
+        }
+        build::Context::Missing => return Err(format!("unable to prepare context: path {context:?} not found")),
+        build::Context::Stdin => {}
+    }
+    if let Some(set) = invocation.last("file").filter(|set| set.value != "-" && host.exists(&set.value)) {
+        effects.push(Effect::ReadsFile { path: set.value.clone(), words: set.words() });
+    }
+    entitlements(invocation, effects);
+    for set in invocation.all(&["build-arg"]) {
+        let name = set.value.split('=').next().unwrap_or_default().to_owned();
+        effects.push(Effect::Does { deed: Deed::BuildArgument(name), words: set.words() });
+    }
+    for set in invocation.all(&["build-context"]) {
+        let Some((_, place)) = set.value.split_once('=') else { continue };
+        if is_remote(place) {
+            effects.push(Effect::Does { deed: Deed::RemoteContext(place.to_owned()), words: set.words() });
+        } else if !place.contains("://") {
+            effects.push(Effect::ReadsFile { path: place.to_owned(), words: set.words() });
+        }
+    }
+    for set in invocation.all(&["secret"]) {
+        let fields = values::read_record(&set.value).unwrap_or_default();
+        let file = fields.iter().find_map(|field| field.strip_prefix("src=").or_else(|| field.strip_prefix("source=")));
+        if let Some(path) = file {
+            effects.push(Effect::ReadsFile { path: path.to_owned(), words: set.words() });
+        }
+    }
+    for set in invocation.all(&["output"]) {
+        let fields = values::read_record(&set.value).unwrap_or_default();
+        let folder = match fields.as_slice() {
+            [one] if !one.contains('=') => Some(one.as_str()),
+            fields => fields.iter().find_map(|field| field.strip_prefix("dest=")),
+        };
+        if let Some(path) = folder.filter(|path| *path != "-") {
+            effects.push(Effect::WritesFile { path: path.to_owned(), words: set.words() });
+        }
+    }
+    for set in invocation.all(&["iidfile", "metadata-file"]).filter(|set| !set.value.is_empty()) {
+        effects.push(Effect::WritesFile { path: set.value.clone(), words: set.words() });
+    }
+    if invocation.text("network") == "host" {
+        effects.push(Effect::Does { deed: Deed::HostNetworkBuild, words: words_of(invocation, &["network"]) });
+    }
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! Checkpoints of running containers.
+
+use serde_json::json;
+
+use super::{Body, Effect, Effects, Request, trim_id, words_of};
+use crate::grammar::parse::Invocation;
+
+pub fn lower(invocation: &Invocation) -> Effects {
+    let folder = invocation.text("checkpoint-dir").to_owned();
+    let name = invocation.operand(1);
+    match invocation.canonical() {
+        "checkpoint create" => {
+            let container = trim_id("container", invocation.operand(0))?;
+            let body = json!({
+                "CheckpointID": name, "CheckpointDir": folder, "Exit": !invocation.on("leave-running"),
+            });
+            let request = Request::new("POST", format!("/containers/{container}/checkpoints"), invocation.operands.clone());
+            let request = request.body(Body::Json(body)).part("CheckpointDir", words_of(invocation, &["checkpoint-dir"]));
+            Ok(vec![Effect::Request(request)])
+        }
+        "checkpoint rm" => {
+            let container = trim_id("container", invocation.operand(0))?;
+            let path = format!("/containers/{container}/checkpoints/{name}");
+            let request = Request::new("DELETE", path, invocation.operands.clone());
+            Ok(vec![Effect::Request(request.with_if(!folder.is_empty(), "dir", folder))])
+        }
+        _ => Ok(Vec::new()),
+    }
+}

@@ -1,0 +1,59 @@
+//! What a plugin or a follow-up request is known to do, where no single request can be foreseen from the words.
+
+/// One such thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// A pipe to the engine's API, which nothing judges.
+    RawApi,
+    RemovesStack,
+    RemovesServices,
+    RemovesContainers,
+    /// Removes containers that are stopped for it first.
+    RemovesRunning,
+    RemovesVolumes,
+    RemovesNetworks,
+    RemovesImages,
+    /// Stopped without the time to end by themselves.
+    KillsContainers,
+    ScalesToZero,
+    /// The build may do what only the host's root may.
+    BuildEntitlement(String),
+    PrunesCache,
+    PrunesAllCache,
+    /// Built from a place that may change under the same name.
+    RemoteContext(String),
+    PrivilegedExec,
+    RemovesBuilder,
+    Retags,
+    /// An argument that will be kept in the image's history.
+    BuildArgument(String),
+    /// The build shares the host's network.
+    HostNetworkBuild,
+}
+
+impl Deed {
+    /// For the reader of `fender explain`.
+    pub fn text(&self) -> String {
+        match self {
+            Deed::RawApi => "opens a raw connection to the engine's API".to_owned(),
+            Deed::RemovesStack => "removes the stack's services, networks, secrets and configs".to_owned(),
+            Deed::RemovesServices => "removes services that are no longer in the file".to_owned(),
+            Deed::RemovesContainers => "removes the project's containers".to_owned(),
+            Deed::RemovesRunning => "stops and removes the project's containers".to_owned(),
+            Deed::RemovesVolumes => "removes volumes with their data".to_owned(),
+            Deed::RemovesNetworks => "removes the project's networks".to_owned(),
+            Deed::RemovesImages => "removes images".to_owned(),
+            Deed::KillsContainers => "kills containers without waiting".to_owned(),
+            Deed::ScalesToZero => "leaves no replica running".to_owned(),
+            Deed::BuildEntitlement(name) => format!("allows the build {name}"),
+            Deed::PrunesCache => "removes unused build cache".to_owned(),
+            Deed::PrunesAllCache => "removes all build cache".to_owned(),
+            Deed::RemoteContext(place) => format!("builds from {place}"),
+            Deed::PrivilegedExec => "runs a command with all privileges".to_owned(),
+            Deed::RemovesBuilder => "removes a builder and its cache".to_owned(),
+            Deed::Retags => "gives an image a name that may be another's".to_owned(),
+            Deed::BuildArgument(name) => format!("passes the build argument {name}"),
+            Deed::HostNetworkBuild => "builds in the host's network".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! `exec`: docker/cli `cli/command/container/exec.go`.
+
+use bollard::models::ExecConfig;
+
+use super::{Body, Effect, Effects, Host, Request, filled_env, key_values, trim_id, words_of};
+use crate::grammar::parse::Invocation;
+
+pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
+    let mut effects = Vec::new();
+    let typed = filled_env(host, invocation.list("env"));
+    let env = key_values(host, invocation.all(&["env-file"]).collect(), typed, true, &mut effects)?;
+    let container = trim_id("container", invocation.operand(0))?;
+    let attached = !invocation.on("detach");
+    let body = ExecConfig {
+        user: Some(invocation.text("user").to_owned()),
+        privileged: Some(invocation.on("privileged")),
+        tty: Some(invocation.on("tty")),
+        attach_stdin: Some(attached && invocation.on("interactive")),
+        attach_stdout: Some(attached),
+        attach_stderr: Some(attached),
+        detach_keys: Some(invocation.text("detach-keys").to_owned()),
+        env: (!env.is_empty()).then_some(env),
+        working_dir: Some(invocation.text("workdir").to_owned()),
+        cmd: Some(invocation.operand_texts().into_iter().skip(1).collect()),
+        console_size: None,
+    };
+    let request = Request::new("POST", format!("/containers/{container}/exec"), invocation.operands[..1].to_vec())
+        .body(Body::Exec(Box::new(body)))
+        .part("Privileged", words_of(invocation, &["privileged"]))
+        .part("User", words_of(invocation, &["user"]));
+    effects.push(Effect::Request(request));
+    Ok(effects)
+}

@@ -1,0 +1,159 @@
+//! Images: pull, push, tag, load, import, save, remove, prune; building with the old builder is in `build`.
+
+use super::container::written_file;
+use super::{Body, Effect, Effects, Host, Request, build, filters, for_each, platform, platform_json, words_of};
+use crate::grammar::parse::Invocation;
+use crate::grammar::values;
+
+pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
+    match invocation.canonical() {
+        "image build" => build::lower(invocation, host),
+        "image pull" => pull(invocation, host),
+        "image push" => push(invocation, host),
+        "image tag" => tag(invocation),
+        "image rm" => remove(invocation),
+        "image load" => load(invocation, host),
+        "image import" => import(invocation, host),
+        "image save" => {
+            for set in invocation.all(&["platform"]).filter(|set| !set.value.is_empty()) {
+                platform(&set.value).map_err(|error| format!("invalid platform: {error}"))?;
+            }
+            Ok(written_file(invocation, "output"))
+        }
+        "image prune" => {
+            let dangling = if invocation.on("all") { "false" } else { "true" };
+            let mut request = Request::new("POST", "/images/prune", invocation.named_by.clone());
+            if let Some(filters) = filters(invocation, &[("dangling", dangling)]) {
+                request = request.with("filters", filters);
+            }
+            Ok(vec![Effect::Request(request.part("all", words_of(invocation, &["all"])))])
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn wanted_platform(invocation: &Invocation, host: &dyn Host) -> String {
+    match invocation.text("platform") {
+        "" => host.env("DOCKER_DEFAULT_PLATFORM").unwrap_or_default(),
+        typed => typed.to_owned(),
+    }
+}
+
+fn pull(invocation: &Invocation, host: &dyn Host) -> Effects {
+    let reference = values::reference(invocation.operand(0))?;
+    let all = invocation.on("all-tags");
+    if all && (reference.tag.is_some() || reference.digest.is_some()) {
+        return Err("tag can't be used with --all-tags/-a".to_owned());
+    }
+    let wanted = wanted_platform(invocation, host).to_lowercase();
+    let request = Request::new("POST", "/images/create", invocation.operands.clone())
+        .with("fromImage", reference.name())
+        .with_if(!all, "tag", reference.api_tag())
+        .with_if(!wanted.is_empty(), "platform", wanted);
+    Ok(vec![Effect::Request(request)])
+}
+
+fn push(invocation: &Invocation, host: &dyn Host) -> Effects {
+    let wanted = wanted_platform(invocation, host);
+    let chosen = if wanted.is_empty() { None } else { Some(platform_json(&wanted)?) };
+    let reference = values::reference(invocation.operand(0))?;
+    let all = invocation.on("all-tags");
+    if all && (reference.tag.is_some() || reference.digest.is_some()) {
+        return Err("tag can't be used with --all-tags/-a".to_owned());
+    }
+    if reference.digest.is_some() {
+        return Err("cannot push a digest reference".to_owned());
+    }
+    let mut request = Request::new("POST", format!("/images/{}/push", reference.name()), invocation.operands.clone())
+        .with_if(!all, "tag", reference.tag_or_latest().unwrap_or_default());
+    if let Some(chosen) = chosen {
+        request = request.with("platform", chosen);
+    }
+    Ok(vec![Effect::Request(request)])
+}
+
+fn tag(invocation: &Invocation) -> Effects {
+    let (source, target) = (invocation.operand(0), invocation.operand(1));
+    let problem = |name: &str, error: String| {
+        format!("Error parsing reference: {name:?} is not a valid repository/tag: {error}")
+    };
+    values::any_reference(source).map_err(|error| problem(source, error))?;
+    let reference = values::reference(target).map_err(|error| problem(target, error))?;
+    if reference.digest.is_some() {
+        return Err("refusing to create a tag with a digest reference".to_owned());
+    }
+    let request = Request::new("POST", format!("/images/{source}/tag"), vec![invocation.operands[1]])
+        .with("repo", reference.name())
+        .with("tag", reference.tag_or_latest().unwrap_or_default());
+    Ok(vec![Effect::Request(request)])
+}
+
+fn remove(invocation: &Invocation) -> Effects {
+    let mut platforms = Vec::new();
+    for typed in invocation.list("platform").iter().flat_map(|typed| values::read_record(typed).unwrap_or_default()) {
+        platforms.push(platform_json(&typed)?);
+    }
+    let (force, keep) = (invocation.on("force"), invocation.on("no-prune"));
+    Ok(for_each(invocation, |name, words| {
+        let mut request = Request::new("DELETE", format!("/images/{name}"), words)
+            .with_if(force, "force", "1")
+            .with_if(keep, "noprune", "1")
+            .part("force", words_of(invocation, &["force"]));
+        for platform in &platforms {
+            request = request.with("platforms", platform.clone());
+        }
+        request
+    }))
+}
+
+fn load(invocation: &Invocation, host: &dyn Host) -> Effects {
+    let mut effects = Vec::new();
+    let mut words = invocation.named_by.clone();
+    match invocation.last("input").filter(|set| !set.value.is_empty()) {
+        None if host.input_is_terminal() => return Err("requested load from stdin, but stdin is empty".to_owned()),
+        None => {}
+        Some(file) => {
+            if !host.exists(&file.value) {
+                return Err(format!("open {}: no such file or directory", file.value));
+            }
+            words = file.words();
+            effects.push(Effect::ReadsFile { path: file.value.clone(), words: file.words() });
+        }
+    }
+    let quiet = invocation.on("quiet") || !host.output_is_terminal();
+    let mut request =
+        Request::new("POST", "/images/load", words).with("quiet", if quiet { "1" } else { "0" }).body(Body::Stream);
+    for typed in invocation.list("platform").iter().filter(|typed| !typed.is_empty()) {
+        let chosen = platform_json(typed).map_err(|error| format!("invalid platform: {error}"))?;
+        request = request.with("platform", chosen);
+    }
+    effects.push(Effect::Request(request));
+    Ok(effects)
+}
+
+fn import(invocation: &Invocation, host: &dyn Host) -> Effects {
+    let (source, reference) = (invocation.operand(0), invocation.operand(1));
+    let remote = source.starts_with("http://") || source.starts_with("https://");
+    let mut effects = Vec::new();
+    if !remote && source != "-" {
+        if !host.exists(source) {
+            return Err(format!("open {source}: no such file or directory"));
+        }
+        effects.push(Effect::ReadsFile { path: source.to_owned(), words: vec![invocation.operands[0]] });
+    }
+    if !reference.is_empty() {
+        values::reference(reference)?;
+    }
+    let wanted = wanted_platform(invocation, host).to_lowercase();
+    let words = invocation.operands.iter().skip(1).copied().take(1).collect();
+    let mut request = Request::new("POST", "/images/create", words)
+        .with("fromSrc", if remote { source } else { "-" })
+        .with_if(!reference.is_empty(), "repo", reference)
+        .with_if(!invocation.text("message").is_empty(), "message", invocation.text("message"))
+        .with_if(!wanted.is_empty(), "platform", wanted);
+    for change in invocation.list("change") {
+        request = request.with("changes", change);
+    }
+    effects.push(Effect::Request(request.body(Body::Stream)));
+    Ok(effects)
+}

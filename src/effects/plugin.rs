@@ -1,0 +1,96 @@
+//! Engine plugins.
+
+use serde_json::json;
+
+use super::{Body, Effect, Effects, Host, Request, for_each, trim_id, words_of};
+use crate::grammar::parse::Invocation;
+use crate::grammar::values;
+
+pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
+    let one = |effect: Request| Ok(vec![Effect::Request(effect)]);
+    let words = invocation.operands.clone();
+    match invocation.canonical() {
+        "plugin install" => install(invocation),
+        "plugin upgrade" => {
+            let name = trim_id("plugin", invocation.operand(0))?;
+            one(Request::new("POST", format!("/plugins/{name}/upgrade"), words))
+        }
+        "plugin create" => {
+            values::reference(invocation.operand(0))?;
+            let folder = invocation.operand(1);
+            if !host.is_directory(folder) {
+                return Err(if host.exists(folder) {
+                    "context must be a directory".to_owned()
+                } else {
+                    format!("lstat {folder}: no such file or directory")
+                });
+            }
+            let config = format!("{}/config.json", folder.trim_end_matches('/'));
+            host.read(&config).map_err(|error| format!("open {config}: {error}"))?;
+            let reads = Effect::ReadsFile { path: folder.to_owned(), words: vec![invocation.operands[1]] };
+            let request = Request::new("POST", "/plugins/create", words).with("name", invocation.operand(0));
+            Ok(vec![reads, Effect::Request(request.body(Body::Stream))])
+        }
+        "plugin rm" => {
+            let force = invocation.on("force");
+            Ok(for_each(invocation, |name, words| {
+                Request::new("DELETE", format!("/plugins/{}", name.trim()), words).with_if(force, "force", "1")
+            }))
+        }
+        "plugin enable" => {
+            let timeout = invocation.int("timeout");
+            if timeout < 0 {
+                return Err(format!("negative timeout {timeout} is invalid"));
+            }
+            let name = trim_id("plugin", invocation.operand(0))?;
+            one(Request::new("POST", format!("/plugins/{name}/enable"), words).with("timeout", timeout.to_string()))
+        }
+        "plugin disable" => {
+            let name = trim_id("plugin", invocation.operand(0))?;
+            let request = Request::new("POST", format!("/plugins/{name}/disable"), words);
+            one(request.with_if(invocation.on("force"), "force", "1"))
+        }
+        "plugin push" => {
+            let reference = values::reference(invocation.operand(0))?;
+            if reference.digest.is_some() {
+                return Err(format!("invalid name: {}", invocation.operand(0)));
+            }
+            one(Request::new("POST", format!("/plugins/{}/push", reference.familiar_with_tag()), words))
+        }
+        "plugin set" => {
+            let name = trim_id("plugin", invocation.operand(0))?;
+            let settings: Vec<String> = invocation.operand_texts().into_iter().skip(1).collect();
+            one(Request::new("POST", format!("/plugins/{name}/set"), words).body(Body::Json(json!(settings))))
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// moby `client/plugin_install.go`: pulled, then set, then enabled; the privileges it asks for come from the registry.
+fn install(invocation: &Invocation) -> Effects {
+    let alias = invocation.text("alias");
+    let local = match alias {
+        "" => String::new(),
+        alias => {
+            let reference = values::reference(alias)?;
+            if reference.digest.is_some() {
+                return Err(format!("invalid name: {alias}"));
+            }
+            reference.familiar_with_tag()
+        }
+    };
+    let reference = values::reference(invocation.operand(0))?;
+    let mut remote = reference.name();
+    if let Some(tag) = &reference.tag {
+        remote = format!("{remote}:{tag}");
+    }
+    if let Some(digest) = &reference.digest {
+        remote = format!("{remote}@{digest}");
+    }
+    let words = vec![invocation.operands[0]];
+    let pull = Request::new("POST", "/plugins/pull", words)
+        .with("remote", remote)
+        .with("name", local)
+        .part("grant", words_of(invocation, &["grant-all-permissions"]));
+    Ok(vec![Effect::Request(pull)])
+}

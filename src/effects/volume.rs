@@ -1,0 +1,99 @@
+//! Volumes.
+
+use bollard::models::VolumeCreateRequest;
+use serde_json::{Value, json};
+
+use super::{Body, Effect, Effects, Request, filters, for_each, to_map, words_of};
+use crate::grammar::parse::Invocation;
+use crate::grammar::values;
+
+pub fn lower(invocation: &Invocation) -> Effects {
+    match invocation.canonical() {
+        "volume create" => create(invocation),
+        "volume rm" => {
+            for word in &invocation.operands {
+                super::trim_id("volume", &invocation.words[*word])?;
+            }
+            let force = invocation.on("force");
+            Ok(for_each(invocation, |name, words| {
+                Request::new("DELETE", format!("/volumes/{}", name.trim()), words).with_if(force, "force", "1")
+            }))
+        }
+        "volume prune" => {
+            let all = invocation.on("all");
+            if all && invocation.all(&["filter"]).any(|set| matches!(values::filter(&set.value), Ok(Some((name, _))) if name == "all")) {
+                return Err("conflicting options: cannot specify both --all and --filter all=1".to_owned());
+            }
+            let also: &[(&str, &str)] = if all { &[("all", "true")] } else { &[] };
+            let mut request = Request::new("POST", "/volumes/prune", invocation.named_by.clone());
+            if let Some(filters) = filters(invocation, also) {
+                request = request.with("filters", filters);
+            }
+            Ok(vec![Effect::Request(request.part("all", words_of(invocation, &["all", "filter"])))])
+        }
+        // What follows depends on the volume that the engine has.
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn create(invocation: &Invocation) -> Effects {
+    let (operand, flag) = (invocation.operand(0), invocation.text("name"));
+    if invocation.operands.len() == 1 && !flag.is_empty() {
+        return Err("conflicting options: cannot specify a volume-name through both --name and as a positional arg".to_owned());
+    }
+    let name = if invocation.operands.is_empty() { flag } else { operand };
+    let mut body = VolumeCreateRequest {
+        name: Some(name.to_owned()),
+        driver: Some(invocation.text("driver").to_owned()),
+        driver_opts: Some(to_map(&invocation.list("opt"))),
+        labels: Some(to_map(&invocation.list("label"))),
+        cluster_volume_spec: None,
+    };
+    const CLUSTER: &[&str] =
+        &["group", "scope", "sharing", "availability", "type", "secret", "limit-bytes", "required-bytes"];
+    let mut beyond = Vec::new();
+    if CLUSTER.iter().any(|flag| invocation.changed(flag)) {
+        beyond.push(("ClusterVolumeSpec".to_owned(), cluster(invocation)));
+    }
+    body.cluster_volume_spec = None;
+    let words = if invocation.operands.is_empty() { invocation.named_by.clone() } else { invocation.operands.clone() };
+    let mut request = Request::new("POST", "/volumes/create", words)
+        .body(Body::Volume(Box::new(body)))
+        .part("DriverOpts", words_of(invocation, &["opt"]))
+        .part("Driver", words_of(invocation, &["driver"]));
+    request.beyond = beyond;
+    Ok(vec![Effect::Request(request)])
+}
+
+fn cluster(invocation: &Invocation) -> Value {
+    let bytes = |name: &str| invocation.last(name).and_then(|set| values::size(&set.value).ok()).unwrap_or(0);
+    let segments = |name: &str| -> Vec<Value> {
+        invocation
+            .list(name)
+            .iter()
+            .map(|text| {
+                let pairs: Vec<String> = text.split(',').map(str::to_owned).collect();
+                json!({"Segments": to_map(&pairs)})
+            })
+            .collect()
+    };
+    let mut mode = json!({"Scope": invocation.text("scope"), "Sharing": invocation.text("sharing")});
+    match invocation.text("type") {
+        "mount" => mode["MountVolume"] = json!({}),
+        "block" => mode["BlockVolume"] = json!({}),
+        _ => {}
+    }
+    let mut secrets: Vec<(String, String)> = to_map(&invocation.list("secret")).into_iter().collect();
+    secrets.sort();
+    json!({
+        "Group": invocation.text("group"),
+        "AccessMode": mode,
+        "Availability": invocation.text("availability"),
+        "CapacityRange": {"RequiredBytes": bytes("required-bytes"), "LimitBytes": bytes("limit-bytes")},
+        "Secrets": secrets.iter().map(|(key, secret)| json!({"Key": key, "Secret": secret})).collect::<Vec<_>>(),
+        "AccessibilityRequirements": {
+            "Requisite": segments("topology-required"),
+            "Preferred": segments("topology-preferred"),
+        },
+    })
+}

@@ -1,0 +1,276 @@
+//! One view of a container that would run, whichever request brings it: `POST /containers/create`, a service's
+//! template, or the flags of `compose run`. Rules read this, never the words.
+
+use std::collections::HashMap;
+
+use bollard::models::{ContainerCreateBody, HostConfig, Mount as ApiMount, ServiceSpec};
+
+use super::{Body, Request, Words};
+use crate::grammar::values::{self, VolumeSpec};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MountKind {
+    Bind,
+    Volume,
+    Other,
+}
+
+/// Something of the host or the engine that the container gets at a path.
+#[derive(Clone, Debug)]
+pub struct Mounted {
+    pub kind: MountKind,
+    /// The host's path or the volume's name; empty for an anonymous volume.
+    pub source: String,
+    pub target: String,
+    pub read_only: bool,
+    /// The volume's driver, where one is named.
+    pub driver: String,
+    /// A local volume that is really a mount of this device or path.
+    pub device: Option<String>,
+    pub words: Words,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Workload {
+    /// Only what is added to a container described elsewhere: what is missing is not known to be missing.
+    pub partial: bool,
+    /// A swarm service's template.
+    pub service: bool,
+    pub image: Option<String>,
+    pub image_words: Words,
+    pub platform: Option<String>,
+    /// None where nothing was said.
+    pub user: Option<String>,
+    pub user_words: Words,
+    pub mounts: Vec<Mounted>,
+    pub tmpfs: Vec<String>,
+    pub privileged: Option<Words>,
+    pub cap_add: Vec<(String, Words)>,
+    pub security: Vec<(String, Words)>,
+    pub open_paths: Option<Words>,
+    pub devices: Vec<(String, Words)>,
+    pub device_rules: Vec<(String, Words)>,
+    /// Bytes; 0 for no limit.
+    pub memory: i64,
+    pub memory_words: Words,
+    pub memory_swap: i64,
+    pub memory_swap_words: Words,
+    pub pids_limit: i64,
+    pub pids_words: Words,
+    pub oom_kill_disable: Option<Words>,
+    pub oom_score_adj: i64,
+    pub oom_score_words: Words,
+    pub init: Option<bool>,
+    pub entrypoint: Option<Vec<String>>,
+    pub command: Vec<String>,
+    pub env: Vec<(String, String, Words)>,
+    /// Address of the host, port of the container, words.
+    pub ports: Vec<(String, String, Words)>,
+    pub publish_all: Option<Words>,
+    pub network_mode: String,
+    pub network_words: Words,
+    /// Mode (`pid`, `ipc`, …), value and words.
+    pub namespaces: Vec<(&'static str, String, Words)>,
+    pub volumes_from: Vec<(String, Words)>,
+    pub runtime: Option<(String, Words)>,
+    pub sysctls: Vec<(String, Words)>,
+    pub cgroup_parent: Option<(String, Words)>,
+    pub volume_driver: Option<(String, Words)>,
+    pub auto_remove: bool,
+    pub detached: bool,
+    /// The words of the command as a whole.
+    pub words: Words,
+}
+
+impl Workload {
+    /// The container that a request would create, if it creates one.
+    pub fn of(request: &Request) -> Option<Workload> {
+        match &request.body {
+            Body::Container(body) => Some(container(request, body)),
+            Body::Service(body) => Some(service(request, body)),
+            _ => None,
+        }
+    }
+
+    pub fn add_env(&mut self, text: &str, words: Words) {
+        let (key, value) = text.split_once('=').unwrap_or((text, ""));
+        self.env.push((key.to_owned(), value.to_owned(), words));
+    }
+
+    pub fn add_bind(&mut self, spec: &VolumeSpec, directory: &str, words: Words) {
+        let source = match (spec.bind, spec.source.starts_with('.')) {
+            (true, true) => values::bind_source(&format!("{}:", spec.source), directory).trim_end_matches(':').to_owned(),
+            _ => spec.source.clone(),
+        };
+        self.mounts.push(Mounted {
+            kind: if spec.bind { MountKind::Bind } else { MountKind::Volume },
+            source,
+            target: spec.target.clone(),
+            read_only: spec.read_only,
+            driver: String::new(),
+            device: None,
+            words,
+        });
+    }
+
+    pub fn add_mount(&mut self, mount: &ApiMount, words: Words) {
+        let kind = match mount.typ.map(|kind| kind.to_string()).unwrap_or_default().as_str() {
+            "bind" => MountKind::Bind,
+            "volume" => MountKind::Volume,
+            _ => MountKind::Other,
+        };
+        let driver = mount.volume_options.as_ref().and_then(|options| options.driver_config.as_ref());
+        let options = driver.and_then(|driver| driver.options.as_ref());
+        self.mounts.push(Mounted {
+            kind,
+            source: mount.source.clone().unwrap_or_default(),
+            target: mount.target.clone().unwrap_or_default(),
+            read_only: mount.read_only == Some(true),
+            driver: driver.and_then(|driver| driver.name.clone()).unwrap_or_default(),
+            device: options.and_then(device_of),
+            words,
+        });
+    }
+
+    /// Whether it goes away with the command that starts it.
+    pub fn goes_with_its_command(&self) -> bool {
+        self.auto_remove && !self.detached
+    }
+}
+
+/// The device or host path behind a volume of the local driver.
+pub fn device_of(options: &HashMap<String, String>) -> Option<String> {
+    let device = options.get("device").filter(|device| !device.is_empty())?;
+    // An NFS export or a tmpfs is no part of this host.
+    let remote = options.get("type").is_some_and(|kind| matches!(kind.as_str(), "tmpfs" | "nfs" | "nfs4" | "cifs"));
+    (!remote && device.starts_with('/')).then(|| device.clone())
+}
+
+fn container(request: &Request, body: &ContainerCreateBody) -> Workload {
+    let empty = HostConfig::default();
+    let host = body.host_config.as_ref().unwrap_or(&empty);
+    let words = |part: &str| request.words_of(part);
+    let named = |part: String| request.words_of(&part);
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let spoken = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
+    let mut workload = Workload {
+        image: body.image.clone(),
+        image_words: words("Image"),
+        platform: request.value("platform").map(str::to_owned),
+        user: spoken(&body.user),
+        user_words: words("User"),
+        tmpfs: host.tmpfs.iter().flatten().map(|(target, _)| target.clone()).collect(),
+        privileged: (host.privileged == Some(true)).then(|| words("Privileged")),
+        cap_add: list(&host.cap_add).map(|name| (name.clone(), named(format!("CapAdd/{name}")))).collect(),
+        security: list(&host.security_opt).map(|text| (text.clone(), named(format!("SecurityOpt/{text}")))).collect(),
+        open_paths: host.masked_paths.as_ref().map(|_| words("MaskedPaths")),
+        devices: host
+            .devices
+            .iter()
+            .flatten()
+            .enumerate()
+            .map(|(at, device)| (text(&device.path_on_host), named(format!("Devices/{at}"))))
+            .collect(),
+        device_rules: list(&host.device_cgroup_rules)
+            .enumerate()
+            .map(|(at, rule)| (rule.clone(), named(format!("DeviceCgroupRules/{at}"))))
+            .collect(),
+        memory: host.memory.unwrap_or(0),
+        memory_words: words("Memory"),
+        memory_swap: host.memory_swap.unwrap_or(0),
+        memory_swap_words: words("MemorySwap"),
+        pids_limit: host.pids_limit.unwrap_or(0),
+        pids_words: words("PidsLimit"),
+        oom_kill_disable: (host.oom_kill_disable == Some(true)).then(|| words("OomKillDisable")),
+        oom_score_adj: host.oom_score_adj.unwrap_or(0),
+        oom_score_words: words("OomScoreAdj"),
+        init: host.init,
+        entrypoint: body.entrypoint.clone(),
+        command: body.cmd.clone().unwrap_or_default(),
+        publish_all: (host.publish_all_ports == Some(true)).then(|| words("PublishAllPorts")),
+        network_mode: text(&host.network_mode),
+        network_words: words("NetworkMode"),
+        namespaces: [
+            ("pid", &host.pid_mode, "PidMode"),
+            ("ipc", &host.ipc_mode, "IpcMode"),
+            ("uts", &host.uts_mode, "UTSMode"),
+            ("userns", &host.userns_mode, "UsernsMode"),
+            ("cgroupns", &host.cgroupns_mode.map(|mode| mode.to_string()), "CgroupnsMode"),
+        ]
+        .into_iter()
+        .filter_map(|(name, mode, part)| spoken(mode).map(|mode| (name, mode, words(part))))
+        .collect(),
+        volumes_from: list(&host.volumes_from).map(|name| (name.clone(), named(format!("VolumesFrom/{name}")))).collect(),
+        runtime: spoken(&host.runtime).map(|name| (name, words("Runtime"))),
+        sysctls: host
+            .sysctls
+            .iter()
+            .flatten()
+            .map(|(key, _)| (key.clone(), named(format!("Sysctls/{key}"))))
+            .collect(),
+        cgroup_parent: spoken(&host.cgroup_parent).map(|name| (name, words("CgroupParent"))),
+        volume_driver: spoken(&host.volume_driver).map(|name| (name, words("VolumeDriver"))),
+        auto_remove: host.auto_remove == Some(true),
+        detached: ![body.attach_stdin, body.attach_stdout, body.attach_stderr].contains(&Some(true)),
+        words: request.words.clone(),
+        ..Workload::default()
+    };
+    workload.sysctls.sort();
+    for bind in list(&host.binds) {
+        if let Ok(spec) = values::volume(bind) {
+            workload.add_bind(&spec, "/", named(format!("Binds/{bind}")));
+        }
+    }
+    for volume in list(&body.volumes) {
+        let spec = VolumeSpec { target: volume.clone(), ..VolumeSpec::default() };
+        workload.add_bind(&spec, "/", named(format!("Volumes/{volume}")));
+    }
+    for (at, mount) in host.mounts.iter().flatten().enumerate() {
+        workload.add_mount(mount, named(format!("Mounts/{at}")));
+    }
+    for line in list(&body.env) {
+        let key = line.split('=').next().unwrap_or_default();
+        workload.add_env(line, named(format!("Env/{key}")));
+    }
+    let mut ports: Vec<(&String, &Option<Vec<_>>)> = host.port_bindings.iter().flatten().collect();
+    ports.sort_by_key(|(port, _)| port.as_str());
+    for (port, bindings) in ports {
+        for binding in bindings.iter().flatten() {
+            workload.ports.push((text(&binding.host_ip), port.clone(), named(format!("PortBindings/{port}"))));
+        }
+    }
+    workload
+}
+
+fn list(list: &Option<Vec<String>>) -> impl Iterator<Item = &String> {
+    list.iter().flatten()
+}
+
+fn service(request: &Request, body: &ServiceSpec) -> Workload {
+    let words = |part: &str| request.words_of(part);
+    let mut workload =
+        Workload { service: true, detached: true, words: request.words.clone(), ..Workload::default() };
+    let Some(task) = &body.task_template else { return workload };
+    let limits = task.resources.as_ref().and_then(|resources| resources.limits.as_ref());
+    workload.memory = limits.and_then(|limits| limits.memory_bytes).unwrap_or(0);
+    let Some(container) = &task.container_spec else { return workload };
+    workload.image.clone_from(&container.image);
+    workload.image_words = words("Image");
+    workload.user = container.user.clone().filter(|user| !user.is_empty());
+    workload.user_words = words("User");
+    // Swarm's `--init=false` is the default, not a choice.
+    workload.init = container.init.filter(|init| *init);
+    workload.entrypoint.clone_from(&container.command);
+    workload.command = container.args.clone().unwrap_or_default();
+    for name in list(&container.capability_add) {
+        workload.cap_add.push((name.clone(), words(&format!("CapAdd/{name}"))));
+    }
+    for (at, mount) in container.mounts.iter().flatten().enumerate() {
+        workload.add_mount(mount, words(&format!("Mounts/{at}")));
+    }
+    for line in list(&container.env) {
+        let key = line.split('=').next().unwrap_or_default();
+        workload.add_env(line, words(&format!("Env/{key}")));
+    }
+    workload
+}

@@ -1,0 +1,112 @@
+//! The real surroundings: environment, files and terminals of this process.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::{env, fs, io};
+
+use crate::effects::Host;
+
+/// Where docker looks for plugins besides the configuration folder: docker/cli `cli-plugins/manager/manager_unix.go`.
+const PLUGIN_FOLDERS: &[&str] = &[
+    "/usr/local/lib/docker/cli-plugins",
+    "/usr/local/libexec/docker/cli-plugins",
+    "/usr/lib/docker/cli-plugins",
+    "/usr/libexec/docker/cli-plugins",
+];
+
+/// This process's surroundings. `explain` runs nothing, so it takes a terminal for granted.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings {
+    pub assume_terminal: bool,
+}
+
+impl Host for Surroundings {
+    fn env(&self, name: &str) -> Option<String> {
+        env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+    }
+
+    fn directory(&self) -> String {
+        env::current_dir().map_or_else(|_| "/".to_owned(), |path| path.to_string_lossy().into_owned())
+    }
+
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        fs::read(path).map_err(|error| go_error(&error))
+    }
+
+    fn exists(&self, path: &str) -> bool {
+        fs::symlink_metadata(path).is_ok()
+    }
+
+    fn is_directory(&self, path: &str) -> bool {
+        Path::new(path).is_dir()
+    }
+
+    fn resolve(&self, path: &str) -> String {
+        resolve(Path::new(path), &self.directory())
+    }
+
+    fn input_is_terminal(&self) -> bool {
+        self.assume_terminal || io::stdin().is_terminal()
+    }
+
+    fn output_is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    fn config_folder(&self, chosen: Option<&str>) -> String {
+        match chosen.filter(|folder| !folder.is_empty()) {
+            Some(folder) => folder.to_owned(),
+            None => self
+                .env("DOCKER_CONFIG")
+                .filter(|folder| !folder.is_empty())
+                .unwrap_or_else(|| format!("{}/.docker", self.env("HOME").unwrap_or_default())),
+        }
+    }
+
+    fn has_plugin(&self, name: &str, config_folder: &str) -> bool {
+        let file = format!("docker-{name}");
+        let mut folders = extra_plugin_folders(config_folder);
+        folders.push(format!("{config_folder}/cli-plugins"));
+        folders.extend(PLUGIN_FOLDERS.iter().map(|folder| (*folder).to_owned()));
+        folders.iter().any(|folder| Path::new(folder).join(&file).exists())
+    }
+}
+
+/// `cliPluginsExtraDirs` of config.json.
+fn extra_plugin_folders(config_folder: &str) -> Vec<String> {
+    let Ok(bytes) = fs::read(format!("{config_folder}/config.json")) else { return Vec::new() };
+    let config: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let folders = config.get("cliPluginsExtraDirs").and_then(serde_json::Value::as_array);
+    folders.into_iter().flatten().filter_map(|folder| folder.as_str().map(str::to_owned)).collect()
+}
+
+/// The system's words as Go prints them.
+fn go_error(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::IsADirectory => "is a directory".to_owned(),
+        io::ErrorKind::NotADirectory => "not a directory".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// Follows links and `..` as far as the path exists, and keeps the rest as it is.
+fn resolve(path: &Path, directory: &str) -> String {
+    let absolute = if path.is_absolute() { path.to_path_buf() } else { Path::new(directory).join(path) };
+    let mut existing = absolute.as_path();
+    let mut missing = Vec::new();
+    loop {
+        if let Ok(real) = fs::canonicalize(existing) {
+            let mut resolved = real;
+            for part in missing.iter().rev() {
+                if part == ".." { resolved.pop(); } else { resolved.push(part); }
+            }
+            return resolved.to_string_lossy().into_owned();
+        }
+        let mut parts = existing.components();
+        let Some(last) = parts.next_back() else { return absolute.to_string_lossy().into_owned() };
+        missing.push(last.as_os_str().to_owned());
+        existing = parts.as_path();
+    }
+}

@@ -1,0 +1,237 @@
+//! Docker's command line as data, and the parser that reads a command line by it.
+//!
+//! The tables are made by `build.rs` from `data/grammar/*.jsonl`. Nothing here touches files, the environment or the
+//! terminal: what a flag's value means in the world (an environment variable, a file) is found out in `effects`.
+
+pub mod parse;
+pub mod values;
+
+mod tables {
+    use super::{Command, Flag, Kind};
+    include!(concat!(env!("OUT_DIR"), "/tables.rs"));
+}
+
+pub use tables::COMMANDS;
+
+/// How a flag's value is checked and kept, after the Go type that docker gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Bool,
+    Text,
+    List,
+    Slice,
+    Map,
+    Filter,
+    Network,
+    Bytes,
+    SwapBytes,
+    Int64,
+    Uint64,
+    Uint16,
+    Uint32,
+    Duration,
+    PositiveDuration,
+    Decimal,
+    Float,
+    Ip,
+}
+
+/// One flag of one command, as every docker from 23 to 29 that has it declares it.
+#[derive(Debug)]
+pub struct Flag {
+    pub name: &'static str,
+    /// The one-letter form, or 0.
+    pub short: u8,
+    pub kind: Kind,
+    /// What the flag is set to when it stands without a value; empty when the next word is its value.
+    pub no_opt: &'static str,
+    pub default: &'static str,
+    pub deprecated: &'static str,
+}
+
+/// One command of docker, compose or buildx.
+#[derive(Debug)]
+pub struct Command {
+    /// As typed, such as `run` or `container run`; empty for `docker` itself.
+    pub path: &'static str,
+    /// The management form of the same command, such as `container run`.
+    pub canonical: &'static str,
+    /// Other last words for it.
+    pub aliases: &'static [&'static str],
+    pub flags: &'static [Flag],
+    /// Whether flags may follow operands.
+    pub interspersed: bool,
+    /// The least and most operands; `u8::MAX` is any number.
+    pub least: u8,
+    pub most: u8,
+}
+
+impl Command {
+    pub fn long(&self, name: &str) -> Option<&'static Flag> {
+        self.flags.binary_search_by(|flag| flag.name.cmp(name)).ok().map(|index| &self.flags[index])
+    }
+
+    pub fn short(&self, letter: u8) -> Option<&'static Flag> {
+        self.flags.iter().find(|flag| flag.short == letter && letter != 0)
+    }
+
+    /// Whether the command only groups others (`docker container`).
+    pub fn is_group(&self) -> bool {
+        COMMANDS.iter().any(|other| {
+            other.path.len() > self.path.len() + 1
+                && other.path.starts_with(self.path)
+                && other.path.as_bytes()[self.path.len()] == b' '
+        })
+    }
+}
+
+/// The persistent `--help` that every command has unless it declares its own.
+pub static HELP: Flag =
+    Flag { name: "help", short: b'h', kind: Kind::Bool, no_opt: "true", default: "false", deprecated: "" };
+
+/// The command `docker` itself: its flags are the global ones.
+pub fn root() -> &'static Command {
+    find("").expect("the tables have the command docker")
+}
+
+/// The command with this path, such as `container run`.
+pub fn find(path: &str) -> Option<&'static Command> {
+    COMMANDS.binary_search_by(|command| command.path.cmp(path)).ok().map(|index| &COMMANDS[index])
+}
+
+/// The child of `parent` that `word` names, by its name or one of its aliases.
+pub fn child(parent: &str, word: &str) -> Option<&'static Command> {
+    if word.is_empty() || word.contains(' ') {
+        return None;
+    }
+    let joined = if parent.is_empty() { word.to_owned() } else { format!("{parent} {word}") };
+    find(&joined).or_else(|| {
+        COMMANDS.iter().find(|command| {
+            let (above, _) = command.path.rsplit_once(' ').unwrap_or(("", command.path));
+            above == parent && !command.path.is_empty() && command.aliases.contains(&word)
+        })
+    })
+}
+
+/// Whether these words begin with a command that only reads: such commands go straight to the real client.
+pub fn only_reads(canonical: &str) -> bool {
+    READING.binary_search(&canonical).is_ok()
+}
+
+/// Commands that change nothing on the engine, the host or the client's configuration, sorted.
+static READING: &[&str] = &[
+    "",
+    "builder",
+    "buildx",
+    "buildx du",
+    "buildx history",
+    "buildx history inspect",
+    "buildx history logs",
+    "buildx history ls",
+    "buildx imagetools",
+    "buildx imagetools inspect",
+    "buildx ls",
+    "buildx policy json-schema",
+    "buildx version",
+    "checkpoint",
+    "checkpoint ls",
+    "compose",
+    "compose events",
+    "compose images",
+    "compose logs",
+    "compose ls",
+    "compose port",
+    "compose ps",
+    "compose stats",
+    "compose top",
+    "compose version",
+    "compose volumes",
+    "config",
+    "config inspect",
+    "config ls",
+    "container",
+    "container diff",
+    "container inspect",
+    "container logs",
+    "container ls",
+    "container port",
+    "container stats",
+    "container top",
+    "container wait",
+    "context",
+    "context inspect",
+    "context ls",
+    "context show",
+    "image",
+    "image history",
+    "image inspect",
+    "image ls",
+    "inspect",
+    "manifest",
+    "manifest inspect",
+    "network",
+    "network inspect",
+    "network ls",
+    "node",
+    "node inspect",
+    "node ls",
+    "node ps",
+    "plugin",
+    "plugin inspect",
+    "plugin ls",
+    "search",
+    "secret",
+    "secret inspect",
+    "secret ls",
+    "service",
+    "service inspect",
+    "service logs",
+    "service ls",
+    "service ps",
+    "stack",
+    "stack ls",
+    "stack ps",
+    "stack services",
+    "swarm",
+    "system",
+    "system df",
+    "system events",
+    "system info",
+    "trust",
+    "trust inspect",
+    "trust key",
+    "trust signer",
+    "version",
+    "volume",
+    "volume inspect",
+    "volume ls",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_sorted_and_without_duplicates() {
+        assert!(COMMANDS.windows(2).all(|pair| pair[0].path < pair[1].path));
+        for command in COMMANDS {
+            assert!(command.flags.windows(2).all(|pair| pair[0].name < pair[1].name), "{}", command.path);
+            let mut shorts: Vec<u8> = command.flags.iter().map(|flag| flag.short).filter(|short| *short != 0).collect();
+            shorts.sort_unstable();
+            assert!(shorts.windows(2).all(|pair| pair[0] != pair[1]), "{} has one letter twice", command.path);
+            assert!(find(command.canonical).is_some(), "{} has no command {}", command.path, command.canonical);
+        }
+        assert!(READING.windows(2).all(|pair| pair[0] < pair[1]));
+        for path in READING {
+            assert!(find(path).is_some(), "{path}");
+        }
+    }
+
+    #[test]
+    fn aliases_name_their_command() {
+        assert_eq!(child("image", "remove").map(|c| c.canonical), Some("image rm"));
+        assert_eq!(child("", "rmi").map(|c| c.canonical), Some("image rm"));
+        assert_eq!(child("stack", "down").map(|c| c.canonical), Some("stack rm"));
+        assert!(child("container", "").is_none());
+    }
+}

@@ -1,0 +1,7 @@
+#![forbid(unsafe_code)]
+//! fender stands in front of `docker`: it works out what a command would do, judges that, and then becomes the real
+//! client, or does not.
+
+pub mod grammar;
+pub mod effects;
+pub mod facts;

@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# A real Docker Engine for the tests, from Debian's packages, without installing any of them.
+#
+#   tests/engine.sh fetch                 download and unpack; prints the folder of the new engine's programs
+#   tests/engine.sh start NAME [new|old]  start an engine of its own network and state; prints its socket
+#   tests/engine.sh stop NAME             stop it and remove its state
+#   tests/engine.sh image NAME TAG        import a busybox image into the engine NAME under TAG
+#
+# new: Docker 28 of Debian sid with compose and buildx; old: Docker 20.10 of bookworm (API 1.41).
+# Everything lies in FENDER_TEST_CACHE (default: ~/.cache/fender-tests); running engines in its folder run/.
+set -euo pipefail
+
+cache=${FENDER_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fender-tests}
+run=$cache/run
+say() { echo "engine.sh: $*" >&2; }
+
+# Where the machine's own apt gets Debian from: the first Debian archive its sources name.
+mirror() {
+  { cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null || true; } |
+    grep -v '^ *#' | grep -oE 'https?://[^ ]+/debian/?( |$)' | sed 's# *$##; s#/$##' | sort | uniq -c | sort -rn | awk 'NR==1 {print $2}'
+}
+
+# packages SUITE TARGET NAME…: download the packages of that suite and unpack them into TARGET.
+packages() {
+  local suite=$1 target=$2 apt=$cache/apt-$1
+  shift 2
+  mkdir -p "$apt"/{lists/partial,cache/archives/partial,debs} "$target"
+  local uri
+  uri=$(mirror)
+  [ -n "$uri" ] || { say "the machine's apt sources name no Debian archive"; exit 1; }
+  local key=/usr/share/keyrings/debian-archive-keyring.gpg
+  echo "deb [signed-by=$key] $uri $suite main" >"$apt/sources.list"
+  local options=(
+    -o "Dir::Etc::SourceList=$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null
+    -o "Dir::State::Lists=$apt/lists" -o "Dir::Cache=$apt/cache" -o APT::Sandbox::User=root
+    -o Acquire::Languages=none -o Acquire::Retries=3
+  )
+  apt-get "${options[@]}" -qq update >&2
+  (cd "$apt/debs" && rm -f ./*.deb && apt-get "${options[@]}" -qq download "$@" >&2)
+  local deb
+  for deb in "$apt"/debs/*.deb; do dpkg -x "$deb" "$target"; done
+}
+
+fetch() {
+  command -v iptables >/dev/null || { apt-get -qq update >&2 && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y iptables >&2; }
+  if [ ! -e "$cache/new/ready" ]; then
+    rm -rf "$cache/new" "$cache/apt-sid"
+    packages sid "$cache/new" docker.io docker-cli containerd docker-compose docker-buildx
+    packages bookworm "$cache/new" runc tini busybox-static
+    touch "$cache/new/ready"
+  fi
+  if [ ! -e "$cache/old/ready" ]; then
+    rm -rf "$cache/old"
+    packages bookworm "$cache/old" docker.io containerd runc tini
+    touch "$cache/old/ready"
+  fi
+  rm -rf "$cache"/apt-*
+  # The plugins where the client looks for them: a configuration folder of our own points there.
+  mkdir -p "$cache/config"
+  local plugins
+  plugins=$(dirname "$(find "$cache/new" -name docker-compose -path '*cli-plugins*' | head -1)")
+  printf '{"cliPluginsExtraDirs":["%s"]}\n' "$plugins" >"$cache/config/config.json"
+  # An image without a registry: a static busybox as a tar.
+  if [ ! -e "$cache/busybox.tar" ]; then
+    local root
+    root=$(mktemp -d)
+    mkdir -p "$root"/{bin,tmp,etc,var/lib}
+    cp "$(find "$cache/new" -name busybox -type f | head -1)" "$root/bin/busybox"
+    local applet
+    for applet in $("$root/bin/busybox" --list); do [ "$applet" = busybox ] || ln -sf busybox "$root/bin/$applet"; done
+    printf 'root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n' >"$root/etc/passwd"
+    tar -C "$root" -cf "$cache/busybox.tar.part" . && mv "$cache/busybox.tar.part" "$cache/busybox.tar"
+    rm -rf "$root"
+  fi
+  echo "$cache/new/usr/bin"
+}
+
+start() {
+  local name=$1 which=${2:-new} dir=$run/$1
+  stop "$name"
+  fetch >/dev/null
+  mkdir -p "$dir"
+  local programs=$cache/$which
+  # Its own network namespace, so that several engines and the machine's own do not meet.
+  PATH="$programs/usr/sbin:$programs/usr/bin:$programs/sbin:$PATH" \
+    unshare -n sh -c 'ip link set lo up 2>/dev/null || ifconfig lo up 2>/dev/null; exec "$@"' sh \
+    dockerd --data-root "$dir/data" --exec-root "$dir/exec" -p "$dir/pid" -H "unix://$dir/docker.sock" \
+    --init-path "$(find "$programs" -name 'tini*static' -o -name docker-init -o -name tini | head -1)" \
+    ${FENDER_TEST_DOCKERD_FLAGS:-} >"$dir/log" 2>&1 </dev/null &
+  echo $! >"$dir/started"
+  local i
+  for i in $(seq 150); do
+    if [ -S "$dir/docker.sock" ] && curl -sf --unix-socket "$dir/docker.sock" http://d/_ping >/dev/null 2>&1; then
+      echo "$dir/docker.sock"
+      return
+    fi
+    kill -0 "$(cat "$dir/started")" 2>/dev/null || break
+    sleep 0.2
+  done
+  say "the engine did not start; the end of its log:"
+  tail -20 "$dir/log" >&2
+  exit 1
+}
+
+stop() {
+  local dir=$run/$1 pid
+  [ -d "$dir" ] || return 0
+  for pid in $(cat "$dir/started" 2>/dev/null); do
+    if grep -qs dockerd "/proc/$pid/cmdline"; then
+      kill "$pid" 2>/dev/null || true
+      for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+      kill -9 "$pid" 2>/dev/null || true
+    fi
+  done
+  # What the engine mounted and did not unmount would keep its folder from going.
+  awk -v d="$dir/" 'index($2, d) == 1 {print $2}' /proc/mounts | sort -r | xargs -r -n1 umount -l
+  rm -rf "$dir"
+}
+
+image() {
+  DOCKER_HOST="unix://$run/$1/docker.sock" "$cache/new/usr/bin/docker" import "$cache/busybox.tar" "$2" >/dev/null
+}
+
+case ${1:-} in
+fetch) fetch ;;
+start | stop | image) "$@" ;;
+*) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 2 ;;
+esac

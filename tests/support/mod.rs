@@ -1,0 +1,85 @@
+//! What the tests share: the recorder engine, a host to look at, the real client, and the generator.
+#![allow(dead_code)] // Each test file uses its own part.
+
+pub mod generator;
+pub mod recorder;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use fender::effects::Host;
+
+/// A host that is one folder and a few variables.
+#[derive(Clone, Debug)]
+pub struct TestHost {
+    pub folder: PathBuf,
+    pub variables: HashMap<String, String>,
+    pub plugins: Vec<String>,
+}
+
+impl TestHost {
+    pub fn new(folder: &Path) -> TestHost {
+        TestHost { folder: folder.to_path_buf(), variables: HashMap::new(), plugins: Vec::new() }
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.folder.join(path)
+    }
+}
+
+impl Host for TestHost {
+    fn env(&self, name: &str) -> Option<String> {
+        self.variables.get(name).cloned()
+    }
+
+    fn directory(&self) -> String {
+        self.folder.to_string_lossy().into_owned()
+    }
+
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        std::fs::read(self.path(path)).map_err(|_| "no such file or directory".to_owned())
+    }
+
+    fn exists(&self, path: &str) -> bool {
+        std::fs::symlink_metadata(self.path(path)).is_ok()
+    }
+
+    fn is_directory(&self, path: &str) -> bool {
+        self.path(path).is_dir()
+    }
+
+    fn resolve(&self, path: &str) -> String {
+        let path = self.path(path);
+        std::fs::canonicalize(&path).unwrap_or(path).to_string_lossy().into_owned()
+    }
+
+    fn input_is_terminal(&self) -> bool {
+        true
+    }
+
+    fn output_is_terminal(&self) -> bool {
+        false
+    }
+
+    fn config_folder(&self, _: Option<&str>) -> String {
+        self.folder.join("config").to_string_lossy().into_owned()
+    }
+
+    fn has_plugin(&self, name: &str, _: &str) -> bool {
+        self.plugins.iter().any(|plugin| plugin == name)
+    }
+}
+
+/// The folder with the real client and engine, fetched by `tests/engine.sh`.
+pub fn programs() -> PathBuf {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine.sh");
+    let output = Command::new(script).arg("fetch").output().expect("tests/engine.sh can be run");
+    assert!(output.status.success(), "tests/engine.sh fetch: {}", String::from_utf8_lossy(&output.stderr));
+    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
+}
+
+/// The real docker client.
+pub fn real_docker() -> PathBuf {
+    programs().join("docker")
+}
