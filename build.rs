@@ -51,7 +51,13 @@ fn flag_table(fact: &Map<String, Value>) -> String {
     let mut code = String::new();
     for (name, flag) in flags {
         let flag = flag.as_object().expect("a flag is an object");
-        let short = flag.get("short").and_then(Value::as_str).and_then(|s| s.bytes().next()).unwrap_or(0);
+        let letter = |flag: &Map<String, Value>| flag.get("short").and_then(Value::as_str).and_then(|s| s.bytes().next());
+        // A letter that moved from a deprecated flag to its successor belongs to the successor.
+        let moved = flag.contains_key("deprecated")
+            && fact["flags"].as_object().into_iter().flatten().any(|(other, value)| {
+                other != name && value.as_object().is_some_and(|value| letter(value) == letter(flag))
+            });
+        let short = letter(flag).filter(|_| !moved).unwrap_or(0);
         let _ = write!(
             code,
             "Flag {{ name: {name:?}, short: {short}, kind: Kind::{}, no_opt: {:?}, default: {:?}, deprecated: {:?} }}, ",

@@ -1,6 +1,6 @@
 //! Containers that exist: start, stop, remove, update, and the rest of `docker container`.
 
-use bollard::models::ContainerUpdateBody;
+use bollard::models::{ContainerUpdateBody, RestartPolicy, RestartPolicyNameEnum};
 use serde_json::Value;
 
 use super::{Body, Effect, Effects, Host, Request, copy, create, exec, filters, for_each, trim_id, words_of};
@@ -75,7 +75,10 @@ fn start(invocation: &Invocation) -> Effects {
 }
 
 fn stop(invocation: &Invocation, verb: &str) -> Effects {
-    if invocation.changed("time") && invocation.changed("timeout") {
+    // `-t` belongs to the one in older clients and to the other in newer ones.
+    let long = |name: &str| invocation.all(&["time", "timeout"]).any(|set| invocation.words[set.word].split('=').next() == Some(name));
+    let short = invocation.all(&["time", "timeout"]).any(|set| !invocation.words[set.word].starts_with("--"));
+    if long("--time") && (long("--timeout") || short) {
         return Err("conflicting options: cannot specify both --timeout and --time".to_owned());
     }
     let timeout = invocation.all(&["time", "timeout"]).next_back().and_then(|set| values::int(&set.value).ok());
@@ -148,7 +151,15 @@ fn update(invocation: &Invocation) -> Effects {
         cpu_realtime_runtime: number("cpu-rt-runtime"),
         nano_cpus: invocation.last("cpus").and_then(|set| values::cpus(&set.value).ok()).or(Some(0)),
         pids_limit: (pids != 0).then_some(pids),
-        restart_policy: restart,
+        restart_policy: Some(restart.unwrap_or(RestartPolicy {
+            name: Some(RestartPolicyNameEnum::EMPTY),
+            maximum_retry_count: Some(0),
+        })),
+        cgroup_parent: Some(String::new()),
+        cpu_count: Some(0),
+        cpu_percent: Some(0),
+        io_maximum_iops: Some(0),
+        io_maximum_bandwidth: Some(0),
         ..ContainerUpdateBody::default()
     };
     let kernel = invocation.last("kernel-memory").and_then(|set| values::size(&set.value).ok()).unwrap_or(0);

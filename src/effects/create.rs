@@ -223,7 +223,12 @@ fn create_request(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Ef
     let mut requests: Vec<DeviceRequest> =
         invocation.all(&["gpus"]).filter_map(|set| values::gpus(&set.value).ok()).collect();
     if !cdi.is_empty() {
-        requests.push(DeviceRequest { driver: Some("cdi".into()), device_ids: Some(cdi), ..Default::default() });
+        requests.push(DeviceRequest {
+            driver: Some("cdi".into()),
+            count: Some(0),
+            device_ids: Some(cdi),
+            ..Default::default()
+        });
     }
     let mut mounts: Vec<Mount> = Vec::new();
     for set in invocation.all(&["mount"]) {
@@ -265,7 +270,7 @@ fn create_request(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Ef
     let attachments: Vec<Attachment> =
         invocation.all(&["network", "net"]).filter_map(|set| values::attachment(&set.value).ok()).collect();
     let mode = attachments.first().map_or_else(|| "default".to_owned(), |first| first.target.clone());
-    let endpoints = endpoints(invocation, attachments)?;
+    let endpoints = endpoints(invocation, attachments)?.into_iter().map(|(name, one)| (name, as_sent(one))).collect();
     let isolation = invocation.text("isolation");
     if isolation.parse::<HostConfigIsolationEnum>().is_err() {
         beyond.push(("HostConfig/Isolation".to_owned(), isolation.into()));
@@ -616,15 +621,32 @@ fn endpoints(
     Ok(endpoints)
 }
 
+/// The client sends an endpoint's empty fields too.
+pub fn as_sent(endpoint: EndpointSettings) -> EndpointSettings {
+    let empty = || Some(String::new());
+    EndpointSettings {
+        mac_address: endpoint.mac_address.or_else(empty),
+        gw_priority: endpoint.gw_priority.or(Some(0)),
+        network_id: empty(),
+        endpoint_id: empty(),
+        gateway: empty(),
+        ip_address: empty(),
+        ip_prefix_len: Some(0),
+        ipv6_gateway: empty(),
+        global_ipv6_address: empty(),
+        global_ipv6_prefix_len: Some(0),
+        ..endpoint
+    }
+}
+
 fn apply_container_options(invocation: &Invocation, attachment: &mut Attachment) -> Result<(), String> {
     let conflict = |what: &str| Err(format!("conflicting options: cannot specify both {what}"));
     let aliases: Vec<String> =
         invocation.all(&["network-alias", "net-alias"]).map(|set| set.value.clone()).collect();
-    let local: Vec<String> =
-        invocation.all(&["link-local-ip"]).filter_map(|set| values::ip(&set.value).ok()).collect();
+    let local = invocation.list("link-local-ip");
     let address = |name: &str| {
         let text = invocation.text(name);
-        if text == "<nil>" { String::new() } else { text.trim().to_owned() }
+        if text == "<nil>" { String::new() } else { text.to_owned() }
     };
     let (ipv4, ipv6, mac) = (address("ip"), address("ip6"), address("mac-address"));
     if !attachment.aliases.is_empty() && !aliases.is_empty() {

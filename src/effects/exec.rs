@@ -24,10 +24,11 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         cmd: Some(invocation.operand_texts().into_iter().skip(1).collect()),
         console_size: None,
     };
-    let request = Request::new("POST", format!("/containers/{container}/exec"), invocation.operands[..1].to_vec())
+    let mut request = Request::new("POST", format!("/containers/{container}/exec"), invocation.operands[..1].to_vec())
         .body(Body::Exec(Box::new(body)))
         .part("Privileged", words_of(invocation, &["privileged"]))
         .part("User", words_of(invocation, &["user"]));
+    request.beyond.push(("Detach".to_owned(), false.into()));
     effects.push(Effect::Request(request));
     Ok(effects)
 }

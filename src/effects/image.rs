@@ -15,7 +15,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         "image load" => load(invocation, host),
         "image import" => import(invocation, host),
         "image save" => {
-            for set in invocation.all(&["platform"]).filter(|set| !set.value.is_empty()) {
+            if let Some(set) = invocation.last("platform").filter(|set| !set.value.is_empty()) {
                 platform(&set.value).map_err(|error| format!("invalid platform: {error}"))?;
             }
             Ok(written_file(invocation, "output"))
@@ -91,7 +91,10 @@ fn tag(invocation: &Invocation) -> Effects {
 fn remove(invocation: &Invocation) -> Effects {
     let mut platforms = Vec::new();
     for typed in invocation.list("platform").iter().flat_map(|typed| values::read_record(typed).unwrap_or_default()) {
-        platforms.push(platform_json(&typed)?);
+        let chosen = platform_json(&typed)?;
+        if !platforms.contains(&chosen) {
+            platforms.push(chosen);
+        }
     }
     let (force, keep) = (invocation.on("force"), invocation.on("no-prune"));
     Ok(for_each(invocation, |name, words| {
@@ -123,7 +126,8 @@ fn load(invocation: &Invocation, host: &dyn Host) -> Effects {
     let quiet = invocation.on("quiet") || !host.output_is_terminal();
     let mut request =
         Request::new("POST", "/images/load", words).with("quiet", if quiet { "1" } else { "0" }).body(Body::Stream);
-    for typed in invocation.list("platform").iter().filter(|typed| !typed.is_empty()) {
+    // Older clients take one platform, newer ones several: the last one counts in both.
+    if let Some(typed) = invocation.list("platform").last().filter(|typed| !typed.is_empty()) {
         let chosen = platform_json(typed).map_err(|error| format!("invalid platform: {error}"))?;
         request = request.with("platform", chosen);
     }

@@ -98,7 +98,7 @@ impl Request {
     pub fn new(method: &'static str, path: impl Into<String>, words: Words) -> Request {
         Request {
             method,
-            path: path.into(),
+            path: clean_path(&path.into()),
             query: Vec::new(),
             body: Body::None,
             beyond: Vec::new(),
@@ -243,7 +243,12 @@ fn filters(invocation: &Invocation, also: &[(&str, &str)]) -> Option<String> {
     (!map.is_empty()).then(|| Value::Object(map).to_string())
 }
 
-/// Percent-encodes nothing: paths are kept as the client writes them; this only trims what the client trims.
+/// The client joins the path from its parts and cleans it, as Go's `path.Join` does.
+fn clean_path(path: &str) -> String {
+    if path.contains("//") || path.contains("/.") || path.ends_with('/') { values::clean(path) } else { path.to_owned() }
+}
+
+/// What the client trims before it asks.
 fn trim_id<'a>(kind: &str, id: &'a str) -> Result<&'a str, String> {
     let trimmed = id.trim_matches([' ', '\t', '\n', '\r']);
     if trimmed.is_empty() { Err(format!("invalid {kind} name or ID: value is empty")) } else { Ok(trimmed) }

@@ -8,6 +8,7 @@ use bollard::models::{
     NetworkCreateRequest, NetworkDisconnectRequest,
 };
 
+use super::create::as_sent;
 use super::{Body, Effect, Effects, Request, filters, for_each, to_map, trim_id, words_of};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
@@ -199,7 +200,7 @@ fn connect(invocation: &Invocation) -> Effects {
     if container.is_empty() {
         return Err("invalid container name or ID: value is empty".to_owned());
     }
-    let body = NetworkConnectRequest { container: container.to_owned(), endpoint_config: Some(endpoint) };
+    let body = NetworkConnectRequest { container: container.to_owned(), endpoint_config: Some(as_sent(endpoint)) };
     let request = Request::new("POST", format!("/networks/{network}/connect"), invocation.operands.clone());
     Ok(vec![Effect::Request(request.body(Body::Connect(Box::new(body))))])
 }

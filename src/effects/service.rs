@@ -151,15 +151,18 @@ fn rollout(invocation: &Invocation, group: &str) -> Option<Value> {
     let text = |name: &str, otherwise: &str| flag(name).map_or(otherwise.to_owned(), |set| set.value.clone());
     let parallelism = flag("parallelism").and_then(|set| values::uint(&set.value, 64).ok()).unwrap_or(1);
     let ratio = flag("max-failure-ratio").and_then(|set| set.value.parse::<f32>().ok()).unwrap_or(0.0);
-    Some(json!({
+    let mut config = json!({
         "Parallelism": parallelism,
-        "Delay": time("delay", 0),
         "Monitor": time("monitor", 5_000_000_000),
         "FailureAction": text("failure-action", "pause"),
         // Printed as the client does, from a number of 32 bits.
         "MaxFailureRatio": ratio.to_string().parse::<f64>().unwrap_or(0.0),
         "Order": text("order", "stop-first"),
-    }))
+    });
+    if time("delay", 0) != 0 {
+        config["Delay"] = time("delay", 0).into();
+    }
+    Some(config)
 }
 
 fn restart(invocation: &Invocation, beyond: &mut Vec<(String, Value)>) -> Option<TaskSpecRestartPolicy> {
@@ -267,7 +270,11 @@ fn create(invocation: &Invocation, host: &dyn Host) -> Effects {
     let mut parts = Vec::new();
     let typed = filled_env(host, invocation.list("env"));
     let env = environment(key_values(host, invocation.all(&["env-file"]).collect(), typed, true, &mut effects)?);
-    let health = health(invocation)?;
+    if let Some(health) = health(invocation)? {
+        // The client's name for the field differs from the API's documentation.
+        let json = serde_json::to_value(health).unwrap_or_default();
+        beyond.push(("TaskTemplate/ContainerSpec/Healthcheck".to_owned(), json));
+    }
     let mode = mode(invocation)?;
     let (update, rollback) = (rollout(invocation, "update"), rollout(invocation, "rollback"));
     if invocation.text("mode").ends_with("-job") && (update.is_some() || rollback.is_some()) {
@@ -307,10 +314,17 @@ fn create(invocation: &Invocation, host: &dyn Host) -> Effects {
     parts.push(("User".to_owned(), words_of(invocation, &["user"])));
     parts.push(("Image".to_owned(), invocation.operands.first().map(|word| vec![*word]).unwrap_or_default()));
 
-    let text = |name: &str| Some(invocation.text(name).to_owned());
+    let text = |name: &str| Some(invocation.text(name).to_owned()).filter(|text| !text.is_empty());
+    // The client leaves out what is empty, zero or off.
+    let on = |name: &str| Some(invocation.on(name)).filter(|on| *on);
+    let number = |name: &str| Some(invocation.int(name)).filter(|number| *number != 0);
     let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
-    let bytes = |name: &str| invocation.last(name).map(|set| values::size(&set.value).unwrap_or(0));
-    let processors = |name: &str| invocation.last(name).map(|set| values::cpus(&set.value).unwrap_or(0)).or(Some(0));
+    let bytes = |name: &str| {
+        invocation.last(name).map(|set| values::size(&set.value).unwrap_or(0)).filter(|bytes| *bytes != 0)
+    };
+    let processors = |name: &str| {
+        invocation.last(name).map(|set| values::cpus(&set.value).unwrap_or(0)).filter(|nano| *nano != 0)
+    };
     let (cap_add, cap_drop) = capabilities(invocation);
     let image = invocation.operand(0);
     let pinned = values::reference(image).map_or_else(|_| image.to_owned(), |reference| reference.familiar_with_tag());
@@ -338,8 +352,8 @@ fn create(invocation: &Invocation, host: &dyn Host) -> Effects {
         user: text("user"),
         groups: some(invocation.list("group")),
         stop_signal: text("stop-signal"),
-        tty: Some(invocation.on("tty")),
-        read_only: Some(invocation.on("read-only")),
+        tty: on("tty"),
+        read_only: on("read-only"),
         mounts: (!mounts.is_empty()).then_some(mounts),
         init: Some(invocation.on("init")),
         dns_config: Some(TaskSpecContainerSpecDnsConfig {
@@ -353,13 +367,12 @@ fn create(invocation: &Invocation, host: &dyn Host) -> Effects {
         }),
         hosts: some(hosts),
         stop_grace_period: invocation.last("stop-grace-period").and_then(|set| values::duration(&set.value).ok()),
-        health_check: health,
-        isolation: isolation.parse().ok(),
+        isolation: isolation.parse().ok().filter(|_| !isolation.is_empty()),
         sysctls: Some(to_map(&invocation.list("sysctl"))),
         capability_add: some(cap_add),
         capability_drop: some(cap_drop),
         ulimits: Some(ulimits(invocation)),
-        oom_score_adj: Some(invocation.int("oom-score-adj")),
+        oom_score_adj: number("oom-score-adj"),
         privileges: credentials(invocation)?,
         ..TaskSpecContainerSpec::default()
     };
@@ -385,12 +398,12 @@ fn create(invocation: &Invocation, host: &dyn Host) -> Effects {
             resources: Some(TaskSpecResources {
                 limits: Some(Limit {
                     nano_cpus: processors("limit-cpu"),
-                    memory_bytes: bytes("limit-memory").or(Some(0)),
-                    pids: Some(invocation.int("limit-pids")),
+                    memory_bytes: bytes("limit-memory"),
+                    pids: number("limit-pids"),
                 }),
                 reservations: Some(ResourceObject {
                     nano_cpus: processors("reserve-cpu"),
-                    memory_bytes: bytes("reserve-memory").or(Some(0)),
+                    memory_bytes: bytes("reserve-memory"),
                     generic_resources: generic,
                 }),
                 swap_bytes: bytes("memory-swap"),
@@ -400,7 +413,7 @@ fn create(invocation: &Invocation, host: &dyn Host) -> Effects {
             placement: Some(TaskSpecPlacement {
                 constraints: some(invocation.list("constraint")),
                 preferences: preferences(invocation),
-                max_replicas: Some(invocation.int("replicas-max-per-node")).filter(|most| *most != 0),
+                max_replicas: number("replicas-max-per-node"),
                 platforms: None,
             }),
             log_driver: (!log_driver.is_empty()).then(|| TaskSpecLogDriver {

@@ -137,10 +137,12 @@ fn init(invocation: &Invocation, host: &dyn Host) -> Effects {
     }
     let mut beyond: Vec<(String, Value)> =
         spec(invocation, host)?.into_iter().map(|(key, value)| (format!("Spec/{key}"), value)).collect();
-    if let Some(chosen) = availability(invocation)? {
-        beyond.push(("Availability".to_owned(), chosen.into()));
-    }
+    beyond.push(("Availability".to_owned(), availability(invocation)?.unwrap_or_default().into()));
     beyond.push(("AutoLockManagers".to_owned(), invocation.on("autolock").into()));
+    // The client sends these settings whether they are set or not.
+    beyond.push(("Spec/EncryptionConfig/AutoLockManagers".to_owned(), invocation.on("autolock").into()));
+    beyond.push(("Spec/Raft/ElectionTick".to_owned(), 0.into()));
+    beyond.push(("Spec/Raft/HeartbeatTick".to_owned(), 0.into()));
     let body = SwarmInitRequest {
         listen_addr: Some(listen_address(invocation)),
         advertise_addr: text("advertise-addr"),
@@ -169,9 +171,8 @@ fn join(invocation: &Invocation) -> Effects {
     };
     let mut request =
         Request::new("POST", "/swarm/join", invocation.named_by.clone()).body(Body::SwarmJoin(Box::new(body)));
-    if let Some(chosen) = availability(invocation)? {
-        request.beyond.push(("Availability".to_owned(), chosen.into()));
-    }
+    let chosen = availability(invocation)?.unwrap_or_default();
+    request.beyond.push(("Availability".to_owned(), chosen.into()));
     Ok(vec![Effect::Request(request)])
 }
 

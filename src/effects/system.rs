@@ -57,7 +57,7 @@ fn build_prune(invocation: &Invocation, all: bool) -> Result<Request, String> {
         .with_if(all, "all", "1")
         .with_if(keep != 0, "keep-storage", keep.to_string())
         .with_if(keep != 0, "reserved-space", keep.to_string())
-        .with("filters", filters(invocation, &[]).unwrap_or_else(|| "{}".to_owned()))
+        .with("filters", filters(invocation, &[]).unwrap_or_default())
         .part("all", words_of(invocation, &["all"])))
 }
 

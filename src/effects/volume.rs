@@ -42,9 +42,9 @@ fn create(invocation: &Invocation) -> Effects {
         return Err("conflicting options: cannot specify a volume-name through both --name and as a positional arg".to_owned());
     }
     let name = if invocation.operands.is_empty() { flag } else { operand };
-    let mut body = VolumeCreateRequest {
-        name: Some(name.to_owned()),
-        driver: Some(invocation.text("driver").to_owned()),
+    let body = VolumeCreateRequest {
+        name: Some(name.to_owned()).filter(|name| !name.is_empty()),
+        driver: Some(invocation.text("driver").to_owned()).filter(|driver| !driver.is_empty()),
         driver_opts: Some(to_map(&invocation.list("opt"))),
         labels: Some(to_map(&invocation.list("label"))),
         cluster_volume_spec: None,
@@ -55,7 +55,6 @@ fn create(invocation: &Invocation) -> Effects {
     if CLUSTER.iter().any(|flag| invocation.changed(flag)) {
         beyond.push(("ClusterVolumeSpec".to_owned(), cluster(invocation)));
     }
-    body.cluster_volume_spec = None;
     let words = if invocation.operands.is_empty() { invocation.named_by.clone() } else { invocation.operands.clone() };
     let mut request = Request::new("POST", "/volumes/create", words)
         .body(Body::Volume(Box::new(body)))
@@ -85,8 +84,7 @@ fn cluster(invocation: &Invocation) -> Value {
     }
     let mut secrets: Vec<(String, String)> = to_map(&invocation.list("secret")).into_iter().collect();
     secrets.sort();
-    json!({
-        "Group": invocation.text("group"),
+    let mut spec = json!({
         "AccessMode": mode,
         "Availability": invocation.text("availability"),
         "CapacityRange": {"RequiredBytes": bytes("required-bytes"), "LimitBytes": bytes("limit-bytes")},
@@ -95,5 +93,10 @@ fn cluster(invocation: &Invocation) -> Value {
             "Requisite": segments("topology-required"),
             "Preferred": segments("topology-preferred"),
         },
-    })
+    });
+    let group = invocation.text("group");
+    if !group.is_empty() {
+        spec["Group"] = group.into();
+    }
+    spec
 }

@@ -62,7 +62,8 @@ fn write(command: &Command, choices: &[Choice], operands: &[Index], oddity: u8, 
         _ => {}
     }
     words.extend(command.path.split(' ').map(str::to_owned));
-    if !command.aliases.is_empty() && oddity % 3 == 0 {
+    // `docker remove` is known to some versions of the client only.
+    if !command.aliases.is_empty() && oddity % 3 == 0 && command.path != "rm" {
         words.pop();
         words.push((*which.get(command.aliases)).to_owned());
     }
@@ -169,12 +170,12 @@ fn operand_pool(command: &Command) -> Vec<Vec<&'static str>> {
         "container exec" => vec![names[..5].to_vec(), COMMAND.to_vec()],
         "container commit" => vec![names, images],
         "container cp" => vec![
-            vec!["x:/etc/passwd", "data.txt", "-", "./data.txt", "ctx", "/nosuch", "a:b"],
+            vec!["x:/etc/passwd", "data.txt", "./data.txt", "ctx", "/nosuch", "a:b"],
             vec!["x:/tmp", "out.txt", "-", "db-1:/x/", ":/x", "ctx"],
         ],
         "image pull" | "image push" | "image rm" | "image save" | "plugin push" => vec![images],
         "image tag" => vec![images.clone(), images],
-        "image import" => vec![vec!["img.tar", "-", "http://127.0.0.1:1/x.tar", "/nosuch"], images],
+        "image import" => vec![vec!["img.tar", "http://127.0.0.1:1/x.tar", "/nosuch"], images],
         "secret create" | "config create" => vec![vec!["s1", "app.conf"], vec!["data.txt", "/nosuch"]],
         "volume create" => vec![vec!["v", "pg-data", "a.b"]],
         "network create" => vec![vec!["n", "front", "bridge2"]],

@@ -200,7 +200,7 @@ pub fn gpus(value: &str) -> Result<DeviceRequest, Problem> {
             .parse::<i64>()
             .map_err(|_| Problem::from(format!("invalid count ({text}): value must be either \"all\" or an integer: invalid syntax"))),
     };
-    let mut request = DeviceRequest::default();
+    let mut request = DeviceRequest { driver: Some(String::new()), count: Some(0), ..DeviceRequest::default() };
     let mut seen: Vec<String> = Vec::new();
     for field in read_record(value)? {
         let (key, text) = match field.split_once('=') {

@@ -1,6 +1,6 @@
 //! Devices, their limits, ulimits and sysctls: docker/cli `opts/` and `cli/command/container/opts.go`.
 
-use super::{read_record, size, volume::clean};
+use super::{size, volume::clean};
 
 /// `--device`: a mapping, or a CDI name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,11 +168,6 @@ pub fn sysctl(value: &str) -> Result<(), String> {
         Some((name, _)) if NAMES.contains(&name) || name.starts_with("net.") || name.starts_with("fs.mqueue.") => Ok(()),
         _ => Err(format!("sysctl '{value}' is not allowed")),
     }
-}
-
-/// A CSV value's fields, for options that are only split.
-pub fn fields(value: &str) -> Vec<String> {
-    read_record(value).unwrap_or_default()
 }
 
 #[cfg(test)]
