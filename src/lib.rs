@@ -5,3 +5,11 @@
 pub mod grammar;
 pub mod effects;
 pub mod facts;
+
+pub mod policy;
+pub mod rules;
+pub mod judge;
+pub mod rewrite;
+pub mod answer;
+pub mod cli;
+pub mod shim;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Body, Effect, Effects, Host, Request, create, filled_env, to_map, words_of};
+use super::{Body, Deed, Effect, Effects, Host, Request, create, filled_env, to_map, words_of};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
 
@@ -49,7 +49,11 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             dockerfile = local_dockerfile(typed, file, host)?;
             effects.push(Effect::ReadsFile { path: typed.to_owned(), words: context_words.clone() });
         }
-        Context::Stdin | Context::Git | Context::Url => {}
+        Context::Git | Context::Url => {
+            let deed = Deed::RemoteContext(typed.to_owned());
+            effects.push(Effect::Does { deed, words: context_words.clone() });
+        }
+        Context::Stdin => {}
     }
     let mut request = Request::new("POST", "/build", context_words).body(Body::Stream);
     for tag in invocation.list("tag") {

@@ -1,12 +1,12 @@
 //! Contexts: the client's own list of engines. They change files of the client, never an engine.
 
 use super::container::written_file;
-use super::{Effect, Effects, Host};
+use super::{Deed, Effect, Effects, Host};
 use crate::grammar::parse::Invocation;
 
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     let folder = host.config_folder(invocation.global("config").map(|set| set.value.as_str()));
-    let writes = |path: String, words: Vec<usize>| Effect::WritesFile { path, words };
+    let keeps = |path: String, words: Vec<usize>| Effect::KeepsFile { path, words };
     let store = format!("{folder}/contexts");
     match invocation.canonical() {
         "context create" | "context update" => {
@@ -15,10 +15,24 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
                 return Err("context name \"default\" is reserved".to_owned());
             }
             check_name(name)?;
-            Ok(vec![writes(store, invocation.operands.clone())])
+            let words = invocation.operands.clone();
+            let mut effects = vec![keeps(store, words.clone())];
+            if invocation.canonical() == "context update" {
+                effects.push(Effect::Does { deed: Deed::SwitchesContext, words });
+            }
+            Ok(effects)
         }
-        "context use" => Ok(vec![writes(format!("{folder}/config.json"), invocation.operands.clone())]),
-        "context rm" => Ok(invocation.operands.iter().map(|word| writes(store.clone(), vec![*word])).collect()),
+        "context use" => {
+            let words = invocation.operands.clone();
+            let file = keeps(format!("{folder}/config.json"), words.clone());
+            Ok(vec![file, Effect::Does { deed: Deed::SwitchesContext, words }])
+        }
+        "context rm" => {
+            let removed = |word: &usize| {
+                [keeps(store.clone(), vec![*word]), Effect::Does { deed: Deed::RemovesContext, words: vec![*word] }]
+            };
+            Ok(invocation.operands.iter().flat_map(removed).collect())
+        }
         "context import" => {
             let (name, file) = (invocation.operand(0), invocation.operand(1));
             check_name(name)?;
@@ -29,7 +43,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
                 }
                 effects.push(Effect::ReadsFile { path: file.to_owned(), words: vec![invocation.operands[1]] });
             }
-            effects.push(writes(store, vec![invocation.operands[0]]));
+            effects.push(keeps(store, vec![invocation.operands[0]]));
             Ok(effects)
         }
         "context export" => {
@@ -40,7 +54,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             if file == "-" {
                 return Ok(written_file(invocation, "output"));
             }
-            Ok(vec![writes(file, invocation.operands.clone())])
+            Ok(vec![Effect::WritesFile { path: file, words: invocation.operands.clone() }])
         }
         _ => Ok(Vec::new()),
     }

@@ -232,7 +232,7 @@ fn create_request(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Ef
     }
     let mut mounts: Vec<Mount> = Vec::new();
     for set in invocation.all(&["mount"]) {
-        let mount = values::mount(&set.value, &directory).map_err(|problem| problem.text)?;
+        let mount = values::mount_as_known(&set.value, &directory).map_err(|problem| problem.text)?;
         parts.push((format!("Mounts/{}", mounts.len()), set.words()));
         if mount.api.typ.is_none() {
             beyond.push((format!("HostConfig/Mounts/{}/Type", mounts.len()), mount.kind.into()));

@@ -29,6 +29,9 @@ pub enum Deed {
     BuildArgument(String),
     /// The build shares the host's network.
     HostNetworkBuild,
+    /// Every terminal of the user is from then on pointed at another engine.
+    SwitchesContext,
+    RemovesContext,
 }
 
 impl Deed {
@@ -54,6 +57,8 @@ impl Deed {
             Deed::Retags => "gives an image a name that may be another's".to_owned(),
             Deed::BuildArgument(name) => format!("passes the build argument {name}"),
             Deed::HostNetworkBuild => "builds in the host's network".to_owned(),
+            Deed::SwitchesContext => "changes which engine a context leads to".to_owned(),
+            Deed::RemovesContext => "removes a context, with its endpoint and its TLS keys".to_owned(),
         }
     }
 }

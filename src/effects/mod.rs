@@ -44,6 +44,8 @@ pub trait Host {
     fn read(&self, path: &str) -> Result<Vec<u8>, String>;
     fn exists(&self, path: &str) -> bool;
     fn is_directory(&self, path: &str) -> bool;
+    /// The names in a folder; none where it cannot be read.
+    fn list(&self, path: &str) -> Vec<String>;
     /// The path with `..` and links followed as far as they exist.
     fn resolve(&self, path: &str) -> String;
     fn input_is_terminal(&self) -> bool;
@@ -63,6 +65,8 @@ pub enum Effect {
     Request(Request),
     ReadsFile { path: String, words: Words },
     WritesFile { path: String, words: Words },
+    /// A file of the client's own configuration.
+    KeepsFile { path: String, words: Words },
     Runs(Runs),
     /// What the program just named, or a request that follows an answer, is known to do.
     Does { deed: Deed, words: Words },
@@ -217,11 +221,9 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Lowered {
 
 /// One request for each operand, such as `DELETE /volumes/{name}`.
 fn for_each(invocation: &Invocation, request: impl Fn(&str, Words) -> Request) -> Vec<Effect> {
-    invocation
-        .operands
-        .iter()
-        .map(|word| Effect::Request(request(&invocation.words[*word], vec![*word])))
-        .collect()
+    // For an empty name the client says so and goes on with the others.
+    let named = invocation.operands.iter().filter(|word| !invocation.words[**word].trim().is_empty());
+    named.map(|word| Effect::Request(request(&invocation.words[*word], vec![*word]))).collect()
 }
 
 /// The words of the flags with these names that are switched on or set.

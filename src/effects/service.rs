@@ -68,7 +68,7 @@ fn update(invocation: &Invocation, host: &dyn Host) -> Effects {
     let mut effects = Vec::new();
     let mut workload = Workload { partial: true, ..Workload::default() };
     for set in invocation.all(&["mount-add"]) {
-        let mount = values::mount(&set.value, &host.directory()).map_err(|problem| problem.text)?;
+        let mount = values::mount_as_known(&set.value, &host.directory()).map_err(|problem| problem.text)?;
         workload.add_mount(&mount.api, set.words());
     }
     for set in invocation.all(&["cap-add"]) {
@@ -298,7 +298,7 @@ fn create(invocation: &Invocation, host: &dyn Host) -> Effects {
     networks.sort_by(|one, other| one.target.cmp(&other.target));
     let mut mounts: Vec<Mount> = Vec::new();
     for set in invocation.all(&["mount"]) {
-        let mount = values::mount(&set.value, &host.directory()).map_err(|problem| problem.text)?;
+        let mount = values::mount_as_known(&set.value, &host.directory()).map_err(|problem| problem.text)?;
         parts.push((format!("Mounts/{}", mounts.len()), set.words()));
         if mount.api.typ.is_none() {
             beyond.push((format!("TaskTemplate/ContainerSpec/Mounts/{}/Type", mounts.len()), mount.kind.into()));

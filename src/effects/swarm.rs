@@ -65,10 +65,10 @@ fn availability(invocation: &Invocation) -> Result<Option<String>, String> {
 }
 
 fn listen_address(invocation: &Invocation) -> String {
-    invocation
-        .last("listen-addr")
-        .and_then(|set| values::node_address(&set.value).ok())
-        .unwrap_or_else(|| "0.0.0.0:2377".to_owned())
+    // What one value leaves out is taken from the one before it.
+    invocation.all(&["listen-addr"]).fold("0.0.0.0:2377".to_owned(), |before, set| {
+        values::node_address(&set.value, &before).unwrap_or(before)
+    })
 }
 
 /// The parts of the cluster's settings that the flags change.

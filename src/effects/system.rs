@@ -63,7 +63,7 @@ fn build_prune(invocation: &Invocation, all: bool) -> Result<Request, String> {
 
 fn config_file(invocation: &Invocation, host: &dyn Host) -> Effect {
     let folder = host.config_folder(invocation.global("config").map(|set| set.value.as_str()));
-    Effect::WritesFile { path: format!("{folder}/config.json"), words: invocation.named_by.clone() }
+    Effect::KeepsFile { path: format!("{folder}/config.json"), words: invocation.named_by.clone() }
 }
 
 fn login(invocation: &Invocation, host: &dyn Host) -> Effects {

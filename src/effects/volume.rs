@@ -11,9 +11,6 @@ pub fn lower(invocation: &Invocation) -> Effects {
     match invocation.canonical() {
         "volume create" => create(invocation),
         "volume rm" => {
-            for word in &invocation.operands {
-                super::trim_id("volume", &invocation.words[*word])?;
-            }
             let force = invocation.on("force");
             Ok(for_each(invocation, |name, words| {
                 Request::new("DELETE", format!("/volumes/{}", name.trim()), words).with_if(force, "force", "1")
@@ -50,7 +47,7 @@ fn create(invocation: &Invocation) -> Effects {
         cluster_volume_spec: None,
     };
     const CLUSTER: &[&str] =
-        &["group", "scope", "sharing", "availability", "type", "secret", "limit-bytes", "required-bytes"];
+        &["group", "scope", "sharing", "availability", "type", "limit-bytes", "required-bytes"];
     let mut beyond = Vec::new();
     if CLUSTER.iter().any(|flag| invocation.changed(flag)) {
         beyond.push(("ClusterVolumeSpec".to_owned(), cluster(invocation)));
@@ -76,7 +73,10 @@ fn cluster(invocation: &Invocation) -> Value {
             })
             .collect()
     };
-    let mut mode = json!({"Scope": invocation.text("scope"), "Sharing": invocation.text("sharing")});
+    let mut mode = json!({});
+    for (key, flag) in [("Scope", "scope"), ("Sharing", "sharing")] {
+        put(&mut mode, key, invocation.text(flag));
+    }
     match invocation.text("type") {
         "mount" => mode["MountVolume"] = json!({}),
         "block" => mode["BlockVolume"] = json!({}),
@@ -86,7 +86,6 @@ fn cluster(invocation: &Invocation) -> Value {
     secrets.sort();
     let mut spec = json!({
         "AccessMode": mode,
-        "Availability": invocation.text("availability"),
         "CapacityRange": {"RequiredBytes": bytes("required-bytes"), "LimitBytes": bytes("limit-bytes")},
         "Secrets": secrets.iter().map(|(key, secret)| json!({"Key": key, "Secret": secret})).collect::<Vec<_>>(),
         "AccessibilityRequirements": {
@@ -94,9 +93,14 @@ fn cluster(invocation: &Invocation) -> Value {
             "Preferred": segments("topology-preferred"),
         },
     });
-    let group = invocation.text("group");
-    if !group.is_empty() {
-        spec["Group"] = group.into();
-    }
+    put(&mut spec, "Group", invocation.text("group"));
+    put(&mut spec, "Availability", invocation.text("availability"));
     spec
+}
+
+/// The client leaves out what is empty.
+fn put(object: &mut Value, key: &str, text: &str) {
+    if !text.is_empty() {
+        object[key] = text.into();
+    }
 }

@@ -41,6 +41,11 @@ impl Host for Surroundings {
         Path::new(path).is_dir()
     }
 
+    fn list(&self, path: &str) -> Vec<String> {
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    }
+
     fn resolve(&self, path: &str) -> String {
         resolve(Path::new(path), &self.directory())
     }

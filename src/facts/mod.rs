@@ -1,3 +1,104 @@
 //! The edge to the world: this process's surroundings, the engine that would be asked, and what it knows.
 
+pub mod client;
+pub mod engine;
 pub mod host;
+pub mod target;
+
+/// An answer of the engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Known<T> {
+    Is(T),
+    /// The engine has no such object.
+    Missing,
+    /// The engine was not asked, or did not answer.
+    Untold,
+}
+
+impl<T> Known<T> {
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Known<U> {
+        match self {
+            Known::Is(value) => Known::Is(change(value)),
+            Known::Missing => Known::Missing,
+            Known::Untold => Known::Untold,
+        }
+    }
+
+    pub fn is(self) -> Option<T> {
+        match self {
+            Known::Is(value) => Some(value),
+            Known::Missing | Known::Untold => None,
+        }
+    }
+}
+
+/// What rules read of an image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageFacts {
+    pub id: String,
+    pub user: String,
+    pub entrypoint: Vec<String>,
+    pub command: Vec<String>,
+    pub volumes: Vec<String>,
+    /// `name@sha256:…`.
+    pub digests: Vec<String>,
+}
+
+/// What rules read of a container that exists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContainerFacts {
+    pub name: String,
+    pub image: String,
+    pub running: bool,
+    /// Bytes in its own layer, where they were asked for.
+    pub layer_bytes: Option<i64>,
+    pub mounts: Vec<MountFacts>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MountFacts {
+    pub volume: Option<String>,
+    pub source: String,
+    pub destination: String,
+    pub writable: bool,
+}
+
+/// What the engine says about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EngineFacts {
+    pub name: String,
+    pub labels: Vec<String>,
+    /// Bytes of memory of its host.
+    pub memory: i64,
+}
+
+/// Questions to the engine, asked only by the rules that need the answer.
+pub trait Facts {
+    fn image(&self, name: &str) -> Known<ImageFacts>;
+    fn container(&self, name: &str, with_size: bool) -> Known<ContainerFacts>;
+    fn engine(&self) -> Known<EngineFacts>;
+    /// The API version in force: the lower of the client's and the engine's.
+    fn api_version(&self) -> Known<(u32, u32)>;
+}
+
+/// Nothing is asked: `explain --offline`, and help for tests.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Offline;
+
+impl Facts for Offline {
+    fn image(&self, _: &str) -> Known<ImageFacts> {
+        Known::Untold
+    }
+
+    fn container(&self, _: &str, _: bool) -> Known<ContainerFacts> {
+        Known::Untold
+    }
+
+    fn engine(&self) -> Known<EngineFacts> {
+        Known::Untold
+    }
+
+    fn api_version(&self) -> Known<(u32, u32)> {
+        Known::Untold
+    }
+}

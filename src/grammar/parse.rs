@@ -482,7 +482,9 @@ impl Reader<'_> {
         at: Option<(usize, usize)>,
         flags: &mut Flags,
     ) -> Result<(), Refusal> {
-        if let Err(problem) = values::check(command, flag, &value) {
+        let problem = values::check(command, flag, &value).err();
+        // A value that only a newer docker may know passes where unknown words are let through.
+        if let Some(problem) = problem.filter(|problem| self.unknown == Unknown::Refuse || !problem.unknown) {
             let name = match flag.short {
                 0 => format!("--{}", flag.name),
                 short => format!("-{}, --{}", short as char, flag.name),

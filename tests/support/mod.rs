@@ -49,6 +49,11 @@ impl Host for TestHost {
         self.path(path).is_dir()
     }
 
+    fn list(&self, path: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path(path)).into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    }
+
     fn resolve(&self, path: &str) -> String {
         let path = self.path(path);
         std::fs::canonicalize(&path).unwrap_or(path).to_string_lossy().into_owned()

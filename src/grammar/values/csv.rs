@@ -66,6 +66,15 @@ pub struct Mount {
 
 /// docker/cli `opts/mount.go`. A source that starts with a dot is made absolute from `directory`.
 pub fn mount(value: &str, directory: &str) -> Result<Mount, Problem> {
+    read_mount(value, directory, false)
+}
+
+/// The same without the keys that only a newer docker may know: for judging what is known of such a mount.
+pub fn mount_as_known(value: &str, directory: &str) -> Result<Mount, Problem> {
+    read_mount(value, directory, true)
+}
+
+fn read_mount(value: &str, directory: &str, only_known: bool) -> Result<Mount, Problem> {
     let fields = read_record(value)?;
     let mut kind = "volume".to_owned();
     let mut api = ApiMount::default();
@@ -81,6 +90,7 @@ pub fn mount(value: &str, directory: &str) -> Result<Mount, Problem> {
             ("readonly" | "ro", None) => read_only = true,
             ("volume-nocopy", None) => volume(&mut api).no_copy = Some(true),
             ("bind-nonrecursive", None) => bind(&mut api).non_recursive = Some(true),
+            (_, None) if only_known => {}
             (_, None) => return Err(unknown(format!("invalid field '{field}' must be a key=value pair"))),
             ("type", Some(text)) => kind = text.to_lowercase(),
             ("source" | "src", Some(text)) => {
@@ -98,6 +108,7 @@ pub fn mount(value: &str, directory: &str) -> Result<Mount, Problem> {
                 "disabled" => bind(&mut api).non_recursive = Some(true),
                 "writable" => bind(&mut api).read_only_non_recursive = Some(true),
                 "readonly" => bind(&mut api).read_only_force_recursive = Some(true),
+                _ if only_known => {}
                 _ => {
                     return Err(unknown(format!(
                         "invalid value for {key}: {text} (must be \"enabled\", \"disabled\", \"writable\", or \"readonly\")"
@@ -125,6 +136,7 @@ pub fn mount(value: &str, directory: &str) -> Result<Mount, Problem> {
                     .ok_or_else(|| Problem::from(format!("invalid value for {key}: {text}")))?;
                 tmpfs(&mut api).mode = Some(i64::from(mode));
             }
+            (_, Some(_)) if only_known => {}
             (_, Some(_)) => return Err(unknown(format!("unexpected key '{key}' in '{field}'"))),
         }
     }

@@ -12,7 +12,7 @@ mod reference;
 mod swarm;
 mod volume;
 
-pub use csv::{Mount, gpus, mount, read_record};
+pub use csv::{Mount, gpus, mount, mount_as_known, read_record};
 pub use device::{Device, device, throttle_bytes, throttle_ops, ulimit, weight};
 pub use network::{Attachment, attachment, driver_option, ip, parse_host};
 pub use numbers::{bool, cpus, duration, float, int, size, swap, uint};
@@ -54,6 +54,7 @@ pub fn check(command: &Command, flag: &Flag, value: &str) -> Result<(), Problem>
     match (flag.name, flag.kind) {
         ("env", Kind::List) => env(value),
         ("build-arg", Kind::List) => env(value),
+        ("log-opt", Kind::List) if canonical.starts_with("service") => env(value),
         ("label" | "container-label", Kind::List) => label(value),
         ("attach", Kind::List) => attach(value).map(drop).map_err(Into::into),
         ("dns", Kind::List) => ip(value).map(drop).map_err(Into::into),
@@ -78,8 +79,7 @@ pub fn check(command: &Command, flag: &Flag, value: &str) -> Result<(), Problem>
         ("publish-rm", _) if canonical.starts_with("service") => Ok(()),
         ("placement-pref" | "placement-pref-add" | "placement-pref-rm", _) => placement(value).map(drop).map_err(Into::into),
         ("external-ca", _) => external_ca(value).map(drop).map_err(Into::into),
-        ("listen-addr", _) if canonical.starts_with("swarm") => node_address(value).map(drop).map_err(Into::into),
-        ("default-addr-pool" | "subnet" | "ip-range" | "gateway", _) => check_kind(flag.kind, value),
+        ("listen-addr", _) if canonical.starts_with("swarm") => node_address(value, "0.0.0.0:2377").map(drop).map_err(Into::into),
         _ => check_kind(flag.kind, value),
     }
 }

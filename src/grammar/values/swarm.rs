@@ -147,9 +147,10 @@ pub fn external_ca(value: &str) -> Result<(String, Option<String>, Vec<(String, 
     Ok((url, file, options))
 }
 
-/// `--listen-addr`: host and port.
-pub fn node_address(value: &str) -> Result<String, String> {
-    let address = tcp(value, "0.0.0.0", "2377")?;
+/// `--listen-addr`: host and port, with what is left out taken from `default`.
+pub fn node_address(value: &str, default: &str) -> Result<String, String> {
+    let (host, port) = default.rsplit_once(':').unwrap_or(("0.0.0.0", "2377"));
+    let address = tcp(value, host, port)?;
     Ok(address.strip_prefix("tcp://").unwrap_or(&address).to_owned())
 }
 

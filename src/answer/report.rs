@@ -1,0 +1,170 @@
+//! What a person reads before answering: the command with the words marked, what is wrong, why it matters here, what to
+//! do instead, and how to allow it.
+
+use std::fmt::Write as _;
+
+use super::screen::{Screen, command_line, quoted, shown};
+use crate::facts::Known;
+use crate::judge::{Complaint, Judgement};
+use crate::policy::Action;
+use crate::rules::bytes;
+
+/// The name of the engine for a person: what it calls itself, else the context's, else this machine's.
+pub fn engine_name(judgement: &Judgement, hostname: &str) -> String {
+    match judgement.facts.engine() {
+        Known::Is(engine) if !engine.name.is_empty() => engine.name,
+        _ if judgement.target.context != "default" => judgement.target.context.clone(),
+        _ if !judgement.target.is_local() && !judgement.target.address().is_empty() => judgement.target.address().to_owned(),
+        _ => hostname.to_owned(),
+    }
+}
+
+/// One dim line for all notes of a command.
+pub fn note(judgement: &Judgement, screen: &Screen) -> Option<String> {
+    let mut ids: Vec<&str> = judgement.with(Action::Note).map(|complaint| complaint.finding.rule.id).collect();
+    ids.dedup();
+    if ids.is_empty() {
+        return None;
+    }
+    let line = format!("fender: {} (fender explain -- {})", ids.join(", "), brief(&judgement.invocation.words));
+    Some(format!("{}\n", screen.dim(&line)))
+}
+
+/// The command's words as far as one line takes them.
+fn brief(words: &[String]) -> String {
+    let mut out = String::new();
+    for word in words {
+        let word = quoted(word);
+        if out.chars().count() + word.chars().count() > 40 {
+            out.push_str(if out.is_empty() { "…" } else { " …" });
+            break;
+        }
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(&word);
+    }
+    out
+}
+
+/// The whole text for an action that stops the command.
+pub fn stopping(judgement: &Judgement, screen: &Screen, hostname: &str) -> String {
+    let complaints = one_for_each_cause(judgement.stopping().collect());
+    let engine = engine_name(judgement, hostname);
+    let mut out = String::from("\n");
+    out.push_str(&underlined(judgement, &complaints, screen));
+    let place = place(judgement, &engine);
+    if let [complaint] = complaints.as_slice() {
+        let _ = writeln!(out, "\n  {}  {}", screen.marked(complaint.finding.rule.id), shown(&complaint.finding.title));
+        out.push_str(&screen.filled("  ", &format!("{} {place}", why(complaint, judgement))));
+        out.push_str(&screen.filled("  instead  ", &complaint.finding.instead));
+    } else {
+        let _ = writeln!(out, "\n  {} things here.", complaints.len());
+        out.push_str(&screen.filled("  ", &place));
+        for complaint in &complaints {
+            let _ = writeln!(out, "\n  {}  {}", screen.marked(complaint.finding.rule.id), shown(&complaint.finding.title));
+            out.push_str(&screen.filled("    ", &why(complaint, judgement)));
+            out.push_str(&screen.filled("    instead  ", &complaint.finding.instead));
+        }
+    }
+    let mut ids: Vec<&str> = complaints.iter().map(|complaint| complaint.finding.rule.id).collect();
+    ids.dedup();
+    let allow = match judgement.action {
+        Action::Refuse => format!("an entry in a policy: fender rules {}", ids[0]),
+        _ => format!("fender rules {}", ids[0]),
+    };
+    out.push_str(&screen.dim(&screen.filled("  allow    ", &allow)));
+    for complaint in &complaints {
+        if let Some(source) = &complaint.decision.source {
+            let line = format!("{} decides: {} {}", source, complaint.finding.rule.id, complaint.decision.action);
+            out.push_str(&screen.dim(&screen.filled("  policy   ", &line)));
+        }
+    }
+    let mut notes: Vec<&str> = judgement.with(Action::Note).map(|complaint| complaint.finding.rule.id).collect();
+    notes.dedup();
+    notes.retain(|id| !ids.contains(id));
+    if !notes.is_empty() {
+        out.push_str(&screen.dim(&screen.filled("  also     ", &notes.join(", "))));
+    }
+    out
+}
+
+/// Two rules that point at the same words for the same reason are one complaint: the first.
+fn one_for_each_cause<'a>(complaints: Vec<&'a Complaint>) -> Vec<&'a Complaint> {
+    let mut kept: Vec<&Complaint> = Vec::new();
+    for complaint in complaints {
+        let finding = &complaint.finding;
+        let same = |other: &&&Complaint| {
+            other.finding.class == finding.class
+                && !finding.words.is_empty()
+                && other.finding.words == finding.words
+                && matches!((other.finding.rule.id, finding.rule.id), ("docker-socket", "host-mount"))
+        };
+        if kept.iter().find(same).is_none() {
+            kept.push(complaint);
+        }
+    }
+    kept
+}
+
+fn why(complaint: &Complaint, judgement: &Judgement) -> String {
+    // The size of the host says more than a word for it.
+    if complaint.finding.rule.id == "no-memory-limit"
+        && let Known::Is(engine) = judgement.facts.engine()
+        && engine.memory > 0
+    {
+        let size = bytes(engine.memory);
+        return format!("It can take all {size} of this host, and then the kernel kills another program, of its own choice.");
+    }
+    shown(&complaint.finding.why)
+}
+
+fn place(judgement: &Judgement, engine: &str) -> String {
+    let environment = &judgement.environment;
+    let engine = shown(engine);
+    match judgement.target.context.as_str() {
+        "default" => format!("The engine is {engine}: {} ({}).", environment.name, shown(&environment.because)),
+        context => {
+            let context = shown(context);
+            format!("The engine is {engine}, context {context}: {} ({}).", environment.name, shown(&environment.because))
+        }
+    }
+}
+
+/// The command in lines that fit, with the marked words underlined.
+fn underlined(judgement: &Judgement, complaints: &[&Complaint], screen: &Screen) -> String {
+    let marked: Vec<usize> = complaints.iter().flat_map(|complaint| complaint.finding.words.clone()).collect();
+    let mut words = vec![("docker".to_owned(), false)];
+    for (at, word) in judgement.invocation.words.iter().enumerate() {
+        words.push((quoted(word), marked.contains(&at)));
+    }
+    let (mut out, mut line, mut marks) = (String::new(), String::from("  "), String::from("  "));
+    let mut flush = |line: &mut String, marks: &mut String| {
+        let _ = writeln!(out, "{}", line.trim_end());
+        if marks.contains('^') {
+            let _ = writeln!(out, "{}", screen.marked(marks.trim_end()));
+        }
+        "    ".clone_into(line);
+        "    ".clone_into(marks);
+    };
+    for (word, is_marked) in words {
+        let width = console::measure_text_width(&word);
+        if console::measure_text_width(&line) + width > screen.width && line.trim_start() != "" {
+            flush(&mut line, &mut marks);
+        }
+        line.push_str(&word);
+        line.push(' ');
+        let mark = if is_marked { "^" } else { " " };
+        marks.push_str(&mark.repeat(width));
+        marks.push(' ');
+    }
+    flush(&mut line, &mut marks);
+    out
+}
+
+/// The command as typed and as changed, one under the other.
+pub fn difference(judgement: &Judgement, rewritten: &[String], screen: &Screen) -> String {
+    let before = screen.filled("  - ", &command_line(&judgement.invocation.words));
+    let after = screen.filled("  + ", &command_line(rewritten));
+    format!("\n{}{}", screen.dim(&before), screen.good(&after))
+}

@@ -1,0 +1,22 @@
+//! `fender completions SHELL`.
+
+use std::io::{Write, stdout};
+use std::process::ExitCode;
+
+use clap::{Command, CommandFactory};
+use clap_complete::{Shell, generate};
+
+use super::Cli;
+
+pub fn text(shell: Shell, mut command: Command) -> String {
+    let mut out = Vec::new();
+    generate(shell, &mut command, "fender", &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+pub fn run(shell: Shell) -> ExitCode {
+    match stdout().write_all(text(shell, Cli::command()).as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,197 @@
+//! From the words to the verdict: parse, lower, look, decide. Nothing is run and nothing is shown here.
+
+use std::ffi::OsString;
+
+use crate::effects::{Effect, Host, Lowered, lower};
+use crate::facts::Facts;
+use crate::facts::target::{Target, choose};
+use crate::grammar::parse::{Builder, Invocation, Unknown, parse};
+use crate::grammar::values;
+use crate::policy::{Action, Decision, Environment, Offers, Place, Policy};
+use crate::rewrite::rewrite;
+use crate::rules::{Case, Finding, check};
+
+/// Everything a judgement needs besides the words.
+pub struct Bench<'a> {
+    pub host: &'a dyn Host,
+    pub policy: &'a Policy,
+    /// Makes the way to ask the engine that was chosen.
+    pub facts: &'a dyn Fn(&Target) -> Box<dyn Facts>,
+    /// This machine's name.
+    pub hostname: String,
+    /// The caller's own ids.
+    pub ids: (u32, u32),
+    /// An environment named by hand, which stands for the one that would be found.
+    pub environment: Option<Environment>,
+}
+
+/// A finding and what is done about it.
+#[derive(Clone, Debug)]
+pub struct Complaint {
+    pub finding: Finding,
+    pub decision: Decision,
+}
+
+/// The verdict on one command line.
+pub struct Judgement {
+    pub invocation: Invocation,
+    pub lowered: Lowered,
+    pub target: Target,
+    pub environment: Environment,
+    pub complaints: Vec<Complaint>,
+    /// The strictest action of all complaints.
+    pub action: Action,
+    /// The words with every offered change made.
+    pub rewrite: Option<Vec<OsString>>,
+    /// To ask the engine again, for a screen that is shown.
+    pub facts: Box<dyn Facts>,
+}
+
+impl Judgement {
+    pub fn with(&self, action: Action) -> impl Iterator<Item = &Complaint> {
+        self.complaints.iter().filter(move |complaint| complaint.decision.action == action)
+    }
+
+    /// Complaints that stop the command until somebody answers.
+    pub fn stopping(&self) -> impl Iterator<Item = &Complaint> {
+        self.complaints.iter().filter(|complaint| complaint.decision.action >= Action::Ask)
+    }
+}
+
+/// Parses the words as docker on this host would.
+pub fn read(words: &[String], unknown: Unknown, host: &dyn Host) -> Invocation {
+    parse(words, unknown, &|| builder(host))
+}
+
+/// docker/cli `cmd/docker/builder.go`: which program builds.
+fn builder(host: &dyn Host) -> Builder {
+    if let Some(value) = host.env("DOCKER_BUILDKIT").filter(|value| !value.is_empty())
+        && values::bool(&value) == Ok(false)
+    {
+        return Builder::Legacy;
+    }
+    if host.has_plugin("buildx", &host.config_folder(None)) { Builder::Buildx } else { Builder::Legacy }
+}
+
+/// Judges a parsed command line.
+pub fn judge(words: &[OsString], bench: &Bench) -> Judgement {
+    let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let invocation = read(&texts, Unknown::Refuse, bench.host);
+    let lowered = lower(&invocation, bench.host);
+    let target = choose(&invocation, bench.host);
+    let facts = (bench.facts)(&target);
+    let offers = bench.policy.offers();
+    let mut findings = look(&invocation, &lowered, &target, &*facts, bench, &offers);
+    if lowered.refusal.as_ref().is_some_and(|refusal| refusal.unknown) {
+        findings.extend(whatever_they_mean(&texts, &target, &*facts, bench, &offers));
+    }
+    let place = place(&target, &*facts, bench);
+    let complaints = decide(findings, &place, bench);
+    let environment = match &bench.environment {
+        Some(named) => named.clone(),
+        // Where nothing was found the engine is not asked for its labels either.
+        None if complaints.is_empty() => bench.policy.environment(&place_without_labels(&target, bench)),
+        None => bench.policy.environment(&place),
+    };
+    let action = complaints.iter().map(|complaint| complaint.decision.action).max().unwrap_or(Action::Allow);
+    let wanted: Vec<&Finding> = complaints
+        .iter()
+        .filter(|complaint| complaint.decision.action != Action::Allow)
+        .map(|complaint| &complaint.finding)
+        .collect();
+    let rewrite = rewrite(&invocation, words, &lowered, &wanted, bench.host);
+    drop(place);
+    Judgement { invocation, lowered, target, environment, complaints, action, rewrite, facts }
+}
+
+fn look(
+    invocation: &Invocation,
+    lowered: &Lowered,
+    target: &Target,
+    facts: &dyn Facts,
+    bench: &Bench,
+    offers: &Offers,
+) -> Vec<Finding> {
+    check(&Case::new(invocation, lowered, target, facts, bench.host, offers, bench.ids))
+}
+
+/// Words that docker's tables do not have may be a newer docker's: what the rest says is judged for both things that an
+/// unknown flag can be, one that stands alone and one that takes the next word.
+fn whatever_they_mean(
+    texts: &[String],
+    target: &Target,
+    facts: &dyn Facts,
+    bench: &Bench,
+    offers: &Offers,
+) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for unknown in [Unknown::Alone, Unknown::TakesValue] {
+        let invocation = read(texts, unknown, bench.host);
+        let lowered = lower(&invocation, bench.host);
+        for finding in look(&invocation, &lowered, target, facts, bench, offers) {
+            let same = |other: &Finding| other.rule.id == finding.rule.id && other.words == finding.words;
+            // What the command would be is a guess: no fix is offered for it.
+            if !findings.iter().any(same) && finding.rule.id != "not-understood" {
+                findings.push(Finding { edits: Vec::new(), ..finding });
+            }
+        }
+    }
+    findings
+}
+
+fn place<'a>(target: &Target, facts: &'a dyn Facts, bench: &Bench) -> Place<'a> {
+    place_with(target, bench, move || facts.engine().is().map(|engine| engine.labels).unwrap_or_default())
+}
+
+fn place_without_labels(target: &Target, bench: &Bench) -> Place<'static> {
+    place_with(target, bench, Vec::new)
+}
+
+fn place_with<'a>(target: &Target, bench: &Bench, labels: impl Fn() -> Vec<String> + 'a) -> Place<'a> {
+    let set = |name: &str| bench.host.env(name).unwrap_or_default();
+    let ci = !matches!(set("CI").to_lowercase().as_str(), "" | "false" | "0");
+    let address = if target.is_local() { "" } else { target.address() };
+    Place::new(&target.context, &target.host, address, &bench.hostname, ci, labels)
+}
+
+fn decide(findings: Vec<Finding>, place: &Place, bench: &Bench) -> Vec<Complaint> {
+    findings
+        .into_iter()
+        .map(|finding| {
+            let mut decision = match &bench.environment {
+                Some(named) => bench.policy.decide_in(finding.rule, finding.class, named),
+                None => bench.policy.decide(finding.rule, finding.class, place),
+            };
+            // What a policy file says of this rule holds as it stands.
+            if finding.milder && decision.source.is_none() {
+                decision.action = decision.action.milder();
+            }
+            // A fix needs something to change.
+            if decision.action == Action::Fix && finding.edits.is_empty() {
+                decision.action = Action::Ask;
+            }
+            Complaint { finding, decision }
+        })
+        .collect()
+}
+
+/// Whether the command changes nothing, so that it can go straight to the real client.
+pub fn changes_nothing(invocation: &Invocation) -> bool {
+    if invocation.refusal.is_some() || invocation.plugin.is_some() {
+        return false;
+    }
+    invocation.shows.is_some()
+        || invocation.command.is_some_and(|command| crate::grammar::only_reads(command.canonical))
+}
+
+/// What a reader is told of one effect.
+pub fn tell(effect: &Effect) -> Option<String> {
+    match effect {
+        Effect::Request(request) => Some(format!("asks the engine  {} {}", request.method, request.path)),
+        Effect::ReadsFile { path, .. } => Some(format!("reads            {path}")),
+        Effect::WritesFile { path, .. } | Effect::KeepsFile { path, .. } => Some(format!("writes           {path}")),
+        Effect::Runs(runs) => Some(format!("runs             {}", runs.program)),
+        Effect::Does { deed, .. } => Some(format!("which            {}", deed.text())),
+        Effect::Describes(_) => None,
+    }
+}

@@ -1,0 +1,171 @@
+//! What is done about a finding, where: rule × environment → action. Pure but for reading the two files, which is in
+//! `file`. Layers merge in one place, [`Policy::decide`].
+
+mod environment;
+mod file;
+mod preset;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use environment::{Environment, Place, words_of_production};
+pub use file::{Layer, Problem, read_client, read_layers};
+pub use preset::{preset, preset_names};
+
+use crate::rules::{Class, Rule};
+
+/// What happens when a rule finds something, from the mildest to the strictest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    Allow,
+    /// A line, and on.
+    Note,
+    /// Rewritten, shown, and on.
+    Fix,
+    /// y/N.
+    Ask,
+    /// The engine's name has to be typed.
+    Type,
+    Refuse,
+}
+
+impl Action {
+    pub const ALL: [Action; 6] = [Action::Allow, Action::Note, Action::Fix, Action::Ask, Action::Type, Action::Refuse];
+
+    /// One step milder, along the actions of the presets.
+    pub fn milder(self) -> Action {
+        match self {
+            Action::Allow | Action::Note => Action::Allow,
+            Action::Fix | Action::Ask => Action::Note,
+            Action::Type => Action::Ask,
+            Action::Refuse => Action::Type,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Action::Allow => "allow",
+            Action::Note => "note",
+            Action::Fix => "fix",
+            Action::Ask => "ask",
+            Action::Type => "type",
+            Action::Refuse => "refuse",
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// The action for one finding, and what decided it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    pub action: Action,
+    /// File and line, where a policy file set it.
+    pub source: Option<String>,
+}
+
+/// Values that fixes offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offers {
+    pub memory: String,
+    pub memory_swap: String,
+    pub pids_limit: i64,
+    /// None for the caller's own ids.
+    pub user: Option<String>,
+}
+
+impl Default for Offers {
+    fn default() -> Offers {
+        Offers { memory: "1g".to_owned(), memory_swap: "1g".to_owned(), pids_limit: 512, user: None }
+    }
+}
+
+/// The built-in presets with the files' layers on top: the system's first, the user's last.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    pub layers: Vec<Layer>,
+}
+
+impl Policy {
+    /// The real client, where a file names it; the system's word counts first.
+    pub fn client(&self) -> Option<PathBuf> {
+        self.layers.iter().find_map(|layer| layer.file.docker.clone())
+    }
+
+    pub fn offers(&self) -> Offers {
+        let mut offers = Offers::default();
+        for layer in &self.layers {
+            let file = &layer.file.offer;
+            if let Some(memory) = &file.memory {
+                offers.memory.clone_from(memory);
+                offers.memory_swap.clone_from(memory);
+            }
+            if let Some(swap) = &file.memory_swap {
+                offers.memory_swap.clone_from(swap);
+            }
+            offers.pids_limit = file.pids_limit.unwrap_or(offers.pids_limit);
+            offers.user = file.user.clone().or(offers.user);
+        }
+        offers
+    }
+
+    /// The environment of an engine.
+    pub fn environment(&self, place: &Place) -> Environment {
+        environment::of(&self.layers, place)
+    }
+
+    /// Whether a file's environments look at the engine's labels.
+    pub fn looks_at_labels(&self) -> bool {
+        self.layers.iter().any(|layer| layer.file.environments.values().any(|it| !it.get_ref().labels.0.is_empty()))
+    }
+
+    /// What the files and presets say about a rule in an environment. What the system's file sets, the user's can make
+    /// stricter, never weaker.
+    pub fn decide(&self, rule: &Rule, class: Class, place: &Place) -> Decision {
+        let all = self.decide_by(&self.layers, rule, class, &self.environment(place));
+        let system: Vec<Layer> = self.layers.iter().filter(|layer| layer.is_system).cloned().collect();
+        if system.is_empty() || system.len() == self.layers.len() {
+            return all.0;
+        }
+        let environment = environment::of(&system, place);
+        let (theirs, set) = self.decide_by(&system, rule, class, &environment);
+        let bound = set || environment.source.is_some();
+        if bound && theirs.action > all.0.action { theirs } else { all.0 }
+    }
+
+    /// The same for an environment that is named, as `explain --environment` does.
+    pub fn decide_in(&self, rule: &Rule, class: Class, environment: &Environment) -> Decision {
+        self.decide_by(&self.layers, rule, class, environment).0
+    }
+
+    /// The environment with this name: one of a file's, or a preset's.
+    pub fn named(&self, name: &str) -> Option<Environment> {
+        environment::named(&self.layers, name)
+    }
+
+    /// The decision, and whether a file set it.
+    fn decide_by(&self, layers: &[Layer], rule: &Rule, class: Class, environment: &Environment) -> (Decision, bool) {
+        let action = preset(&environment.preset).map_or(Action::Ask, |preset| preset.action(class));
+        let mut decision = Decision { action, source: None };
+        let mut set = false;
+        for layer in layers {
+            let said = [
+                layer.file.presets.get(environment.preset.as_str()).and_then(|classes| classes.get(class)),
+                layer.file.rules.get(rule.id),
+                layer.file.environments.get(&environment.name).and_then(|it| it.get_ref().rules.get(rule.id)),
+            ];
+            for spanned in said.into_iter().flatten() {
+                decision = Decision { action: *spanned.get_ref(), source: Some(layer.at(spanned.span().start)) };
+                set = true;
+            }
+        }
+        (decision, set)
+    }
+}

@@ -1,0 +1,39 @@
+//! The actions that come with an environment.
+
+use super::Action;
+use crate::rules::Class;
+
+/// One action for each class of rules.
+#[derive(Clone, Copy, Debug)]
+pub struct Preset {
+    pub name: &'static str,
+    escape: Action,
+    loss: Action,
+    outage: Action,
+    hygiene: Action,
+}
+
+impl Preset {
+    pub fn action(&self, class: Class) -> Action {
+        match class {
+            Class::Escape => self.escape,
+            Class::Loss => self.loss,
+            Class::Outage => self.outage,
+            Class::Hygiene => self.hygiene,
+        }
+    }
+}
+
+static PRESETS: [Preset; 3] = [
+    Preset { name: "dev", escape: Action::Ask, loss: Action::Ask, outage: Action::Note, hygiene: Action::Note },
+    Preset { name: "ci", escape: Action::Ask, loss: Action::Note, outage: Action::Note, hygiene: Action::Note },
+    Preset { name: "prod", escape: Action::Refuse, loss: Action::Type, outage: Action::Ask, hygiene: Action::Ask },
+];
+
+pub fn preset(name: &str) -> Option<&'static Preset> {
+    PRESETS.iter().find(|preset| preset.name == name)
+}
+
+pub fn preset_names() -> impl Iterator<Item = &'static str> {
+    PRESETS.iter().map(|preset| preset.name)
+}

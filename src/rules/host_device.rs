@@ -1,0 +1,61 @@
+//! A device of the host that gives the host away.
+
+use super::{Case, Class, Finding, Rule};
+use crate::grammar::values::clean;
+
+/// Devices that a program may need and that do not lead to the host's disks or memory, by the start of their name.
+const USUAL: &[&str] = &[
+    "null", "zero", "full", "random", "urandom", "tty", "snd", "dri", "kvm", "fuse", "net/tun", "net/tap", "video", "media",
+    "nvidia", "kfd", "accel", "bus/usb", "usb", "input", "uinput", "hidraw", "rtc", "i2c", "spidev", "gpio", "vchiq", "vcsm",
+    "serial", "ppp", "infiniband", "dvb", "cec", "lirc", "rfkill", "apex", "dma_heap", "davinci", "mali", "hailo", "rga",
+    "mpp_service", "shm", "pts", "console", "ptmx", "sr", "cdrom", "dvd", "ipmi", "watchdog", "iio", "ttyUSB", "hpet", "dxg",
+];
+
+pub static RULE: Rule = Rule {
+    id: "host-device",
+    title: "a device of the host",
+    class: Class::Escape,
+    why: "Through this device, code in the container reads and writes what belongs to the host, past every permission: a \
+          disk's files, the machine's memory.",
+    instead: "mount the folder that is needed, or give the one device that the program drives",
+    references: &["CIS Docker Benchmark 5.18"],
+    fires: &["run --device /dev/sda tools:1.4", "run --device=/dev/mem:/m:r tools:1.4", "run --device-cgroup-rule 'b *:* rwm' tools:1.4"],
+    quiet: &["run --device /dev/dri tools:1.4", "run --device /dev/ttyUSB0 tools:1.4", "run --gpus all tools:1.4", "run --device-cgroup-rule 'c 189:* rwm' tools:1.4"],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for workload in case.workloads() {
+        for (path, words) in &workload.devices {
+            let cleaned = clean(path);
+            let real = case.on_host(&cleaned);
+            if !is_usual(&cleaned) || !is_usual(&real) {
+                findings.push(RULE.found(words).titled(format!("the host's {cleaned}")));
+            }
+        }
+        for (rule, words) in &workload.device_rules {
+            if opens_disks(rule) {
+                findings.push(RULE.found(words).titled(format!("the devices {rule:?}")));
+            }
+        }
+    }
+    findings
+}
+
+fn is_usual(path: &str) -> bool {
+    path.strip_prefix("/dev/").is_some_and(|name| USUAL.iter().any(|usual| name.starts_with(usual)))
+}
+
+/// Block devices, memory devices (`c 1:*`), or everything.
+fn opens_disks(rule: &str) -> bool {
+    let mut parts = rule.split(' ');
+    let (kind, numbers) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    match (kind, numbers.split_once(':')) {
+        ("a" | "b", _) => true,
+        ("c", Some(("*", _))) => true,
+        // The harmless members of the memory devices are null, zero, full, random and urandom.
+        ("c", Some(("1", minor))) => !matches!(minor, "3" | "5" | "7" | "8" | "9"),
+        _ => false,
+    }
+}

@@ -1,0 +1,49 @@
+//! A container in the host's own view of network, processes or users.
+
+use super::{Case, Class, Finding, Rule};
+use crate::effects::Deed;
+
+pub static RULE: Rule = Rule {
+    id: "host-namespace",
+    title: "shares the host's own view",
+    class: Class::Outage,
+    why: "What is shared is not separated: with the host's network a container listens on every address of the host and \
+          reaches what listens on localhost; with its processes it sees and signals them all; with its users, root is root.",
+    instead: "published ports for the network; a sidecar that shares one container's view, not the host's",
+    references: &["CIS Docker Benchmark 5.10, 5.16, 5.17, 5.21, 5.31"],
+    fires: &["run --network host tools:1.4", "run --pid=host tools:1.4", "run --ipc host tools:1.4", "run --userns host tools:1.4", "create --net=host tools:1.4"],
+    quiet: &["run --network front tools:1.4", "run -p 127.0.0.1:80:80 tools:1.4", "run --pid container:web tools:1.4"],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for workload in case.workloads() {
+        let mut shared = Vec::new();
+        let mut words: Vec<usize> = Vec::new();
+        if workload.network_mode == "host" {
+            shared.push("network");
+            words.extend(&workload.network_words);
+        }
+        for (name, _, these) in workload.namespaces.iter().filter(|(_, mode, _)| mode == "host") {
+            shared.push(match *name {
+                "pid" => "processes",
+                "ipc" => "shared memory",
+                "uts" => "host name",
+                "userns" => "users",
+                _ => "control groups",
+            });
+            words.extend(these);
+        }
+        if !shared.is_empty() {
+            findings.push(RULE.found(&words).titled(format!("shares the host's {}", shared.join(", "))));
+        }
+    }
+    for request in case.requests().filter(|request| request.is("POST", "/build") && request.value("networkmode") == Some("host")) {
+        findings.push(RULE.found(&request.words_of("networkmode")).titled("builds in the host's network"));
+    }
+    if let Some(words) = case.words_of_deed(&Deed::HostNetworkBuild) {
+        findings.push(RULE.found(&words).titled("builds in the host's network"));
+    }
+    findings
+}

@@ -1,0 +1,48 @@
+//! `--volumes-from`: judged by what the other container mounts, where the engine can tell.
+
+use super::docker_socket::leads_to_engine;
+use super::host_mount;
+use super::{Case, Class, Finding, Rule};
+use crate::facts::Known;
+
+pub static RULE: Rule = Rule {
+    id: "inherits-mounts",
+    title: "takes over another container's mounts",
+    class: Class::Outage,
+    why: "Whatever the other container mounts is mounted here too, under the same paths, and this command does not show \
+          what that is.",
+    instead: "name the one volume: -v VOLUME:/path",
+    references: &["https://docs.docker.com/reference/cli/docker/container/run/#volumes-from"],
+    fires: &["run --volumes-from web tools:1.4", "create --volumes-from web:ro tools:1.4"],
+    quiet: &["run -v data:/data tools:1.4", "run --volumes-from plain tools:1.4"],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let inherited = case.workloads().iter().flat_map(|workload| &workload.volumes_from);
+    inherited.flat_map(|(typed, words)| judged(case, typed, words)).collect()
+}
+
+fn judged(case: &Case, typed: &str, words: &[usize]) -> Vec<Finding> {
+    let (name, mode) = typed.split_once(':').unwrap_or((typed, ""));
+    let container = match case.facts.container(name, false) {
+        Known::Is(container) => container,
+        // Docker will say that it is not there.
+        Known::Missing => return Vec::new(),
+        Known::Untold => {
+            return vec![RULE.found(words).because(format!("{} The engine did not tell what it mounts.", RULE.why))];
+        }
+    };
+    let mut findings = Vec::new();
+    for mount in container.mounts.iter().filter(|mount| mount.volume.is_none()) {
+        let through = |rule: &'static Rule, what: String| {
+            rule.found(words).titled(format!("{what}, through the container {name}"))
+        };
+        if leads_to_engine(case, &mount.source) {
+            findings.push(through(&super::docker_socket::RULE, "an engine's socket".to_owned()));
+        } else if let Some(what) = host_mount::problem(case, &mount.source, mode == "ro" || !mount.writable) {
+            findings.push(through(&host_mount::RULE, what));
+        }
+    }
+    findings
+}

@@ -1,0 +1,281 @@
+//! The rules: one file each, listed here. A rule looks at a [`Case`] and returns what is wrong with it. Pure: what it
+//! must know of the engine or the host it asks through the case.
+
+mod places;
+
+use std::cell::OnceCell;
+
+use crate::effects::{Deed, Effect, Host, Lowered, Request, Words, Workload};
+use crate::facts::target::Target;
+use crate::facts::{Facts, ImageFacts, Known};
+use crate::grammar::parse::Invocation;
+use crate::policy::Offers;
+
+macro_rules! rules {
+    ($($module:ident),* $(,)?) => {
+        $(mod $module;)*
+        /// All rules, in the order in which they are listed and shown.
+        pub static RULES: &[&Rule] = &[$(&$module::RULE),*];
+    };
+}
+
+rules! {
+    // escape
+    docker_socket, host_mount, privileged, added_capability, unconfined, host_device, privileged_exec, plugin_install,
+    plugin_disable, raw_api, build_entitlement, reads_host_file, writes_host_file,
+    // loss
+    prune_all, removes_volume, removes_anonymous_volumes, removes_swarm_object, swarm_membership, removes_context,
+    // outage
+    removes_running, removes_container, removes_image, removes_network, prune, stops_containers, cuts_network,
+    network_reach, scales_to_zero, context_switch, retags, host_namespace, joined_namespace, kernel_setting,
+    runtime_override, volume_driver, inherits_mounts, unknown_program, not_understood, remote_context,
+    // hygiene
+    root_user, no_memory_limit, mutable_tag, pid1_signals, unsaved_data, published_port, secret_in_env,
+    secret_in_build_arg, limits_off,
+}
+
+/// What a rule is about, which decides what a preset does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Hands the host or the engine over.
+    Escape,
+    /// Destroys what may not come back.
+    Loss,
+    /// Stops or removes what is in use, or moves the ground.
+    Outage,
+    /// Careless defaults.
+    Hygiene,
+}
+
+impl Class {
+    pub const ALL: [Class; 4] = [Class::Escape, Class::Loss, Class::Outage, Class::Hygiene];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Class::Escape => "escape",
+            Class::Loss => "loss",
+            Class::Outage => "outage",
+            Class::Hygiene => "hygiene",
+        }
+    }
+
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Class::Escape => "hands the host or the engine over",
+            Class::Loss => "destroys what may not come back",
+            Class::Outage => "stops or removes what is in use, or moves the ground",
+            Class::Hygiene => "careless defaults",
+        }
+    }
+}
+
+/// One rule. `fender rules ID`, `docs/rules.md` and the messages are all made from this.
+#[derive(Debug)]
+pub struct Rule {
+    pub id: &'static str,
+    pub title: &'static str,
+    pub class: Class,
+    /// What happens, and why it matters.
+    pub why: &'static str,
+    /// What to do instead.
+    pub instead: &'static str,
+    /// CIS Docker Benchmark 1.6 numbers, CVEs, documentation.
+    pub references: &'static [&'static str],
+    /// Command lines that it finds; the first one is the example.
+    pub fires: &'static [&'static str],
+    /// Command lines that it does not; the first one is the better example.
+    pub quiet: &'static [&'static str],
+    pub check: fn(&Case) -> Vec<Finding>,
+}
+
+impl Rule {
+    /// A finding with the rule's own words.
+    pub fn found(&'static self, words: &[usize]) -> Finding {
+        Finding {
+            rule: self,
+            class: self.class,
+            words: words.to_vec(),
+            title: self.title.to_owned(),
+            why: self.why.to_owned(),
+            instead: self.instead.to_owned(),
+            edits: Vec::new(),
+            milder: false,
+        }
+    }
+}
+
+/// The rule with this id.
+pub fn rule(id: &str) -> Option<&'static Rule> {
+    RULES.iter().copied().find(|rule| rule.id == id)
+}
+
+/// One rule's complaint about one effect.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    pub rule: &'static Rule,
+    /// The rule's class, but for `unsaved-data`, which is a loss at removal.
+    pub class: Class,
+    /// The words behind it.
+    pub words: Words,
+    /// What it is.
+    pub title: String,
+    /// Why it matters here.
+    pub why: String,
+    pub instead: String,
+    /// How the command could be changed so that this is gone.
+    pub edits: Vec<Edit>,
+    /// The container goes away with its command: one step milder.
+    pub milder: bool,
+}
+
+impl Finding {
+    pub fn titled(mut self, title: impl Into<String>) -> Finding {
+        self.title = title.into();
+        self
+    }
+
+    pub fn because(mut self, why: impl Into<String>) -> Finding {
+        self.why = why.into();
+        self
+    }
+
+    pub fn edit(mut self, edit: Edit) -> Finding {
+        self.edits.push(edit);
+        self
+    }
+
+    /// Milder for a container that goes away with its command.
+    pub fn about(mut self, workload: &Workload) -> Finding {
+        self.milder = workload.goes_with_its_command();
+        self
+    }
+}
+
+/// A change of the command's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// Gives the flag this value, or sets a switch (no value).
+    Set { flag: &'static str, value: Option<String> },
+    /// Puts something else for the value that starts at this byte of this word.
+    Replace { word: usize, from: usize, with: String },
+    /// Another command in its place; the words before the command stay.
+    Command { words: Vec<String> },
+}
+
+/// Everything a rule may look at.
+pub struct Case<'a> {
+    pub invocation: &'a Invocation,
+    pub lowered: &'a Lowered,
+    pub target: &'a Target,
+    pub facts: &'a dyn Facts,
+    pub host: &'a dyn Host,
+    pub offers: &'a Offers,
+    /// The caller's own ids.
+    pub ids: (u32, u32),
+    workloads: OnceCell<Vec<Workload>>,
+}
+
+impl<'a> Case<'a> {
+    pub fn new(
+        invocation: &'a Invocation,
+        lowered: &'a Lowered,
+        target: &'a Target,
+        facts: &'a dyn Facts,
+        host: &'a dyn Host,
+        offers: &'a Offers,
+        ids: (u32, u32),
+    ) -> Case<'a> {
+        Case { invocation, lowered, target, facts, host, offers, ids, workloads: OnceCell::new() }
+    }
+
+    pub fn requests(&self) -> impl Iterator<Item = &'a Request> {
+        self.lowered.effects.iter().filter_map(|effect| match effect {
+            Effect::Request(request) => Some(request),
+            _ => None,
+        })
+    }
+
+    pub fn deeds(&self) -> impl Iterator<Item = (&'a Deed, &'a Words)> {
+        self.lowered.effects.iter().filter_map(|effect| match effect {
+            Effect::Does { deed, words } => Some((deed, words)),
+            _ => None,
+        })
+    }
+
+    /// The words of the deeds that are this one.
+    pub fn words_of_deed(&self, wanted: &Deed) -> Option<Words> {
+        let mut words: Vec<usize> = Vec::new();
+        let mut found = false;
+        for (_, these) in self.deeds().filter(|(deed, _)| *deed == wanted) {
+            found = true;
+            words.extend(these);
+        }
+        found.then_some(words)
+    }
+
+    /// Every container that would run, whichever request brings it.
+    pub fn workloads(&self) -> &[Workload] {
+        self.workloads.get_or_init(|| {
+            let described = |effect: &Effect| match effect {
+                Effect::Request(request) => Workload::of(request),
+                Effect::Describes(workload) => Some((**workload).clone()),
+                _ => None,
+            };
+            self.lowered.effects.iter().filter_map(described).collect()
+        })
+    }
+
+    /// Containers described in full.
+    pub fn whole_workloads(&self) -> impl Iterator<Item = &Workload> {
+        self.workloads().iter().filter(|workload| !workload.partial)
+    }
+
+    /// What the engine knows of a container's image.
+    pub fn image(&self, workload: &Workload) -> Known<ImageFacts> {
+        match &workload.image {
+            Some(name) if !name.is_empty() => self.facts.image(name),
+            _ => Known::Untold,
+        }
+    }
+
+    /// One finding for all requests with this method and path.
+    pub fn one_for(&self, rule: &'static Rule, method: &str, pattern: &str) -> Vec<Finding> {
+        let words: Vec<usize> =
+            self.requests().filter(|request| request.is(method, pattern)).flat_map(|request| request.words.clone()).collect();
+        match self.requests().any(|request| request.is(method, pattern)) {
+            true => vec![rule.found(&words)],
+            false => Vec::new(),
+        }
+    }
+
+    /// The path as the host has it, where the engine is on this host; only cleaned where it is not.
+    pub fn on_host(&self, path: &str) -> String {
+        if self.target.is_local() { self.host.resolve(path) } else { crate::grammar::values::clean(path) }
+    }
+
+    /// The caller's home.
+    pub fn home(&self) -> String {
+        self.host.env("HOME").unwrap_or_default()
+    }
+}
+
+/// Runs every rule.
+pub fn check(case: &Case) -> Vec<Finding> {
+    RULES.iter().flat_map(|rule| (rule.check)(case)).collect()
+}
+
+/// A number of bytes, in the units in which docker prints sizes.
+pub fn bytes(count: i64) -> String {
+    const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
+    let (mut size, mut unit) = (count as f64, 0);
+    while size >= 1000.0 && unit + 1 < UNITS.len() {
+        size /= 1000.0;
+        unit += 1;
+    }
+    if size >= 100.0 || unit == 0 { format!("{size:.0} {}", UNITS[unit]) } else { format!("{size:.1} {}", UNITS[unit]) }
+}
+
+/// `1 container`, `3 containers`.
+pub fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}

@@ -1,0 +1,27 @@
+//! Networks that put containers on the host's own.
+
+use super::{Case, Class, Finding, Rule};
+use crate::effects::Body;
+
+pub static RULE: Rule = Rule {
+    id: "network-reach",
+    title: "containers on the host's own network",
+    class: Class::Outage,
+    why: "With macvlan and ipvlan a container has an address of its own beside the host's: it reaches every machine there, \
+          past the host's firewall, and may answer for an address that is somebody else's.",
+    instead: "a bridge network and published ports",
+    references: &["https://docs.docker.com/engine/network/drivers/macvlan/"],
+    fires: &["network create -d macvlan lan", "network create --driver ipvlan lan"],
+    quiet: &["network create front", "network create -d overlay mesh"],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let created = case.requests().filter_map(|request| match &request.body {
+        Body::Network(body) if matches!(body.driver.as_deref(), Some("macvlan" | "ipvlan")) => {
+            Some(RULE.found(&request.words_of("Driver")))
+        }
+        _ => None,
+    });
+    created.collect()
+}

@@ -1,0 +1,34 @@
+//! A container without a memory limit.
+
+use super::{Case, Class, Edit, Finding, Rule};
+
+pub static RULE: Rule = Rule {
+    id: "no-memory-limit",
+    title: "no memory limit",
+    class: Class::Hygiene,
+    why: "It can take all memory of the host, and then the kernel kills another program, of its own choice.",
+    instead: "--memory and --memory-swap with what the program needs; docker stats shows it",
+    references: &["CIS Docker Benchmark 5.11", "https://docs.docker.com/engine/containers/resource_constraints/"],
+    fires: &["run safe:1", "run -m 0 safe:1", "run --memory 0b safe:1", "run --memory=1g --memory=0 safe:1"],
+    quiet: &["run --memory 1g safe:1", "run -m512m safe:1"],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let unlimited = case.whole_workloads().filter(|workload| workload.memory == 0);
+    unlimited
+        .map(|workload| {
+            let words = if workload.memory_words.is_empty() { &workload.words } else { &workload.memory_words };
+            let mut finding = RULE.found(words).about(workload);
+            if workload.service {
+                let limit = Some(case.offers.memory.clone());
+                return finding.edit(Edit::Set { flag: "limit-memory", value: limit });
+            }
+            // Without the second, docker allows as much again in swap.
+            finding = finding
+                .edit(Edit::Set { flag: "memory", value: Some(case.offers.memory.clone()) })
+                .edit(Edit::Set { flag: "memory-swap", value: Some(case.offers.memory_swap.clone()) });
+            finding
+        })
+        .collect()
+}

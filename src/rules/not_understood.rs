@@ -1,0 +1,22 @@
+//! Words that the tables do not know.
+
+use super::{Case, Class, Finding, Rule};
+
+pub static RULE: Rule = Rule {
+    id: "not-understood",
+    title: "words that fender does not know",
+    class: Class::Outage,
+    why: "fender knows docker 23 to 29. These words may be a slip, which docker will say, or belong to a newer docker, and \
+          then fender cannot tell what they would do.",
+    instead: "docker COMMAND --help shows what your docker knows; a newer fender may know it too",
+    references: &[],
+    fires: &["run --shiny tools:1.4", "contianer ls", "run --mount type=bind,src=/srv,dst=/s,shiny=1 tools:1.4", "image shine"],
+    quiet: &["run tools:1.4 --shiny", "ps"],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let Some(refusal) = case.lowered.refusal.as_ref().filter(|refusal| refusal.unknown) else { return Vec::new() };
+    let words: Vec<usize> = refusal.word.into_iter().collect();
+    vec![RULE.found(&words).titled(format!("docker may say: {}", refusal.text.trim_start_matches("docker: ")))]
+}

@@ -1,0 +1,74 @@
+//! Process 1 of the container, and what it does with signals.
+
+use super::{Case, Class, Edit, Finding, Rule};
+use crate::facts::Known;
+
+/// Programs made to be process 1.
+const INITS: &[&str] = &[
+    "tini", "tini-static", "dumb-init", "docker-init", "catatonit", "s6-svscan", "s6-overlay-suexec", "init", "systemd",
+    "runit", "runsvdir", "my_init", "supervisord", "pid1", "yelp-init", "minit", "go-init", "horust", "multirun", "runit-init",
+];
+
+pub static RULE: Rule = Rule {
+    id: "pid1-signals",
+    title: "its first process does not do an init's work",
+    class: Class::Hygiene,
+    why: "The first process of a container gets no signal that it does not handle, and has to collect the others when they \
+          end. A shell there passes nothing on: docker stop waits 10 s and then kills it.",
+    instead: "--init, or the exec form of ENTRYPOINT and CMD with a program that handles SIGTERM",
+    references: &["https://docs.docker.com/reference/cli/docker/container/run/#init", "https://docs.docker.com/reference/build-checks/json-args-recommended/"],
+    fires: &["run tools:1.4", "run safe:1 sh -c 'cd / && server'", "run --entrypoint sh tools:1.4"],
+    quiet: &["run --init tools:1.4", "run safe:1", "run --entrypoint /sbin/tini tools:1.4 -- server"],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for workload in case.whole_workloads().filter(|workload| workload.init != Some(true)) {
+        let image = case.image(workload);
+        let (entrypoint, image_command) = match (&workload.entrypoint, &image) {
+            (Some(own), _) => (own.clone(), Vec::new()),
+            (None, Known::Is(image)) => (image.entrypoint.clone(), image.command.clone()),
+            (None, _) => (Vec::new(), Vec::new()),
+        };
+        let known = workload.entrypoint.is_some() || matches!(image, Known::Is(_));
+        let command = if workload.command.is_empty() { image_command } else { workload.command.clone() };
+        let words: Vec<String> = entrypoint.into_iter().chain(command).filter(|word| !word.is_empty()).collect();
+        let title = match (shape(&words), known) {
+            (Shape::Init, _) => continue,
+            (Shape::Shell, _) => "a shell is its first process".to_owned(),
+            (Shape::Other, true) => RULE.title.to_owned(),
+            (Shape::Other, false) => "no init; the engine did not tell whether the image brings one".to_owned(),
+        };
+        let edit = Edit::Set { flag: "init", value: None };
+        findings.push(RULE.found(&workload.words).titled(title).about(workload).edit(edit));
+    }
+    findings
+}
+
+enum Shape {
+    Init,
+    /// `sh -c "…"` that does not replace itself with the program.
+    Shell,
+    Other,
+}
+
+fn shape(words: &[String]) -> Shape {
+    let base = |word: &String| word.rsplit('/').next().unwrap_or_default().to_owned();
+    let Some(first) = words.first().map(base) else { return Shape::Other };
+    if INITS.contains(&first.as_str()) {
+        return Shape::Init;
+    }
+    if !matches!(first.as_str(), "sh" | "bash" | "ash" | "dash" | "zsh" | "busybox") {
+        return Shape::Other;
+    }
+    let script = words.iter().position(|word| word.starts_with('-') && word.ends_with('c')).and_then(|at| words.get(at + 1));
+    match script.map(|script| script.trim_start()) {
+        Some(script) => match script.strip_prefix("exec ") {
+            Some(rest) if INITS.contains(&base(&rest.split_whitespace().next().unwrap_or_default().to_owned()).as_str()) => Shape::Init,
+            Some(_) => Shape::Other,
+            None => Shape::Shell,
+        },
+        None => Shape::Other,
+    }
+}

@@ -1,0 +1,32 @@
+//! Engine plugins are programs of the host.
+
+use super::{Case, Class, Finding, Rule};
+
+pub static RULE: Rule = Rule {
+    id: "plugin-install",
+    title: "a program that becomes part of the engine",
+    class: Class::Escape,
+    why: "An engine plugin runs on the host with the privileges that it asks for, often all of them, and sees every \
+          volume or network that it serves.",
+    instead: "a plugin whose publisher you know, by its digest, after reading the privileges that docker lists",
+    references: &["https://docs.docker.com/engine/extend/"],
+    fires: &["plugin install vieux/sshfs", "plugin install --grant-all-permissions a/b:1", "plugin upgrade sshfs"],
+    quiet: &["plugin ls", "plugin inspect sshfs"],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let asked = case.requests().filter(|request| {
+        request.is("POST", "/plugins/pull") || request.is("POST", "/plugins/create") || request.is("POST", "/plugins/*/upgrade")
+    });
+    asked
+        .map(|request| {
+            let mut words = request.words.clone();
+            let granted = request.words_of("grant");
+            if granted != request.words {
+                words.extend(granted);
+            }
+            RULE.found(&words)
+        })
+        .collect()
+}

@@ -1,0 +1,20 @@
+//! `--privileged`.
+
+use super::{Case, Class, Finding, Rule};
+
+pub static RULE: Rule = Rule {
+    id: "privileged",
+    title: "all privileges",
+    class: Class::Escape,
+    why: "This container is root on the host in all but name: it has every capability and every device, and nothing keeps \
+          it from loading a kernel module or mounting the host's disk.",
+    instead: "--cap-add with the one capability that it needs, --device with the one device",
+    references: &["CIS Docker Benchmark 5.5", "https://docs.docker.com/engine/containers/run/#runtime-privilege-and-linux-capabilities"],
+    fires: &["run --privileged tools:1.4", "run --privileged=false --privileged tools:1.4", "run --cap-drop ALL --privileged tools:1.4", "container create --privileged=T tools:1.4"],
+    quiet: &["run --cap-add SYS_NICE tools:1.4", "run --privileged=false tools:1.4", "run --privileged --privileged=0 tools:1.4", "run tools:1.4 --privileged"],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    case.workloads().iter().filter_map(|workload| workload.privileged.as_ref()).map(|words| RULE.found(words)).collect()
+}

@@ -1,0 +1,61 @@
+//! A port on every address of the host.
+
+use super::{Case, Class, Edit, Finding, Rule};
+use crate::effects::Workload;
+use crate::grammar::parse::Invocation;
+use crate::grammar::values;
+
+pub static RULE: Rule = Rule {
+    id: "published-port",
+    title: "a port on every address of the host",
+    class: Class::Hygiene,
+    why: "Everybody who reaches the host reaches this port, past the host's firewall: docker's own rules come before those \
+          of ufw and firewalld.",
+    instead: "127.0.0.1: before the port for what only this host needs, or one address of the host",
+    references: &["CIS Docker Benchmark 5.14", "https://docs.docker.com/engine/network/packet-filtering-firewalls/", "docker/for-linux#690"],
+    fires: &["run -p 8080:80 safe:1", "run -p 0.0.0.0:8080:80 safe:1", "run -P safe:1", "run -p [::]:80:80 safe:1"],
+    quiet: &["run -p 127.0.0.1:8080:80 safe:1", "run --expose 80 safe:1", "run -p 10.0.0.5:80:80 safe:1"],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    case.workloads().iter().filter_map(|workload| found(case.invocation, workload)).collect()
+}
+
+fn is_everywhere(address: &str) -> bool {
+    matches!(address, "" | "0.0.0.0" | "::" | "0:0:0:0:0:0:0:0")
+}
+
+fn found(invocation: &Invocation, workload: &Workload) -> Option<Finding> {
+    let open: Vec<_> = workload.ports.iter().filter(|(address, _, _)| is_everywhere(address)).collect();
+    let mut words: Vec<usize> = open.iter().flat_map(|(_, _, words)| words.clone()).collect();
+    words.extend(workload.publish_all.iter().flatten());
+    words.sort_unstable();
+    words.dedup();
+    if open.is_empty() && workload.publish_all.is_none() {
+        return None;
+    }
+    let title = match open.as_slice() {
+        [] => "every exposed port on every address of the host".to_owned(),
+        [(_, port, _)] => format!("port {port} of the container on every address of the host"),
+        several => format!("{} ports on every address of the host", several.len()),
+    };
+    let mut finding = RULE.found(&words).titled(title).about(workload);
+    for set in invocation.all(&["publish"]) {
+        if let (Some((word, from)), Some(with)) = (set.at, on_localhost(&set.value)) {
+            finding = finding.edit(Edit::Replace { word, from, with });
+        }
+    }
+    Some(finding)
+}
+
+/// The same ports on 127.0.0.1; None for a value that names an address of its own.
+fn on_localhost(typed: &str) -> Option<String> {
+    let short = values::to_standard_notation(typed).ok()?;
+    if !values::publish(&short).ok()?.iter().all(|mapping| is_everywhere(&mapping.host_ip)) {
+        return None;
+    }
+    let short = ["0.0.0.0:", "[::]:", ":::"].iter().find_map(|prefix| short.strip_prefix(prefix)).unwrap_or(&short);
+    let ports = short.trim_start_matches(':');
+    Some(if ports.contains(':') { format!("127.0.0.1:{ports}") } else { format!("127.0.0.1::{ports}") })
+}

@@ -1,0 +1,46 @@
+//! Volumes without a name, removed with their container or by a prune.
+
+use super::{Case, Class, Finding, Rule};
+use crate::facts::Known;
+
+pub static RULE: Rule = Rule {
+    id: "removes-anonymous-volumes",
+    title: "removes volumes that have no name",
+    class: Class::Loss,
+    why: "An image that declares a volume keeps its data in one without a name when nothing was mounted there: often it is \
+          the only copy.",
+    instead: "docker inspect the container and see its Mounts; without -v the volumes stay",
+    references: &["https://docs.docker.com/engine/storage/volumes/#remove-anonymous-volumes"],
+    fires: &["rm -v web", "rm -fv web", "volume prune", "system prune --volumes", "volume prune -f"],
+    quiet: &["rm web", "rm -f web", "system prune"],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let mut words: Vec<usize> = Vec::new();
+    for request in case.requests() {
+        let with_container = request.is("DELETE", "/containers/*") && request.value("v") == Some("1");
+        if with_container && holds_some(case, request.object("/containers/", "").unwrap_or_default()) {
+            words.extend(request.words_of("v"));
+            words.extend(&request.words);
+        }
+        // With `all`, or below API 1.42, it is prune-all's.
+        let named_too = request.value("filters").is_some_and(|filters| filters.contains("\"all\""));
+        let old = matches!(case.facts.api_version(), Known::Is(version) if version < (1, 42));
+        if request.is("POST", "/volumes/prune") && !named_too && !old {
+            words.extend(request.words_of("all"));
+        }
+    }
+    words.sort_unstable();
+    words.dedup();
+    if words.is_empty() { Vec::new() } else { vec![RULE.found(&words)] }
+}
+
+/// Whether the container has a volume; true where the engine does not tell.
+fn holds_some(case: &Case, name: &str) -> bool {
+    match case.facts.container(name, false) {
+        Known::Is(container) => container.mounts.iter().any(|mount| mount.volume.is_some()),
+        Known::Missing => false,
+        Known::Untold => true,
+    }
+}

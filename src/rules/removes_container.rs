@@ -1,0 +1,33 @@
+//! Stopped containers, removed.
+
+use super::{Case, Class, Finding, Rule, count};
+use crate::effects::Deed;
+
+pub static RULE: Rule = Rule {
+    id: "removes-container",
+    title: "removes a container",
+    class: Class::Outage,
+    why: "With a container go its settings, its log and what it wrote to its own layer.",
+    instead: "docker commit keeps the layer, docker inspect the settings, docker logs the log",
+    references: &["https://docs.docker.com/reference/cli/docker/container/rm/"],
+    fires: &["rm web", "container remove a b", "compose rm web", "compose up --remove-orphans"],
+    quiet: &["stop web", "rm -f web", "ps -a"],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let removed: Vec<&[usize]> = case
+        .requests()
+        .filter(|request| request.is("DELETE", "/containers/*") && request.value("force").is_none())
+        .filter(|request| !request.path.contains("/checkpoints/"))
+        .map(|request| request.words.as_slice())
+        .collect();
+    let mut findings = Vec::new();
+    if !removed.is_empty() {
+        findings.push(RULE.found(&removed.concat()).titled(format!("removes {}", count(removed.len(), "container"))));
+    }
+    if let Some(words) = case.words_of_deed(&Deed::RemovesContainers) {
+        findings.push(RULE.found(&words).titled("removes containers of the project"));
+    }
+    findings
+}

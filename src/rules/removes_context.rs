@@ -1,0 +1,20 @@
+//! A context, removed.
+
+use super::{Case, Class, Finding, Rule};
+use crate::effects::Deed;
+
+pub static RULE: Rule = Rule {
+    id: "removes-context",
+    title: "removes a context with its keys",
+    class: Class::Loss,
+    why: "A context holds the endpoint of an engine and the TLS keys for it; there may be no other copy.",
+    instead: "docker context export NAME keeps a copy",
+    references: &["https://docs.docker.com/engine/manage-resources/contexts/"],
+    fires: &["context rm prod-web", "context rm -f a b"],
+    quiet: &["context ls", "context export prod-web"],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    case.words_of_deed(&Deed::RemovesContext).map(|words| RULE.found(&words)).into_iter().collect()
+}

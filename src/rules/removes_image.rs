@@ -1,0 +1,30 @@
+//! Images, removed.
+
+use super::{Case, Class, Finding, Rule, count};
+use crate::effects::Deed;
+
+pub static RULE: Rule = Rule {
+    id: "removes-image",
+    title: "removes an image",
+    class: Class::Outage,
+    why: "An image that was built here, or whose tag has moved on in the registry, cannot be pulled again; the next start \
+          of a container may then fail.",
+    instead: "docker image inspect shows whether it has a repository digest; docker save keeps a copy",
+    references: &["https://docs.docker.com/reference/cli/docker/image/rm/"],
+    fires: &["rmi app:1", "image rm -f app:1 app:2", "compose down --rmi all"],
+    quiet: &["images", "image inspect app:1"],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let removed: Vec<&[usize]> =
+        case.requests().filter(|request| request.is("DELETE", "/images/*")).map(|request| request.words.as_slice()).collect();
+    let mut findings = Vec::new();
+    if !removed.is_empty() {
+        findings.push(RULE.found(&removed.concat()).titled(format!("removes {}", count(removed.len(), "image"))));
+    }
+    if let Some(words) = case.words_of_deed(&Deed::RemovesImages) {
+        findings.push(RULE.found(&words).titled("removes the project's images"));
+    }
+    findings
+}

@@ -1,0 +1,33 @@
+//! Containers removed whether they run or not.
+
+use super::{Case, Class, Finding, Rule, count};
+use crate::effects::Deed;
+
+pub static RULE: Rule = Rule {
+    id: "removes-running",
+    title: "removes containers even while they run",
+    class: Class::Outage,
+    why: "What runs is killed without the time to end, and then removed with all that was written to its own layer.",
+    instead: "docker stop and then docker rm",
+    references: &["https://docs.docker.com/reference/cli/docker/container/rm/"],
+    fires: &["rm -f web", "compose down", "compose rm -s", "container rm --force a b"],
+    quiet: &["rm web", "stop web", "compose stop"],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let forced: Vec<&[usize]> = case
+        .requests()
+        .filter(|request| request.is("DELETE", "/containers/*") && request.value("force") == Some("1"))
+        .map(|request| request.words.as_slice())
+        .collect();
+    let mut findings = Vec::new();
+    if !forced.is_empty() {
+        let title = format!("removes {} even while running", count(forced.len(), "container"));
+        findings.push(RULE.found(&forced.concat()).titled(title));
+    }
+    if let Some(words) = case.words_of_deed(&Deed::RemovesRunning) {
+        findings.push(RULE.found(&words).titled("stops and removes the project's containers"));
+    }
+    findings
+}

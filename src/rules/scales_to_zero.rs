@@ -1,0 +1,20 @@
+//! No replica left.
+
+use super::{Case, Class, Finding, Rule};
+use crate::effects::Deed;
+
+pub static RULE: Rule = Rule {
+    id: "scales-to-zero",
+    title: "leaves no replica running",
+    class: Class::Outage,
+    why: "The service is there, but nothing answers for it any more.",
+    instead: "the number that it should have; docker service ls shows what it has",
+    references: &["https://docs.docker.com/reference/cli/docker/service/scale/"],
+    fires: &["service scale web=0", "service update --replicas 0 web", "compose up --scale web=0", "compose scale web=0"],
+    quiet: &["service scale web=3", "compose up --scale web=2"],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    case.words_of_deed(&Deed::ScalesToZero).map(|words| RULE.found(&words)).into_iter().collect()
+}

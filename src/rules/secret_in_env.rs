@@ -1,0 +1,58 @@
+//! A secret in a container's environment.
+
+use super::{Case, Class, Finding, Rule};
+
+pub static RULE: Rule = Rule {
+    id: "secret-in-env",
+    title: "a secret in the environment",
+    class: Class::Hygiene,
+    why: "Everybody who may run docker inspect reads it, every child process inherits it, and the shell's history and crash \
+          reports keep it.",
+    instead: "a file: NAME_FILE where the image knows it, a mounted file, or docker secret",
+    references: &["https://docs.docker.com/engine/swarm/secrets/", "https://docs.docker.com/reference/build-checks/secrets-used-in-arg-or-env/"],
+    fires: &["run -e POSTGRES_PASSWORD=hunter2 safe:1", "run --env API_TOKEN=abc safe:1", "run -e AWS_SECRET_ACCESS_KEY=x safe:1", "run -e KEY=AKIAIOSFODNN7EXAMPLE safe:1"],
+    quiet: &["run -e POSTGRES_PASSWORD_FILE=/run/secrets/pg safe:1", "run -e MODE=production safe:1", "run -e MYSQL_ALLOW_EMPTY_PASSWORD=yes safe:1", "run -e PASSWORD= safe:1"],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for workload in case.workloads() {
+        let secret = |(name, value, _): &&(String, String, Vec<usize>)| is_secret(name, value);
+        // What a file brought has no word of its own here.
+        let typed = workload.env.iter().filter(secret).filter(|(_, _, words)| *words != workload.words);
+        let (mut names, mut words): (Vec<&str>, Vec<usize>) = (Vec::new(), Vec::new());
+        for (name, _, these) in typed {
+            names.push(name);
+            words.extend(these);
+        }
+        if !names.is_empty() {
+            findings.push(RULE.found(&words).titled(format!("{} in the environment", names.join(", "))).about(workload));
+        }
+    }
+    findings
+}
+
+/// Judged by the name and by what the value looks like.
+pub fn is_secret(name: &str, value: &str) -> bool {
+    if value.is_empty() || value.starts_with("/run/secrets/") {
+        return false;
+    }
+    let looks = ["AKIA", "ASIA", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "sk_live_", "-----BEGIN "];
+    if looks.iter().any(|start| value.starts_with(start)) {
+        return true;
+    }
+    is_secret_name(name) && !matches!(value.to_lowercase().as_str(), "true" | "false" | "yes" | "no" | "on" | "off" | "0" | "1")
+}
+
+/// Whether a variable of this name keeps a secret.
+pub fn is_secret_name(name: &str) -> bool {
+    let upper = name.to_uppercase();
+    let parts: Vec<&str> = upper.split(['_', '-', '.']).collect();
+    if upper.ends_with("_FILE") || upper.ends_with("_PATH") || parts.contains(&"ALLOW") || parts.contains(&"RANDOM") {
+        return false;
+    }
+    let whole = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "APIKEY", "CREDENTIAL", "CREDENTIALS", "PGPASSWORD"];
+    parts.iter().any(|part| whole.contains(part) || part.ends_with("PASSWORD") || part.ends_with("SECRET"))
+        || ["API_KEY", "ACCESS_KEY", "PRIVATE_KEY", "SECRET_KEY", "ENCRYPTION_KEY", "AUTH_KEY", "MASTER_KEY"].iter().any(|pair| upper.contains(pair))
+}

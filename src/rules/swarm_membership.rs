@@ -1,0 +1,36 @@
+//! Who belongs to the swarm, and who leads it.
+
+use super::{Case, Class, Finding, Rule};
+
+pub static RULE: Rule = Rule {
+    id: "swarm-membership",
+    title: "changes who belongs to the swarm",
+    class: Class::Loss,
+    why: "A manager that leaves takes its vote along; when too few are left, the swarm takes no orders any more, and with \
+          the last one its state is gone: services, secrets, everything.",
+    instead: "docker node update --availability drain first, then demote, and look at docker node ls in between",
+    references: &["https://docs.docker.com/engine/swarm/admin_guide/"],
+    fires: &["swarm leave --force", "swarm leave", "node rm worker-1", "node demote manager-2", "swarm init --force-new-cluster"],
+    quiet: &["node ls", "swarm init", "swarm join-token worker", "node promote worker-1"],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let changes = case.requests().filter_map(|request| {
+        let body = request.body_json();
+        let what = if request.is("POST", "/swarm/leave") {
+            "this node leaves the swarm"
+        } else if request.is("DELETE", "/nodes/*") {
+            "removes a node from the swarm"
+        } else if request.is("POST", "/nodes/*/update") && body["Role"] == "worker" {
+            "a node leads no more"
+        } else if request.is("POST", "/swarm/init") && body["ForceNewCluster"] == true {
+            "makes a new swarm of this node alone"
+        } else {
+            return None;
+        };
+        let words = if request.is("POST", "/swarm/init") { request.words_of("ForceNewCluster") } else { request.words.clone() };
+        Some(RULE.found(&words).titled(what))
+    });
+    changes.collect()
+}

@@ -1,0 +1,25 @@
+//! A plugin of the client that fender does not know.
+
+use super::{Case, Class, Finding, Rule};
+use crate::effects::Effect;
+
+pub static RULE: Rule = Rule {
+    id: "unknown-program",
+    title: "a program that fender does not know",
+    class: Class::Outage,
+    why: "This docker command is another program, a plugin of the client. fender does not know what it does with these \
+          words, and judges nothing of it.",
+    instead: "the plugin's own --help; allow it in the policy when you know it",
+    references: &["https://docs.docker.com/engine/cli/plugins/"],
+    fires: &["scout cves app:1"],
+    quiet: &["compose ps", "buildx ls"],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let programs = case.lowered.effects.iter().filter_map(|effect| match effect {
+        Effect::Runs(runs) if !runs.known => Some(runs),
+        _ => None,
+    });
+    programs.map(|runs| RULE.found(&runs.words).titled(format!("the program {}", runs.program))).collect()
+}

@@ -1,0 +1,34 @@
+//! Files of the host, written over.
+
+use super::places::runs_the_host;
+use super::{Case, Class, Finding, Rule};
+use crate::effects::Effect;
+use crate::grammar::values::clean;
+
+pub static RULE: Rule = Rule {
+    id: "writes-host-file",
+    title: "a file that the host lives by",
+    class: Class::Escape,
+    why: "What comes out of a container is written over a path that decides who may enter the host and what runs on it.",
+    instead: "write to a folder of your own, look at it, and move it by hand",
+    references: &["CVE-2019-14271", "https://docs.docker.com/reference/cli/docker/container/cp/"],
+    fires: &["cp web:/passwd /etc/passwd", "save -o /usr/bin/x alpine:3", "buildx build -o type=local,dest=/usr .", "cp web:/x /root/.ssh/authorized_keys"],
+    quiet: &["cp web:/var/log/app.log ./logs", "save -o alpine.tar alpine:3", "cp web:/x -"],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let home = case.home();
+    let written = case.lowered.effects.iter().filter_map(|effect| match effect {
+        Effect::WritesFile { path, words } => Some((path, words)),
+        _ => None,
+    });
+    written
+        .filter_map(|(path, words)| {
+            let absolute = if path.starts_with('/') { clean(path) } else { clean(&format!("{}/{path}", case.host.directory())) };
+            let real = case.host.resolve(&absolute);
+            let what = runs_the_host(&absolute, &home).or_else(|| runs_the_host(&real, &home))?;
+            Some(RULE.found(words).titled(what))
+        })
+        .collect()
+}

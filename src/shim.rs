@@ -1,0 +1,232 @@
+//! The story of one guarded command, top to bottom: find the real client, read the words, judge what they would do, let a
+//! person answer where it takes one, and become the client.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io::{IsTerminal, Write, stderr};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use crate::answer::prompt::{Answer, Terminal};
+use crate::answer::report;
+use crate::answer::screen::{Screen, command_line};
+use crate::facts::Facts;
+use crate::facts::client;
+use crate::facts::engine::Engine;
+use crate::facts::host::Surroundings;
+use crate::facts::target::Target;
+use crate::grammar::parse::Unknown;
+use crate::judge::{Bench, Judgement, changes_nothing, judge, read};
+use crate::policy::{Action, Policy, Problem, read_client, read_layers};
+
+/// Docker's own code for "docker itself failed": the command was not run.
+const NOT_RUN: u8 = 125;
+/// The shell's code for "no such program".
+const NO_CLIENT: u8 = 127;
+/// How often fender may be found in front of itself in one chain of calls. Plugins and scripts call docker again, a few
+/// levels deep; a loop of two wrappers passes any number.
+const DEEPEST: u32 = 16;
+/// Counts the calls, and names the client that the last one found. It is looked at for loops only: no check is skipped
+/// because of it.
+const CHAIN: &str = "FENDER_CHAIN";
+
+/// Guards `docker` with these words.
+pub fn run(words: &[OsString]) -> ExitCode {
+    let host = Surroundings { assume_terminal: false };
+    let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    if changes_nothing(&read(&texts, Unknown::Refuse, &host)) {
+        return become_client(read_client().as_deref(), words);
+    }
+    let policy = match read_layers() {
+        Ok(layers) => Policy { layers },
+        Err(problem) => return refuse_for_policy(&problem),
+    };
+    let named = policy.client();
+    let client = match client::find(named.as_deref()) {
+        Ok(client) => client,
+        Err(places) => return no_client(&places),
+    };
+    let facts = |target: &Target| engine(target, &client);
+    let hostname = hostname();
+    let bench = Bench { host: &host, policy: &policy, facts: &facts, hostname: hostname.clone(), ids: ids(), environment: None };
+    let judgement = judge(words, &bench);
+    let chosen = match judgement.action {
+        Action::Allow => words.to_vec(),
+        Action::Note => {
+            tell_notes(&judgement);
+            words.to_vec()
+        }
+        Action::Fix => match fixed(words, &judgement) {
+            Some(fixed) => fixed,
+            None => return NOT_RUN.into(),
+        },
+        Action::Ask | Action::Type => match ask(words, &judgement, &hostname) {
+            Some(chosen) => asked_once(chosen, &host),
+            None => return NOT_RUN.into(),
+        },
+        Action::Refuse => {
+            say(&report::stopping(&judgement, &screen(), &hostname));
+            say("fender: not run: the policy refuses it here\n");
+            return NOT_RUN.into();
+        }
+    };
+    become_client(Some(&client), &chosen)
+}
+
+/// The way to ask this engine; the real client carries the questions to one that is not on a local socket.
+pub fn engine(target: &Target, client: &Path) -> Box<dyn Facts> {
+    let api = env::var("DOCKER_API_VERSION").ok();
+    Box::new(Engine::new(target.clone(), Some(client.as_os_str().to_owned()), api.as_deref()))
+}
+
+pub fn hostname() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// The ids of the person: of the one who called sudo, where that is how this process became root.
+pub fn ids() -> (u32, u32) {
+    let own = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+    let number = |name: &str| env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
+    match (own.0, number("SUDO_UID"), number("SUDO_GID")) {
+        (0, Some(user), Some(group)) => (user, group),
+        _ => own,
+    }
+}
+
+fn screen() -> Screen {
+    Screen::new(stderr().is_terminal())
+}
+
+/// A closed standard error never stops a command.
+fn say(text: &str) {
+    let _ = stderr().write_all(text.as_bytes());
+}
+
+fn notes_wanted() -> bool {
+    stderr().is_terminal() || env::var_os("FENDER_NOTES").is_some_and(|value| value == "always")
+}
+
+fn tell_notes(judgement: &Judgement) {
+    if notes_wanted()
+        && let Some(line) = report::note(judgement, &screen())
+    {
+        say(&line);
+    }
+}
+
+/// By policy: changed, shown, run.
+fn fixed(words: &[OsString], judgement: &Judgement) -> Option<Vec<OsString>> {
+    let host = Surroundings { assume_terminal: false };
+    let wanted: Vec<_> = judgement.with(Action::Fix).map(|complaint| &complaint.finding).collect();
+    let Some(changed) = crate::rewrite::rewrite(&judgement.invocation, words, &judgement.lowered, &wanted, &host) else {
+        say("fender: not run: the policy says fix, and these words cannot be changed without changing more\n");
+        return None;
+    };
+    let texts: Vec<String> = changed.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let mut ids: Vec<&str> = wanted.iter().map(|finding| finding.rule.id).collect();
+    ids.dedup();
+    say(&format!("fender: changed for {}: {}\n", ids.join(", "), command_line(&texts)));
+    tell_notes(judgement);
+    Some(changed)
+}
+
+/// The words to run, after a person said so; None to leave it.
+fn ask(words: &[OsString], judgement: &Judgement, hostname: &str) -> Option<Vec<OsString>> {
+    let Some(mut terminal) = Terminal::open() else {
+        say(&report::stopping(judgement, &screen(), hostname));
+        say("fender: not run: this needs an answer, and there is no terminal to ask on\n");
+        return None;
+    };
+    let screen = Screen::new(true);
+    let mut text = report::stopping(judgement, &screen, hostname);
+    // What has to be typed cannot be had by a change that leaves it in.
+    let covers = |complaint: &crate::judge::Complaint| !complaint.finding.edits.is_empty();
+    let fix = judgement.rewrite.as_ref().filter(|_| judgement.with(Action::Type).all(covers));
+    if let Some(fix) = fix {
+        let texts: Vec<String> = fix.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        text.push_str(&report::difference(judgement, &texts, &screen));
+    }
+    let answer = terminal.show(&text).and_then(|()| match judgement.action {
+        Action::Type => {
+            let name = report::engine_name(judgement, hostname);
+            let mut names = vec![name.clone()];
+            if judgement.target.context != "default" {
+                names.push(judgement.target.context.clone());
+            }
+            terminal.ask_name(&crate::answer::screen::shown(&name), &names, fix.is_some())
+        }
+        _ => terminal.ask(fix.is_some()),
+    });
+    match answer {
+        Ok(Answer::Run) => Some(words.to_vec()),
+        Ok(Answer::Fixed) => fix.cloned(),
+        Ok(Answer::Leave) | Err(_) => {
+            let _ = terminal.show("fender: not run\n");
+            None
+        }
+    }
+}
+
+/// Docker asks before a prune, too. The person has answered: docker is told so, and asks nothing.
+fn asked_once(mut words: Vec<OsString>, host: &Surroundings) -> Vec<OsString> {
+    let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let invocation = read(&texts, Unknown::Refuse, host);
+    let prunes = invocation.canonical().ends_with(" prune");
+    if prunes && invocation.command.is_some_and(|command| command.long("force").is_some()) && !invocation.on("force") {
+        let at = invocation.flags_end.min(words.len());
+        words.insert(at, "--force".into());
+    }
+    words
+}
+
+fn refuse_for_policy(problem: &Problem) -> ExitCode {
+    say(&format!(
+        "fender: not run: the policy cannot be read, and nothing that changes something runs without it\n  {problem}\n"
+    ));
+    NOT_RUN.into()
+}
+
+fn no_client(places: &[PathBuf]) -> ExitCode {
+    let places: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
+    let places = if places.is_empty() { "an empty PATH".to_owned() } else { places.join(", ") };
+    say(&format!("fender: found no docker but itself; looked in {places}\n"));
+    NO_CLIENT.into()
+}
+
+/// Becomes the real client: the same words, environment, streams, signals and folder. The client gets its own path as
+/// its name, because it tells its plugins by which name to call back, and what they ask was judged already.
+fn become_client(named: Option<&Path>, words: &[OsString]) -> ExitCode {
+    let client = match client::find(named) {
+        Ok(client) => client,
+        Err(places) => return no_client(&places),
+    };
+    let chain = match deeper(&client) {
+        Ok(chain) => chain,
+        Err(code) => return code,
+    };
+    let error = Command::new(&client).args(words).env(CHAIN, chain).exec();
+    say(&format!("fender: {}: {error}\n", client.display()));
+    let missing = error.kind() == std::io::ErrorKind::NotFound;
+    if missing { NO_CLIENT.into() } else { 126.into() }
+}
+
+/// The counter for the next in the chain, or the end of a loop.
+fn deeper(client: &Path) -> Result<OsString, ExitCode> {
+    let before = env::var_os(CHAIN).unwrap_or_default();
+    let text = before.to_string_lossy();
+    let depth = text.split(':').next().and_then(|count| count.parse::<u32>().ok()).unwrap_or(0) + 1;
+    if depth > DEEPEST {
+        let own = env::current_exe().unwrap_or_else(|_| PathBuf::from("fender"));
+        say(&format!(
+            "fender: not run: {} and {} find each other for docker, {DEEPEST} times over; take one of them from PATH, or \
+             name the real client in the policy: docker = \"/path/to/docker\"\n",
+            own.display(),
+            client.display()
+        ));
+        return Err(NOT_RUN.into());
+    }
+    let mut chain = OsString::from(format!("{depth}:"));
+    chain.push(OsStr::new(client));
+    Ok(chain)
+}
