@@ -1,4 +1,4 @@
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 //! fender stands in front of `docker`: it works out what a command would do, judges that, and then becomes the real
 //! client, or does not.
 
@@ -13,3 +13,4 @@ pub mod rewrite;
 pub mod answer;
 pub mod cli;
 pub mod shim;
+pub mod process;

@@ -4,9 +4,7 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal, Write, stderr};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
 
 use crate::answer::prompt::{Answer, Terminal};
 use crate::answer::report;
@@ -19,11 +17,14 @@ use crate::facts::target::Target;
 use crate::grammar::parse::Unknown;
 use crate::judge::{Bench, Judgement, changes_nothing, judge, read};
 use crate::policy::{Action, Policy, Problem, read_client, read_layers};
+use crate::process::become_program;
 
 /// Docker's own code for "docker itself failed": the command was not run.
 const NOT_RUN: u8 = 125;
 /// The shell's code for "no such program".
 const NO_CLIENT: u8 = 127;
+/// The shell's code for a program that cannot be run.
+const CANNOT_RUN: u8 = 126;
 /// How often fender may be found in front of itself in one chain of calls. Plugins and scripts call docker again, a few
 /// levels deep; a loop of two wrappers passes any number.
 const DEEPEST: u32 = 16;
@@ -32,7 +33,7 @@ const DEEPEST: u32 = 16;
 const CHAIN: &str = "FENDER_CHAIN";
 
 /// Guards `docker` with these words.
-pub fn run(words: &[OsString]) -> ExitCode {
+pub fn run(words: &[OsString]) -> u8 {
     let host = Surroundings { assume_terminal: false };
     let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     if changes_nothing(&read(&texts, Unknown::Refuse, &host)) {
@@ -59,16 +60,16 @@ pub fn run(words: &[OsString]) -> ExitCode {
         }
         Action::Fix => match fixed(words, &judgement) {
             Some(fixed) => fixed,
-            None => return NOT_RUN.into(),
+            None => return NOT_RUN,
         },
         Action::Ask | Action::Type => match ask(words, &judgement, &hostname) {
             Some(chosen) => asked_once(chosen, &host),
-            None => return NOT_RUN.into(),
+            None => return NOT_RUN,
         },
         Action::Refuse => {
             say(&report::stopping(&judgement, &screen(), &hostname));
             say("fender: not run: the policy refuses it here\n");
-            return NOT_RUN.into();
+            return NOT_RUN;
         }
     };
     become_client(Some(&client), &chosen)
@@ -81,12 +82,12 @@ pub fn engine(target: &Target, client: &Path) -> Box<dyn Facts> {
 }
 
 pub fn hostname() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+    nix::sys::utsname::uname().map(|names| names.nodename().to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// The ids of the person: of the one who called sudo, where that is how this process became root.
 pub fn ids() -> (u32, u32) {
-    let own = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+    let own = (nix::unistd::getuid().as_raw(), nix::unistd::getgid().as_raw());
     let number = |name: &str| env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
     match (own.0, number("SUDO_UID"), number("SUDO_GID")) {
         (0, Some(user), Some(group)) => (user, group),
@@ -180,23 +181,23 @@ fn asked_once(mut words: Vec<OsString>, host: &Surroundings) -> Vec<OsString> {
     words
 }
 
-fn refuse_for_policy(problem: &Problem) -> ExitCode {
+fn refuse_for_policy(problem: &Problem) -> u8 {
     say(&format!(
         "fender: not run: the policy cannot be read, and nothing that changes something runs without it\n  {problem}\n"
     ));
-    NOT_RUN.into()
+    NOT_RUN
 }
 
-fn no_client(places: &[PathBuf]) -> ExitCode {
+fn no_client(places: &[PathBuf]) -> u8 {
     let places: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
     let places = if places.is_empty() { "an empty PATH".to_owned() } else { places.join(", ") };
     say(&format!("fender: found no docker but itself; looked in {places}\n"));
-    NO_CLIENT.into()
+    NO_CLIENT
 }
 
 /// Becomes the real client: the same words, environment, streams, signals and folder. The client gets its own path as
 /// its name, because it tells its plugins by which name to call back, and what they ask was judged already.
-fn become_client(named: Option<&Path>, words: &[OsString]) -> ExitCode {
+fn become_client(named: Option<&Path>, words: &[OsString]) -> u8 {
     let client = match client::find(named) {
         Ok(client) => client,
         Err(places) => return no_client(&places),
@@ -205,14 +206,14 @@ fn become_client(named: Option<&Path>, words: &[OsString]) -> ExitCode {
         Ok(chain) => chain,
         Err(code) => return code,
     };
-    let error = Command::new(&client).args(words).env(CHAIN, chain).exec();
+    let error = become_program(&client, words, (CHAIN, &chain));
     say(&format!("fender: {}: {error}\n", client.display()));
     let missing = error.kind() == std::io::ErrorKind::NotFound;
-    if missing { NO_CLIENT.into() } else { 126.into() }
+    if missing { NO_CLIENT } else { CANNOT_RUN }
 }
 
 /// The counter for the next in the chain, or the end of a loop.
-fn deeper(client: &Path) -> Result<OsString, ExitCode> {
+fn deeper(client: &Path) -> Result<OsString, u8> {
     let before = env::var_os(CHAIN).unwrap_or_default();
     let text = before.to_string_lossy();
     let depth = text.split(':').next().and_then(|count| count.parse::<u32>().ok()).unwrap_or(0) + 1;
@@ -224,7 +225,7 @@ fn deeper(client: &Path) -> Result<OsString, ExitCode> {
             own.display(),
             client.display()
         ));
-        return Err(NOT_RUN.into());
+        return Err(NOT_RUN);
     }
     let mut chain = OsString::from(format!("{depth}:"));
     chain.push(OsStr::new(client));

@@ -246,12 +246,8 @@ impl Bench {
         lay_out(&folder);
         let recorder = Recorder::start(&root.join(format!("e{number}.sock")), Answers::default());
         let environment = main_environment(&folder, &recorder.socket);
-        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-        let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&controller).unwrap();
-        unlockpt(&controller).unwrap();
-        let name = ptsname(&controller, Vec::new()).unwrap();
-        let terminal = rustix::fs::open(name, rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY, rustix::fs::Mode::empty()).unwrap();
+        let pair = nix::pty::openpty(None, None).unwrap();
+        let (controller, terminal) = (pair.master, pair.slave);
         Bench { docker: docker.to_path_buf(), folder, recorder, environment, terminal, _controller: controller }
     }
 

@@ -7,7 +7,7 @@ use super::screen::{Screen, command_line, quoted, shown};
 use crate::facts::Known;
 use crate::judge::{Complaint, Judgement};
 use crate::policy::Action;
-use crate::rules::bytes;
+use crate::rules::{Class, bytes};
 
 /// The name of the engine for a person: what it calls itself, else the context's, else this machine's.
 pub fn engine_name(judgement: &Judgement, hostname: &str) -> String {
@@ -59,12 +59,18 @@ pub fn stopping(judgement: &Judgement, screen: &Screen, hostname: &str) -> Strin
         out.push_str(&screen.filled("  ", &format!("{} {place}", why(complaint, judgement))));
         out.push_str(&screen.filled("  instead  ", &complaint.finding.instead));
     } else {
-        let _ = writeln!(out, "\n  {} things here.", complaints.len());
-        out.push_str(&screen.filled("  ", &place));
-        for complaint in &complaints {
+        let (grave, careless): (Vec<&Complaint>, Vec<&Complaint>) =
+            complaints.iter().partition(|complaint| matches!(complaint.finding.class, Class::Escape | Class::Loss));
+        out.push('\n');
+        out.push_str(&screen.filled("  ", &format!("{} things. {place}", complaints.len())));
+        for complaint in grave {
             let _ = writeln!(out, "\n  {}  {}", screen.marked(complaint.finding.rule.id), shown(&complaint.finding.title));
             out.push_str(&screen.filled("    ", &why(complaint, judgement)));
             out.push_str(&screen.filled("    instead  ", &complaint.finding.instead));
+        }
+        out.push('\n');
+        for complaint in careless {
+            out.push_str(&brief_line(complaint, judgement, screen));
         }
     }
     let mut ids: Vec<&str> = complaints.iter().map(|complaint| complaint.finding.rule.id).collect();
@@ -107,13 +113,26 @@ fn one_for_each_cause<'a>(complaints: Vec<&'a Complaint>) -> Vec<&'a Complaint> 
     kept
 }
 
+/// One complaint among several that are careless rather than grave: a line.
+fn brief_line(complaint: &Complaint, judgement: &Judgement, screen: &Screen) -> String {
+    let finding = &complaint.finding;
+    let text = match memory_of_host(judgement).filter(|_| finding.rule.id == "no-memory-limit") {
+        Some(size) => format!("it can take all {size} of this host, and others are killed for it"),
+        None => shown(&finding.title),
+    };
+    let line = screen.filled(&format!("  {:<19}", finding.rule.id), &text);
+    line.replacen(finding.rule.id, &screen.marked(finding.rule.id), 1)
+}
+
+fn memory_of_host(judgement: &Judgement) -> Option<String> {
+    judgement.facts.engine().is().filter(|engine| engine.memory > 0).map(|engine| bytes(engine.memory))
+}
+
 fn why(complaint: &Complaint, judgement: &Judgement) -> String {
     // The size of the host says more than a word for it.
     if complaint.finding.rule.id == "no-memory-limit"
-        && let Known::Is(engine) = judgement.facts.engine()
-        && engine.memory > 0
+        && let Some(size) = memory_of_host(judgement)
     {
-        let size = bytes(engine.memory);
         return format!("It can take all {size} of this host, and then the kernel kills another program, of its own choice.");
     }
     shown(&complaint.finding.why)

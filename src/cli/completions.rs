@@ -1,7 +1,6 @@
 //! `fender completions SHELL`.
 
 use std::io::{Write, stdout};
-use std::process::ExitCode;
 
 use clap::{Command, CommandFactory};
 use clap_complete::{Shell, generate};
@@ -14,9 +13,9 @@ pub fn text(shell: Shell, mut command: Command) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-pub fn run(shell: Shell) -> ExitCode {
+pub fn run(shell: Shell) -> u8 {
     match stdout().write_all(text(shell, Cli::command()).as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+        Ok(()) => 0,
+        Err(_) => 1,
     }
 }

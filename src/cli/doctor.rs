@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write, stdout};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::Command;
 use std::{env, fs};
 
 use crate::answer::screen::{Screen, shown};
@@ -42,7 +42,7 @@ fn bad(what: impl Into<String>, mend: impl Into<String>) -> Check {
     Check { mark: Mark::Bad, what: what.into(), mend: Some(mend.into()) }
 }
 
-pub fn run() -> ExitCode {
+pub fn run() -> u8 {
     let screen = Screen::new(stdout().is_terminal());
     let (policy, policy_checks) = policy();
     let mut checks = vec![in_front()];
@@ -62,7 +62,7 @@ pub fn run() -> ExitCode {
             let _ = out.write_all(screen.filled("      ", mend).as_bytes());
         }
     }
-    if checks.iter().any(|check| matches!(check.mark, Mark::Bad)) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if checks.iter().any(|check| matches!(check.mark, Mark::Bad)) { 1 } else { 0 }
 }
 
 /// The programs named `docker` on PATH, in its order.
@@ -124,7 +124,25 @@ fn cached_path() -> Option<Check> {
         "zsh" => "rehash",
         _ => return None,
     };
+    let link = on_path().into_iter().find(|path| identity(path) == own_identity())?;
+    let made = fs::symlink_metadata(link).ok()?.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
+    if shell_started()? > made {
+        return None;
+    }
     Some(hint("a shell that has run docker before remembers where it was", format!("in each open {name}: {forget}")))
+}
+
+/// The kernel's unit for times in `/proc`: USER_HZ, which is 100 on every architecture that docker runs on.
+const TICKS_PER_SECOND: u64 = 100;
+
+/// When the shell that called was started, in seconds since 1970: proc(5), field 22 of `stat` and `btime`.
+fn shell_started() -> Option<u64> {
+    let parent = nix::unistd::getppid();
+    let stat = fs::read_to_string(format!("/proc/{parent}/stat")).ok()?;
+    let ticks: u64 = stat.rsplit(')').next()?.split_whitespace().nth(19)?.parse().ok()?;
+    let system = fs::read_to_string("/proc/stat").ok()?;
+    let boot: u64 = system.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
+    Some(boot + ticks / TICKS_PER_SECOND)
 }
 
 /// sudo has a PATH of its own.

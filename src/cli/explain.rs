@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write, stderr, stdout};
-use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
@@ -41,15 +40,15 @@ pub struct Explain {
 }
 
 impl Explain {
-    pub fn run(self) -> ExitCode {
+    pub fn run(self) -> u8 {
         match self.explained() {
             Ok(text) => match stdout().write_all(text.as_bytes()) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(_) => ExitCode::FAILURE,
+                Ok(()) => 0,
+                Err(_) => 1,
             },
             Err(problem) => {
                 let _ = writeln!(stderr(), "fender: {problem}");
-                super::USAGE.into()
+                super::USAGE
             }
         }
     }

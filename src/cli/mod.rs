@@ -6,7 +6,6 @@ mod explain;
 pub mod rules;
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -14,14 +13,16 @@ use clap_complete::Shell;
 /// The code for words that fender itself does not take.
 const USAGE: u8 = 2;
 
-/// fender stands in front of docker: it works out what a command would do, and warns, changes, asks or refuses.
-/// Installed under the name docker, it does so for every command, and then becomes the real client.
-///
-/// Next:  fender doctor                       is it in front, and of what?
-///        fender explain 'docker run nginx'   what would this do?
-///        fender rules                        what does it look for?
+const HELP: &str = "\
+fender stands in front of docker: it works out what a command would do, and warns, changes, asks or refuses.
+  fender doctor                        is it in front of docker, which docker, which environment?
+  fender explain 'docker run nginx'    what would this do, and what would fender say? (--format json, --offline)
+  fender rules [ID]                    what does it look for, why, and how is it allowed?
+  fender docker WORDS…                 guard this one command; fender completions SHELL prints completions
+";
+
 #[derive(Debug, Parser)]
-#[command(name = "fender", version, verbatim_doc_comment, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(name = "fender", version, override_help = HELP, arg_required_else_help = true, disable_help_subcommand = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Commands,
@@ -51,7 +52,7 @@ enum Commands {
 }
 
 /// Runs one of fender's own commands.
-pub fn run() -> ExitCode {
+pub fn run() -> u8 {
     match Cli::parse().command {
         Commands::Explain(explain) => explain.run(),
         Commands::Rules { id } => rules::run(id.as_deref()),

@@ -2,13 +2,12 @@
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write, stderr, stdout};
-use std::process::ExitCode;
 
 use crate::answer::screen::Screen;
 use crate::policy::preset;
 use crate::rules::{Class, RULES, Rule, rule};
 
-pub fn run(id: Option<&str>) -> ExitCode {
+pub fn run(id: Option<&str>) -> u8 {
     let screen = Screen::new(stdout().is_terminal());
     let text = match id {
         None => table(&screen),
@@ -18,12 +17,12 @@ pub fn run(id: Option<&str>) -> ExitCode {
                 let near: Vec<&str> = RULES.iter().map(|rule| rule.id).filter(|known| known.contains(id) || id.contains(known)).collect();
                 let hint = if near.is_empty() { "fender rules lists them".to_owned() } else { format!("did you mean {}?", near.join(", ")) };
                 let _ = writeln!(stderr(), "fender: there is no rule {id:?}: {hint}");
-                return super::USAGE.into();
+                return super::USAGE;
             }
         },
     };
     let _ = stdout().write_all(text.as_bytes());
-    ExitCode::SUCCESS
+    0
 }
 
 fn actions(class: Class) -> [&'static str; 3] {

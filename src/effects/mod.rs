@@ -126,7 +126,9 @@ impl Request {
     }
 
     pub fn part(mut self, name: impl Into<String>, words: Words) -> Request {
-        self.parts.push((name.into(), words));
+        if !words.is_empty() {
+            self.parts.push((name.into(), words));
+        }
         self
     }
 

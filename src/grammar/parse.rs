@@ -438,6 +438,10 @@ impl Reader<'_> {
         while at < bytes.len() {
             let rest = &word.as_bytes()[at..];
             let Some(flag) = lookup_short(command, rest[0]) else {
+                if self.unknown == Unknown::Alone {
+                    at += 1;
+                    continue;
+                }
                 let letter = String::from_utf8_lossy(&rest[..1]);
                 return match self.unknown {
                     Unknown::Refuse => Err(Refusal {

@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
           end. A shell there passes nothing on: docker stop waits 10 s and then kills it.",
     instead: "--init, or the exec form of ENTRYPOINT and CMD with a program that handles SIGTERM",
     references: &["https://docs.docker.com/reference/cli/docker/container/run/#init", "https://docs.docker.com/reference/build-checks/json-args-recommended/"],
-    fires: &["run tools:1.4", "run safe:1 sh -c 'cd / && server'", "run --entrypoint sh tools:1.4"],
+    fires: &["run tools:1.4", "run tools:1.4 sh -c 'cd / && server'", "run --entrypoint sh tools:1.4"],
     quiet: &["run --init tools:1.4", "run safe:1", "run --entrypoint /sbin/tini tools:1.4 -- server"],
     check,
 };

@@ -7,7 +7,7 @@ pub static RULE: Rule = Rule {
     id: "scales-to-zero",
     title: "leaves no replica running",
     class: Class::Outage,
-    why: "The service is there, but nothing answers for it any more.",
+    why: "The service is still listed, but nothing answers for it any more: whoever needs it gets an error.",
     instead: "the number that it should have; docker service ls shows what it has",
     references: &["https://docs.docker.com/reference/cli/docker/service/scale/"],
     fires: &["service scale web=0", "service update --replicas 0 web", "compose up --scale web=0", "compose scale web=0"],

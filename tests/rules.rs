@@ -1,0 +1,223 @@
+//! Every rule's own examples, and the page that is made from the rules.
+
+mod support;
+
+use std::ffi::OsString;
+
+use fender::effects::Host;
+use fender::facts::target::Target;
+use fender::facts::{ContainerFacts, EngineFacts, Facts, ImageFacts, Known, MountFacts};
+use fender::judge::{Bench, Judgement, judge};
+use fender::policy::{Action, Policy};
+use fender::rules::{Class, RULES};
+
+/// A host on which every path is there.
+struct EveryPath;
+
+impl Host for EveryPath {
+    fn env(&self, name: &str) -> Option<String> {
+        match name {
+            "HOME" => Some("/home/ann".to_owned()),
+            "DOCKER_BUILDKIT" => Some("0".to_owned()),
+            _ => None,
+        }
+    }
+    fn directory(&self) -> String {
+        "/home/ann/project".to_owned()
+    }
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        if path.ends_with("config.json") { Err("no such file or directory".to_owned()) } else { Ok(Vec::new()) }
+    }
+    fn exists(&self, _: &str) -> bool {
+        true
+    }
+    fn is_directory(&self, path: &str) -> bool {
+        !path.contains("://") && !path.contains('@')
+    }
+    fn list(&self, _: &str) -> Vec<String> {
+        Vec::new()
+    }
+    fn resolve(&self, path: &str) -> String {
+        if path.starts_with('/') { path.to_owned() } else { format!("/home/ann/project/{path}") }
+    }
+    fn input_is_terminal(&self) -> bool {
+        true
+    }
+    fn output_is_terminal(&self) -> bool {
+        true
+    }
+    fn config_folder(&self, _: Option<&str>) -> String {
+        "/home/ann/.docker".to_owned()
+    }
+    fn has_plugin(&self, name: &str, _: &str) -> bool {
+        name == "scout"
+    }
+}
+
+/// An engine with the few things that the examples name.
+struct SmallEngine;
+
+impl Facts for SmallEngine {
+    fn image(&self, name: &str) -> Known<ImageFacts> {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        match name {
+            // A user, an init: nothing to say.
+            "safe:1" => Known::Is(ImageFacts {
+                id: "sha256:1".into(),
+                user: "1000".into(),
+                entrypoint: words(&["/sbin/tini", "--"]),
+                command: words(&["server"]),
+                ..ImageFacts::default()
+            }),
+            "tools:1.4" => Known::Is(ImageFacts { id: "sha256:2".into(), command: words(&["server"]), ..ImageFacts::default() }),
+            "stateful:1" => Known::Is(ImageFacts {
+                id: "sha256:3".into(),
+                user: "1000".into(),
+                volumes: words(&["/var/lib/state"]),
+                ..ImageFacts::default()
+            }),
+            "app:2" => Known::Is(ImageFacts { id: "sha256:4".into(), ..ImageFacts::default() }),
+            "docker.io/library/app:prod" | "docker.io/library/app:1" | "app:1" => {
+                Known::Is(ImageFacts { id: "sha256:5".into(), ..ImageFacts::default() })
+            }
+            _ => Known::Missing,
+        }
+    }
+    fn container(&self, name: &str, _: bool) -> Known<ContainerFacts> {
+        let volume = MountFacts { volume: Some("x".into()), source: "/var/lib/docker/volumes/x".into(), ..MountFacts::default() };
+        match name {
+            "heavy" => Known::Is(ContainerFacts { name: name.into(), layer_bytes: Some(412_000_000), ..ContainerFacts::default() }),
+            "light" => Known::Is(ContainerFacts { name: name.into(), layer_bytes: Some(1000), ..ContainerFacts::default() }),
+            "plain" => Known::Is(ContainerFacts { name: name.into(), mounts: vec![volume], ..ContainerFacts::default() }),
+            _ => Known::Untold,
+        }
+    }
+    fn engine(&self) -> Known<EngineFacts> {
+        Known::Is(EngineFacts { name: "build-7".into(), labels: Vec::new(), memory: 64_000_000_000 })
+    }
+    fn api_version(&self) -> Known<(u32, u32)> {
+        Known::Is((1, 51))
+    }
+}
+
+fn judged(line: &str, environment: &str) -> Judgement {
+    let words: Vec<OsString> = shell_words::split(line).unwrap().into_iter().map(OsString::from).collect();
+    let policy = Policy::default();
+    let facts = |_: &Target| -> Box<dyn Facts> { Box::new(SmallEngine) };
+    let bench = Bench {
+        host: &EveryPath,
+        policy: &policy,
+        facts: &facts,
+        hostname: "laptop".to_owned(),
+        ids: (1000, 1000),
+        environment: policy.named(environment),
+    };
+    judge(&words, &bench)
+}
+
+fn finds(line: &str, rule: &str) -> bool {
+    judged(line, "dev").complaints.iter().any(|complaint| complaint.finding.rule.id == rule)
+}
+
+#[test]
+fn every_rule_finds_its_examples_and_leaves_the_others() {
+    let mut wrong = Vec::new();
+    for rule in RULES {
+        assert!(!rule.fires.is_empty() && !rule.quiet.is_empty(), "{} needs examples", rule.id);
+        for line in rule.fires.iter().filter(|line| !finds(line, rule.id)) {
+            wrong.push(format!("{} does not find: docker {line}", rule.id));
+        }
+        for line in rule.quiet.iter().filter(|line| finds(line, rule.id)) {
+            wrong.push(format!("{} finds: docker {line}", rule.id));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn rules_are_well_formed() {
+    let mut ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
+    ids.sort_unstable();
+    assert!(ids.windows(2).all(|pair| pair[0] != pair[1]));
+    for rule in RULES {
+        assert!(rule.id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'), "{}", rule.id);
+        assert!(rule.why.ends_with('.') && rule.why.len() > 60, "{}: why", rule.id);
+        assert!(!rule.title.ends_with('.'), "{}: title", rule.id);
+    }
+}
+
+#[test]
+fn the_page_of_rules_is_current() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/rules.md");
+    let made = fender::cli::rules::markdown();
+    if std::env::var_os("FENDER_UPDATE").is_some() {
+        std::fs::write(path, &made).unwrap();
+    }
+    let is_current = std::fs::read_to_string(path).unwrap_or_default() == made;
+    assert!(is_current, "docs/rules.md is stale: FENDER_UPDATE=1 cargo test --test rules makes it again");
+}
+
+#[test]
+fn the_presets_hold() {
+    let action = |line: &str, environment: &str| judged(line, environment).action;
+    for (line, dev, ci, prod) in [
+        ("run -v /:/h safe:1", Action::Ask, Action::Ask, Action::Refuse),
+        ("volume rm pg", Action::Ask, Action::Note, Action::Type),
+        ("rm -f web", Action::Note, Action::Note, Action::Ask),
+        ("run tools:1.4", Action::Note, Action::Note, Action::Ask),
+        ("ps -a", Action::Allow, Action::Allow, Action::Allow),
+        ("run --rm -m 1g safe:1", Action::Allow, Action::Allow, Action::Allow),
+        // Away with its command: one step milder in class hygiene.
+        ("run --rm tools:1.4", Action::Allow, Action::Allow, Action::Note),
+        ("run --rm -d tools:1.4", Action::Note, Action::Note, Action::Ask),
+        ("run --rm --privileged tools:1.4", Action::Ask, Action::Ask, Action::Refuse),
+    ] {
+        assert_eq!([action(line, "dev"), action(line, "ci"), action(line, "prod")], [dev, ci, prod], "docker {line}");
+    }
+}
+
+#[test]
+fn a_refusal_of_dockers_own_is_left_to_docker() {
+    for line in ["run", "run -m x safe:1", "run --privileged", "ps extra", "-H x --context y run safe:1", "volume rm"] {
+        let judgement = judged(line, "prod");
+        assert_eq!(judgement.action, Action::Allow, "docker {line}");
+        assert!(judgement.lowered.refusal.is_some(), "docker {line}");
+    }
+}
+
+#[test]
+fn unknown_words_hide_nothing() {
+    for line in [
+        "run --shiny --privileged tools:1.4",
+        "run --shiny x --privileged tools:1.4",
+        "run -Zv/:/h tools:1.4",
+        "run --mount type=bind,src=/,dst=/h,shiny=1 tools:1.4",
+        "run --shiny --mount type=bind,src=/etc,dst=/h tools:1.4",
+    ] {
+        let judgement = judged(line, "dev");
+        let escapes = judgement.complaints.iter().any(|complaint| complaint.finding.class == Class::Escape);
+        assert!(escapes && judgement.action >= Action::Ask, "docker {line}: {:?}", judgement.action);
+    }
+}
+
+#[test]
+fn one_cause_one_complaint() {
+    for (line, once) in [
+        ("system prune -a", &["prune-all"][..]),
+        ("system prune --volumes", &["removes-anonymous-volumes", "prune"]),
+        ("rm -f web", &["removes-running"]),
+        ("compose down -v", &["removes-volume", "removes-running"]),
+        ("run -m 1g -v /var/run/docker.sock:/s safe:1", &["docker-socket"]),
+        ("run -m 1g -p 80:80 -p 81:81 safe:1", &["published-port"]),
+    ] {
+        let judgement = judged(line, "dev");
+        let ids: Vec<&str> = judgement.complaints.iter().map(|complaint| complaint.finding.rule.id).collect();
+        assert_eq!(ids, once, "docker {line}");
+    }
+}
+
+#[test]
+fn volumes_from_is_judged_by_what_the_other_mounts() {
+    assert!(finds("run --volumes-from unknown tools:1.4", "inherits-mounts"));
+    assert!(!finds("run --volumes-from plain tools:1.4", "inherits-mounts"));
+}
