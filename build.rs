@@ -1,4 +1,5 @@
 //! Turns the facts in `data/grammar/*.jsonl` into tables of constants, and links the release binary statically.
+#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -38,8 +39,10 @@ fn tables(out: &Path) {
         let _ = writeln!(code, "static F{index}: &[Flag] = &[{table}];");
     }
     let _ = writeln!(code, "pub static COMMANDS: &[Command] = &[");
-    for line in commands.values() {
-        let _ = writeln!(code, "    {line}");
+    for (path, line) in &commands {
+        // A group has commands below it.
+        let group = commands.keys().any(|other| path.is_empty() || other.starts_with(&format!("{path} ")));
+        let _ = writeln!(code, "    Command {{ group: {group}, {line} }},");
     }
     let _ = writeln!(code, "];");
     fs::write(out.join("tables.rs"), code).expect("OUT_DIR is writable");
@@ -51,7 +54,8 @@ fn flag_table(fact: &Map<String, Value>) -> String {
     let mut code = String::new();
     for (name, flag) in flags {
         let flag = flag.as_object().expect("a flag is an object");
-        let letter = |flag: &Map<String, Value>| flag.get("short").and_then(Value::as_str).and_then(|s| s.bytes().next());
+        let letter =
+            |flag: &Map<String, Value>| flag.get("short").and_then(Value::as_str).and_then(|s| s.bytes().next());
         // A letter that moved from a deprecated flag to its successor belongs to the successor.
         let moved = flag.contains_key("deprecated")
             && fact["flags"].as_object().into_iter().flatten().any(|(other, value)| {
@@ -113,10 +117,67 @@ fn command(path: &str, fact: &Map<String, Value>, flags: usize) -> String {
         Some(most) => most.to_string(),
     };
     format!(
-        "Command {{ path: {path:?}, canonical: {canonical:?}, aliases: &{:?}, flags: F{flags}, interspersed: {}, least: {least}, most: {most} }},",
+        "path: {path:?}, canonical: {canonical:?}, aliases: &{:?}, flags: F{flags}, interspersed: {}, least: {least}, most: {most}",
         aliases.iter().filter_map(Value::as_str).collect::<Vec<_>>(),
         fact.get("interspersed").and_then(Value::as_bool).unwrap_or(true),
     )
+}
+
+/// What every command runs through lies together in the program, instead of all over three megabytes: fewer pages to map
+/// and to unmap before docker takes over, which is most of what fender costs. Names that no longer exist cost nothing.
+fn keep_together(out: &Path) {
+    let ours = [
+        "main",
+        "_ZN6fender7process",
+        "_ZN6fender4shim",
+        "_ZN6fender5facts6client",
+        "_ZN6fender7grammar5parse",
+        "_ZN6fender7grammar4",
+        "_ZN6fender7grammar5child",
+        "_ZN6fender7grammar10only_reads",
+        "_ZN6fender5judge4read",
+        "_ZN6fender5judge15changes_nothing",
+        "_ZN6fender6policy4file11read_client",
+        "_ZN6fender6policy4file9user_path",
+        "_ZN5which",
+        "_ZN3nix",
+    ];
+    let below = [
+        "_ZN3std3env",
+        "_ZN3std4path",
+        "_ZN3std3ffi",
+        "_ZN3std2fs",
+        "_ZN3std4sync",
+        "_ZN3std3sys2fs",
+        "_ZN3std3sys4args",
+        "_ZN3std3sys3pal",
+        "_ZN3std3sys3env",
+        "_ZN3std3sys4sync",
+        "_ZN*std..ffi",
+        "_ZN*std..path",
+        "_ZN5alloc7raw_vec",
+        "_ZN5alloc3vec",
+        "_ZN5alloc5alloc",
+        "_ZN5alloc6string",
+        "_ZN5alloc3str",
+        "_ZN*alloc..vec",
+        "_ZN*alloc..boxed",
+        "_ZN*alloc..string",
+        "_ZN4core3str",
+        "_ZN*core..str",
+        "_ZN4core5slice6memchr",
+        "_ZN4core3ffi",
+        "_ZN4core3ptr",
+    ];
+    let sections = |names: &[&str]| names.iter().map(|name| format!(".text.{name}*")).collect::<Vec<_>>().join(" ");
+    let script = format!(
+        "SECTIONS {{ .text.start : {{ *({}) *({}) }} }} INSERT BEFORE .text;\n",
+        sections(&ours),
+        sections(&below)
+    );
+    let path = out.join("together.ld");
+    fs::write(&path, script).expect("OUT_DIR is writable");
+    println!("cargo:rustc-link-arg-bins=-Wl,{}", path.display());
 }
 
 fn text_of<'a>(object: &'a Map<String, Value>, key: &str) -> &'a str {
@@ -130,7 +191,9 @@ fn text_of<'a>(object: &'a Map<String, Value>, key: &str) -> &'a str {
 /// in front of the shared ones that name the archives. Where the C library's archive is not installed, the program is
 /// linked as usual. See docs/decisions/0003-static-linking.md.
 fn link_statically(out: &Path) {
-    if env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("linux") || env::var("CARGO_CFG_TARGET_ENV").as_deref() != Ok("gnu") {
+    if env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("linux")
+        || env::var("CARGO_CFG_TARGET_ENV").as_deref() != Ok("gnu")
+    {
         return;
     }
     if env::var("HOST") != env::var("TARGET") {
@@ -149,9 +212,14 @@ fn link_statically(out: &Path) {
     fs::create_dir_all(&scripts).expect("OUT_DIR is writable");
     fs::write(scripts.join("libgcc_s.so"), "INPUT(-lgcc_eh -lgcc)\n").expect("OUT_DIR is writable");
     for name in libraries {
-        fs::write(scripts.join(format!("lib{name}.so")), format!("INPUT(-l:lib{name}.a)\n")).expect("OUT_DIR is writable");
+        fs::write(scripts.join(format!("lib{name}.so")), format!("INPUT(-l:lib{name}.a)\n"))
+            .expect("OUT_DIR is writable");
     }
-    println!("cargo:rustc-link-search=native={}", scripts.display());
+    // For the program alone: the tests and benchmarks are linked as usual.
+    println!("cargo:rustc-link-arg-bins=-L{}", scripts.display());
     println!("cargo:rustc-link-arg-bins=-static");
     println!("cargo:rustc-link-arg-bins=-no-pie");
+    // Nothing is relocated in such a program, so there is nothing to protect after relocation.
+    println!("cargo:rustc-link-arg-bins=-Wl,-z,norelro");
+    keep_together(out);
 }

@@ -2,15 +2,15 @@
 //! fender stands in front of `docker`: it works out what a command would do, judges that, and then becomes the real
 //! client, or does not.
 
-pub mod grammar;
 pub mod effects;
 pub mod facts;
+pub mod grammar;
 
-pub mod policy;
-pub mod rules;
-pub mod judge;
-pub mod rewrite;
 pub mod answer;
 pub mod cli;
-pub mod shim;
+pub mod judge;
+pub mod policy;
 pub mod process;
+pub mod rewrite;
+pub mod rules;
+pub mod shim;

@@ -1,5 +1,6 @@
 //! The story of one guarded command, top to bottom: find the real client, read the words, judge what they would do, let a
 //! person answer where it takes one, and become the client.
+#![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -50,7 +51,14 @@ pub fn run(words: &[OsString]) -> u8 {
     };
     let facts = |target: &Target| engine(target, &client);
     let hostname = hostname();
-    let bench = Bench { host: &host, policy: &policy, facts: &facts, hostname: hostname.clone(), ids: ids(), environment: None };
+    let bench = Bench {
+        host: &host,
+        policy: &policy,
+        facts: &facts,
+        hostname: hostname.clone(),
+        ids: ids(),
+        environment: None,
+    };
     let judgement = judge(words, &bench);
     let chosen = match judgement.action {
         Action::Allow => words.to_vec(),
@@ -120,7 +128,8 @@ fn tell_notes(judgement: &Judgement) {
 fn fixed(words: &[OsString], judgement: &Judgement) -> Option<Vec<OsString>> {
     let host = Surroundings { assume_terminal: false };
     let wanted: Vec<_> = judgement.with(Action::Fix).map(|complaint| &complaint.finding).collect();
-    let Some(changed) = crate::rewrite::rewrite(&judgement.invocation, words, &judgement.lowered, &wanted, &host) else {
+    let Some(changed) = crate::rewrite::rewrite(&judgement.invocation, words, &judgement.lowered, &wanted, &host)
+    else {
         say("fender: not run: the policy says fix, and these words cannot be changed without changing more\n");
         return None;
     };

@@ -65,7 +65,7 @@ fetch() {
     local root
     root=$(mktemp -d)
     mkdir -p "$root"/{bin,tmp,etc,var/lib}
-    cp "$(find "$cache/new" -name busybox -type f | head -1)" "$root/bin/busybox"
+    cp "$(find "$cache/new" -path '*/bin/busybox' -type f | head -1)" "$root/bin/busybox"
     local applet
     for applet in $("$root/bin/busybox" --list); do [ "$applet" = busybox ] || ln -sf busybox "$root/bin/$applet"; done
     printf 'root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n' >"$root/etc/passwd"

@@ -1,6 +1,7 @@
 //! fender's foreseen effects against what the real client asks of a recorder engine.
 //!
 //! `FENDER_CLIENT_CASES` sets how many command lines (2,000 without it), `FENDER_CLIENT_SEED` where they start.
+#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
 
 mod support;
 
@@ -59,7 +60,13 @@ fn lay_out(folder: &Path) {
 }
 
 /// The real client on a terminal, stopped after a while: some commands wait for an answer that never comes.
-fn run_client(docker: &Path, words: &[String], folder: &Path, environment: &[(String, String)], terminal: &OwnedFd) -> (Option<i32>, String) {
+fn run_client(
+    docker: &Path,
+    words: &[String],
+    folder: &Path,
+    environment: &[(String, String)],
+    terminal: &OwnedFd,
+) -> (Option<i32>, String) {
     let child = Command::new(docker)
         .args(words)
         .env_clear()
@@ -186,7 +193,9 @@ fn settle(real: &mut Asked, foreseen: &Asked) {
             }
         }
         // Networks are sent with the id that the engine answers.
-        for (at, network) in foreseen.body.pointer("/TaskTemplate/Networks").and_then(Value::as_array).into_iter().flatten().enumerate() {
+        for (at, network) in
+            foreseen.body.pointer("/TaskTemplate/Networks").and_then(Value::as_array).into_iter().flatten().enumerate()
+        {
             if let Some(place) = real.body.pointer_mut(&format!("/TaskTemplate/Networks/{at}/Target")) {
                 *place = network["Target"].clone();
             }
@@ -201,7 +210,13 @@ fn settle(real: &mut Asked, foreseen: &Asked) {
 }
 
 /// None when both agree, else what differs.
-fn difference(real: Vec<Asked>, foreseen: Vec<Asked>, refusal: Option<&str>, code: Option<i32>, error: &str) -> Option<String> {
+fn difference(
+    real: Vec<Asked>,
+    foreseen: Vec<Asked>,
+    refusal: Option<&str>,
+    code: Option<i32>,
+    error: &str,
+) -> Option<String> {
     let first = error.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     if let Some(refusal) = refusal {
         if real.is_empty() && code != Some(0) {
@@ -212,11 +227,15 @@ fn difference(real: Vec<Asked>, foreseen: Vec<Asked>, refusal: Option<&str>, cod
     let mut real = real;
     if real.len() == foreseen.len() {
         // `rm`, `stop` and `kill` ask for several containers at once.
-        if foreseen.len() > 1 && foreseen.windows(2).all(|pair| pair[0].method == pair[1].method && pair[0].query == pair[1].query) {
+        if foreseen.len() > 1
+            && foreseen.windows(2).all(|pair| pair[0].method == pair[1].method && pair[0].query == pair[1].query)
+        {
             real.sort_by(|one, other| one.path.cmp(&other.path));
         }
         let mut expected = foreseen.clone();
-        if expected.len() > 1 && expected.windows(2).all(|pair| pair[0].method == pair[1].method && pair[0].query == pair[1].query) {
+        if expected.len() > 1
+            && expected.windows(2).all(|pair| pair[0].method == pair[1].method && pair[0].query == pair[1].query)
+        {
             expected.sort_by(|one, other| one.path.cmp(&other.path));
         }
         for (real, expected) in real.iter_mut().zip(&expected) {
@@ -264,15 +283,15 @@ impl Bench {
             }
         }
         let refusal = lowered.refusal.as_ref().map(|refusal| refusal.text.as_str());
-        difference(real, from_fender(&lowered), refusal, code, &error).map(|problem| {
-            format!("docker {}\n{problem}\ndocker said: {}\n", shell_words::join(words), error.trim())
-        })
+        difference(real, from_fender(&lowered), refusal, code, &error)
+            .map(|problem| format!("docker {}\n{problem}\ndocker said: {}\n", shell_words::join(words), error.trim()))
     }
 }
 
 #[test]
 fn foreseen_effects_are_what_the_client_asks() {
-    let setting = |name: &str, otherwise: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise);
+    let setting =
+        |name: &str, otherwise: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise);
     let (cases, seed) = (setting("FENDER_CLIENT_CASES", 2000) as usize, setting("FENDER_CLIENT_SEED", 1));
     let docker = support::real_docker();
     let root = tempfile::tempdir().unwrap();

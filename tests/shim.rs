@@ -1,86 +1,17 @@
 //! The shim as a process, in front of a stand-in docker that writes down what reaches it.
+#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
 
 mod support;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::symlink;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// A folder with fender as `docker`, and behind it a stand-in client.
-struct Place {
-    root: tempfile::TempDir,
-}
-
-const STAND_IN: &str = r#"#!/bin/sh
-# Writes its words, one for each NUL, its name, its variables and its standard input.
-case "$*" in *dial-stdio*) exit 1 ;; esac
-out=$STAND_IN_OUT
-: >"$out/words"
-for word in "$@"; do printf '%s\0' "$word" >>"$out/words"; done
-printf '%s' "$0" >"$out/name"
-env -0 >"$out/env"
-pwd >"$out/folder"
-[ -n "$STAND_IN_READS" ] && cat >"$out/input"
-[ -n "$STAND_IN_TRAP" ] && { trap 'echo got >"$out/signal"; exit 7' TERM; echo ready >"$out/ready"; while :; do sleep 0.02; done; }
-echo to-output
-echo to-error >&2
-exit "${STAND_IN_CODE:-0}"
-"#;
-
-impl Place {
-    fn new() -> Place {
-        let root = tempfile::tempdir().unwrap();
-        for folder in ["front", "real", "out", "home"] {
-            fs::create_dir(root.path().join(folder)).unwrap();
-        }
-        symlink(env!("CARGO_BIN_EXE_fender"), root.path().join("front/docker")).unwrap();
-        script(&root.path().join("real/docker"), STAND_IN);
-        Place { root }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
-    }
-
-    /// `docker` with nothing of this machine's surroundings, and no terminal.
-    fn docker(&self) -> Command {
-        let mut command = Command::new("setsid");
-        command.arg("--wait").arg(self.path("front/docker"));
-        command.env_clear();
-        let path = format!("{}:{}:/usr/bin:/bin", self.path("front").display(), self.path("real").display());
-        command.env("PATH", path).env("HOME", self.path("home")).env("STAND_IN_OUT", self.path("out"));
-        command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock").stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, words: &[&str]) -> Output {
-        self.docker().args(words).output().unwrap()
-    }
-
-    /// The words that reached the stand-in; None where it was not run.
-    fn reached(&self) -> Option<Vec<OsString>> {
-        let bytes = fs::read(self.path("out/words")).ok()?;
-        let mut words: Vec<OsString> = bytes.split(|b| *b == 0).map(|word| OsStr::from_bytes(word).to_owned()).collect();
-        words.pop();
-        Some(words)
-    }
-
-    fn policy(&self, text: &str) {
-        let folder = self.path("home/.config/fender");
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("policy.toml"), text).unwrap();
-    }
-}
-
-fn script(path: &Path, text: &str) {
-    fs::write(path, text).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-}
+use support::place::{Place, STAND_IN, script};
 
 fn error(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -95,7 +26,14 @@ fn unwrapped(output: &Output) -> String {
 fn what_is_let_through_reaches_docker_as_it_was() {
     let place = Place::new();
     let words = ["run", "--rm", "-it", "", "a b", "--", "$HOME", "*", "ünï", "alpine"];
-    let output = place.docker().args(words).env("SOME", "value").env("STAND_IN_CODE", "3").current_dir(place.path("home")).output().unwrap();
+    let output = place
+        .docker()
+        .args(words)
+        .env("SOME", "value")
+        .env("STAND_IN_CODE", "3")
+        .current_dir(place.path("home"))
+        .output()
+        .unwrap();
     assert_eq!(place.reached().unwrap(), words.map(OsString::from));
     assert_eq!(output.status.code(), Some(3));
     assert_eq!(output.stdout, b"to-output\n", "nothing is added to standard output");
@@ -110,13 +48,32 @@ fn what_is_let_through_reaches_docker_as_it_was() {
 #[test]
 fn reading_commands_help_and_completions_go_straight_through() {
     for words in [
-        &["ps", "-a"][..], &["--version"], &["-v"], &["--help"], &["run", "--help"], &["help", "run"], &[], &["logs", "-f", "web"],
-        &["__complete", "run", ""], &["__completeNoDesc", "ps", ""], &["compose", "--help"], &["compose", "ps"], &["images"],
-        &["system", "prune", "--help"], &["inspect", "x"], &["context", "ls"], &["compose", "--dry-run", "down", "-v"],
+        &["ps", "-a"][..],
+        &["--version"],
+        &["-v"],
+        &["--help"],
+        &["run", "--help"],
+        &["help", "run"],
+        &[],
+        &["logs", "-f", "web"],
+        &["__complete", "run", ""],
+        &["__completeNoDesc", "ps", ""],
+        &["compose", "--help"],
+        &["compose", "ps"],
+        &["images"],
+        &["system", "prune", "--help"],
+        &["inspect", "x"],
+        &["context", "ls"],
+        &["compose", "--dry-run", "down", "-v"],
     ] {
         let place = Place::new();
         let output = place.run(words);
-        assert_eq!(place.reached(), Some(words.iter().map(OsString::from).collect()), "docker {words:?}: {}", error(&output));
+        assert_eq!(
+            place.reached(),
+            Some(words.iter().map(OsString::from).collect()),
+            "docker {words:?}: {}",
+            error(&output)
+        );
         assert_eq!(error(&output), "to-error\n", "docker {words:?}");
     }
 }
@@ -153,8 +110,12 @@ fn a_hundred_kilobytes_of_words() {
 #[test]
 fn without_a_terminal_a_question_is_a_no() {
     for words in [
-        &["run", "-v", "/var/run/docker.sock:/s", "alpine"][..], &["run", "--privileged", "alpine"], &["system", "prune", "-a", "-f"],
-        &["volume", "rm", "pg"], &["--context", "prod", "rm", "-f", "web"], &["compose", "down", "-v"],
+        &["run", "-v", "/var/run/docker.sock:/s", "alpine"][..],
+        &["run", "--privileged", "alpine"],
+        &["system", "prune", "-a", "-f"],
+        &["volume", "rm", "pg"],
+        &["--context", "prod", "rm", "-f", "web"],
+        &["compose", "down", "-v"],
     ] {
         let place = Place::new();
         let output = place.docker().args(words).stdin(Stdio::piped()).output().unwrap();
@@ -169,7 +130,8 @@ fn without_a_terminal_a_question_is_a_no() {
 #[test]
 fn a_pipe_cannot_say_yes() {
     let place = Place::new();
-    let mut child = place.docker().args(["volume", "rm", "pg"]).stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child =
+        place.docker().args(["volume", "rm", "pg"]).stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let _ = child.stdin.take().unwrap().write_all(b"y\ny\ny\n");
     assert_eq!(child.wait().unwrap().code(), Some(125));
     assert_eq!(place.reached(), None);
@@ -192,8 +154,13 @@ fn closed_streams_stop_nothing() {
         let _ = fs::remove_file(place.path("out/words"));
         let line = format!("exec {} run -d nginx {closed}", place.path("front/docker").display());
         let mut command = Command::new("sh");
-        command.args(["-c", &line]).env("FENDER_NOTES", "always").env("HOME", place.path("home")).env("STAND_IN_OUT", place.path("out"));
-        command.env("PATH", format!("{}:{}:/usr/bin:/bin", place.path("front").display(), place.path("real").display()));
+        command
+            .args(["-c", &line])
+            .env("FENDER_NOTES", "always")
+            .env("HOME", place.path("home"))
+            .env("STAND_IN_OUT", place.path("out"));
+        command
+            .env("PATH", format!("{}:{}:/usr/bin:/bin", place.path("front").display(), place.path("real").display()));
         command.output().unwrap();
         assert_eq!(place.reached().map(|words| words.len()), Some(3), "{closed}");
     }
@@ -203,7 +170,14 @@ fn closed_streams_stop_nothing() {
 fn signals_reach_the_client() {
     let place = Place::new();
     let mut command = place.docker();
-    let mut child = command.args(["run", "alpine"]).env("STAND_IN_TRAP", "1").stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn().unwrap();
+    let mut child = command
+        .args(["run", "alpine"])
+        .env("STAND_IN_TRAP", "1")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .unwrap();
     for _ in 0..500 {
         if place.path("out/ready").exists() {
             break;
@@ -271,7 +245,8 @@ fn without_a_client_it_says_where_it_looked() {
     fs::remove_file(place.path("real/docker")).unwrap();
     let path = format!("{}:{}", place.path("front").display(), place.path("real").display());
     for words in [&["ps"][..], &["run", "alpine"]] {
-        let output = Command::new(place.path("front/docker")).args(words).env_clear().env("PATH", &path).output().unwrap();
+        let output =
+            Command::new(place.path("front/docker")).args(words).env_clear().env("PATH", &path).output().unwrap();
         assert_eq!(output.status.code(), Some(127));
         let said = error(&output);
         assert_eq!(said.lines().count(), 1, "{said}");
@@ -342,7 +317,11 @@ fn fix_by_policy_is_shown_and_run() {
     let output = place.run(&["run", "-d", "--name", "web", "nginx:1.29"]);
     let wanted = ["run", "-d", "--name", "web", "--memory", "256m", "--memory-swap", "256m", "--init", "nginx:1.29"];
     assert_eq!(place.reached().unwrap(), wanted.map(OsString::from));
-    assert!(error(&output).starts_with("fender: changed for no-memory-limit, pid1-signals: docker run"), "{}", error(&output));
+    assert!(
+        error(&output).starts_with("fender: changed for no-memory-limit, pid1-signals: docker run"),
+        "{}",
+        error(&output)
+    );
     // Put in place of what was typed, not beside it.
     place.run(&["run", "-dm0", "--init=false", "nginx:1.29"]);
     let wanted = ["run", "-dm256m", "--init=true", "--memory-swap", "256m", "nginx:1.29"];
@@ -352,10 +331,12 @@ fn fix_by_policy_is_shown_and_run() {
 #[test]
 fn production_by_the_contexts_name() {
     let place = Place::new();
-    let output = place.docker().args(["--context", "web-prod", "rm", "-f", "db"]).env_remove("DOCKER_HOST").output().unwrap();
+    let output =
+        place.docker().args(["--context", "web-prod", "rm", "-f", "db"]).env_remove("DOCKER_HOST").output().unwrap();
     assert_eq!(output.status.code(), Some(125));
     assert!(unwrapped(&output).contains("prod (the context's name has \"prod\")"), "{}", error(&output));
-    let output = place.docker().args(["--context", "products", "rm", "-f", "db"]).env_remove("DOCKER_HOST").output().unwrap();
+    let output =
+        place.docker().args(["--context", "products", "rm", "-f", "db"]).env_remove("DOCKER_HOST").output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", error(&output));
 }
 

@@ -42,7 +42,8 @@ impl Terminal {
 
     /// y/N, with a third answer where there is a changed command.
     pub fn ask(&mut self, has_fix: bool) -> io::Result<Answer> {
-        let question = if has_fix { "\nf run the second, y run as typed, Enter leave it: " } else { "\nRun it? [y/N] " };
+        let question =
+            if has_fix { "\nf run the second, y run as typed, Enter leave it: " } else { "\nRun it? [y/N] " };
         Ok(match self.line(question)?.unwrap_or_default().to_lowercase().as_str() {
             "y" | "yes" => Answer::Run,
             "f" if has_fix => Answer::Fixed,

@@ -14,7 +14,9 @@ pub fn engine_name(judgement: &Judgement, hostname: &str) -> String {
     match judgement.facts.engine() {
         Known::Is(engine) if !engine.name.is_empty() => engine.name,
         _ if judgement.target.context != "default" => judgement.target.context.clone(),
-        _ if !judgement.target.is_local() && !judgement.target.address().is_empty() => judgement.target.address().to_owned(),
+        _ if !judgement.target.is_local() && !judgement.target.address().is_empty() => {
+            judgement.target.address().to_owned()
+        }
         _ => hostname.to_owned(),
     }
 }
@@ -64,7 +66,8 @@ pub fn stopping(judgement: &Judgement, screen: &Screen, hostname: &str) -> Strin
         out.push('\n');
         out.push_str(&screen.filled("  ", &format!("{} things. {place}", complaints.len())));
         for complaint in grave {
-            let _ = writeln!(out, "\n  {}  {}", screen.marked(complaint.finding.rule.id), shown(&complaint.finding.title));
+            let _ =
+                writeln!(out, "\n  {}  {}", screen.marked(complaint.finding.rule.id), shown(&complaint.finding.title));
             out.push_str(&screen.filled("    ", &why(complaint, judgement)));
             out.push_str(&screen.filled("    instead  ", &complaint.finding.instead));
         }
@@ -96,7 +99,7 @@ pub fn stopping(judgement: &Judgement, screen: &Screen, hostname: &str) -> Strin
 }
 
 /// Two rules that point at the same words for the same reason are one complaint: the first.
-fn one_for_each_cause<'a>(complaints: Vec<&'a Complaint>) -> Vec<&'a Complaint> {
+fn one_for_each_cause(complaints: Vec<&Complaint>) -> Vec<&Complaint> {
     let mut kept: Vec<&Complaint> = Vec::new();
     for complaint in complaints {
         let finding = &complaint.finding;
@@ -133,7 +136,9 @@ fn why(complaint: &Complaint, judgement: &Judgement) -> String {
     if complaint.finding.rule.id == "no-memory-limit"
         && let Some(size) = memory_of_host(judgement)
     {
-        return format!("It can take all {size} of this host, and then the kernel kills another program, of its own choice.");
+        return format!(
+            "It can take all {size} of this host, and then the kernel kills another program, of its own choice."
+        );
     }
     shown(&complaint.finding.why)
 }
@@ -145,7 +150,11 @@ fn place(judgement: &Judgement, engine: &str) -> String {
         "default" => format!("The engine is {engine}: {} ({}).", environment.name, shown(&environment.because)),
         context => {
             let context = shown(context);
-            format!("The engine is {engine}, context {context}: {} ({}).", environment.name, shown(&environment.because))
+            format!(
+                "The engine is {engine}, context {context}: {} ({}).",
+                environment.name,
+                shown(&environment.because)
+            )
         }
     }
 }

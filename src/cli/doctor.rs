@@ -1,4 +1,5 @@
 //! `fender doctor`: one line for each check, and below each that fails what mends it.
+#![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
 use std::io::{IsTerminal, Write, stdout};
 use std::path::{Path, PathBuf};
@@ -6,10 +7,10 @@ use std::process::Command;
 use std::{env, fs};
 
 use crate::answer::screen::{Screen, shown};
+use crate::facts::Known;
 use crate::facts::client::{self, identity, own_identity};
 use crate::facts::host::Surroundings;
 use crate::facts::target::{Target, choose};
-use crate::facts::Known;
 use crate::grammar::parse::Unknown;
 use crate::judge::read;
 use crate::policy::{Place, Policy, read_layers};
@@ -84,7 +85,10 @@ fn in_front() -> Check {
         ),
         None => bad(
             "no docker on PATH is fender",
-            format!("./install.sh puts it there; by hand: ln -s {} into a folder that comes first on PATH", own.display()),
+            format!(
+                "./install.sh puts it there; by hand: ln -s {} into a folder that comes first on PATH",
+                own.display()
+            ),
         ),
     }
 }
@@ -110,7 +114,10 @@ fn real_client(policy: &Policy) -> Vec<Check> {
     let what = format!("the real client is {} {version}", client.display());
     vec![match major {
         23..=29 => good(what),
-        0 => bad(format!("{} did not say its version", client.display()), "see whether it is a docker client: docker version"),
+        0 => bad(
+            format!("{} did not say its version", client.display()),
+            "see whether it is a docker client: docker version",
+        ),
         _ => hint(what, "fender knows docker 23 to 29: what is new in others it will not understand, and says so"),
     }]
 }
@@ -151,9 +158,10 @@ fn sudo() -> Option<Check> {
     for entry in fs::read_dir("/etc/sudoers.d").into_iter().flatten().flatten() {
         texts.extend(fs::read_to_string(entry.path()).ok());
     }
-    let line = texts.iter().flat_map(|text| text.lines()).rfind(|line| {
-        line.trim_start().starts_with("Defaults") && line.contains("secure_path")
-    })?;
+    let line = texts
+        .iter()
+        .flat_map(|text| text.lines())
+        .rfind(|line| line.trim_start().starts_with("Defaults") && line.contains("secure_path"))?;
     let value = line.split_once('=').map_or("", |(_, value)| value).trim().trim_matches('"').to_owned();
     let first = env::split_paths(&value).map(|folder| folder.join("docker")).find(|file| file.is_file())?;
     Some(match identity(&first) == own_identity() {
@@ -188,11 +196,10 @@ fn aliases() -> Option<Check> {
 
 fn policy() -> (Policy, Vec<Check>) {
     match read_layers() {
-        Ok(layers) if layers.is_empty() => {
-            (Policy::default(), vec![good("no policy file: the built-in presets hold")])
-        }
+        Ok(layers) if layers.is_empty() => (Policy::default(), vec![good("no policy file: the built-in presets hold")]),
         Ok(layers) => {
-            let checks = layers.iter().map(|layer| good(format!("the policy {} is in order", layer.path.display()))).collect();
+            let checks =
+                layers.iter().map(|layer| good(format!("the policy {} is in order", layer.path.display()))).collect();
             (Policy { layers }, checks)
         }
         Err(problem) => {
@@ -215,9 +222,7 @@ fn engine(policy: &Policy) -> Check {
     let environment = policy.environment(&place);
     let environment = format!("{} ({})", environment.name, environment.because);
     match known {
-        Known::Is(engine) => {
-            good(format!("the engine is {} at {}: {environment}", engine.name, target.host))
-        }
+        Known::Is(engine) => good(format!("the engine is {} at {}: {environment}", engine.name, target.host)),
         _ => hint(
             format!("the engine at {} does not answer; it would be {environment}", target.host),
             "start it, or choose another with DOCKER_HOST or docker context use; until then fender says what it cannot tell",

@@ -56,11 +56,15 @@ impl Explain {
     fn explained(&self) -> Result<String, String> {
         let words = self.docker_words()?;
         let host = Surroundings { assume_terminal: true };
-        let policy = Policy { layers: read_layers().map_err(|problem| format!("the policy cannot be read: {problem}"))? };
-        let environment = match &self.environment {
-            Some(name) => Some(policy.named(name).ok_or_else(|| format!("there is no environment {name:?}: dev, ci, prod, or one of the policy's"))?),
-            None => None,
-        };
+        let policy =
+            Policy { layers: read_layers().map_err(|problem| format!("the policy cannot be read: {problem}"))? };
+        let environment =
+            match &self.environment {
+                Some(name) => Some(policy.named(name).ok_or_else(|| {
+                    format!("there is no environment {name:?}: dev, ci, prod, or one of the policy's")
+                })?),
+                None => None,
+            };
         let offline = self.offline;
         let named = policy.client();
         let facts = move |target: &Target| -> Box<dyn Facts> {
@@ -71,11 +75,19 @@ impl Explain {
                 (false, Err(_)) => shim::engine(target, std::path::Path::new("/nonexistent/docker")),
             }
         };
-        let bench =
-            Bench { host: &host, policy: &policy, facts: &facts, hostname: shim::hostname(), ids: shim::ids(), environment };
+        let bench = Bench {
+            host: &host,
+            policy: &policy,
+            facts: &facts,
+            hostname: shim::hostname(),
+            ids: shim::ids(),
+            environment,
+        };
         let judgement = judge(&words, &bench);
         match self.format {
-            Format::Json => serde_json::to_string_pretty(&as_json(&judgement)).map(|text| text + "\n").map_err(|error| error.to_string()),
+            Format::Json => serde_json::to_string_pretty(&as_json(&judgement))
+                .map(|text| text + "\n")
+                .map_err(|error| error.to_string()),
             Format::Text => Ok(as_text(&judgement, &Screen::new(stdout().is_terminal()), &bench.hostname)),
         }
     }
@@ -133,7 +145,9 @@ fn effect(effect: &Effect) -> Option<Value> {
             "kind": "request", "method": request.method, "path": request.path, "query": query(request), "body": request.body_json(),
         })),
         Effect::ReadsFile { path, .. } => Some(json!({"kind": "reads-file", "path": path})),
-        Effect::WritesFile { path, .. } | Effect::KeepsFile { path, .. } => Some(json!({"kind": "writes-file", "path": path})),
+        Effect::WritesFile { path, .. } | Effect::KeepsFile { path, .. } => {
+            Some(json!({"kind": "writes-file", "path": path}))
+        }
         Effect::Runs(runs) => Some(json!({"kind": "runs", "program": runs.program})),
         Effect::Does { .. } | Effect::Describes(_) => None,
     }
@@ -159,7 +173,12 @@ fn as_text(judgement: &Judgement, screen: &Screen, hostname: &str) -> String {
     let _ = writeln!(out, "{}", screen.bold(&command_line(&judgement.invocation.words)));
     let environment = &judgement.environment;
     let because = format!("{} ({})", environment.name, shown(&environment.because));
-    let _ = writeln!(out, "  on {}, context {}: {because}\n", shown(&judgement.target.host), shown(&judgement.target.context));
+    let _ = writeln!(
+        out,
+        "  on {}, context {}: {because}\n",
+        shown(&judgement.target.host),
+        shown(&judgement.target.context)
+    );
     if let Some(refusal) = &judgement.lowered.refusal {
         out.push_str(&screen.filled("  docker says      ", &shown(refusal.text.lines().next().unwrap_or_default())));
     }

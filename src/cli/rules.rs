@@ -14,8 +14,13 @@ pub fn run(id: Option<&str>) -> u8 {
         Some(id) => match rule(id) {
             Some(rule) => page(rule, &screen),
             None => {
-                let near: Vec<&str> = RULES.iter().map(|rule| rule.id).filter(|known| known.contains(id) || id.contains(known)).collect();
-                let hint = if near.is_empty() { "fender rules lists them".to_owned() } else { format!("did you mean {}?", near.join(", ")) };
+                let near: Vec<&str> =
+                    RULES.iter().map(|rule| rule.id).filter(|known| known.contains(id) || id.contains(known)).collect();
+                let hint = if near.is_empty() {
+                    "fender rules lists them".to_owned()
+                } else {
+                    format!("did you mean {}?", near.join(", "))
+                };
                 let _ = writeln!(stderr(), "fender: there is no rule {id:?}: {hint}");
                 return super::USAGE;
             }
@@ -34,7 +39,8 @@ fn table(screen: &Screen) -> String {
     for class in Class::ALL {
         let [dev, ci, prod] = actions(class);
         let heading = format!("{}: {}", class.name(), class.meaning());
-        let _ = writeln!(out, "{}\n{}", screen.bold(&heading), screen.dim(&format!("  dev {dev}, ci {ci}, prod {prod}")));
+        let _ =
+            writeln!(out, "{}\n{}", screen.bold(&heading), screen.dim(&format!("  dev {dev}, ci {ci}, prod {prod}")));
         for rule in RULES.iter().filter(|rule| rule.class == class) {
             let _ = writeln!(out, "  {:<26}{}", rule.id, rule.title);
         }
@@ -80,7 +86,9 @@ pub fn markdown() -> String {
             let _ = writeln!(out, "Instead: {}.\n", rule.instead.trim_end_matches('.'));
             let _ = writeln!(out, "| found | not found |\n| --- | --- |");
             for at in 0..rule.fires.len().max(rule.quiet.len()) {
-                let cell = |list: &[&str]| list.get(at).map_or(String::new(), |line| format!("`docker {}`", line.replace('|', "\\|")));
+                let cell = |list: &[&str]| {
+                    list.get(at).map_or(String::new(), |line| format!("`docker {}`", line.replace('|', "\\|")))
+                };
                 let _ = writeln!(out, "| {} | {} |", cell(rule.fires), cell(rule.quiet));
             }
             if !rule.references.is_empty() {

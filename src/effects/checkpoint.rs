@@ -14,8 +14,10 @@ pub fn lower(invocation: &Invocation) -> Effects {
             let body = json!({
                 "CheckpointID": name, "CheckpointDir": folder, "Exit": !invocation.on("leave-running"),
             });
-            let request = Request::new("POST", format!("/containers/{container}/checkpoints"), invocation.operands.clone());
-            let request = request.body(Body::Json(body)).part("CheckpointDir", words_of(invocation, &["checkpoint-dir"]));
+            let request =
+                Request::new("POST", format!("/containers/{container}/checkpoints"), invocation.operands.clone());
+            let request =
+                request.body(Body::Json(body)).part("CheckpointDir", words_of(invocation, &["checkpoint-dir"]));
             Ok(vec![Effect::Request(request)])
         }
         "checkpoint rm" => {

@@ -76,7 +76,9 @@ fn start(invocation: &Invocation) -> Effects {
 
 fn stop(invocation: &Invocation, verb: &str) -> Effects {
     // `-t` belongs to the one in older clients and to the other in newer ones.
-    let long = |name: &str| invocation.all(&["time", "timeout"]).any(|set| invocation.words[set.word].split('=').next() == Some(name));
+    let long = |name: &str| {
+        invocation.all(&["time", "timeout"]).any(|set| invocation.words[set.word].split('=').next() == Some(name))
+    };
     let short = invocation.all(&["time", "timeout"]).any(|set| !invocation.words[set.word].starts_with("--"));
     if long("--time") && (long("--timeout") || short) {
         return Err("conflicting options: cannot specify both --timeout and --time".to_owned());
@@ -151,10 +153,9 @@ fn update(invocation: &Invocation) -> Effects {
         cpu_realtime_runtime: number("cpu-rt-runtime"),
         nano_cpus: invocation.last("cpus").and_then(|set| values::cpus(&set.value).ok()).or(Some(0)),
         pids_limit: (pids != 0).then_some(pids),
-        restart_policy: Some(restart.unwrap_or(RestartPolicy {
-            name: Some(RestartPolicyNameEnum::EMPTY),
-            maximum_retry_count: Some(0),
-        })),
+        restart_policy: Some(
+            restart.unwrap_or(RestartPolicy { name: Some(RestartPolicyNameEnum::EMPTY), maximum_retry_count: Some(0) }),
+        ),
         cgroup_parent: Some(String::new()),
         cpu_count: Some(0),
         cpu_percent: Some(0),

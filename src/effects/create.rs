@@ -78,9 +78,9 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
 fn check_pull(invocation: &Invocation) -> Result<(), String> {
     match invocation.text("pull") {
         "always" | "missing" | "never" | "" => Ok(()),
-        other => Err(format!(
-            "docker: invalid pull option: '{other}': must be one of \"always\", \"missing\" or \"never\""
-        )),
+        other => {
+            Err(format!("docker: invalid pull option: '{other}': must be one of \"always\", \"missing\" or \"never\""))
+        }
     }
 }
 
@@ -119,8 +119,7 @@ fn create_request(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Ef
     if !mac.is_empty() && !values::is_mac(mac) {
         return Err(format!("{mac} is not a valid mac address"));
     }
-    let attach: Vec<String> =
-        invocation.all(&["attach"]).filter_map(|set| values::attach(&set.value).ok()).collect();
+    let attach: Vec<String> = invocation.all(&["attach"]).filter_map(|set| values::attach(&set.value).ok()).collect();
     let attached = |stream: &str| attach.iter().any(|other| other == stream);
     let open_stdin = invocation.on("interactive");
     let attach_stdin = open_stdin || attached("stdin");
@@ -204,8 +203,7 @@ fn create_request(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Ef
 
     let typed_env = with_proxies(invocation, host, filled_env(host, invocation.list("env")));
     let env = key_values(host, invocation.all(&["env-file"]).collect(), typed_env, true, effects)?;
-    let labels =
-        key_values(host, invocation.all(&["label-file"]).collect(), invocation.list("label"), false, effects)?;
+    let labels = key_values(host, invocation.all(&["label-file"]).collect(), invocation.list("label"), false, effects)?;
     check_namespaces(invocation)?;
     let restart = restart_policy(invocation.text("restart"), &mut beyond)?;
     let log_options = invocation.list("log-opt");
@@ -263,10 +261,11 @@ fn create_request(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Ef
         Some(invocation.all(&[name]).filter_map(|set| values::ip(&set.value).ok()).collect())
     };
     let some_list = |list: Vec<String>| (!list.is_empty()).then_some(list);
-    let devices_with_rate = |name: &str, read: fn(&str) -> Result<(String, i64), String>| -> Option<Vec<ThrottleDevice>> {
-        let device = |(path, rate)| ThrottleDevice { path: Some(path), rate: Some(rate) };
-        Some(invocation.all(&[name]).filter_map(|set| read(&set.value).ok()).map(device).collect())
-    };
+    let devices_with_rate =
+        |name: &str, read: fn(&str) -> Result<(String, i64), String>| -> Option<Vec<ThrottleDevice>> {
+            let device = |(path, rate)| ThrottleDevice { path: Some(path), rate: Some(rate) };
+            Some(invocation.all(&[name]).filter_map(|set| read(&set.value).ok()).map(device).collect())
+        };
     let attachments: Vec<Attachment> =
         invocation.all(&["network", "net"]).filter_map(|set| values::attachment(&set.value).ok()).collect();
     let mode = attachments.first().map_or_else(|| "default".to_owned(), |first| first.target.clone());
@@ -641,8 +640,7 @@ pub fn as_sent(endpoint: EndpointSettings) -> EndpointSettings {
 
 fn apply_container_options(invocation: &Invocation, attachment: &mut Attachment) -> Result<(), String> {
     let conflict = |what: &str| Err(format!("conflicting options: cannot specify both {what}"));
-    let aliases: Vec<String> =
-        invocation.all(&["network-alias", "net-alias"]).map(|set| set.value.clone()).collect();
+    let aliases: Vec<String> = invocation.all(&["network-alias", "net-alias"]).map(|set| set.value.clone()).collect();
     let local = invocation.list("link-local-ip");
     let address = |name: &str| {
         let text = invocation.text(name);

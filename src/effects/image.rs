@@ -74,9 +74,8 @@ fn push(invocation: &Invocation, host: &dyn Host) -> Effects {
 
 fn tag(invocation: &Invocation) -> Effects {
     let (source, target) = (invocation.operand(0), invocation.operand(1));
-    let problem = |name: &str, error: String| {
-        format!("Error parsing reference: {name:?} is not a valid repository/tag: {error}")
-    };
+    let problem =
+        |name: &str, error: String| format!("Error parsing reference: {name:?} is not a valid repository/tag: {error}");
     values::any_reference(source).map_err(|error| problem(source, error))?;
     let reference = values::reference(target).map_err(|error| problem(target, error))?;
     if reference.digest.is_some() {

@@ -63,13 +63,25 @@ pub type Words = Vec<usize>;
 #[derive(Clone, Debug)]
 pub enum Effect {
     Request(Request),
-    ReadsFile { path: String, words: Words },
-    WritesFile { path: String, words: Words },
+    ReadsFile {
+        path: String,
+        words: Words,
+    },
+    WritesFile {
+        path: String,
+        words: Words,
+    },
     /// A file of the client's own configuration.
-    KeepsFile { path: String, words: Words },
+    KeepsFile {
+        path: String,
+        words: Words,
+    },
     Runs(Runs),
     /// What the program just named, or a request that follows an answer, is known to do.
-    Does { deed: Deed, words: Words },
+    Does {
+        deed: Deed,
+        words: Words,
+    },
     /// A container that the words describe in part (`compose run -v …`, `service update --mount-add …`).
     Describes(Box<Workload>),
 }
@@ -138,7 +150,11 @@ impl Request {
 
     /// The words behind a part, or behind the whole request.
     pub fn words_of(&self, part: &str) -> Words {
-        self.parts.iter().rev().find(|(name, _)| name == part).map_or_else(|| self.words.clone(), |(_, words)| words.clone())
+        self.parts
+            .iter()
+            .rev()
+            .find(|(name, _)| name == part)
+            .map_or_else(|| self.words.clone(), |(_, words)| words.clone())
     }
 
     /// Whether method and path fit; `*` stands for one segment, or for the rest where it ends the pattern with `/**`.
@@ -215,9 +231,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Lowered {
     };
     match outcome {
         Ok(effects) => Lowered { effects, ..Lowered::default() },
-        Err(text) => {
-            Lowered { refusal: Some(Refusal { text, unknown: false, word: None }), ..Lowered::default() }
-        }
+        Err(text) => Lowered { refusal: Some(Refusal { text, unknown: false, word: None }), ..Lowered::default() },
     }
 }
 
@@ -249,7 +263,11 @@ fn filters(invocation: &Invocation, also: &[(&str, &str)]) -> Option<String> {
 
 /// The client joins the path from its parts and cleans it, as Go's `path.Join` does.
 fn clean_path(path: &str) -> String {
-    if path.contains("//") || path.contains("/.") || path.ends_with('/') { values::clean(path) } else { path.to_owned() }
+    if path.contains("//") || path.contains("/.") || path.ends_with('/') {
+        values::clean(path)
+    } else {
+        path.to_owned()
+    }
 }
 
 /// What the client trims before it asks.
@@ -335,7 +353,9 @@ fn platform(text: &str) -> Result<(String, String, String), String> {
     // The first part may carry a version of the system and features: `windows(10.0.17763)/amd64`.
     let os_name = os_text.split('(').next().unwrap_or_default().to_owned();
     if !legal(&os_name) || !rest.iter().all(legal) {
-        return Err(format!("{os_text:?} is an invalid component of {text:?}: platform specifier component must match \"^[A-Za-z0-9_.-]+$\": invalid argument"));
+        return Err(format!(
+            "{os_text:?} is an invalid component of {text:?}: platform specifier component must match \"^[A-Za-z0-9_.-]+$\": invalid argument"
+        ));
     }
     let architecture = |name: &str, variant: &str| -> (String, String) {
         let (name, variant) = match (name, variant) {
@@ -359,13 +379,49 @@ fn platform(text: &str) -> Result<(String, String, String), String> {
         name => name.to_owned(),
     };
     const SYSTEMS: &[&str] = &[
-        "aix", "android", "darwin", "dragonfly", "freebsd", "hurd", "illumos", "ios", "js", "linux", "nacl", "netbsd",
-        "openbsd", "plan9", "solaris", "windows", "zos",
+        "aix",
+        "android",
+        "darwin",
+        "dragonfly",
+        "freebsd",
+        "hurd",
+        "illumos",
+        "ios",
+        "js",
+        "linux",
+        "nacl",
+        "netbsd",
+        "openbsd",
+        "plan9",
+        "solaris",
+        "windows",
+        "zos",
     ];
     const ARCHITECTURES: &[&str] = &[
-        "386", "amd64", "amd64p32", "arm", "armbe", "arm64", "arm64be", "ppc64", "ppc64le", "loong64", "mips",
-        "mipsle", "mips64", "mips64le", "mips64p32", "mips64p32le", "ppc", "riscv", "riscv64", "s390", "s390x",
-        "sparc", "sparc64", "wasm",
+        "386",
+        "amd64",
+        "amd64p32",
+        "arm",
+        "armbe",
+        "arm64",
+        "arm64be",
+        "ppc64",
+        "ppc64le",
+        "loong64",
+        "mips",
+        "mipsle",
+        "mips64",
+        "mips64le",
+        "mips64p32",
+        "mips64p32le",
+        "ppc",
+        "riscv",
+        "riscv64",
+        "s390",
+        "s390x",
+        "sparc",
+        "sparc64",
+        "wasm",
     ];
     match rest.as_slice() {
         [] => {

@@ -22,13 +22,14 @@ pub fn lower(invocation: &Invocation) -> Effects {
             if container.is_empty() {
                 return Err("invalid container name or ID: value is empty".to_owned());
             }
-            let body = NetworkDisconnectRequest { container: container.to_owned(), force: Some(invocation.on("force")) };
+            let body =
+                NetworkDisconnectRequest { container: container.to_owned(), force: Some(invocation.on("force")) };
             let request = Request::new("POST", format!("/networks/{network}/disconnect"), invocation.operands.clone());
             Ok(vec![Effect::Request(request.body(Body::Disconnect(body)))])
         }
-        "network rm" => Ok(for_each(invocation, |name, words| {
-            Request::new("DELETE", format!("/networks/{}", name.trim()), words)
-        })),
+        "network rm" => {
+            Ok(for_each(invocation, |name, words| Request::new("DELETE", format!("/networks/{}", name.trim()), words)))
+        }
         "network prune" => {
             let mut request = Request::new("POST", "/networks/prune", invocation.named_by.clone());
             if let Some(filters) = filters(invocation, &[]) {
@@ -98,7 +99,9 @@ fn address_management(invocation: &Invocation) -> Result<Ipam, String> {
                 continue;
             }
             if let Some(other) = &config.ip_range {
-                return Err(format!("cannot configure multiple ranges ({range}, {other}) on the same subnet ({subnet})"));
+                return Err(format!(
+                    "cannot configure multiple ranges ({range}, {other}) on the same subnet ({subnet})"
+                ));
             }
             config.ip_range = Some(range.clone());
             found = true;
@@ -114,7 +117,9 @@ fn address_management(invocation: &Invocation) -> Result<Ipam, String> {
                 continue;
             }
             if let Some(other) = &config.gateway {
-                return Err(format!("cannot configure multiple gateways ({gateway}, {other}) for the same subnet ({subnet})"));
+                return Err(format!(
+                    "cannot configure multiple gateways ({gateway}, {other}) for the same subnet ({subnet})"
+                ));
             }
             config.gateway = Some(gateway.clone());
             found = true;

@@ -10,9 +10,9 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     let kind = invocation.canonical().split(' ').next().unwrap_or_default();
     match invocation.canonical() {
         "secret create" | "config create" => create(invocation, host, kind),
-        "secret rm" | "config rm" => Ok(for_each(invocation, |name, words| {
-            Request::new("DELETE", format!("/{kind}s/{}", name.trim()), words)
-        })),
+        "secret rm" | "config rm" => {
+            Ok(for_each(invocation, |name, words| Request::new("DELETE", format!("/{kind}s/{}", name.trim()), words)))
+        }
         _ => Ok(Vec::new()),
     }
 }

@@ -27,9 +27,9 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             let request = Request::new("POST", path, invocation.operands.clone());
             Ok(vec![Effect::Request(request.with("rollback", "previous"))])
         }
-        "service rm" => Ok(for_each(invocation, |name, words| {
-            Request::new("DELETE", format!("/services/{}", name.trim()), words)
-        })),
+        "service rm" => {
+            Ok(for_each(invocation, |name, words| Request::new("DELETE", format!("/services/{}", name.trim()), words)))
+        }
         _ => Ok(Vec::new()),
     }
 }
@@ -145,9 +145,8 @@ fn rollout(invocation: &Invocation, group: &str) -> Option<Value> {
     if !names.iter().any(|name| flag(name).is_some()) {
         return None;
     }
-    let time = |name: &str, otherwise: i64| {
-        flag(name).and_then(|set| values::duration(&set.value).ok()).unwrap_or(otherwise)
-    };
+    let time =
+        |name: &str, otherwise: i64| flag(name).and_then(|set| values::duration(&set.value).ok()).unwrap_or(otherwise);
     let text = |name: &str, otherwise: &str| flag(name).map_or(otherwise.to_owned(), |set| set.value.clone());
     let parallelism = flag("parallelism").and_then(|set| values::uint(&set.value, 64).ok()).unwrap_or(1);
     let ratio = flag("max-failure-ratio").and_then(|set| set.value.parse::<f32>().ok()).unwrap_or(0.0);
@@ -187,9 +186,8 @@ fn health(invocation: &Invocation) -> Result<Option<HealthConfig>, String> {
     let (command, retries) = (invocation.text("health-cmd"), invocation.int("health-retries"));
     let (interval, timeout) = (time("health-interval"), time("health-timeout"));
     let (start, start_interval) = (time("health-start-period"), time("health-start-interval"));
-    let set = !command.is_empty()
-        || retries != 0
-        || [interval, timeout, start, start_interval].iter().any(Option::is_some);
+    let set =
+        !command.is_empty() || retries != 0 || [interval, timeout, start, start_interval].iter().any(Option::is_some);
     if invocation.on("no-healthcheck") {
         return match set {
             true => Err("--no-healthcheck conflicts with --health-* options".to_owned()),
@@ -319,12 +317,10 @@ fn create(invocation: &Invocation, host: &dyn Host) -> Effects {
     let on = |name: &str| Some(invocation.on(name)).filter(|on| *on);
     let number = |name: &str| Some(invocation.int(name)).filter(|number| *number != 0);
     let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
-    let bytes = |name: &str| {
-        invocation.last(name).map(|set| values::size(&set.value).unwrap_or(0)).filter(|bytes| *bytes != 0)
-    };
-    let processors = |name: &str| {
-        invocation.last(name).map(|set| values::cpus(&set.value).unwrap_or(0)).filter(|nano| *nano != 0)
-    };
+    let bytes =
+        |name: &str| invocation.last(name).map(|set| values::size(&set.value).unwrap_or(0)).filter(|bytes| *bytes != 0);
+    let processors =
+        |name: &str| invocation.last(name).map(|set| values::cpus(&set.value).unwrap_or(0)).filter(|nano| *nano != 0);
     let (cap_add, cap_drop) = capabilities(invocation);
     let image = invocation.operand(0);
     let pinned = values::reference(image).map_or_else(|_| image.to_owned(), |reference| reference.familiar_with_tag());
@@ -357,9 +353,7 @@ fn create(invocation: &Invocation, host: &dyn Host) -> Effects {
         mounts: (!mounts.is_empty()).then_some(mounts),
         init: Some(invocation.on("init")),
         dns_config: Some(TaskSpecContainerSpecDnsConfig {
-            nameservers: some(
-                invocation.all(&["dns"]).filter_map(|set| values::ip(&set.value).ok()).collect(),
-            ),
+            nameservers: some(invocation.all(&["dns"]).filter_map(|set| values::ip(&set.value).ok()).collect()),
             search: some(
                 invocation.all(&["dns-search"]).filter_map(|set| values::search_domain(&set.value).ok()).collect(),
             ),

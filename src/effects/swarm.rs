@@ -50,7 +50,9 @@ fn check_files(invocation: &Invocation, host: &dyn Host) -> Result<(), String> {
             .read(path)
             .map_err(|error| format!("invalid argument {path:?} for \"--{name}\" flag: open {path}: {error}"))?;
         if !String::from_utf8_lossy(&bytes).contains("-----BEGIN ") {
-            return Err(format!("invalid argument {path:?} for \"--{name}\" flag: file contents must be in PEM format"));
+            return Err(format!(
+                "invalid argument {path:?} for \"--{name}\" flag: file contents must be in PEM format"
+            ));
         }
     }
     Ok(())
@@ -66,9 +68,9 @@ fn availability(invocation: &Invocation) -> Result<Option<String>, String> {
 
 fn listen_address(invocation: &Invocation) -> String {
     // What one value leaves out is taken from the one before it.
-    invocation.all(&["listen-addr"]).fold("0.0.0.0:2377".to_owned(), |before, set| {
-        values::node_address(&set.value, &before).unwrap_or(before)
-    })
+    invocation
+        .all(&["listen-addr"])
+        .fold("0.0.0.0:2377".to_owned(), |before, set| values::node_address(&set.value, &before).unwrap_or(before))
 }
 
 /// The parts of the cluster's settings that the flags change.
@@ -100,14 +102,14 @@ fn spec(invocation: &Invocation, host: &dyn Host) -> Result<Map<String, Value>, 
     if invocation.changed("external-ca") {
         let mut list = Vec::new();
         for set in invocation.all(&["external-ca"]) {
-            let (url, file, options) = values::external_ca(&set.value)?;
+            let values::ExternalCa { url, file, options } = values::external_ca(&set.value)?;
             let mut entry = json!({"Protocol": "cfssl", "URL": url, "CACert": ""});
             let options: Map<String, Value> = options.into_iter().map(|(key, value)| (key, value.into())).collect();
             entry["Options"] = Value::Object(options);
             if let Some(path) = file {
-                let bytes = host.read(&path).map_err(|error| {
-                    format!("unable to read CA cert for external CA: open {path}: {error}")
-                })?;
+                let bytes = host
+                    .read(&path)
+                    .map_err(|error| format!("unable to read CA cert for external CA: open {path}: {error}"))?;
                 entry["CACert"] = String::from_utf8_lossy(&bytes).into_owned().into();
             }
             list.push(entry);
@@ -202,7 +204,9 @@ fn ca(invocation: &Invocation, host: &dyn Host) -> Effects {
         return Err("rotating to an external CA requires the `--ca-cert` flag to specify the external CA's cert - to add an external CA with the current root CA certificate, use the `update` command instead".to_owned());
     }
     if changed("ca-cert") && !changed("external-ca") && !changed("ca-key") {
-        return Err("the --ca-cert flag requires that a --ca-key flag and/or --external-ca flag be provided as well".to_owned());
+        return Err(
+            "the --ca-cert flag requires that a --ca-key flag and/or --external-ca flag be provided as well".to_owned()
+        );
     }
     Ok(vec![Effect::Request(update(invocation, host, [false; 3])?)])
 }

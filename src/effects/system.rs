@@ -21,7 +21,9 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
 /// docker/cli `cli/command/system/prune.go`: each step frees what the next one takes.
 fn prune(invocation: &Invocation) -> Effects {
     let (all, volumes) = (invocation.on("all"), invocation.on("volumes"));
-    let until = invocation.all(&["filter"]).any(|set| matches!(values::filter(&set.value), Ok(Some((name, _))) if name == "until"));
+    let until = invocation
+        .all(&["filter"])
+        .any(|set| matches!(values::filter(&set.value), Ok(Some((name, _))) if name == "until"));
     if volumes && until {
         return Err("ERROR: The \"until\" filter is not supported with \"--volumes\"".to_owned());
     }
@@ -34,10 +36,7 @@ fn prune(invocation: &Invocation) -> Effects {
             None => request,
         }
     };
-    let mut effects = vec![
-        Effect::Request(simple("/containers/prune")),
-        Effect::Request(simple("/networks/prune")),
-    ];
+    let mut effects = vec![Effect::Request(simple("/containers/prune")), Effect::Request(simple("/networks/prune"))];
     if volumes {
         effects.push(Effect::Request(simple("/volumes/prune").part("all", words_of(invocation, &["volumes"]))));
     }

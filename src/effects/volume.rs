@@ -18,7 +18,11 @@ pub fn lower(invocation: &Invocation) -> Effects {
         }
         "volume prune" => {
             let all = invocation.on("all");
-            if all && invocation.all(&["filter"]).any(|set| matches!(values::filter(&set.value), Ok(Some((name, _))) if name == "all")) {
+            if all
+                && invocation
+                    .all(&["filter"])
+                    .any(|set| matches!(values::filter(&set.value), Ok(Some((name, _))) if name == "all"))
+            {
                 return Err("conflicting options: cannot specify both --all and --filter all=1".to_owned());
             }
             let also: &[(&str, &str)] = if all { &[("all", "true")] } else { &[] };
@@ -36,7 +40,9 @@ pub fn lower(invocation: &Invocation) -> Effects {
 fn create(invocation: &Invocation) -> Effects {
     let (operand, flag) = (invocation.operand(0), invocation.text("name"));
     if invocation.operands.len() == 1 && !flag.is_empty() {
-        return Err("conflicting options: cannot specify a volume-name through both --name and as a positional arg".to_owned());
+        return Err(
+            "conflicting options: cannot specify a volume-name through both --name and as a positional arg".to_owned()
+        );
     }
     let name = if invocation.operands.is_empty() { flag } else { operand };
     let body = VolumeCreateRequest {
@@ -46,8 +52,7 @@ fn create(invocation: &Invocation) -> Effects {
         labels: Some(to_map(&invocation.list("label"))),
         cluster_volume_spec: None,
     };
-    const CLUSTER: &[&str] =
-        &["group", "scope", "sharing", "availability", "type", "limit-bytes", "required-bytes"];
+    const CLUSTER: &[&str] = &["group", "scope", "sharing", "availability", "type", "limit-bytes", "required-bytes"];
     let mut beyond = Vec::new();
     if CLUSTER.iter().any(|flag| invocation.changed(flag)) {
         beyond.push(("ClusterVolumeSpec".to_owned(), cluster(invocation)));

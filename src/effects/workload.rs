@@ -99,7 +99,9 @@ impl Workload {
 
     pub fn add_bind(&mut self, spec: &VolumeSpec, directory: &str, words: Words) {
         let source = match (spec.bind, spec.source.starts_with('.')) {
-            (true, true) => values::bind_source(&format!("{}:", spec.source), directory).trim_end_matches(':').to_owned(),
+            (true, true) => {
+                values::bind_source(&format!("{}:", spec.source), directory).trim_end_matches(':').to_owned()
+            }
             _ => spec.source.clone(),
         };
         self.mounts.push(Mounted {
@@ -200,14 +202,11 @@ fn container(request: &Request, body: &ContainerCreateBody) -> Workload {
         .into_iter()
         .filter_map(|(name, mode, part)| spoken(mode).map(|mode| (name, mode, words(part))))
         .collect(),
-        volumes_from: list(&host.volumes_from).map(|name| (name.clone(), named(format!("VolumesFrom/{name}")))).collect(),
-        runtime: spoken(&host.runtime).map(|name| (name, words("Runtime"))),
-        sysctls: host
-            .sysctls
-            .iter()
-            .flatten()
-            .map(|(key, _)| (key.clone(), named(format!("Sysctls/{key}"))))
+        volumes_from: list(&host.volumes_from)
+            .map(|name| (name.clone(), named(format!("VolumesFrom/{name}"))))
             .collect(),
+        runtime: spoken(&host.runtime).map(|name| (name, words("Runtime"))),
+        sysctls: host.sysctls.iter().flatten().map(|(key, _)| (key.clone(), named(format!("Sysctls/{key}")))).collect(),
         cgroup_parent: spoken(&host.cgroup_parent).map(|name| (name, words("CgroupParent"))),
         volume_driver: spoken(&host.volume_driver).map(|name| (name, words("VolumeDriver"))),
         auto_remove: host.auto_remove == Some(true),
@@ -248,8 +247,7 @@ fn list(list: &Option<Vec<String>>) -> impl Iterator<Item = &String> {
 
 fn service(request: &Request, body: &ServiceSpec) -> Workload {
     let words = |part: &str| request.words_of(part);
-    let mut workload =
-        Workload { service: true, detached: true, words: request.words.clone(), ..Workload::default() };
+    let mut workload = Workload { service: true, detached: true, words: request.words.clone(), ..Workload::default() };
     let Some(task) = &body.task_template else { return workload };
     let limits = task.resources.as_ref().and_then(|resources| resources.limits.as_ref());
     workload.memory = limits.and_then(|limits| limits.memory_bytes).unwrap_or(0);

@@ -1,27 +1,24 @@
 //! Asks the engine, when a rule needs to know: over the local socket, or through the real client's
 //! `system dial-stdio`, so that ssh and TLS stay docker's own.
+#![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use bollard::errors::Error;
 use bollard::query_parameters::{InspectContainerOptions, InspectContainerOptionsBuilder};
-use bollard::{BollardRequest, ClientVersion, Docker};
+use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
 use tokio::runtime::Runtime;
 
 use super::target::Target;
-use super::{ContainerFacts, EngineFacts, ImageFacts, Known, MountFacts, Facts};
+use super::{ContainerFacts, EngineFacts, Facts, ImageFacts, Known, MountFacts};
 
 /// How long an engine may take before it counts as one that does not answer.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Understood by Docker 25 and later; Docker 29 takes no older one.
-const USUAL: ClientVersion = ClientVersion { major_version: 1, minor_version: 44 };
-/// For the engines before that, from Docker 20.10 on.
-const OLD: ClientVersion = ClientVersion { major_version: 1, minor_version: 41 };
-
 /// An engine that is connected to at the first question.
 pub struct Engine {
     target: Target,
@@ -36,10 +33,9 @@ pub struct Engine {
 
 struct Connection {
     runtime: Runtime,
-    docker: RefCell<Docker>,
-    /// The engine's own highest API version, where it is older than the usual one.
-    api: RefCell<Option<(u32, u32)>>,
-    silent: RefCell<bool>,
+    docker: Docker,
+    /// It did not answer once, and is not asked again.
+    silent: Cell<bool>,
 }
 
 impl Engine {
@@ -56,54 +52,48 @@ impl Engine {
 
     fn connection(&self) -> Option<&Connection> {
         let connect = || {
+            // Without the socket there is nobody to ask, and no need to get ready for it.
+            if self.target.socket().is_some_and(|socket| !Path::new(socket).exists()) {
+                return None;
+            }
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-            let docker = self.docker(&runtime, &USUAL)?;
-            Some(Connection { runtime, docker: RefCell::new(docker), api: RefCell::default(), silent: RefCell::default() })
+            let docker = self.docker(&runtime)?;
+            Some(Connection { runtime, docker, silent: Cell::new(false) })
         };
         self.connection.get_or_init(connect).as_ref()
     }
 
-    fn docker(&self, runtime: &Runtime, version: &ClientVersion) -> Option<Docker> {
+    fn docker(&self, runtime: &Runtime) -> Option<Docker> {
+        // Bollard asks without a version in the path until it has negotiated one, and so in the engine's own.
         if let Some(socket) = self.target.socket() {
-            return Docker::connect_with_unix(socket, PATIENCE.as_secs(), version).ok();
+            return Docker::connect_with_unix(socket, PATIENCE.as_secs(), API_DEFAULT_VERSION).ok();
         }
         let _inside = runtime.enter();
         let (client, globals) = (self.client.clone()?, self.target.globals.clone());
         let transport = move |request: BollardRequest| dial(client.clone(), globals.clone(), request);
-        Docker::connect_with_custom_transport(transport, Some("http://docker"), PATIENCE.as_secs(), version).ok()
+        Docker::connect_with_custom_transport(transport, Some("http://docker"), PATIENCE.as_secs(), API_DEFAULT_VERSION)
+            .ok()
     }
 
-    /// Asks once; an engine of an older API is asked again in its own.
-    fn ask<T, F>(&self, question: impl Fn(Docker) -> F) -> Known<T>
+    fn ask<T, F>(&self, question: impl FnOnce(Docker) -> F) -> Known<T>
     where
         F: Future<Output = Result<T, Error>>,
     {
-        let Some(connection) = self.connection() else { return Known::Untold };
-        if *connection.silent.borrow() {
+        let Some(connection) = self.connection().filter(|connection| !connection.silent.get()) else {
             return Known::Untold;
-        }
-        for _ in 0..2 {
-            let docker = connection.docker.borrow().clone();
-            // Remote engines are given time for the connection itself.
-            let patience = if self.target.is_local() { PATIENCE } else { PATIENCE * 5 };
-            let answer = connection.runtime.block_on(async { tokio::time::timeout(patience, question(docker)).await });
-            match answer {
-                Ok(Ok(value)) => return Known::Is(value),
-                Ok(Err(Error::DockerResponseServerError { status_code: 404, .. })) => return Known::Missing,
-                Ok(Err(Error::DockerResponseServerError { status_code: 400, message })) => {
-                    let newest = message.rsplit("is ").next().and_then(version);
-                    let Some(newest) = newest.filter(|_| message.contains("too new")) else { return Known::Untold };
-                    *connection.api.borrow_mut() = Some(newest);
-                    let Some(older) = self.docker(&connection.runtime, &OLD) else { return Known::Untold };
-                    *connection.docker.borrow_mut() = older;
-                }
-                Ok(Err(_)) | Err(_) => {
-                    *connection.silent.borrow_mut() = true;
-                    return Known::Untold;
-                }
+        };
+        // Remote engines are given time for the connection itself.
+        let patience = if self.target.is_local() { PATIENCE } else { PATIENCE * 5 };
+        let docker = connection.docker.clone();
+        match connection.runtime.block_on(async { tokio::time::timeout(patience, question(docker)).await }) {
+            Ok(Ok(value)) => Known::Is(value),
+            Ok(Err(Error::DockerResponseServerError { status_code: 404, .. })) => Known::Missing,
+            Ok(Err(Error::DockerResponseServerError { .. } | Error::JsonDataError { .. })) => Known::Untold,
+            Ok(Err(_)) | Err(_) => {
+                connection.silent.set(true);
+                Known::Untold
             }
         }
-        Known::Untold
     }
 }
 
@@ -163,10 +153,7 @@ impl Facts for Engine {
 
     fn container(&self, name: &str, with_size: bool) -> Known<ContainerFacts> {
         let options: InspectContainerOptions = InspectContainerOptionsBuilder::default().size(with_size).build();
-        let answer = self.ask(|docker| {
-            let options = options.clone();
-            async move { docker.inspect_container(name, Some(options)).await }
-        });
+        let answer = self.ask(|docker| async move { docker.inspect_container(name, Some(options)).await });
         answer.map(|container| ContainerFacts {
             name: container.name.unwrap_or_default().trim_start_matches('/').to_owned(),
             image: container.config.and_then(|config| config.image).unwrap_or_default(),
@@ -200,9 +187,8 @@ impl Facts for Engine {
     fn api_version(&self) -> Known<(u32, u32)> {
         match self.ask(|docker| async move { docker.version().await }) {
             Known::Is(answer) => {
-                let newest = answer.api_version.as_deref().and_then(version);
-                let newest = newest.unwrap_or((USUAL.major_version as u32, USUAL.minor_version as u32));
-                Known::Is(self.wanted_api.map_or(newest, |wanted| wanted.min(newest)))
+                let versions = answer.api_version.as_deref().and_then(version).into_iter().chain(self.wanted_api);
+                versions.min().map_or(Known::Untold, Known::Is)
             }
             // What the words of the environment say holds, whatever the engine.
             _ => self.wanted_api.map_or(Known::Untold, Known::Is),

@@ -1,4 +1,5 @@
 //! The real surroundings: environment, files and terminals of this process.
+#![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -105,7 +106,11 @@ fn resolve(path: &Path, directory: &str) -> String {
         if let Ok(real) = fs::canonicalize(existing) {
             let mut resolved = real;
             for part in missing.iter().rev() {
-                if part == ".." { resolved.pop(); } else { resolved.push(part); }
+                if part == ".." {
+                    resolved.pop();
+                } else {
+                    resolved.push(part);
+                }
             }
             return resolved.to_string_lossy().into_owned();
         }

@@ -49,8 +49,9 @@ impl Target {
 
 /// Chooses the engine for an invocation.
 pub fn choose(invocation: &Invocation, host: &dyn Host) -> Target {
-    let tls = ["tls", "tlsverify", "tlscacert", "tlscert", "tlskey"].iter().any(|flag| invocation.global(flag).is_some())
-        || host.env("DOCKER_TLS_VERIFY").is_some_and(|value| !value.is_empty());
+    let tls =
+        ["tls", "tlsverify", "tlscacert", "tlscert", "tlskey"].iter().any(|flag| invocation.global(flag).is_some())
+            || host.env("DOCKER_TLS_VERIFY").is_some_and(|value| !value.is_empty());
     let globals = globals(invocation);
     let default = |typed: &str, chosen_by: &'static str| Target {
         context: "default".to_owned(),

@@ -61,6 +61,8 @@ pub struct Command {
     pub flags: &'static [Flag],
     /// Whether flags may follow operands.
     pub interspersed: bool,
+    /// Whether it groups others, as `docker container` does.
+    pub group: bool,
     /// The least and most operands; `u8::MAX` is any number.
     pub least: u8,
     pub most: u8,
@@ -73,15 +75,6 @@ impl Command {
 
     pub fn short(&self, letter: u8) -> Option<&'static Flag> {
         self.flags.iter().find(|flag| flag.short == letter && letter != 0)
-    }
-
-    /// Whether the command only groups others (`docker container`).
-    pub fn is_group(&self) -> bool {
-        COMMANDS.iter().any(|other| {
-            other.path.len() > self.path.len() + 1
-                && other.path.starts_with(self.path)
-                && other.path.as_bytes()[self.path.len()] == b' '
-        })
     }
 }
 
@@ -99,16 +92,16 @@ pub fn find(path: &str) -> Option<&'static Command> {
     COMMANDS.binary_search_by(|command| command.path.cmp(path)).ok().map(|index| &COMMANDS[index])
 }
 
-/// The child of `parent` that `word` names, by its name or one of its aliases.
-pub fn child(parent: &str, word: &str) -> Option<&'static Command> {
-    if word.is_empty() || word.contains(' ') {
+/// The command below `parent` that `word` names, by its name or one of its aliases.
+pub fn child(parent: &Command, word: &str) -> Option<&'static Command> {
+    if !parent.group || word.is_empty() || word.contains(' ') {
         return None;
     }
-    let joined = if parent.is_empty() { word.to_owned() } else { format!("{parent} {word}") };
+    let joined = if parent.path.is_empty() { word.to_owned() } else { format!("{} {word}", parent.path) };
     find(&joined).or_else(|| {
         COMMANDS.iter().find(|command| {
-            let (above, _) = command.path.rsplit_once(' ').unwrap_or(("", command.path));
-            above == parent && !command.path.is_empty() && command.aliases.contains(&word)
+            command.aliases.contains(&word)
+                && command.path.rsplit_once(' ').map_or("", |(above, _)| above) == parent.path
         })
     })
 }
@@ -229,9 +222,11 @@ mod tests {
 
     #[test]
     fn aliases_name_their_command() {
-        assert_eq!(child("image", "remove").map(|c| c.canonical), Some("image rm"));
-        assert_eq!(child("", "rmi").map(|c| c.canonical), Some("image rm"));
-        assert_eq!(child("stack", "down").map(|c| c.canonical), Some("stack rm"));
-        assert!(child("container", "").is_none());
+        let below = |parent: &str, word: &str| child(find(parent)?, word).map(|command| command.canonical);
+        assert_eq!(below("image", "remove"), Some("image rm"));
+        assert_eq!(below("", "rmi"), Some("image rm"));
+        assert_eq!(below("stack", "down"), Some("stack rm"));
+        assert_eq!(below("container", ""), None);
+        assert_eq!(below("run", "alpine"), None);
     }
 }

@@ -259,13 +259,13 @@ impl Reader<'_> {
                 let long = word.starts_with("--") && !word.contains('=');
                 let short = word.starts_with('-') && !word.contains('=') && word.len() == 2;
                 if long {
-                    value_next = !lookup_long(command, &word[2..]).is_some_and(|flag| !flag.no_opt.is_empty());
-                } else if short && !lookup_short(command, word.as_bytes()[1]).is_some_and(|f| !f.no_opt.is_empty()) {
+                    value_next = lookup_long(command, &word[2..]).is_none_or(|flag| flag.no_opt.is_empty());
+                } else if short && lookup_short(command, word.as_bytes()[1]).is_none_or(|f| f.no_opt.is_empty()) {
                     value_next = true;
                 } else if value_next {
                     value_next = false;
                 } else if !(word.starts_with('-') && word.len() >= 2) {
-                    let Some(next) = child(command.path, word) else { break };
+                    let Some(next) = child(command, word) else { break };
                     let above = self.flags_between(command, at, index)?;
                     help |= above.help;
                     invocation.above.extend(above.sets);
@@ -292,7 +292,7 @@ impl Reader<'_> {
             invocation.shows = Some(Shows::Help);
             return Ok(());
         }
-        if command.is_group() && command.canonical != "buildx history inspect" {
+        if command.group && command.canonical != "buildx history inspect" {
             return self.group(invocation, command);
         }
         self.count_operands(command, &invocation.operands)
@@ -321,7 +321,8 @@ impl Reader<'_> {
     fn group(&self, invocation: &mut Invocation, command: &'static Command) -> Result<(), Refusal> {
         match invocation.operands.first() {
             None => {
-                invocation.shows = Some(if is_on(&invocation.flags, "version", None) { Shows::Version } else { Shows::Help });
+                invocation.shows =
+                    Some(if is_on(&invocation.flags, "version", None) { Shows::Version } else { Shows::Help });
                 Ok(())
             }
             Some(word) => Err(Refusal {

@@ -1,12 +1,13 @@
 //! The policy files: `/etc/fender/policy.toml` and the user's own. Unknown keys, rules and presets are errors with
 //! line and column: a guard that misreads its orders is worse than none.
+#![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
-use serde::de::{Deserializer, Error as _};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
 use toml::Spanned;
 use wildmatch::WildMatch;
 
@@ -211,7 +212,8 @@ impl<'de> Deserialize<'de> for PresetName {
 /// The user's file, after `XDG_CONFIG_HOME` and `HOME`.
 pub fn user_path() -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let folder = set("XDG_CONFIG_HOME").filter(|path| path.is_absolute()).or_else(|| Some(set("HOME")?.join(".config")))?;
+    let folder =
+        set("XDG_CONFIG_HOME").filter(|path| path.is_absolute()).or_else(|| Some(set("HOME")?.join(".config")))?;
     Some(folder.join("fender/policy.toml"))
 }
 
@@ -247,10 +249,10 @@ pub fn parse(path: &Path, is_system: bool, text: &str) -> Result<Layer, Problem>
         let line = lines.partition_point(|start| *start <= byte).max(1);
         (line, text.get(lines[line - 1]..byte).map_or(0, |before| before.chars().count()) + 1)
     };
-    let problem = |byte: Option<usize>, reason: String| Problem { path: path.to_path_buf(), at: byte.map(position), reason };
-    let file: File = toml::from_str(text).map_err(|error| {
-        problem(error.span().map(|span| span.start), error.message().to_owned())
-    })?;
+    let problem =
+        |byte: Option<usize>, reason: String| Problem { path: path.to_path_buf(), at: byte.map(position), reason };
+    let file: File = toml::from_str(text)
+        .map_err(|error| problem(error.span().map(|span| span.start), error.message().to_owned()))?;
     for (name, environment) in &file.environments {
         if preset(&environment.get_ref().preset_or(name)).is_none() {
             let known: Vec<&str> = preset_names().collect();
@@ -275,7 +277,10 @@ mod tests {
 
     #[test]
     fn problems_have_a_position() {
-        assert_eq!(problem("[rules]\nprivilegd = \"ask\"\n"), "p.toml:2:1: there is no rule \"privilegd\": fender rules lists them");
+        assert_eq!(
+            problem("[rules]\nprivilegd = \"ask\"\n"),
+            "p.toml:2:1: there is no rule \"privilegd\": fender rules lists them"
+        );
         assert!(problem("[rules]\nprivileged = \"aks\"\n").starts_with("p.toml:2:14: unknown variant `aks`"));
         assert!(problem("dokcer = \"/x\"\n").starts_with("p.toml:1:1: unknown field `dokcer`"));
         assert!(problem("[environments.stage]\ncontext = \"s*\"\n").contains("needs a preset"));

@@ -240,8 +240,11 @@ impl<'a> Case<'a> {
 
     /// One finding for all requests with this method and path.
     pub fn one_for(&self, rule: &'static Rule, method: &str, pattern: &str) -> Vec<Finding> {
-        let words: Vec<usize> =
-            self.requests().filter(|request| request.is(method, pattern)).flat_map(|request| request.words.clone()).collect();
+        let words: Vec<usize> = self
+            .requests()
+            .filter(|request| request.is(method, pattern))
+            .flat_map(|request| request.words.clone())
+            .collect();
         match self.requests().any(|request| request.is(method, pattern)) {
             true => vec![rule.found(&words)],
             false => Vec::new(),

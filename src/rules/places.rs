@@ -2,47 +2,174 @@
 
 /// Mounting one of these, or something that contains one, hands over everything below.
 const ROOTS: &[&str] = &[
-    "/", "/etc", "/root", "/home", "/Users", "/boot", "/dev", "/proc", "/sys", "/usr", "/lib", "/lib64", "/bin", "/sbin",
-    "/var", "/run", "/var/lib/docker",
+    "/",
+    "/etc",
+    "/root",
+    "/home",
+    "/Users",
+    "/boot",
+    "/dev",
+    "/proc",
+    "/sys",
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/bin",
+    "/sbin",
+    "/var",
+    "/run",
+    "/var/lib/docker",
 ];
 
 /// Anything inside these gives the host away.
 const INSIDE: &[&str] = &[
-    "/root", "/boot", "/proc", "/sys", "/dev", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/usr/bin", "/usr/sbin",
-    "/usr/lib", "/usr/lib64", "/usr/libexec", "/usr/local/bin", "/usr/local/sbin", "/usr/local/lib", "/var/lib/docker",
-    "/var/lib/containerd", "/var/lib/containers", "/var/lib/kubelet", "/var/lib/rancher", "/var/spool/cron", "/run/systemd",
-    "/run/dbus", "/etc/passwd", "/etc/passwd-", "/etc/shadow", "/etc/shadow-", "/etc/group", "/etc/gshadow", "/etc/subuid",
-    "/etc/subgid", "/etc/sudoers", "/etc/sudoers.d", "/etc/sudo.conf", "/etc/ssh", "/etc/crontab", "/etc/anacrontab",
-    "/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/etc/cron.weekly", "/etc/cron.monthly", "/etc/systemd",
-    "/etc/init.d", "/etc/rc.local", "/etc/inittab", "/etc/pam.d", "/etc/pam.conf", "/etc/security", "/etc/nsswitch.conf",
-    "/etc/ld.so.preload", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/ld.so.cache", "/etc/profile", "/etc/profile.d",
-    "/etc/bash.bashrc", "/etc/bashrc", "/etc/environment", "/etc/zsh", "/etc/docker", "/etc/containerd", "/etc/kubernetes",
-    "/etc/rancher", "/etc/polkit-1", "/etc/udev", "/etc/modprobe.d", "/etc/fstab", "/etc/fender",
+    "/root",
+    "/boot",
+    "/proc",
+    "/sys",
+    "/dev",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/libexec",
+    "/usr/local/bin",
+    "/usr/local/sbin",
+    "/usr/local/lib",
+    "/var/lib/docker",
+    "/var/lib/containerd",
+    "/var/lib/containers",
+    "/var/lib/kubelet",
+    "/var/lib/rancher",
+    "/var/spool/cron",
+    "/run/systemd",
+    "/run/dbus",
+    "/etc/passwd",
+    "/etc/passwd-",
+    "/etc/shadow",
+    "/etc/shadow-",
+    "/etc/group",
+    "/etc/gshadow",
+    "/etc/subuid",
+    "/etc/subgid",
+    "/etc/sudoers",
+    "/etc/sudoers.d",
+    "/etc/sudo.conf",
+    "/etc/ssh",
+    "/etc/crontab",
+    "/etc/anacrontab",
+    "/etc/cron.d",
+    "/etc/cron.hourly",
+    "/etc/cron.daily",
+    "/etc/cron.weekly",
+    "/etc/cron.monthly",
+    "/etc/systemd",
+    "/etc/init.d",
+    "/etc/rc.local",
+    "/etc/inittab",
+    "/etc/pam.d",
+    "/etc/pam.conf",
+    "/etc/security",
+    "/etc/nsswitch.conf",
+    "/etc/ld.so.preload",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/ld.so.cache",
+    "/etc/profile",
+    "/etc/profile.d",
+    "/etc/bash.bashrc",
+    "/etc/bashrc",
+    "/etc/environment",
+    "/etc/zsh",
+    "/etc/docker",
+    "/etc/containerd",
+    "/etc/kubernetes",
+    "/etc/rancher",
+    "/etc/polkit-1",
+    "/etc/udev",
+    "/etc/modprobe.d",
+    "/etc/fstab",
+    "/etc/fender",
 ];
 
 /// In a home: keys, credentials, and files that run at the next login.
 const IN_A_HOME: &[&str] = &[
-    ".ssh", ".aws", ".kube", ".docker", ".gnupg", ".azure", ".config/gcloud", ".config/gh", ".config/systemd",
-    ".config/autostart", ".config/fender", ".netrc", ".git-credentials", ".pgpass", ".my.cnf", ".vault-token",
-    ".password-store", ".local/share/keyrings", ".bashrc", ".bash_profile", ".profile", ".zshrc", ".zshenv", ".local/bin",
-    ".terraform.d", ".oci", ".config/op", ".minikube",
+    ".ssh",
+    ".aws",
+    ".kube",
+    ".docker",
+    ".gnupg",
+    ".azure",
+    ".config/gcloud",
+    ".config/gh",
+    ".config/systemd",
+    ".config/autostart",
+    ".config/fender",
+    ".netrc",
+    ".git-credentials",
+    ".pgpass",
+    ".my.cnf",
+    ".vault-token",
+    ".password-store",
+    ".local/share/keyrings",
+    ".bashrc",
+    ".bash_profile",
+    ".profile",
+    ".zshrc",
+    ".zshenv",
+    ".local/bin",
+    ".terraform.d",
+    ".oci",
+    ".config/op",
+    ".minikube",
 ];
 
 /// Files that every container may read.
 const HARMLESS_READ_ONLY: &[&str] = &[
-    "/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/etc/ssl/certs", "/etc/pki/tls/certs",
-    "/etc/pki/ca-trust", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates", "/etc/ca-certificates",
+    "/etc/localtime",
+    "/etc/timezone",
+    "/usr/share/zoneinfo",
+    "/usr/lib/zoneinfo",
+    "/etc/ssl/certs",
+    "/etc/pki/tls/certs",
+    "/etc/pki/ca-trust",
+    "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates",
+    "/etc/ca-certificates",
 ];
 
 /// Devices that hold nothing.
-const HARMLESS_DEVICES: &[&str] =
-    &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/shm"];
+const HARMLESS_DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/shm"];
 
 /// Where reading is already the damage.
 const SECRETS: &[&str] = &[
-    "/root", "/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/sudoers", "/etc/sudoers.d", "/etc/ssh", "/etc/ssl/private",
-    "/etc/pki/tls/private", "/etc/docker", "/etc/kubernetes", "/etc/rancher", "/var/lib/docker", "/var/lib/kubelet", "/proc",
-    "/sys", "/dev", "/boot", "/etc/krb5.keytab", "/etc/wireguard", "/etc/openvpn", "/etc/letsencrypt",
+    "/root",
+    "/etc/shadow",
+    "/etc/shadow-",
+    "/etc/gshadow",
+    "/etc/sudoers",
+    "/etc/sudoers.d",
+    "/etc/ssh",
+    "/etc/ssl/private",
+    "/etc/pki/tls/private",
+    "/etc/docker",
+    "/etc/kubernetes",
+    "/etc/rancher",
+    "/var/lib/docker",
+    "/var/lib/kubelet",
+    "/proc",
+    "/sys",
+    "/dev",
+    "/boot",
+    "/etc/krb5.keytab",
+    "/etc/wireguard",
+    "/etc/openvpn",
+    "/etc/letsencrypt",
 ];
 
 /// Sockets that take orders for the host.
@@ -122,7 +249,8 @@ pub fn is_engine_socket(path: &str, engine: Option<&str>) -> bool {
     if let Some(stem) = name.strip_suffix(".sock") {
         return SOCKET_NAMES.iter().any(|known| stem.contains(known));
     }
-    let folders = ["/run/docker", "/run/containerd", "/run/podman", "/run/crio", "/run/buildkit", "/run/k3s/containerd"];
+    let folders =
+        ["/run/docker", "/run/containerd", "/run/podman", "/run/crio", "/run/buildkit", "/run/k3s/containerd"];
     let short = path.strip_prefix("/var").filter(|rest| is_in(rest, "/run")).unwrap_or(path);
     if folders.contains(&short) || short == "/run" {
         return true;
@@ -145,7 +273,8 @@ pub fn holds_secrets(path: &str, home: &str) -> Option<String> {
         if below.is_empty() {
             return Some(format!("the whole home {path}, keys and credentials in it"));
         }
-        let kept = IN_A_HOME.iter().filter(|place| !matches!(**place, ".bashrc" | ".profile" | ".zshrc" | ".local/bin"));
+        let kept =
+            IN_A_HOME.iter().filter(|place| !matches!(**place, ".bashrc" | ".profile" | ".zshrc" | ".local/bin"));
         if let Some(place) = kept.clone().find(|place| is_in(below, place) || is_in(place, below)) {
             return Some(format!("{path}, where {place} keeps keys or credentials"));
         }
@@ -186,15 +315,51 @@ mod tests {
     fn what_gives_a_host_away() {
         let home = "/home/ann";
         for path in [
-            "/", "/etc", "/root", "/root/x", "/home", "/home/ann", "/home/bob", "/home/ann/.ssh", "/home/bob/.aws/config",
-            "/boot", "/dev", "/dev/sda", "/proc", "/proc/sys", "/sys", "/usr", "/usr/bin", "/lib/modules", "/var", "/var/lib",
-            "/var/lib/docker", "/var/lib/docker/volumes/x", "/etc/passwd", "/etc/cron.d/x", "/etc/ssh", "/etc/docker/daemon.json",
+            "/",
+            "/etc",
+            "/root",
+            "/root/x",
+            "/home",
+            "/home/ann",
+            "/home/bob",
+            "/home/ann/.ssh",
+            "/home/bob/.aws/config",
+            "/boot",
+            "/dev",
+            "/dev/sda",
+            "/proc",
+            "/proc/sys",
+            "/sys",
+            "/usr",
+            "/usr/bin",
+            "/lib/modules",
+            "/var",
+            "/var/lib",
+            "/var/lib/docker",
+            "/var/lib/docker/volumes/x",
+            "/etc/passwd",
+            "/etc/cron.d/x",
+            "/etc/ssh",
+            "/etc/docker/daemon.json",
         ] {
             assert!(gives_away(path, false, home).is_some(), "{path}");
         }
         for path in [
-            "/home/ann/project", "/home/bob/src/app", "/srv", "/srv/data", "/opt/app", "/var/log", "/var/log/app", "/mnt/disk",
-            "/etc/nginx/nginx.conf", "/etc/prometheus", "/var/lib/mysql", "/tmp", "/data", "/usr/share/nginx/html", "/dev/null",
+            "/home/ann/project",
+            "/home/bob/src/app",
+            "/srv",
+            "/srv/data",
+            "/opt/app",
+            "/var/log",
+            "/var/log/app",
+            "/mnt/disk",
+            "/etc/nginx/nginx.conf",
+            "/etc/prometheus",
+            "/var/lib/mysql",
+            "/tmp",
+            "/data",
+            "/usr/share/nginx/html",
+            "/dev/null",
         ] {
             assert!(gives_away(path, false, home).is_none(), "{path}");
         }
@@ -205,8 +370,15 @@ mod tests {
     #[test]
     fn sockets() {
         for path in [
-            "/var/run/docker.sock", "/run/docker.sock", "/run/containerd/containerd.sock", "/run/containerd", "/var/run",
-            "/run/user/1000/docker.sock", "/run/user/1000", "/run/podman/podman.sock", "/home/a/.docker/run/docker.sock",
+            "/var/run/docker.sock",
+            "/run/docker.sock",
+            "/run/containerd/containerd.sock",
+            "/run/containerd",
+            "/var/run",
+            "/run/user/1000/docker.sock",
+            "/run/user/1000",
+            "/run/podman/podman.sock",
+            "/home/a/.docker/run/docker.sock",
         ] {
             assert!(is_engine_socket(path, None), "{path}");
         }

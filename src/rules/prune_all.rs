@@ -56,7 +56,7 @@ fn check(case: &Case) -> Vec<Finding> {
 }
 
 /// Below API 1.42 `volume prune` takes named volumes; the version in force is the lower one of client and engine.
-fn takes_named_volumes(case: &Case) -> bool {
+pub fn takes_named_volumes(case: &Case) -> bool {
     matches!(case.facts.api_version(), Known::Is(version) if version < (1, 42))
 }
 

@@ -24,11 +24,12 @@ fn check(case: &Case) -> Vec<Finding> {
             words.extend(request.words_of("v"));
             words.extend(&request.words);
         }
-        // With `all`, or below API 1.42, it is prune-all's.
-        let named_too = request.value("filters").is_some_and(|filters| filters.contains("\"all\""));
-        let old = matches!(case.facts.api_version(), Known::Is(version) if version < (1, 42));
-        if request.is("POST", "/volumes/prune") && !named_too && !old {
-            words.extend(request.words_of("all"));
+        if request.is("POST", "/volumes/prune") {
+            // With `all`, or below API 1.42, it is prune-all's.
+            let named_too = request.value("filters").is_some_and(|filters| filters.contains("\"all\""));
+            if !named_too && !super::prune_all::takes_named_volumes(case) {
+                words.extend(request.words_of("all"));
+            }
         }
     }
     words.sort_unstable();

@@ -7,12 +7,46 @@ use proptest::sample::Index;
 /// Commands whose requests depend on what the engine answers, that wait for something to happen, or that the recorder
 /// cannot stand in for; each is tested elsewhere or has no effect.
 const LEFT_OUT: &[&str] = &[
-    "bake", "container attach", "context create", "context export", "context import", "context rm", "context update",
-    "context use", "login", "logout", "image build", "manifest annotate", "manifest create", "manifest push",
-    "manifest rm", "plugin install", "plugin create", "stack deploy", "stack config", "stack rm", "swarm ca",
-    "swarm unlock", "swarm unlock-key", "swarm update", "swarm join-token", "system dial-stdio", "volume update",
-    "node promote", "node demote", "node update", "service update", "service rollback", "service scale",
-    "plugin upgrade", "checkpoint create", "checkpoint rm", "checkpoint ls", "container wait", "search", "builder build",
+    "bake",
+    "container attach",
+    "context create",
+    "context export",
+    "context import",
+    "context rm",
+    "context update",
+    "context use",
+    "login",
+    "logout",
+    "image build",
+    "manifest annotate",
+    "manifest create",
+    "manifest push",
+    "manifest rm",
+    "plugin install",
+    "plugin create",
+    "stack deploy",
+    "stack config",
+    "stack rm",
+    "swarm ca",
+    "swarm unlock",
+    "swarm unlock-key",
+    "swarm update",
+    "swarm join-token",
+    "system dial-stdio",
+    "volume update",
+    "node promote",
+    "node demote",
+    "node update",
+    "service update",
+    "service rollback",
+    "service scale",
+    "plugin upgrade",
+    "checkpoint create",
+    "checkpoint rm",
+    "checkpoint ls",
+    "container wait",
+    "search",
+    "builder build",
 ];
 
 /// The commands that are generated: docker's own that change something.
@@ -26,7 +60,9 @@ pub fn commands() -> Vec<&'static Command> {
     };
     let mut list: Vec<&Command> = COMMANDS.iter().filter(own).collect();
     // `run` and `create` are where the flags are.
-    for path in ["run", "run", "run", "run", "container create", "create", "service create", "service create", "container run"] {
+    for path in
+        ["run", "run", "run", "run", "container create", "create", "service create", "service create", "container run"]
+    {
         list.push(fender::grammar::find(path).expect("a command of the tables"));
     }
     list
@@ -41,8 +77,11 @@ struct Choice {
 
 /// One command line, without `docker`.
 pub fn command_line() -> impl Strategy<Value = Vec<String>> {
-    let choice = (any::<Index>(), any::<Index>(), any::<u8>())
-        .prop_map(|(flag, value, spelling)| Choice { flag, value, spelling });
+    let choice = (any::<Index>(), any::<Index>(), any::<u8>()).prop_map(|(flag, value, spelling)| Choice {
+        flag,
+        value,
+        spelling,
+    });
     (
         proptest::sample::select(commands()),
         proptest::collection::vec(choice, 0..7),
@@ -63,7 +102,7 @@ fn write(command: &Command, choices: &[Choice], operands: &[Index], oddity: u8, 
     }
     words.extend(command.path.split(' ').map(str::to_owned));
     // `docker remove` is known to some versions of the client only.
-    if !command.aliases.is_empty() && oddity % 3 == 0 && command.path != "rm" {
+    if !command.aliases.is_empty() && oddity.is_multiple_of(3) && command.path != "rm" {
         words.pop();
         words.push((*which.get(command.aliases)).to_owned());
     }
@@ -94,7 +133,7 @@ fn write(command: &Command, choices: &[Choice], operands: &[Index], oddity: u8, 
     }
     let wanted = match (command.least, operands.len()) {
         // Mostly a legal number of operands.
-        (least, given) if oddity % 8 != 0 => (least as usize).max(given.min(command.most as usize)),
+        (least, given) if !oddity.is_multiple_of(8) => (least as usize).max(given.min(command.most as usize)),
         (_, given) => given,
     };
     let pool = operand_pool(command);
@@ -115,14 +154,29 @@ fn write(command: &Command, choices: &[Choice], operands: &[Index], oddity: u8, 
 /// Flags that need an experimental or Windows engine, or that make the client wait for a person.
 fn usable(command: &Command, flag: &Flag) -> bool {
     let unusable = [
-        "help", "cpu-count", "cpu-percent", "io-maxbandwidth", "io-maxiops", "squash", "checkpoint", "checkpoint-dir",
-        "disable-content-trust", "use-api-socket", "tree", "no-pause", "ca-cert", "ca-key", "stream", "orchestrator",
+        "help",
+        "cpu-count",
+        "cpu-percent",
+        "io-maxbandwidth",
+        "io-maxiops",
+        "squash",
+        "checkpoint",
+        "checkpoint-dir",
+        "disable-content-trust",
+        "use-api-socket",
+        "tree",
+        "no-pause",
+        "ca-cert",
+        "ca-key",
+        "stream",
+        "orchestrator",
     ];
-    let swarm_next = matches!(flag.name, "memory-swap" | "memory-swappiness") && command.canonical.starts_with("service");
-    !unusable.contains(&flag.name)
-        && !swarm_next
-        && !(matches!(flag.name, "secret" | "config" | "credential-spec") && command.canonical.starts_with("service"))
-        && !(flag.name == "detach" && command.canonical == "service create")
+    let swarm_next =
+        matches!(flag.name, "memory-swap" | "memory-swappiness") && command.canonical.starts_with("service");
+    let by_answer =
+        matches!(flag.name, "secret" | "config" | "credential-spec") && command.canonical.starts_with("service");
+    let always_there = flag.name == "detach" && command.canonical == "service create";
+    !(unusable.contains(&flag.name) || swarm_next || by_answer || always_there)
 }
 
 fn spell(words: &mut Vec<String>, flag: &Flag, value: &str, spelling: u8, clustered: &mut bool) {
@@ -131,7 +185,9 @@ fn spell(words: &mut Vec<String>, flag: &Flag, value: &str, spelling: u8, cluste
         match (spelling % 6, short) {
             (0, Some(letter)) => {
                 // A cluster: `-i` and `-t` become `-it`.
-                match words.last_mut().filter(|word| *clustered && word.starts_with('-') && !word.starts_with("--") && !word.contains('=')) {
+                match words.last_mut().filter(|word| {
+                    *clustered && word.starts_with('-') && !word.starts_with("--") && !word.contains('=')
+                }) {
                     Some(word) => word.push(letter),
                     None => words.push(format!("-{letter}")),
                 }
@@ -158,9 +214,20 @@ fn spell(words: &mut Vec<String>, flag: &Flag, value: &str, spelling: u8, cluste
 fn operand_pool(command: &Command) -> Vec<Vec<&'static str>> {
     const NAMES: &[&str] = &["x", "web", "db-1", "0123456789ab", "a_b.c", "/x", " x", ""];
     const IMAGES: &[&str] = &[
-        "alpine", "alpine:3", "reg.example.com:5000/a/b:1", "a/b", "localhost/x", "docker.io/library/nginx",
-        "ghcr.io/a/b@sha256:1111111111111111111111111111111111111111111111111111111111111111", "Alpine", "a//b", "x:",
-        "sha256:1111111111111111111111111111111111111111111111111111111111111111", "index.docker.io/x", "a:b:c", "x--y",
+        "alpine",
+        "alpine:3",
+        "reg.example.com:5000/a/b:1",
+        "a/b",
+        "localhost/x",
+        "docker.io/library/nginx",
+        "ghcr.io/a/b@sha256:1111111111111111111111111111111111111111111111111111111111111111",
+        "Alpine",
+        "a//b",
+        "x:",
+        "sha256:1111111111111111111111111111111111111111111111111111111111111111",
+        "index.docker.io/x",
+        "a:b:c",
+        "x--y",
     ];
     const COMMAND: &[&str] = &["sh", "-c", "echo hi", "--privileged", "-v", "/:/h", "--", "-it"];
     let names = NAMES.to_vec();
@@ -189,26 +256,72 @@ fn operand_pool(command: &Command) -> Vec<Vec<&'static str>> {
 fn values(command: &Command, flag: &Flag) -> Vec<&'static str> {
     let by_name: &[&str] = match flag.name {
         "volume" => &[
-            "/:/h", "/:/h:ro", "./ctx:/c", "../x:/y:rw", "data:/var/lib", "/data", "C:\\x:/y", "a:b:c:d", "::", ".:/src",
-            "/var/run/docker.sock:/s", "~/x:/y", "x:/y:nocopy", "",
+            "/:/h",
+            "/:/h:ro",
+            "./ctx:/c",
+            "../x:/y:rw",
+            "data:/var/lib",
+            "/data",
+            "C:\\x:/y",
+            "a:b:c:d",
+            "::",
+            ".:/src",
+            "/var/run/docker.sock:/s",
+            "~/x:/y",
+            "x:/y:nocopy",
+            "",
         ],
         "mount" | "mount-add" => &[
-            "type=bind,src=/,dst=/h", "TYPE=BIND,\"SRC=/a,b\",DST=/h,RO", "source=v,target=/d,volume-nocopy",
-            "type=tmpfs,target=/t,tmpfs-size=64m,tmpfs-mode=1777", "type=volume,src=v,dst=/d,volume-opt=type=nfs,volume-label=a=b",
-            "type=bind,source=./ctx,target=/c,readonly=true,bind-propagation=rslave", "type=bind,src=/x", "dst=/only",
-            "type=image,source=alpine,target=/i,image-subpath=etc", "type=weird,target=/w", "readonly=maybe,dst=/x",
-            "type=bind,src=/a,dst=/b,volume-nocopy", "type=bind,src=/a,dst=/b,bind-recursive=readonly,ro,bind-propagation=rprivate",
-            "src=a\"b,dst=/x", "", "type=bind,src=/a,dst=/b,nosuch=1", "type=tmpfs,dst=/t,tmpfs-mode=9",
-            "type=bind,src=/a,dst=/b,bind-recursive=disabled", "type=volume,dst=/d,volume-driver=local,volume-subpath=x",
+            "type=bind,src=/,dst=/h",
+            "TYPE=BIND,\"SRC=/a,b\",DST=/h,RO",
+            "source=v,target=/d,volume-nocopy",
+            "type=tmpfs,target=/t,tmpfs-size=64m,tmpfs-mode=1777",
+            "type=volume,src=v,dst=/d,volume-opt=type=nfs,volume-label=a=b",
+            "type=bind,source=./ctx,target=/c,readonly=true,bind-propagation=rslave",
+            "type=bind,src=/x",
+            "dst=/only",
+            "type=image,source=alpine,target=/i,image-subpath=etc",
+            "type=weird,target=/w",
+            "readonly=maybe,dst=/x",
+            "type=bind,src=/a,dst=/b,volume-nocopy",
+            "type=bind,src=/a,dst=/b,bind-recursive=readonly,ro,bind-propagation=rprivate",
+            "src=a\"b,dst=/x",
+            "",
+            "type=bind,src=/a,dst=/b,nosuch=1",
+            "type=tmpfs,dst=/t,tmpfs-mode=9",
+            "type=bind,src=/a,dst=/b,bind-recursive=disabled",
+            "type=volume,dst=/d,volume-driver=local,volume-subpath=x",
         ],
         "publish" if command.canonical.starts_with("service") => &[
-            "80:80", "8080:80/udp", "published=80,target=8080", "target=80,mode=host,protocol=udp", "127.0.0.1:80:80",
-            "8000-8002:80-82", "8000-8002:80", "published=1", "80", "target=80,mode=x",
+            "80:80",
+            "8080:80/udp",
+            "published=80,target=8080",
+            "target=80,mode=host,protocol=udp",
+            "127.0.0.1:80:80",
+            "8000-8002:80-82",
+            "8000-8002:80",
+            "published=1",
+            "80",
+            "target=80,mode=x",
         ],
         "publish" | "expose" => &[
-            "80", "80:80", "127.0.0.1:80:80/tcp", "8000-8005:9000-9005/udp", "8000-8010:80", "[::1]:80:80",
-            "x", "80/xyz", "1.2.3:80:80", "published=80,target=8080,protocol=udp", "target=80", "70000:80", "80:", "5000/SCTP",
-            "1-3", "3-1", "",
+            "80",
+            "80:80",
+            "127.0.0.1:80:80/tcp",
+            "8000-8005:9000-9005/udp",
+            "8000-8010:80",
+            "[::1]:80:80",
+            "x",
+            "80/xyz",
+            "1.2.3:80:80",
+            "published=80,target=8080,protocol=udp",
+            "target=80",
+            "70000:80",
+            "80:",
+            "5000/SCTP",
+            "1-3",
+            "3-1",
+            "",
         ],
         "env" | "build-arg" => &["A=1", "A", "FENDER_SET", "=x", "A=", "B=a=b", "TOKEN=s3cr3t", ""],
         "label" | "container-label" => &["a=b", "a", "a b=c", "=x", " x=y", "fender.protect=yes", ""],
@@ -216,29 +329,88 @@ fn values(command: &Command, flag: &Flag) -> Vec<&'static str> {
         "label-file" => &["labels.txt", "/nosuch"],
         "user" => &["0", "root", "1000:1000", "00", "", "nobody", "+0"],
         "network" | "net" => &[
-            "host", "bridge", "none", "front", "container:x", "name=front,alias=a,alias=B", "name=host,ip=1.2.3.4",
-            "NAME=x,driver-opt=a=B,ip6=::1", "name=x,nosuch=1", "alias=only", "name=n,gw-priority=x", "default", "",
+            "host",
+            "bridge",
+            "none",
+            "front",
+            "container:x",
+            "name=front,alias=a,alias=B",
+            "name=host,ip=1.2.3.4",
+            "NAME=x,driver-opt=a=B,ip6=::1",
+            "name=x,nosuch=1",
+            "alias=only",
+            "name=n,gw-priority=x",
+            "default",
+            "",
             "name=x,mac-address=00:11:22:33:44:55,link-local-ip=169.254.1.1",
         ],
         "security-opt" => &[
-            "seccomp=unconfined", "seccomp:unconfined", "apparmor=unconfined", "label=disable", "label:user:x",
-            "no-new-privileges", "no-new-privileges=false", "no-new-privileges:true", "systempaths=unconfined",
-            "seccomp=seccomp.json", "seccomp=/nosuch", "bad", "seccomp=", "apparmor:",
+            "seccomp=unconfined",
+            "seccomp:unconfined",
+            "apparmor=unconfined",
+            "label=disable",
+            "label:user:x",
+            "no-new-privileges",
+            "no-new-privileges=false",
+            "no-new-privileges:true",
+            "systempaths=unconfined",
+            "seccomp=seccomp.json",
+            "seccomp=/nosuch",
+            "bad",
+            "seccomp=",
+            "apparmor:",
         ],
-        "cap-add" | "cap-drop" => &["ALL", "sys_admin", "CAP_NET_ADMIN", "all", "cap_chown", "NET_RAW", "", "reset", "x y"],
-        "device" => &["/dev/sda", "/dev/sda:/dev/x:rw", "/dev/fuse:r", "sda", "/dev/a:/dev/b:bad", "nvidia.com/gpu=all", "/a:b:c:d", "/dev//x", ":/x"],
-        "gpus" => &["all", "2", "device=0", "\"device=0,1\",driver=nvidia", "count=1,capabilities=gpu", "x", "all,all", "options=\"a=b,c=d\"", "driver=x"],
+        "cap-add" | "cap-drop" => {
+            &["ALL", "sys_admin", "CAP_NET_ADMIN", "all", "cap_chown", "NET_RAW", "", "reset", "x y"]
+        }
+        "device" => &[
+            "/dev/sda",
+            "/dev/sda:/dev/x:rw",
+            "/dev/fuse:r",
+            "sda",
+            "/dev/a:/dev/b:bad",
+            "nvidia.com/gpu=all",
+            "/a:b:c:d",
+            "/dev//x",
+            ":/x",
+        ],
+        "gpus" => &[
+            "all",
+            "2",
+            "device=0",
+            "\"device=0,1\",driver=nvidia",
+            "count=1,capabilities=gpu",
+            "x",
+            "all,all",
+            "options=\"a=b,c=d\"",
+            "driver=x",
+        ],
         "restart" => &["no", "always", "on-failure:3", "unless-stopped", "on-failure:x", ":3", "weird", "always:0", ""],
-        "pid" | "ipc" | "uts" | "userns" | "cgroupns" => &["host", "container:x", "private", "", "container:", "shareable", "x"],
+        "pid" | "ipc" | "uts" | "userns" | "cgroupns" => {
+            &["host", "container:x", "private", "", "container:", "shareable", "x"]
+        }
         "log-opt" => &["max-size=10m", "a", "=b"],
         "log-driver" => &["none", "json-file", "syslog", ""],
         "storage-opt" => &["size=10G", "bad", "a=b"],
-        "ulimit" | "ulimit-add" => &["nofile=1024:2048", "nproc=5", "nofile=2:1", "bad=1", "core=-1", "nofile", "nofile=-1:5", "cpu=1:2:3"],
+        "ulimit" | "ulimit-add" => {
+            &["nofile=1024:2048", "nproc=5", "nofile=2:1", "bad=1", "core=-1", "nofile", "nofile=-1:5", "cpu=1:2:3"]
+        }
         "sysctl" => &["net.core.somaxconn=1024", "kernel.shmmax=1", "kernel.bad=1", "fs.mqueue.x=1", "net.x"],
         "tmpfs" => &["/run", "/run:rw,size=1m", ""],
         "dns" => &["1.1.1.1", "::1", "x", " 8.8.8.8 ", "::ffff:1.2.3.4", "01.1.1.1"],
         "dns-search" => &["example.com", ".", "bad domain", "a.b.", "-x.com", "12", "a..b"],
-        "add-host" | "host" => &["a:1.2.3.4", "a=1.2.3.4", "a:[::1]", "a:host-gateway", "a", ":1.2.3.4", "a:b", "a:::1", "a=b:c", "x=[1.2.3.4]"],
+        "add-host" | "host" => &[
+            "a:1.2.3.4",
+            "a=1.2.3.4",
+            "a:[::1]",
+            "a:host-gateway",
+            "a",
+            ":1.2.3.4",
+            "a:b",
+            "a:::1",
+            "a=b:c",
+            "x=[1.2.3.4]",
+        ],
         "link" => &["db", "db:database", "a:b:c", ""],
         "link-local-ip" => &["169.254.1.1", "x"],
         "mac-address" => &["92:d0:c6:0a:29:33", "x", "92-d0-c6-0a-29-33", "92d0.c60a.2933", ""],
@@ -246,9 +418,25 @@ fn values(command: &Command, flag: &Flag) -> Vec<&'static str> {
         "attach" => &["stdin", "STDOUT", "Stderr", "x", ""],
         "device-cgroup-rule" => &["c 1:3 rwm", "a *:* rwm", "bad", "b 8:0 r", "c 1:3 rwmx", "c  1:3 r"],
         "blkio-weight-device" => &["/dev/sda:100", "/dev/sda:5", "sda:100", "/dev/sda", "/dev/sda:0"],
-        "device-read-bps" | "device-write-bps" => &["/dev/sda:1mb", "/dev/sda:x", "/x:1", "/dev/sda:-1", "/dev/sda:1.5k"],
+        "device-read-bps" | "device-write-bps" => {
+            &["/dev/sda:1mb", "/dev/sda:x", "/x:1", "/dev/sda:-1", "/dev/sda:1.5k"]
+        }
         "device-read-iops" | "device-write-iops" => &["/dev/sda:1000", "/dev/sda:x", "/dev/sda:1k"],
-        "platform" => &["linux/amd64", "linux/arm64/v8", "arm", "bad/bad/bad/bad", "LINUX/AMD64", "windows", "x!", "linux/arm/v7", "aarch64", "linux/arm64/8", "nosuch", "linux/x86_64", ""],
+        "platform" => &[
+            "linux/amd64",
+            "linux/arm64/v8",
+            "arm",
+            "bad/bad/bad/bad",
+            "LINUX/AMD64",
+            "windows",
+            "x!",
+            "linux/arm/v7",
+            "aarch64",
+            "linux/arm64/8",
+            "nosuch",
+            "linux/x86_64",
+            "",
+        ],
         "pull" if flag.kind == Kind::Text => &["always", "never", "missing", "x", ""],
         "isolation" => &["default", "process", "hyperv", "x", ""],
         "cidfile" | "iidfile" | "output" => &["out-file", ""],
@@ -256,10 +444,11 @@ fn values(command: &Command, flag: &Flag) -> Vec<&'static str> {
         "health-cmd" => &["true", "curl -f http://x", ""],
         "entrypoint" => &["", "sh", "sh -c 'a b'", "/bin/tini -- x"],
         "signal" | "stop-signal" => &["KILL", "9", "SIGTERM", "x", ""],
-        "name" | "hostname" | "domainname" | "workdir" | "volumes-from" | "network-alias" | "net-alias" | "alias" | "group-add" => {
-            &["x", "a-b", "a b", "/x", "é", ""]
+        "name" | "hostname" | "domainname" | "workdir" | "volumes-from" | "network-alias" | "net-alias" | "alias"
+        | "group-add" => &["x", "a-b", "a b", "/x", "é", ""],
+        "filter" if command.canonical == "system prune" => {
+            &["label=a", "label!=b=c", "until=24h", "LABEL=x", "bad", ""]
         }
-        "filter" if command.canonical == "system prune" => &["label=a", "label!=b=c", "until=24h", "LABEL=x", "bad", ""],
         "filter" => &["label=a", "label!=b=c", "until=24h", "dangling=false", "all=1", "bad", "", "=x", "a==b"],
         "subnet" | "ip-range" => &["10.0.0.0/24", "10.0.1.0/24", "bad", "10.0.0.0/8", "fd00::/64", "10.0.0.128/25"],
         "gateway" => &["10.0.0.1", "10.0.1.1", "bad", "fd00::1"],
@@ -286,11 +475,18 @@ fn values(command: &Command, flag: &Flag) -> Vec<&'static str> {
     match flag.kind {
         Kind::Bool => vec!["true", "false", "1", "0", "T", "F", "t", "f", "TRUE", "FALSE", "True", "yes", ""],
         Kind::Bytes | Kind::SwapBytes => {
-            vec!["512m", "1.5g", "2GiB", "100", "0", "-1", "1 kb", "bad", "1e3", "1x", "0.0", "7B", "1.5", ".5k", "00", "5kib", ""]
+            vec![
+                "512m", "1.5g", "2GiB", "100", "0", "-1", "1 kb", "bad", "1e3", "1x", "0.0", "7B", "1.5", ".5k", "00",
+                "5kib", "",
+            ]
         }
-        Kind::Int64 => vec!["0", "1", "-1", "5", "0x10", "010", "1_0", "bad", "99999999999999999999", "+3", "100", "08"],
+        Kind::Int64 => {
+            vec!["0", "1", "-1", "5", "0x10", "010", "1_0", "bad", "99999999999999999999", "+3", "100", "08"]
+        }
         Kind::Uint64 | Kind::Uint16 | Kind::Uint32 => vec!["0", "1", "500", "-1", "70000", "0x10", "bad", "+1"],
-        Kind::Duration | Kind::PositiveDuration => vec!["5s", "1m30s", "0", "-1s", "10", "1.5h", "bad", "100ms", "1us", "", "1d"],
+        Kind::Duration | Kind::PositiveDuration => {
+            vec!["5s", "1m30s", "0", "-1s", "10", "1.5h", "bad", "100ms", "1us", "", "1d"]
+        }
         Kind::Decimal => vec!["1.5", "2", "0", "1/2", "bad", "0.0000000001", "1e-1", "-1", "01", ".5"],
         Kind::Float => vec!["0.5", "1", "0", "bad", "1e-2"],
         Kind::Ip => vec!["1.2.3.4", "::1", "bad", ""],

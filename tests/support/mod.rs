@@ -1,8 +1,11 @@
 //! What the tests share: the recorder engine, a host to look at, the real client, and the generator.
 #![allow(dead_code)] // Each test file uses its own part.
 
+pub mod engine;
 pub mod generator;
+pub mod place;
 pub mod recorder;
+pub mod terminal;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -82,6 +85,12 @@ pub fn programs() -> PathBuf {
     let output = Command::new(script).arg("fetch").output().expect("tests/engine.sh can be run");
     assert!(output.status.success(), "tests/engine.sh fetch: {}", String::from_utf8_lossy(&output.stderr));
     PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
+}
+
+/// Where `tests/engine.sh` keeps what it fetched.
+pub fn cache() -> PathBuf {
+    let bin = programs();
+    bin.ancestors().nth(3).expect("CACHE/new/usr/bin").to_path_buf()
 }
 
 /// The real docker client.

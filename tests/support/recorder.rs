@@ -90,7 +90,8 @@ fn serve(stream: UnixStream, log: &Mutex<Vec<Recorded>>, answers: &Answers) {
             return;
         }
         let (status, body, extra) = answer(&recorded, answers);
-        let kind = if body.first() == Some(&b'{') || body.first() == Some(&b'[') { "application/json" } else { "text/plain" };
+        let kind =
+            if body.first() == Some(&b'{') || body.first() == Some(&b'[') { "application/json" } else { "text/plain" };
         let head = format!(
             "HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nApi-Version: {}\r\nOstype: linux\r\nSwarm: active/manager\r\n{extra}Content-Length: {}\r\n\r\n",
             answers.api,
@@ -237,9 +238,10 @@ fn answer(request: &Recorded, answers: &Answers) -> (u16, Vec<u8>, String) {
             200,
             json!({"ID": "n".repeat(25), "Version": {"Index": 1}, "Spec": {"Role": "worker", "Availability": "active"}}),
         ),
-        ("GET", ["swarm"]) => {
-            json(200, json!({"ID": "w".repeat(25), "Version": {"Index": 1}, "Spec": {"Name": "default"}, "JoinTokens": {}}))
-        }
+        ("GET", ["swarm"]) => json(
+            200,
+            json!({"ID": "w".repeat(25), "Version": {"Index": 1}, "Spec": {"Name": "default"}, "JoinTokens": {}}),
+        ),
         (_, ["build"]) => json(200, json!({"stream": "ok"})),
         (_, ["auth"]) => json(200, json!({"Status": "Login Succeeded"})),
         (_, ["distribution", ..]) => json(

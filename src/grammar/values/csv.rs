@@ -94,7 +94,8 @@ fn read_mount(value: &str, directory: &str, only_known: bool) -> Result<Mount, P
             (_, None) => return Err(unknown(format!("invalid field '{field}' must be a key=value pair"))),
             ("type", Some(text)) => kind = text.to_lowercase(),
             ("source" | "src", Some(text)) => {
-                api.source = Some(if text.starts_with('.') { super::volume::join(directory, text) } else { text.to_owned() });
+                api.source =
+                    Some(if text.starts_with('.') { super::volume::join(directory, text) } else { text.to_owned() });
             }
             ("target" | "dst" | "destination", Some(text)) => api.target = Some(text.to_owned()),
             ("readonly" | "ro", Some(text)) => read_only = truth(text)?,
@@ -159,7 +160,9 @@ fn read_mount(value: &str, directory: &str, only_known: bool) -> Result<Mount, P
         }
     }
     if let Some(options) = &api.bind_options {
-        let needs = |what: &str, with: &str| Err(format!("option '{what}' requires '{with}' to be specified in conjunction").into());
+        let needs = |what: &str, with: &str| {
+            Err(format!("option '{what}' requires '{with}' to be specified in conjunction").into())
+        };
         if options.read_only_non_recursive == Some(true) && !read_only {
             return needs("bind-recursive=writable", "readonly");
         }
@@ -206,11 +209,9 @@ fn pair(map: &mut HashMap<String, String>, text: &str) {
 pub fn gpus(value: &str) -> Result<DeviceRequest, Problem> {
     let count = |text: &str| match text {
         "all" => Ok(-1),
-        _ => text
-            .strip_prefix('+')
-            .unwrap_or(text)
-            .parse::<i64>()
-            .map_err(|_| Problem::from(format!("invalid count ({text}): value must be either \"all\" or an integer: invalid syntax"))),
+        _ => text.strip_prefix('+').unwrap_or(text).parse::<i64>().map_err(|_| {
+            Problem::from(format!("invalid count ({text}): value must be either \"all\" or an integer: invalid syntax"))
+        }),
     };
     let mut request = DeviceRequest { driver: Some(String::new()), count: Some(0), ..DeviceRequest::default() };
     let mut seen: Vec<String> = Vec::new();

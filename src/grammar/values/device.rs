@@ -95,7 +95,9 @@ pub fn weight(value: &str) -> Result<(String, usize), String> {
     let path = device_path(value)?;
     let number = &value[path.len() + 1..];
     match number.parse::<u16>() {
-        Ok(weight) if !number.starts_with('+') && (weight == 0 || (10..=1000).contains(&weight)) => Ok((path.to_owned(), weight.into())),
+        Ok(weight) if !number.starts_with('+') && (weight == 0 || (10..=1000).contains(&weight)) => {
+            Ok((path.to_owned(), weight.into()))
+        }
         _ => Err(format!("invalid weight for device: {value}")),
     }
 }
@@ -134,8 +136,21 @@ fn device_path(value: &str) -> Result<&str, String> {
 /// `--ulimit`: name, soft and hard limit (go-units `ParseUlimit`).
 pub fn ulimit(value: &str) -> Result<(String, i64, i64), String> {
     const NAMES: &[&str] = &[
-        "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio",
-        "rttime", "sigpending", "stack",
+        "core",
+        "cpu",
+        "data",
+        "fsize",
+        "locks",
+        "memlock",
+        "msgqueue",
+        "nice",
+        "nofile",
+        "nproc",
+        "rss",
+        "rtprio",
+        "rttime",
+        "sigpending",
+        "stack",
     ];
     let Some((name, limits)) = value.split_once('=') else {
         return Err(format!("invalid ulimit argument: {value}"));
@@ -143,9 +158,8 @@ pub fn ulimit(value: &str) -> Result<(String, i64, i64), String> {
     if !NAMES.contains(&name) {
         return Err(format!("invalid ulimit type: {name}"));
     }
-    let number = |text: &str| {
-        text.parse::<i64>().map_err(|_| format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))
-    };
+    let number =
+        |text: &str| text.parse::<i64>().map_err(|_| format!("strconv.ParseInt: parsing {text:?}: invalid syntax"));
     let parts: Vec<&str> = limits.split(':').collect();
     let (soft, hard) = match parts.as_slice() {
         [one] => (number(one)?, number(one)?),
@@ -161,11 +175,19 @@ pub fn ulimit(value: &str) -> Result<(String, i64, i64), String> {
 /// The kernel settings that the client lets through for a container.
 pub fn sysctl(value: &str) -> Result<(), String> {
     const NAMES: &[&str] = &[
-        "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax",
-        "kernel.shmmni", "kernel.shm_rmid_forced",
+        "kernel.msgmax",
+        "kernel.msgmnb",
+        "kernel.msgmni",
+        "kernel.sem",
+        "kernel.shmall",
+        "kernel.shmmax",
+        "kernel.shmmni",
+        "kernel.shm_rmid_forced",
     ];
     match value.split_once('=') {
-        Some((name, _)) if NAMES.contains(&name) || name.starts_with("net.") || name.starts_with("fs.mqueue.") => Ok(()),
+        Some((name, _)) if NAMES.contains(&name) || name.starts_with("net.") || name.starts_with("fs.mqueue.") => {
+            Ok(())
+        }
         _ => Err(format!("sysctl '{value}' is not allowed")),
     }
 }

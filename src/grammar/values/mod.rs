@@ -18,7 +18,10 @@ pub use network::{Attachment, attachment, driver_option, ip, parse_host};
 pub use numbers::{bool, cpus, duration, float, int, size, swap, uint};
 pub use ports::{PortMapping, port_range, publish, to_standard_notation};
 pub use reference::{Reference, any_reference, image_id, reference};
-pub use swarm::{generic_resource, FileReference, ServicePort, external_ca, file_reference, node_address, placement, service_port};
+pub use swarm::{
+    ExternalCa, FileReference, ServicePort, external_ca, file_reference, generic_resource, node_address, placement,
+    service_port,
+};
 pub use volume::{VolumeSpec, bind_source, clean, volume};
 
 use super::{Command, Flag, Kind};
@@ -59,7 +62,9 @@ pub fn check(command: &Command, flag: &Flag, value: &str) -> Result<(), Problem>
         ("attach", Kind::List) => attach(value).map(drop).map_err(Into::into),
         ("dns", Kind::List) => ip(value).map(drop).map_err(Into::into),
         ("dns-search", Kind::List) => network::search_domain(value).map(drop).map_err(Into::into),
-        ("add-host" | "host", Kind::List) if canonical != "" => network::extra_host(value).map(drop).map_err(Into::into),
+        ("add-host" | "host", Kind::List) if !canonical.is_empty() => {
+            network::extra_host(value).map(drop).map_err(Into::into)
+        }
         ("host", _) if canonical.is_empty() => parse_host(value, false).map(drop).map_err(Into::into),
         ("link", Kind::List) => network::link(value).map_err(Into::into),
         ("device-cgroup-rule", _) => device::cgroup_rule(value).map_err(Into::into),
@@ -77,9 +82,13 @@ pub fn check(command: &Command, flag: &Flag, value: &str) -> Result<(), Problem>
         }
         ("publish" | "publish-add", Kind::List) if canonical.starts_with("service") => service_port(value).map(drop),
         ("publish-rm", _) if canonical.starts_with("service") => Ok(()),
-        ("placement-pref" | "placement-pref-add" | "placement-pref-rm", _) => placement(value).map(drop).map_err(Into::into),
+        ("placement-pref" | "placement-pref-add" | "placement-pref-rm", _) => {
+            placement(value).map(drop).map_err(Into::into)
+        }
         ("external-ca", _) => external_ca(value).map(drop).map_err(Into::into),
-        ("listen-addr", _) if canonical.starts_with("swarm") => node_address(value, "0.0.0.0:2377").map(drop).map_err(Into::into),
+        ("listen-addr", _) if canonical.starts_with("swarm") => {
+            node_address(value, "0.0.0.0:2377").map(drop).map_err(Into::into)
+        }
         _ => check_kind(flag.kind, value),
     }
 }
@@ -89,7 +98,11 @@ fn check_kind(kind: Kind, value: &str) -> Result<(), Problem> {
         Kind::Bool => bool(value).map(drop).map_err(Into::into),
         Kind::Text | Kind::List | Kind::Map => Ok(()),
         Kind::Slice => {
-            if value.is_empty() { Ok(()) } else { read_record(value).map(drop).map_err(Into::into) }
+            if value.is_empty() {
+                Ok(())
+            } else {
+                read_record(value).map(drop).map_err(Into::into)
+            }
         }
         Kind::Filter => filter(value).map(drop).map_err(Into::into),
         Kind::Network => attachment(value).map(drop),

@@ -71,10 +71,10 @@ pub fn float(value: &str) -> Result<f64, String> {
 /// go-units `RAMInBytes`: bytes of `512m`, `1.5g`, `2GiB`, `100 kb`.
 pub fn size(value: &str) -> Result<i64, String> {
     let invalid = || format!("invalid size: '{value}'");
-    let last = value
-        .rfind(|letter: char| letter.is_ascii_digit() || letter == '.' || letter == ' ')
-        .ok_or_else(invalid)?;
-    let (number, suffix) = (if value.as_bytes()[last] == b' ' { &value[..last] } else { &value[..=last] }, &value[last + 1..]);
+    let last =
+        value.rfind(|letter: char| letter.is_ascii_digit() || letter == '.' || letter == ' ').ok_or_else(invalid)?;
+    let (number, suffix) =
+        (if value.as_bytes()[last] == b' ' { &value[..last] } else { &value[..=last] }, &value[last + 1..]);
     let number = float(number)?;
     if number < 0.0 {
         return Err(invalid());
@@ -226,7 +226,9 @@ mod tests {
 
     #[test]
     fn integers() {
-        for (typed, number) in [("0x10", 16), ("010", 8), ("0b11", 3), ("1_000", 1000), ("-5", -5), ("+5", 5), ("0_7", 7)] {
+        for (typed, number) in
+            [("0x10", 16), ("010", 8), ("0b11", 3), ("1_000", 1000), ("-5", -5), ("+5", 5), ("0_7", 7)]
+        {
             assert_eq!(int(typed), Ok(number), "{typed}");
         }
         for typed in ["", "_1", "1_", "1__0", "09", "x", "9223372036854775808"] {

@@ -114,9 +114,7 @@ fn is_hex_id(text: &str) -> bool {
 
 fn split_domain(name: &str) -> (String, String) {
     let (mut domain, mut rest) = match name.split_once('/') {
-        Some((first, rest))
-            if first.contains(['.', ':']) || first == "localhost" || first.to_lowercase() != first =>
-        {
+        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" || first.to_lowercase() != first => {
             (first.to_owned(), rest.to_owned())
         }
         _ => ("docker.io".to_owned(), name.to_owned()),
@@ -144,9 +142,9 @@ fn is_component(text: &str) -> bool {
         return false;
     }
     let separators = text.split(|letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit());
-    separators.filter(|separator| !separator.is_empty()).all(|separator| {
-        matches!(separator, "." | "_" | "__") || separator.bytes().all(|b| b == b'-')
-    })
+    separators
+        .filter(|separator| !separator.is_empty())
+        .all(|separator| matches!(separator, "." | "_" | "__") || separator.bytes().all(|b| b == b'-'))
 }
 
 fn is_domain(text: &str) -> bool {

@@ -119,14 +119,21 @@ pub fn placement(value: &str) -> Result<String, String> {
     match value.split_once('=') {
         Some(("spread", descriptor)) => Ok(descriptor.to_owned()),
         None | Some(("", _)) => Err("placement preference must be of the format \"<strategy>=<arg>\"".to_owned()),
-        Some((strategy, _)) => {
-            Err(format!("unsupported placement preference {strategy} (only spread is supported)"))
-        }
+        Some((strategy, _)) => Err(format!("unsupported placement preference {strategy} (only spread is supported)")),
     }
 }
 
-/// `--external-ca`: protocol and URL, the CA's file, and other options.
-pub fn external_ca(value: &str) -> Result<(String, Option<String>, Vec<(String, String)>), String> {
+/// A certificate authority outside of the swarm.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExternalCa {
+    pub url: String,
+    /// The file with its certificate.
+    pub file: Option<String>,
+    pub options: Vec<(String, String)>,
+}
+
+/// `--external-ca`.
+pub fn external_ca(value: &str) -> Result<ExternalCa, String> {
     let (mut url, mut file, mut protocol, mut options) = (None, None, false, Vec::new());
     for field in read_record(value)? {
         let Some((key, text)) = field.split_once('=') else {
@@ -144,7 +151,7 @@ pub fn external_ca(value: &str) -> Result<(String, Option<String>, Vec<(String, 
         return Err("the external-ca option needs a protocol= parameter".to_owned());
     }
     let url = url.ok_or_else(|| "the external-ca option needs a url= parameter".to_owned())?;
-    Ok((url, file, options))
+    Ok(ExternalCa { url, file, options })
 }
 
 /// `--listen-addr`: host and port, with what is left out taken from `default`.

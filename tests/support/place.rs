@@ -1,0 +1,87 @@
+//! A folder with fender under the name docker, and a stand-in client behind it that writes down what reaches it.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// A folder with fender as `docker`, and behind it a stand-in client.
+pub struct Place {
+    root: tempfile::TempDir,
+}
+
+pub const STAND_IN: &str = r#"#!/bin/sh
+# Writes its words, one for each NUL, its name, its variables and its standard input.
+case "$*" in *dial-stdio*) exit 1 ;; esac
+out=$STAND_IN_OUT
+: >"$out/words"
+for word in "$@"; do printf '%s\0' "$word" >>"$out/words"; done
+printf '%s' "$0" >"$out/name"
+env -0 >"$out/env"
+pwd >"$out/folder"
+[ -n "$STAND_IN_READS" ] && cat >"$out/input"
+[ -n "$STAND_IN_TRAP" ] && { trap 'echo got >"$out/signal"; exit 7' TERM; echo ready >"$out/ready"; while :; do sleep 0.02; done; }
+echo to-output
+echo to-error >&2
+exit "${STAND_IN_CODE:-0}"
+"#;
+
+impl Place {
+    pub fn new() -> Place {
+        let root = tempfile::tempdir().unwrap();
+        for folder in ["front", "real", "out", "home"] {
+            fs::create_dir(root.path().join(folder)).unwrap();
+        }
+        symlink(env!("CARGO_BIN_EXE_fender"), root.path().join("front/docker")).unwrap();
+        script(&root.path().join("real/docker"), STAND_IN);
+        Place { root }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    /// `docker` with nothing of this machine's surroundings, and no terminal.
+    pub fn docker(&self) -> Command {
+        let mut command = Command::new("setsid");
+        command.arg("--wait").arg(self.path("front/docker"));
+        command.env_clear();
+        let path = format!("{}:{}:/usr/bin:/bin", self.path("front").display(), self.path("real").display());
+        command.env("PATH", path).env("HOME", self.path("home")).env("STAND_IN_OUT", self.path("out"));
+        command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock").stdin(Stdio::null());
+        command
+    }
+
+    /// Puts the real client in the stand-in's place.
+    pub fn with_real_client(self) -> Place {
+        fs::remove_file(self.path("real/docker")).unwrap();
+        symlink(super::real_docker(), self.path("real/docker")).unwrap();
+        self
+    }
+
+    pub fn run(&self, words: &[&str]) -> Output {
+        self.docker().args(words).output().unwrap()
+    }
+
+    /// The words that reached the stand-in; None where it was not run.
+    pub fn reached(&self) -> Option<Vec<OsString>> {
+        let bytes = fs::read(self.path("out/words")).ok()?;
+        let mut words: Vec<OsString> =
+            bytes.split(|b| *b == 0).map(|word| OsStr::from_bytes(word).to_owned()).collect();
+        words.pop();
+        Some(words)
+    }
+
+    pub fn policy(&self, text: &str) {
+        let folder = self.path("home/.config/fender");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("policy.toml"), text).unwrap();
+    }
+}
+
+pub fn script(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}

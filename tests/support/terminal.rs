@@ -1,0 +1,103 @@
+//! A program on a pseudo-terminal that controls it, and a person who reads and types.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use nix::pty::{Winsize, openpty};
+use nix::sys::termios::{Termios, tcgetattr};
+
+pub struct Terminal {
+    controller: File,
+    /// Kept open, so that the terminal's state can be looked at when the program is gone.
+    terminal: File,
+    seen: Arc<Mutex<String>>,
+    child: Child,
+}
+
+impl Terminal {
+    /// Starts `command` with the terminal as its controlling one, and as all its streams but `input`.
+    pub fn start(command: &Command, input: Option<Stdio>) -> Terminal {
+        let size = Winsize { ws_row: 40, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        let pair = openpty(Some(&size), None).unwrap();
+        let (controller, terminal) = (File::from(pair.master), File::from(pair.slave));
+        // setsid takes its own standard input as the new controlling terminal; a shell then puts another one in place.
+        let mut inner = Command::new("setsid");
+        inner.args(["--ctty", "--wait"]);
+        if input.is_some() {
+            inner.args(["sh", "-c", "exec \"$@\" <&3", "sh"]);
+        }
+        inner.arg(command.get_program()).args(command.get_args());
+        inner.env_clear();
+        for (key, value) in command.get_envs() {
+            if let Some(value) = value {
+                inner.env(key, value);
+            }
+        }
+        if let Some(folder) = command.get_current_dir() {
+            inner.current_dir(folder);
+        }
+        inner
+            .stdin(terminal.try_clone().unwrap())
+            .stdout(terminal.try_clone().unwrap())
+            .stderr(terminal.try_clone().unwrap());
+        let child = match input {
+            None => inner.spawn().unwrap(),
+            Some(input) => {
+                // File descriptor 3 through a shell, which needs no unsafe code here.
+                let mut outer = Command::new("sh");
+                outer
+                    .args(["-c", "exec 3<&0; exec \"$@\" <\"$TTY\" >\"$TTY\" 2>&1", "sh"])
+                    .arg(inner.get_program())
+                    .args(inner.get_args());
+                outer.env_clear().envs(inner.get_envs().filter_map(|(key, value)| Some((key, value?))));
+                let name = nix::unistd::ttyname(&terminal).unwrap();
+                outer.env("TTY", name).stdin(input).spawn().unwrap()
+            }
+        };
+        let seen = Arc::new(Mutex::new(String::new()));
+        let (shared, mut reader) = (seen.clone(), controller.try_clone().unwrap());
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count) = reader.read(&mut bytes) {
+                shared.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..count]));
+            }
+        });
+        Terminal { controller, terminal, seen, child }
+    }
+
+    pub fn seen(&self) -> String {
+        self.seen.lock().unwrap().replace('\r', "")
+    }
+
+    /// Waits until the text stands on the terminal.
+    pub fn expect(&self, text: &str) {
+        let start = Instant::now();
+        while !self.seen().contains(text) {
+            assert!(start.elapsed() < Duration::from_secs(10), "{text:?} did not come:\n{}", self.seen());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub fn send(&mut self, text: &str) {
+        self.controller.write_all(text.as_bytes()).unwrap();
+    }
+
+    pub fn wait(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                std::thread::sleep(Duration::from_millis(20));
+                return status;
+            }
+            assert!(start.elapsed() < Duration::from_secs(20), "it does not end:\n{}", self.seen());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub fn state(&self) -> Termios {
+        tcgetattr(&self.terminal).unwrap()
+    }
+}
