@@ -190,7 +190,7 @@ fn production_wants_the_name(place: &Place, engine: &Engine) {
         command.env("PATH", path).env("HOME", place.path("home")).env("TERM", "xterm").env("NO_COLOR", "1");
         let mut terminal = Terminal::start(&command, None);
         terminal.expect(&format!("Type {name} to run it"));
-        assert!(terminal.seen().contains("prod (the context's name has \"prod\")"), "{}", terminal.seen());
+        assert!(terminal.unwrapped().contains("prod (the context's name has \"prod\")"), "{}", terminal.seen());
         terminal.send(&answer);
         assert_eq!(terminal.wait().code(), Some(if gone { 0 } else { 125 }), "{}", terminal.seen());
         assert_eq!(!engine.plain(&["ps", "-aq", "--filter", "name=left-over"]).is_empty(), !gone);

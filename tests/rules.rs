@@ -236,3 +236,29 @@ fn volumes_from_is_judged_by_what_the_other_mounts() {
     assert!(finds("run --volumes-from unknown tools:1.4", "inherits-mounts"));
     assert!(!finds("run --volumes-from plain tools:1.4", "inherits-mounts"));
 }
+
+/// The lines of a file of commands.
+fn corpus(name: &str) -> Vec<String> {
+    let path = format!("{}/tests/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
+}
+
+#[test]
+fn dangerous_commands_are_caught_in_every_spelling() {
+    let lines = corpus("dangerous.txt");
+    let missed: Vec<&String> =
+        lines.iter().filter(|line| judged(line, "dev").action < Action::Ask || judged(line, "prod").action < Action::Type).collect();
+    assert!(missed.is_empty(), "{} of {} missed: {missed:#?}", missed.len(), lines.len());
+    let lines = corpus("outage.txt");
+    let missed: Vec<&String> =
+        lines.iter().filter(|line| judged(line, "dev").action < Action::Note || judged(line, "prod").action < Action::Ask).collect();
+    assert!(missed.is_empty(), "{} of {} missed: {missed:#?}", missed.len(), lines.len());
+}
+
+#[test]
+fn plain_commands_interrupt_nobody() {
+    let lines = corpus("plain.txt");
+    let stopped: Vec<&String> = lines.iter().filter(|line| judged(line, "dev").action > Action::Note).collect();
+    assert!(stopped.is_empty(), "{} of {} stop: {stopped:#?}", stopped.len(), lines.len());
+}

@@ -121,6 +121,12 @@ async fn dial(
     let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
         return Err(std::io::Error::other("the real client gave no pipe").into());
     };
+    // Over a pipe there is no server to name but the engine itself.
+    let (mut head, body) = request.into_parts();
+    let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+    head.uri = path.parse().unwrap_or_default();
+    head.headers.insert(hyper::header::HOST, hyper::header::HeaderValue::from_static("docker"));
+    let request = BollardRequest::from_parts(head, body);
     let pipe = hyper_util::rt::TokioIo::new(tokio::io::join(output, input));
     let (mut sender, connection) = hyper::client::conn::http1::handshake(pipe).await?;
     tokio::spawn(async move {

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use environment::{Environment, Place, words_of_production};
-pub use file::{Layer, Problem, read_client, read_layers};
+pub use file::{Layer, Problem, parse as parse_layer, read_client, read_layers};
 pub use preset::{preset, preset_names};
 
 use crate::rules::{Class, Rule};

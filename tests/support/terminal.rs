@@ -72,6 +72,11 @@ impl Terminal {
         self.seen.lock().unwrap().replace('\r', "")
     }
 
+    /// The same on one line, however it was wrapped.
+    pub fn unwrapped(&self) -> String {
+        self.seen().split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
     /// Waits until the text stands on the terminal.
     pub fn expect(&self, text: &str) {
         let start = Instant::now();
