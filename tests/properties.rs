@@ -30,7 +30,8 @@ fn judged(words: &[String]) -> Judgement {
     let (host, policy) = (host(), Policy::default());
     let facts = |_: &Target| -> Box<dyn Facts> { Box::new(Offline) };
     let environment = policy.named("prod");
-    let bench = Bench { host: &host, policy: &policy, facts: &facts, hostname: "m".to_owned(), ids: (5, 6), environment };
+    let bench =
+        Bench { host: &host, policy: &policy, facts: &facts, hostname: "m".to_owned(), ids: (5, 6), environment };
     let words: Vec<OsString> = words.iter().map(OsString::from).collect();
     judge(&words, &bench)
 }
@@ -51,7 +52,12 @@ fn changes(one: &Value, other: &Value, at: String, out: &mut BTreeSet<String>) {
     match (one, other) {
         (Value::Object(left), Value::Object(right)) => {
             for key in left.keys().chain(right.keys()).collect::<BTreeSet<_>>() {
-                changes(&left.get(key).cloned().unwrap_or_default(), &right.get(key).cloned().unwrap_or_default(), format!("{at}/{key}"), out);
+                changes(
+                    &left.get(key).cloned().unwrap_or_default(),
+                    &right.get(key).cloned().unwrap_or_default(),
+                    format!("{at}/{key}"),
+                    out,
+                );
             }
         }
         (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {

@@ -3,132 +3,9 @@
 
 mod support;
 
-use std::ffi::OsString;
-
-use fender::effects::Host;
-use fender::facts::target::Target;
-use fender::facts::{ContainerFacts, EngineFacts, Facts, ImageFacts, Known, MountFacts};
-use fender::judge::{Bench, Judgement, judge};
-use fender::policy::{Action, Policy};
+use fender::policy::Action;
 use fender::rules::{Class, RULES};
-
-/// A host on which every path is there.
-struct EveryPath;
-
-impl Host for EveryPath {
-    fn env(&self, name: &str) -> Option<String> {
-        match name {
-            "HOME" => Some("/home/ann".to_owned()),
-            "DOCKER_BUILDKIT" => Some("0".to_owned()),
-            _ => None,
-        }
-    }
-    fn directory(&self) -> String {
-        "/home/ann/project".to_owned()
-    }
-    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
-        if path.ends_with("config.json") { Err("no such file or directory".to_owned()) } else { Ok(Vec::new()) }
-    }
-    fn exists(&self, _: &str) -> bool {
-        true
-    }
-    fn is_directory(&self, path: &str) -> bool {
-        !path.contains("://") && !path.contains('@')
-    }
-    fn list(&self, _: &str) -> Vec<String> {
-        Vec::new()
-    }
-    fn resolve(&self, path: &str) -> String {
-        if path.starts_with('/') { path.to_owned() } else { format!("/home/ann/project/{path}") }
-    }
-    fn input_is_terminal(&self) -> bool {
-        true
-    }
-    fn output_is_terminal(&self) -> bool {
-        true
-    }
-    fn config_folder(&self, _: Option<&str>) -> String {
-        "/home/ann/.docker".to_owned()
-    }
-    fn has_plugin(&self, name: &str, _: &str) -> bool {
-        name == "scout"
-    }
-}
-
-/// An engine with the few things that the examples name.
-struct SmallEngine;
-
-impl Facts for SmallEngine {
-    fn image(&self, name: &str) -> Known<ImageFacts> {
-        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-        match name {
-            // A user, an init: nothing to say.
-            "safe:1" => Known::Is(ImageFacts {
-                id: "sha256:1".into(),
-                user: "1000".into(),
-                entrypoint: words(&["/sbin/tini", "--"]),
-                command: words(&["server"]),
-                ..ImageFacts::default()
-            }),
-            "tools:1.4" => {
-                Known::Is(ImageFacts { id: "sha256:2".into(), command: words(&["server"]), ..ImageFacts::default() })
-            }
-            "stateful:1" => Known::Is(ImageFacts {
-                id: "sha256:3".into(),
-                user: "1000".into(),
-                volumes: words(&["/var/lib/state"]),
-                ..ImageFacts::default()
-            }),
-            "app:2" => Known::Is(ImageFacts { id: "sha256:4".into(), ..ImageFacts::default() }),
-            "docker.io/library/app:prod" | "docker.io/library/app:1" | "app:1" => {
-                Known::Is(ImageFacts { id: "sha256:5".into(), ..ImageFacts::default() })
-            }
-            _ => Known::Missing,
-        }
-    }
-    fn container(&self, name: &str, _: bool) -> Known<ContainerFacts> {
-        let volume = MountFacts {
-            volume: Some("x".into()),
-            source: "/var/lib/docker/volumes/x".into(),
-            ..MountFacts::default()
-        };
-        match name {
-            "heavy" => Known::Is(ContainerFacts {
-                name: name.into(),
-                layer_bytes: Some(412_000_000),
-                ..ContainerFacts::default()
-            }),
-            "light" => {
-                Known::Is(ContainerFacts { name: name.into(), layer_bytes: Some(1000), ..ContainerFacts::default() })
-            }
-            "plain" => {
-                Known::Is(ContainerFacts { name: name.into(), mounts: vec![volume], ..ContainerFacts::default() })
-            }
-            _ => Known::Untold,
-        }
-    }
-    fn engine(&self) -> Known<EngineFacts> {
-        Known::Is(EngineFacts { name: "build-7".into(), labels: Vec::new(), memory: 64_000_000_000 })
-    }
-    fn api_version(&self) -> Known<(u32, u32)> {
-        Known::Is((1, 51))
-    }
-}
-
-fn judged(line: &str, environment: &str) -> Judgement {
-    let words: Vec<OsString> = shell_words::split(line).unwrap().into_iter().map(OsString::from).collect();
-    let policy = Policy::default();
-    let facts = |_: &Target| -> Box<dyn Facts> { Box::new(SmallEngine) };
-    let bench = Bench {
-        host: &EveryPath,
-        policy: &policy,
-        facts: &facts,
-        hostname: "laptop".to_owned(),
-        ids: (1000, 1000),
-        environment: policy.named(environment),
-    };
-    judge(&words, &bench)
-}
+use support::example::judged;
 
 fn finds(line: &str, rule: &str) -> bool {
     judged(line, "dev").complaints.iter().any(|complaint| complaint.finding.rule.id == rule)
@@ -247,12 +124,16 @@ fn corpus(name: &str) -> Vec<String> {
 #[test]
 fn dangerous_commands_are_caught_in_every_spelling() {
     let lines = corpus("dangerous.txt");
-    let missed: Vec<&String> =
-        lines.iter().filter(|line| judged(line, "dev").action < Action::Ask || judged(line, "prod").action < Action::Type).collect();
+    let missed: Vec<&String> = lines
+        .iter()
+        .filter(|line| judged(line, "dev").action < Action::Ask || judged(line, "prod").action < Action::Type)
+        .collect();
     assert!(missed.is_empty(), "{} of {} missed: {missed:#?}", missed.len(), lines.len());
     let lines = corpus("outage.txt");
-    let missed: Vec<&String> =
-        lines.iter().filter(|line| judged(line, "dev").action < Action::Note || judged(line, "prod").action < Action::Ask).collect();
+    let missed: Vec<&String> = lines
+        .iter()
+        .filter(|line| judged(line, "dev").action < Action::Note || judged(line, "prod").action < Action::Ask)
+        .collect();
     assert!(missed.is_empty(), "{} of {} missed: {missed:#?}", missed.len(), lines.len());
 }
 

@@ -52,12 +52,15 @@ fn brief(words: &[String]) -> String {
 /// The whole text for an action that stops the command.
 pub fn stopping(judgement: &Judgement, screen: &Screen, hostname: &str) -> String {
     let complaints = one_for_each_cause(judgement.stopping().collect());
+    let Some(first) = complaints.first() else { return String::new() };
+    let first = first.finding.rule.id;
     let engine = engine_name(judgement, hostname);
     let mut out = String::from("\n");
     out.push_str(&underlined(judgement, &complaints, screen));
     let place = place(judgement, &engine);
     if let [complaint] = complaints.as_slice() {
-        let _ = writeln!(out, "\n  {}  {}", screen.marked(complaint.finding.rule.id), shown(&complaint.finding.title));
+        out.push('\n');
+        out.push_str(&headline(complaint, screen));
         out.push_str(&screen.filled("  ", &format!("{} {place}", why(complaint, judgement))));
         out.push_str(&screen.filled("  instead  ", &complaint.finding.instead));
     } else {
@@ -79,8 +82,8 @@ pub fn stopping(judgement: &Judgement, screen: &Screen, hostname: &str) -> Strin
     let mut ids: Vec<&str> = complaints.iter().map(|complaint| complaint.finding.rule.id).collect();
     ids.dedup();
     let allow = match judgement.action {
-        Action::Refuse => format!("an entry in a policy: fender rules {}", ids[0]),
-        _ => format!("fender rules {}", ids[0]),
+        Action::Refuse => format!("an entry in a policy: fender rules {first}"),
+        _ => format!("fender rules {first}"),
     };
     out.push_str(&screen.dim(&screen.filled("  allow    ", &allow)));
     for complaint in &complaints {
@@ -114,6 +117,12 @@ fn one_for_each_cause(complaints: Vec<&Complaint>) -> Vec<&Complaint> {
         }
     }
     kept
+}
+
+/// The rule's id and what it is.
+fn headline(complaint: &Complaint, screen: &Screen) -> String {
+    let id = complaint.finding.rule.id;
+    screen.filled(&format!("  {id}  "), &shown(&complaint.finding.title)).replacen(id, &screen.marked(id), 1)
 }
 
 /// One complaint among several that are careless rather than grave: a line.

@@ -2,6 +2,7 @@
 #![allow(dead_code)] // Each test file uses its own part.
 
 pub mod engine;
+pub mod example;
 pub mod generator;
 pub mod place;
 pub mod recorder;

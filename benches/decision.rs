@@ -1,0 +1,45 @@
+//! The decision in process: parse, lower, judge, with no engine to ask. `cargo bench --bench decision`.
+#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
+
+use std::ffi::OsString;
+use std::hint::black_box;
+use std::time::Instant;
+
+use fender::facts::host::Surroundings;
+use fender::facts::target::Target;
+use fender::facts::{Facts, Offline};
+use fender::grammar::parse::Unknown;
+use fender::judge::{Bench, judge, read};
+use fender::policy::Policy;
+
+fn main() {
+    let host = Surroundings { assume_terminal: true };
+    let policy = Policy::default();
+    let facts = |_: &Target| -> Box<dyn Facts> { Box::new(Offline) };
+    let bench =
+        Bench { host: &host, policy: &policy, facts: &facts, hostname: "m".to_owned(), ids: (5, 5), environment: None };
+    println!("{:<64} {:>9} {:>9}", "docker …", "parse", "decision");
+    for line in [
+        "ps -a",
+        "run --rm -m 1g --init -u 1000 alpine:3",
+        "run -d -p 8080:80 --name web nginx",
+        "run -v /var/run/docker.sock:/s --privileged alpine",
+        "system prune -a --volumes",
+        "compose down -v",
+    ] {
+        let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        let texts: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        let rounds = 3000;
+        let start = Instant::now();
+        for _ in 0..rounds {
+            black_box(read(black_box(&texts), Unknown::Refuse, &host));
+        }
+        let parsed = start.elapsed() / rounds;
+        let start = Instant::now();
+        for _ in 0..rounds {
+            black_box(judge(black_box(&words), &bench));
+        }
+        let decided = start.elapsed() / rounds;
+        println!("{line:<64} {:>6.1} µs {:>6.1} µs", parsed.as_secs_f64() * 1e6, decided.as_secs_f64() * 1e6);
+    }
+}

@@ -1,0 +1,126 @@
+//! The pictures of the README are real output, and the README's table is made from the rules. `FENDER_UPDATE=1` makes
+//! them again.
+#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
+
+mod support;
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fender::answer::report;
+use fender::answer::screen::Screen;
+use fender::cli::completions_for;
+use fender::policy::{Action, preset};
+use fender::rules::{Class, RULES};
+use support::example::judged;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Compares with what is checked in, or writes it.
+fn current(path: &Path, made: &str) {
+    if std::env::var_os("FENDER_UPDATE").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, made).unwrap();
+    }
+    let kept = fs::read_to_string(path).unwrap_or_default();
+    assert!(kept == made, "{} is stale: FENDER_UPDATE=1 cargo test --test pictures makes it again", path.display());
+}
+
+/// What a person sees of a command: the prompt, fender's text and its question.
+fn seen(line: &str, environment: &str) -> String {
+    let judgement = judged(line, environment);
+    let screen = Screen { colour: true, width: 80 };
+    let mut out = format!("\u{1b}[2m$\u{1b}[0m docker {line}\n");
+    match judgement.action {
+        Action::Note => out.push_str(&report::note(&judgement, &screen).unwrap()),
+        Action::Refuse => {
+            out.push_str(&report::stopping(&judgement, &screen, "build-7"));
+            out.push_str("fender: not run: the policy refuses it here\n");
+        }
+        action => {
+            out.push_str(&report::stopping(&judgement, &screen, "build-7"));
+            if let Some(words) = &judgement.rewrite {
+                let words: Vec<String> =
+                    words.iter().map(OsString::clone).map(|word| word.to_string_lossy().into_owned()).collect();
+                out.push_str(&report::difference(&judgement, &words, &screen));
+            }
+            let fix = judgement.rewrite.is_some();
+            out.push_str(match (action, fix) {
+                (Action::Type, _) => "\nType build-7 to run it, f to run the second, Enter to leave it: \n",
+                (_, true) => "\nf run the second, y run as typed, Enter leave it: \n",
+                (_, false) => "\nRun it? [y/N] \n",
+            });
+        }
+    }
+    out
+}
+
+#[test]
+fn pictures_are_real_output() {
+    for (name, line, environment) in [
+        ("question", "run -u 5 --init -m 1g -v /var/run/docker.sock:/var/run/docker.sock tools:1.4", "dev"),
+        ("note", "run -d -p 8080:80 nginx", "dev"),
+        ("production", "run -d --name api -p 8080:80 tools:1.4", "prod"),
+        ("deletion", "system prune -a", "prod"),
+        ("refused", "run --privileged tools:1.4", "prod"),
+    ] {
+        let svg = anstyle_svg::Term::new().render_svg(&seen(line, environment));
+        current(&root().join(format!("docs/images/{name}.svg")), &svg);
+    }
+}
+
+#[test]
+fn every_screen_fits_eighty_columns() {
+    for rule in RULES {
+        for line in rule.fires {
+            for environment in ["dev", "prod"] {
+                let judgement = judged(line, environment);
+                let text = report::stopping(&judgement, &Screen::plain(), "build-7");
+                let long: Vec<&str> =
+                    text.lines().filter(|line| line.chars().count() > 80 && line.contains("  ")).collect();
+                // Only a single word that is longer than a line may stand out.
+                let word = |line: &&str| line.split_whitespace().all(|word| word.chars().count() < 70);
+                assert!(!long.iter().any(word), "docker {line}: {long:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_readmes_table_of_rules_is_current() {
+    let path = root().join("README.md");
+    let readme = fs::read_to_string(&path).unwrap();
+    let (begin, end) = ("<!-- rules: made by tests/pictures.rs -->\n", "<!-- rules end -->");
+    let (before, rest) = readme.split_once(begin).expect("the README has the table's mark");
+    let (_, after) = rest.split_once(end).expect("the README has the table's end");
+    let mut table = String::from("| class | dev | ci | prod | rules |\n| --- | --- | --- | --- | --- |\n");
+    for class in Class::ALL {
+        let actions = ["dev", "ci", "prod"].map(|name| preset(name).unwrap().action(class).name());
+        let rules: Vec<String> =
+            RULES.iter().filter(|rule| rule.class == class).map(|rule| format!("`{}`", rule.id)).collect();
+        let _ = writeln!(
+            table,
+            "| {}: {} | {} | {} |",
+            class.name(),
+            class.meaning(),
+            actions.join(" | "),
+            rules.join(" ")
+        );
+    }
+    current(&path, &format!("{before}{begin}{table}{end}{after}"));
+}
+
+#[test]
+fn completions_are_current() {
+    for (shell, file) in [
+        (clap_complete::Shell::Bash, "fender.bash"),
+        (clap_complete::Shell::Zsh, "_fender"),
+        (clap_complete::Shell::Fish, "fender.fish"),
+    ] {
+        current(&root().join("completions").join(file), &completions_for(shell));
+    }
+}
