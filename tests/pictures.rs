@@ -62,11 +62,11 @@ fn seen(line: &str, environment: &str) -> String {
 #[test]
 fn pictures_are_real_output() {
     for (name, line, environment) in [
-        ("question", "run -u 5 --init -m 1g -v /var/run/docker.sock:/var/run/docker.sock tools:1.4", "dev"),
-        ("note", "run -d -p 8080:80 nginx", "dev"),
-        ("production", "run -d --name api -p 8080:80 tools:1.4", "prod"),
-        ("deletion", "system prune -a", "prod"),
-        ("refused", "run --privileged tools:1.4", "prod"),
+        ("question", "run -v /var/run/docker.sock:/s -m 1g --init -u 5 tools:1.4", ""),
+        ("note", "run -d -p 8080:80 nginx", ""),
+        ("production", "--context prod-web run -d --name api -p 8080:80 tools:1.4", ""),
+        ("deletion", "--context prod-db system prune -a", ""),
+        ("refused", "--context prod-web run --privileged tools:1.4", ""),
     ] {
         let svg = anstyle_svg::Term::new().render_svg(&seen(line, environment));
         current(&root().join(format!("docs/images/{name}.svg")), &svg);

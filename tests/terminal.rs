@@ -33,6 +33,7 @@ fn a_question_says_what_where_why_and_what_instead() {
     for part in [
         "  docker run -v /var/run/docker.sock:/s alpine:3\n             ^^ ^^^^^^^^^^^^^^^^^^^^^^^\n",
         "  docker-socket  an engine's socket\n",
+        "  where    ",
         "  instead  ",
         "  allow    fender rules docker-socket\n",
         "  - docker run -v /var/run/docker.sock:/s alpine:3\n",
@@ -81,7 +82,7 @@ fn the_changed_command_is_shown_and_f_runs_it() {
     let mut terminal = Terminal::start(&command, None);
     terminal.expect("f run the second, y run as typed, Enter leave it: ");
     let seen = terminal.seen();
-    assert!(seen.contains("  3 things."), "{seen}");
+    assert!(seen.contains("  3 things for prod:"), "{seen}");
     assert!(seen.contains("  + docker --context prod run -d --name api --user"), "{seen}");
     terminal.send("f\n");
     assert_eq!(terminal.wait().code(), Some(0));

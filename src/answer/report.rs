@@ -61,13 +61,14 @@ pub fn stopping(judgement: &Judgement, screen: &Screen, hostname: &str) -> Strin
     if let [complaint] = complaints.as_slice() {
         out.push('\n');
         out.push_str(&headline(complaint, screen));
-        out.push_str(&screen.filled("  ", &format!("{} {place}", why(complaint, judgement))));
+        out.push_str(&screen.filled("  ", &why(complaint, judgement)));
+        out.push_str(&screen.filled("  where    ", &place));
         out.push_str(&screen.filled("  instead  ", &complaint.finding.instead));
     } else {
         let (grave, careless): (Vec<&Complaint>, Vec<&Complaint>) =
             complaints.iter().partition(|complaint| matches!(complaint.finding.class, Class::Escape | Class::Loss));
         out.push('\n');
-        out.push_str(&screen.filled("  ", &format!("{} things. {place}", complaints.len())));
+        let _ = writeln!(out, "  {} things for {}:", complaints.len(), judgement.environment.name);
         for complaint in grave {
             let _ =
                 writeln!(out, "\n  {}  {}", screen.marked(complaint.finding.rule.id), shown(&complaint.finding.title));
@@ -78,6 +79,8 @@ pub fn stopping(judgement: &Judgement, screen: &Screen, hostname: &str) -> Strin
         for complaint in careless {
             out.push_str(&brief_line(complaint, judgement, screen));
         }
+        out.push('\n');
+        out.push_str(&screen.filled("  where    ", &place));
     }
     let mut ids: Vec<&str> = complaints.iter().map(|complaint| complaint.finding.rule.id).collect();
     ids.dedup();
@@ -154,17 +157,11 @@ fn why(complaint: &Complaint, judgement: &Judgement) -> String {
 
 fn place(judgement: &Judgement, engine: &str) -> String {
     let environment = &judgement.environment;
-    let engine = shown(engine);
+    let (engine, because) = (shown(engine), shown(&environment.because));
     match judgement.target.context.as_str() {
-        "default" => format!("The engine is {engine}: {} ({}).", environment.name, shown(&environment.because)),
-        context => {
-            let context = shown(context);
-            format!(
-                "The engine is {engine}, context {context}: {} ({}).",
-                environment.name,
-                shown(&environment.because)
-            )
-        }
+        "default" => format!("{engine}: {} ({because})", environment.name),
+        context if context == engine => format!("{engine}: {} ({because})", environment.name),
+        context => format!("{engine}, context {}: {} ({because})", shown(context), environment.name),
     }
 }
 

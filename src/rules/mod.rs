@@ -275,7 +275,8 @@ pub fn bytes(count: i64) -> String {
         size /= 1000.0;
         unit += 1;
     }
-    if size >= 100.0 || unit == 0 { format!("{size:.0} {}", UNITS[unit]) } else { format!("{size:.1} {}", UNITS[unit]) }
+    let whole = size >= 100.0 || unit == 0 || (size * 10.0).round() % 10.0 == 0.0;
+    if whole { format!("{size:.0} {}", UNITS[unit]) } else { format!("{size:.1} {}", UNITS[unit]) }
 }
 
 /// `1 container`, `3 containers`.
