@@ -68,7 +68,7 @@ if [ -n "$uninstall" ]; then
   forget_lines
   for folder in "$own/bin" "$own" "$prefix/lib" "$prefix/share/bash-completion/completions" "$prefix/share/bash-completion" \
     "$prefix/share/zsh/site-functions" "$prefix/share/zsh" "$prefix/share/fish/vendor_completions.d" "$prefix/share/fish" \
-    "$prefix/share" "$bin"; do
+    "$prefix/share" "$bin" "$prefix"; do
     rmdir "$folder" 2>/dev/null || true
   done
   say "fender is gone. Policy files stay: ~/.config/fender/policy.toml, /etc/fender/policy.toml."
