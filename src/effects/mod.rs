@@ -14,6 +14,7 @@ mod context;
 mod copy;
 mod create;
 mod deed;
+mod endpoints;
 mod exec;
 mod image;
 mod network;

@@ -8,7 +8,7 @@ use bollard::models::{
     NetworkCreateRequest, NetworkDisconnectRequest,
 };
 
-use super::create::as_sent;
+use super::endpoints::as_sent;
 use super::{Body, Effect, Effects, Request, filters, for_each, to_map, trim_id, words_of};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;

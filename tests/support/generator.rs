@@ -175,7 +175,11 @@ fn usable(command: &Command, flag: &Flag) -> bool {
         matches!(flag.name, "memory-swap" | "memory-swappiness") && command.canonical.starts_with("service");
     let by_answer =
         matches!(flag.name, "secret" | "config" | "credential-spec") && command.canonical.starts_with("service");
-    let always_there = flag.name == "detach" && command.canonical == "service create";
+    let always_there = match flag.name {
+        "detach" => command.canonical == "service create",
+        "force" => command.canonical.ends_with("prune"), // Off, it would wait for an answer.
+        _ => false,
+    };
     !(unusable.contains(&flag.name) || swarm_next || by_answer || always_there)
 }
 
