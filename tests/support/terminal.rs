@@ -22,7 +22,9 @@ impl Terminal {
     pub fn start(command: &Command, input: Option<Stdio>) -> Terminal {
         let size = Winsize { ws_row: 40, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
         let pair = openpty(Some(&size), None).unwrap();
-        let (controller, terminal) = (File::from(pair.master), File::from(pair.slave));
+        // Duplicates are closed on exec: a program that held its own terminal open would not be hung up when we end.
+        let kept = |end| File::from(end).try_clone().unwrap();
+        let (controller, terminal) = (kept(pair.master), kept(pair.slave));
         // setsid takes its own standard input as the new controlling terminal; a shell then puts another one in place.
         let mut inner = Command::new("setsid");
         inner.args(["--ctty", "--wait"]);
