@@ -85,7 +85,7 @@ start() {
   PATH="$programs/usr/sbin:$programs/usr/bin:$programs/sbin:$PATH" \
     unshare -n sh -c 'ip link set lo up 2>/dev/null || ifconfig lo up 2>/dev/null; exec "$@"' sh \
     dockerd --data-root "$dir/data" --exec-root "$dir/exec" -p "$dir/pid" -H "unix://$dir/docker.sock" \
-    --init-path "$(find "$programs" -name 'tini*static' -o -name docker-init -o -name tini | head -1)" \
+    --init-path "$programs/usr/bin/tini-static" \
     ${FENDER_TEST_DOCKERD_FLAGS:-} >"$dir/log" 2>&1 </dev/null &
   echo $! >"$dir/started"
   local i

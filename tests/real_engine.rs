@@ -170,6 +170,15 @@ fn asks_and_runs(place: &Place, engine: &Engine) {
         assert_eq!(terminal.wait().code(), Some(if runs { 0 } else { 125 }));
         assert_eq!(terminal.seen().contains("\nit ran"), runs, "{}", terminal.seen());
     }
+    // The third answer: what runs is what the line with the + says.
+    let words = ["run", "--name", "mended", "-v", &socket, "plain:1", "echo", "it ran"];
+    let mut terminal = on_terminal(place, engine, &words);
+    terminal.expect("f run the second, y run as typed, Enter leave it: ");
+    terminal.send("f\n");
+    assert_eq!(terminal.wait().code(), Some(0), "{}", terminal.seen());
+    assert!(terminal.seen().contains("\nit ran"), "{}", terminal.seen());
+    let wanted = "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.Init}}";
+    assert_eq!(engine.plain(&["inspect", "mended", "--format", wanted]), "1073741824 1073741824 true");
 }
 
 fn production_wants_the_name(place: &Place, engine: &Engine) {
