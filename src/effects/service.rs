@@ -152,14 +152,19 @@ fn rollout(invocation: &Invocation, group: &str) -> Option<Value> {
     let ratio = flag("max-failure-ratio").and_then(|set| set.value.parse::<f32>().ok()).unwrap_or(0.0);
     let mut config = json!({
         "Parallelism": parallelism,
-        "Monitor": time("monitor", 5_000_000_000),
-        "FailureAction": text("failure-action", "pause"),
         // Printed as the client does, from a number of 32 bits.
         "MaxFailureRatio": ratio.to_string().parse::<f64>().unwrap_or(0.0),
         "Order": text("order", "stop-first"),
     });
-    if time("delay", 0) != 0 {
-        config["Delay"] = time("delay", 0).into();
+    // Left out when they are zero or empty.
+    for (key, name, otherwise) in [("Delay", "delay", 0), ("Monitor", "monitor", 5_000_000_000)] {
+        if time(name, otherwise) != 0 {
+            config[key] = time(name, otherwise).into();
+        }
+    }
+    let action = text("failure-action", "pause");
+    if !action.is_empty() {
+        config["FailureAction"] = action.into();
     }
     Some(config)
 }
@@ -294,6 +299,9 @@ fn create(invocation: &Invocation, host: &dyn Host) -> Effects {
         })
         .collect();
     networks.sort_by(|one, other| one.target.cmp(&other.target));
+    if networks.iter().any(|network| network.target.as_deref().is_some_and(|target| target.trim().is_empty())) {
+        return Err("invalid network name or ID: value is empty".to_owned());
+    }
     let mut mounts: Vec<Mount> = Vec::new();
     for set in invocation.all(&["mount"]) {
         let mount = values::mount_as_known(&set.value, &host.directory()).map_err(|problem| problem.text)?;
@@ -323,6 +331,9 @@ fn create(invocation: &Invocation, host: &dyn Host) -> Effects {
         |name: &str| invocation.last(name).map(|set| values::cpus(&set.value).unwrap_or(0)).filter(|nano| *nano != 0);
     let (cap_add, cap_drop) = capabilities(invocation);
     let image = invocation.operand(0);
+    if invocation.on("with-registry-auth") {
+        values::reference(image)?; // The registry is read off it.
+    }
     let pinned = values::reference(image).map_or_else(|_| image.to_owned(), |reference| reference.familiar_with_tag());
     let isolation = invocation.text("isolation");
     if isolation.parse::<TaskSpecContainerSpecIsolationEnum>().is_err() {

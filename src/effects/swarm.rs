@@ -80,7 +80,9 @@ fn spec(invocation: &Invocation, host: &dyn Host) -> Result<Map<String, Value>, 
         let section = spec.entry(section.to_owned()).or_insert_with(|| json!({}));
         section[key] = value;
     };
-    let time = |name: &str| invocation.last(name).and_then(|set| values::duration(&set.value).ok());
+    // A zero of these is left out.
+    let time =
+        |name: &str| invocation.last(name).and_then(|set| values::duration(&set.value).ok()).filter(|time| *time != 0);
     if invocation.changed("task-history-limit") {
         put("Orchestration", "TaskHistoryRetentionLimit", invocation.int("task-history-limit").into());
     }
@@ -90,7 +92,7 @@ fn spec(invocation: &Invocation, host: &dyn Host) -> Result<Map<String, Value>, 
     if invocation.changed("max-snapshots") {
         put("Raft", "KeepOldSnapshots", invocation.int("max-snapshots").into());
     }
-    if invocation.changed("snapshot-interval") {
+    if invocation.int("snapshot-interval") != 0 && invocation.changed("snapshot-interval") {
         put("Raft", "SnapshotInterval", invocation.int("snapshot-interval").into());
     }
     if invocation.changed("autolock") {

@@ -156,7 +156,7 @@ fn read_request(reader: &mut BufReader<UnixStream>) -> Option<Request> {
     };
     let query = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(name), decode(value))
+        (decode(&name.replace('+', " ")), decode(&value.replace('+', " ")))
     });
     let recorded = Recorded {
         method,
@@ -171,7 +171,6 @@ fn decode(text: &str) -> String {
     let (bytes, mut out, mut at) = (text.as_bytes(), Vec::new(), 0);
     while at < bytes.len() {
         match bytes[at] {
-            b'+' => out.push(b' '),
             b'%' if at + 2 < bytes.len() => {
                 out.push(u8::from_str_radix(&text[at + 1..at + 3], 16).unwrap_or(b'?'));
                 at += 2;

@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn mounts_in_any_case_and_order() {
-        let mount = mount("DST=/h,\"SRC=/\",TYPE=BIND,RO", "/work").unwrap();
+        let mount = mount("DST=/h,\"SRC=/\",TYPE=BIND,RO", "/project").unwrap();
         assert_eq!(mount.kind, "bind");
         assert_eq!(mount.api.source.as_deref(), Some("/"));
         assert_eq!(mount.api.read_only, Some(true));

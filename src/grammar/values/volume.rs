@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(volume("/data").unwrap().source, "");
         assert!(volume("/a:/b:ro:x").is_err());
         assert!(volume(":/x").is_err());
-        assert_eq!(bind_source("./x:/y", "/work"), "/work/x:/y");
-        assert_eq!(join("/work/a", "../.."), "/");
+        assert_eq!(bind_source("./x:/y", "/project"), "/project/x:/y");
+        assert_eq!(join("/project/a", "../.."), "/");
     }
 }

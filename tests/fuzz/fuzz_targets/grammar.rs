@@ -12,7 +12,7 @@ impl Host for Nowhere {
         (name.len() % 2 == 0).then(|| "value".to_owned())
     }
     fn directory(&self) -> String {
-        "/work".to_owned()
+        "/project".to_owned()
     }
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
         // The path itself is the file: env files and profiles are fuzzed, too.
