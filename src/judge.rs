@@ -63,11 +63,13 @@ pub fn read(words: &[String], unknown: Unknown, host: &dyn Host) -> Invocation {
     parse(words, unknown, &|| builder(host))
 }
 
+fn buildkit_is_off(host: &dyn Host) -> bool {
+    host.env("DOCKER_BUILDKIT").filter(|value| !value.is_empty()).is_some_and(|value| values::bool(&value) == Ok(false))
+}
+
 /// docker/cli `cmd/docker/builder.go`: which program builds.
 fn builder(host: &dyn Host) -> Builder {
-    if let Some(value) = host.env("DOCKER_BUILDKIT").filter(|value| !value.is_empty())
-        && values::bool(&value) == Ok(false)
-    {
+    if buildkit_is_off(host) {
         return Builder::Legacy;
     }
     if host.has_plugin("buildx", &host.config_folder(None)) { Builder::Buildx } else { Builder::Legacy }
@@ -84,6 +86,9 @@ pub fn judge(words: &[OsString], bench: &Bench) -> Judgement {
     let mut findings = look(&invocation, &lowered, &target, &*facts, bench, &offers);
     if lowered.refusal.as_ref().is_some_and(|refusal| refusal.unknown) {
         findings.extend(whatever_they_mean(&texts, &target, &*facts, bench, &offers));
+    }
+    if lowered.refusal.is_some() && invocation.canonical() == "image build" && !buildkit_is_off(bench.host) {
+        findings = if_buildx_is_there(&texts, &target, &*facts, bench, &offers).unwrap_or(findings);
     }
     let place = place(&target, &*facts, bench);
     let complaints = decide(findings, &place, bench);
@@ -115,6 +120,25 @@ fn look(
     check(&Case::new(invocation, lowered, target, facts, bench.host, offers, bench.ids))
 }
 
+/// Words that the old builder refuses, where no buildx was found: docker may look for it in places of its own, and what
+/// buildx would make of them is judged. None where buildx does not know the words either.
+fn if_buildx_is_there(
+    texts: &[String],
+    target: &Target,
+    facts: &dyn Facts,
+    bench: &Bench,
+    offers: &Offers,
+) -> Option<Vec<Finding>> {
+    let invocation = parse(texts, Unknown::Refuse, &|| Builder::Buildx);
+    let lowered = lower(&invocation, bench.host);
+    if lowered.refusal.is_some() {
+        return None;
+    }
+    let findings = look(&invocation, &lowered, target, facts, bench, offers);
+    // It is a guess which command it would be: no fix is offered for it.
+    Some(findings.into_iter().map(|finding| Finding { edits: Vec::new(), ..finding }).collect())
+}
+
 /// Words that docker's tables do not have may be a newer docker's: what the rest says is judged for both things that an
 /// unknown flag can be, one that stands alone and one that takes the next word.
 fn whatever_they_mean(
@@ -126,7 +150,8 @@ fn whatever_they_mean(
 ) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for unknown in [Unknown::Alone, Unknown::TakesValue] {
-        let invocation = read(texts, unknown, bench.host);
+        let builder = || if buildkit_is_off(bench.host) { Builder::Legacy } else { Builder::Buildx };
+        let invocation = parse(texts, unknown, &builder);
         let lowered = lower(&invocation, bench.host);
         for finding in look(&invocation, &lowered, target, facts, bench, offers) {
             let same = |other: &Finding| other.rule.id == finding.rule.id && other.words == finding.words;

@@ -128,6 +128,20 @@ fn without_a_terminal_a_question_is_a_no() {
 }
 
 #[test]
+fn what_only_buildx_knows_is_judged_without_it() {
+    let place = Place::new();
+    let secret = format!("id=a,src={}", place.path("home/.ssh/id_rsa").display());
+    for words in [
+        &["build", "--allow", "security.insecure", "."][..],
+        &["build", "--secret", &secret, "."],
+        &["build", "--secret", &secret, "--unknown-yet", "."],
+    ] {
+        assert_eq!(place.run(words).status.code(), Some(125), "{words:?}");
+        assert_eq!(place.docker().env("DOCKER_BUILDKIT", "0").args(words).output().unwrap().status.code(), Some(0));
+    }
+}
+
+#[test]
 fn a_pipe_cannot_say_yes() {
     let place = Place::new();
     let mut child =
