@@ -59,8 +59,8 @@ impl Judgement {
 }
 
 /// Parses the words as docker on this host would.
-pub fn read(words: &[String], unknown: Unknown, host: &dyn Host) -> Invocation {
-    parse(words, unknown, &|| builder(host))
+pub fn read(words: &[String], host: &dyn Host) -> Invocation {
+    parse(words, Unknown::Refuse, &|| builder(host))
 }
 
 fn buildkit_is_off(host: &dyn Host) -> bool {
@@ -78,7 +78,7 @@ fn builder(host: &dyn Host) -> Builder {
 /// Judges a parsed command line.
 pub fn judge(words: &[OsString], bench: &Bench) -> Judgement {
     let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let invocation = read(&texts, Unknown::Refuse, bench.host);
+    let invocation = read(&texts, bench.host);
     let lowered = lower(&invocation, bench.host);
     let target = choose(&invocation, bench.host);
     let facts = (bench.facts)(&target);

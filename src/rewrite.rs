@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use serde_json::Value;
 
 use crate::effects::{Effect, Host, Lowered, Request, lower};
-use crate::grammar::parse::{Invocation, Unknown};
+use crate::grammar::parse::Invocation;
 use crate::judge::read;
 use crate::rules::{Edit, Finding};
 
@@ -34,7 +34,7 @@ pub fn rewrite(
     }
     let changed = apply(invocation, words, &edits)?;
     let texts: Vec<String> = changed.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let again = lower(&read(&texts, Unknown::Refuse, host), host);
+    let again = lower(&read(&texts, host), host);
     only_as_said(lowered, &again, &edits).then_some(changed)
 }
 

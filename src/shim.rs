@@ -15,7 +15,6 @@ use crate::facts::client;
 use crate::facts::engine::Engine;
 use crate::facts::host::Surroundings;
 use crate::facts::target::Target;
-use crate::grammar::parse::Unknown;
 use crate::judge::{Bench, Judgement, changes_nothing, judge, read};
 use crate::policy::{Action, Policy, Problem, read_client, read_layers};
 use crate::process::become_program;
@@ -37,7 +36,7 @@ const CHAIN: &str = "FENDER_CHAIN";
 pub fn run(words: &[OsString]) -> u8 {
     let host = Surroundings { assume_terminal: false };
     let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    if changes_nothing(&read(&texts, Unknown::Refuse, &host)) {
+    if changes_nothing(&read(&texts, &host)) {
         return become_client(read_client().as_deref(), words);
     }
     let policy = match read_layers() {
@@ -181,7 +180,7 @@ fn ask(words: &[OsString], judgement: &Judgement, hostname: &str) -> Option<Vec<
 /// Docker asks before a prune, too. The person has answered: docker is told so, and asks nothing.
 fn asked_once(mut words: Vec<OsString>, host: &Surroundings) -> Vec<OsString> {
     let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let invocation = read(&texts, Unknown::Refuse, host);
+    let invocation = read(&texts, host);
     let prunes = invocation.canonical().ends_with(" prune");
     if prunes && invocation.command.is_some_and(|command| command.long("force").is_some()) && !invocation.on("force") {
         let at = invocation.flags_end.min(words.len());

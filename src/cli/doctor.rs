@@ -11,7 +11,6 @@ use crate::facts::Known;
 use crate::facts::client::{self, identity, own_identity};
 use crate::facts::host::Surroundings;
 use crate::facts::target::{Target, choose};
-use crate::grammar::parse::Unknown;
 use crate::judge::read;
 use crate::policy::{Place, Policy, read_layers};
 use crate::shim;
@@ -211,7 +210,7 @@ fn policy() -> (Policy, Vec<Check>) {
 
 fn engine(policy: &Policy) -> Check {
     let host = Surroundings { assume_terminal: true };
-    let target: Target = choose(&read(&[], Unknown::Refuse, &host), &host);
+    let target: Target = choose(&read(&[], &host), &host);
     let client = client::find(policy.client().as_deref()).unwrap_or_else(|_| PathBuf::from("docker"));
     let facts = shim::engine(&target, &client);
     let known = facts.engine();
