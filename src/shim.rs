@@ -48,7 +48,7 @@ pub fn run(words: &[OsString]) -> u8 {
         Ok(client) => client,
         Err(places) => return no_client(&places),
     };
-    let facts = |target: &Target| engine(target, &client);
+    let facts = |target: &Target| -> Box<dyn Facts> { Box::new(engine(target, &client, &policy)) };
     let hostname = hostname();
     let bench = Bench {
         host: &host,
@@ -83,9 +83,15 @@ pub fn run(words: &[OsString]) -> u8 {
 }
 
 /// The way to ask this engine; the real client carries the questions to one that is not on a local socket.
-pub fn engine(target: &Target, client: &Path) -> Box<dyn Facts> {
+pub fn engine(target: &Target, client: &Path, policy: &Policy) -> Engine {
     let api = env::var("DOCKER_API_VERSION").ok();
-    Box::new(Engine::new(target.clone(), Some(client.as_os_str().to_owned()), api.as_deref()))
+    Engine::new(target.clone(), Some(client.as_os_str().to_owned()), api.as_deref(), policy.protected())
+}
+
+/// The same where there may be no client at all: a local engine can be asked without one.
+pub fn engine_without_client(target: &Target, policy: &Policy) -> Engine {
+    let client = client::find(policy.client().as_deref()).unwrap_or_else(|_| PathBuf::from("/nonexistent/docker"));
+    engine(target, &client, policy)
 }
 
 pub fn hostname() -> String {

@@ -5,6 +5,7 @@
 #   tests/engine.sh start NAME [new|old]  start an engine of its own network and state; prints its socket
 #   tests/engine.sh stop NAME             stop it and remove its state
 #   tests/engine.sh image NAME TAG        import a busybox image into the engine NAME under TAG
+#   tests/engine.sh registry NAME         start a registry that the engine NAME reaches as localhost:5000
 #
 # new: Docker 28 of Debian sid with compose and buildx; old: Docker 20.10 of bookworm (API 1.41).
 # Everything lies in FENDER_TEST_CACHE (default: ~/.cache/fender-tests); running engines in its folder run/.
@@ -105,6 +106,9 @@ start() {
 stop() {
   local dir=$run/$1 pid
   [ -d "$dir" ] || return 0
+  for pid in $(cat "$dir/registry" 2>/dev/null); do
+    if grep -qs registry.py "/proc/$pid/cmdline"; then kill "$pid" 2>/dev/null || true; fi
+  done
   for pid in $(cat "$dir/started" 2>/dev/null); do
     if grep -qs dockerd "/proc/$pid/cmdline"; then
       kill "$pid" 2>/dev/null || true
@@ -121,8 +125,22 @@ image() {
   DOCKER_HOST="unix://$run/$1/docker.sock" "$cache/new/usr/bin/docker" import "$cache/busybox.tar" "$2" >/dev/null
 }
 
+# In the engine's own network; it goes when the engine is stopped.
+registry() {
+  local dir=$run/$1
+  nsenter -t "$(cat "$dir/started")" -n python3 "$(dirname "$0")/support/registry.py" 5000 >"$dir/registry.log" 2>&1 </dev/null &
+  echo $! >"$dir/registry"
+  local i
+  for i in $(seq 100); do
+    nsenter -t "$(cat "$dir/started")" -n curl -sf http://127.0.0.1:5000/v2/ >/dev/null 2>&1 && return
+    sleep 0.1
+  done
+  say "the registry did not start"
+  exit 1
+}
+
 case ${1:-} in
 fetch) fetch ;;
-start | stop | image) "$@" ;;
-*) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 2 ;;
+start | stop | image | registry) "$@" ;;
+*) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

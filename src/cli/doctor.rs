@@ -7,7 +7,7 @@ use std::process::Command;
 use std::{env, fs};
 
 use crate::answer::screen::{Screen, shown};
-use crate::facts::Known;
+use crate::facts::{Facts, Known};
 use crate::facts::client::{self, identity, own_identity};
 use crate::facts::host::Surroundings;
 use crate::facts::target::{Target, choose};
@@ -212,7 +212,7 @@ fn engine(policy: &Policy) -> Check {
     let host = Surroundings { assume_terminal: true };
     let target: Target = choose(&read(&[], &host), &host);
     let client = client::find(policy.client().as_deref()).unwrap_or_else(|_| PathBuf::from("docker"));
-    let facts = shim::engine(&target, &client);
+    let facts = shim::engine(&target, &client, policy);
     let known = facts.engine();
     let labels = || facts.engine().is().map(|engine| engine.labels).unwrap_or_default();
     let address = if target.is_local() { "" } else { target.address() };

@@ -12,7 +12,7 @@ use crate::answer::screen::{Screen, command_line, list, shown};
 use crate::effects::{Effect, Request};
 use crate::facts::host::Surroundings;
 use crate::facts::target::Target;
-use crate::facts::{Facts, Offline, client};
+use crate::facts::{Facts, Offline};
 use crate::judge::{Bench, Judgement, judge, tell};
 use crate::policy::{Action, Policy, read_layers};
 use crate::shim;
@@ -54,7 +54,7 @@ impl Explain {
     }
 
     fn explained(&self) -> Result<String, String> {
-        let words = self.docker_words()?;
+        let words = docker_words(&self.words)?;
         let host = Surroundings { assume_terminal: true };
         let policy =
             Policy { layers: read_layers().map_err(|problem| format!("the policy cannot be read: {problem}"))? };
@@ -65,15 +65,8 @@ impl Explain {
                 })?),
                 None => None,
             };
-        let offline = self.offline;
-        let named = policy.client();
-        let facts = move |target: &Target| -> Box<dyn Facts> {
-            match (offline, client::find(named.as_deref())) {
-                (true, _) => Box::new(Offline),
-                (false, Ok(client)) => shim::engine(target, &client),
-                // A local engine can be asked without any client.
-                (false, Err(_)) => shim::engine(target, std::path::Path::new("/nonexistent/docker")),
-            }
+        let facts = |target: &Target| -> Box<dyn Facts> {
+            if self.offline { Box::new(Offline) } else { Box::new(shim::engine_without_client(target, &policy)) }
         };
         let bench = Bench {
             host: &host,
@@ -91,21 +84,21 @@ impl Explain {
             Format::Text => Ok(as_text(&judgement, &Screen::new(stdout().is_terminal()), &bench.hostname)),
         }
     }
+}
 
-    /// Without `docker` in front; a single word with blanks in it is a line as a shell would read it.
-    fn docker_words(&self) -> Result<Vec<OsString>, String> {
-        let mut words = self.words.clone();
-        if let [line] = words.as_slice()
-            && let Some(text) = line.to_str().filter(|text| text.contains(char::is_whitespace))
-        {
-            let split = shell_words::split(text).map_err(|error| format!("{text:?} is no command line: {error}"))?;
-            words = split.into_iter().map(OsString::from).collect();
-        }
-        if words.first().is_some_and(|word| word == "docker") {
-            words.remove(0);
-        }
-        Ok(words)
+/// Without `docker` in front; a single word with blanks in it is a line as a shell would read it.
+pub fn docker_words(typed: &[OsString]) -> Result<Vec<OsString>, String> {
+    let mut words = typed.to_vec();
+    if let [line] = words.as_slice()
+        && let Some(text) = line.to_str().filter(|text| text.contains(char::is_whitespace))
+    {
+        let split = shell_words::split(text).map_err(|error| format!("{text:?} is no command line: {error}"))?;
+        words = split.into_iter().map(OsString::from).collect();
     }
+    if words.first().is_some_and(|word| word == "docker") {
+        words.remove(0);
+    }
+    Ok(words)
 }
 
 fn as_json(judgement: &Judgement) -> Value {

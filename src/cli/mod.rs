@@ -4,6 +4,7 @@
 mod completions;
 mod doctor;
 mod explain;
+mod plan;
 pub mod rules;
 
 use std::ffi::OsString;
@@ -33,6 +34,8 @@ pub struct Cli {
 enum Commands {
     /// Show what a docker command would do, and what fender would say; runs nothing
     Explain(explain::Explain),
+    /// Show what a docker command would delete, and what that would mean; deletes nothing
+    Plan(plan::PlanCommand),
     /// List the rules, or show one
     Rules {
         /// The rule's id, such as docker-socket
@@ -56,6 +59,7 @@ enum Commands {
 pub fn run() -> u8 {
     match Cli::parse().command {
         Commands::Explain(explain) => explain.run(),
+        Commands::Plan(plan) => plan.run(),
         Commands::Rules { id } => rules::run(id.as_deref()),
         Commands::Doctor => doctor::run(),
         Commands::Completions { shell } => completions::run(shell),

@@ -1,6 +1,6 @@
 //! What a request carries, in the Engine API's own types.
 
-use bollard::models::{
+use bollard_stubs::models::{
     ContainerCreateBody, ContainerUpdateBody, ExecConfig, NetworkConnectRequest, NetworkCreateRequest,
     NetworkDisconnectRequest, ServiceSpec, SwarmInitRequest, SwarmJoinRequest, VolumeCreateRequest,
 };

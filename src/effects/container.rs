@@ -1,6 +1,6 @@
 //! Containers that exist: start, stop, remove, update, and the rest of `docker container`.
 
-use bollard::models::{ContainerUpdateBody, RestartPolicy, RestartPolicyNameEnum};
+use bollard_stubs::models::{ContainerUpdateBody, RestartPolicy, RestartPolicyNameEnum};
 use serde_json::Value;
 
 use super::{Body, Effect, Effects, Host, Request, copy, create, exec, filters, for_each, trim_id, words_of};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use bollard::models::{EndpointIpamConfig, EndpointSettings};
+use bollard_stubs::models::{EndpointIpamConfig, EndpointSettings};
 
 use crate::grammar::parse::Invocation;
 use crate::grammar::values::{self, Attachment};

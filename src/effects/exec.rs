@@ -1,6 +1,6 @@
 //! `exec`: docker/cli `cli/command/container/exec.go`.
 
-use bollard::models::ExecConfig;
+use bollard_stubs::models::ExecConfig;
 
 use super::{Body, Effect, Effects, Host, Request, filled_env, key_values, trim_id, words_of};
 use crate::grammar::parse::Invocation;

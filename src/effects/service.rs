@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use bollard::models::{
+use bollard_stubs::models::{
     EndpointPortConfig, EndpointSpec, GenericResourcesInner, GenericResourcesInnerDiscreteResourceSpec, HealthConfig,
     Limit, Mount, NetworkAttachmentConfig, ResourceObject, ServiceSpec, ServiceSpecMode, ServiceSpecModeReplicated,
     ServiceSpecModeReplicatedJob, TaskSpec, TaskSpecContainerSpec, TaskSpecContainerSpecDnsConfig,

@@ -1,6 +1,6 @@
 //! The swarm itself: docker/cli `cli/command/swarm`.
 
-use bollard::models::{SwarmInitRequest, SwarmJoinRequest};
+use bollard_stubs::models::{SwarmInitRequest, SwarmJoinRequest};
 use serde_json::{Map, Value, json};
 
 use super::{Body, Effect, Effects, Host, Request, words_of};

@@ -1,6 +1,6 @@
 //! Volumes.
 
-use bollard::models::VolumeCreateRequest;
+use bollard_stubs::models::VolumeCreateRequest;
 use serde_json::{Value, json};
 
 use super::{Body, Effect, Effects, Request, filters, for_each, to_map, words_of};

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use bollard::models::{ContainerCreateBody, HostConfig, Mount as ApiMount, ServiceSpec};
+use bollard_stubs::models::{ContainerCreateBody, HostConfig, Mount as ApiMount, ServiceSpec};
 
 use super::{Body, Request, Words};
 use crate::grammar::values::{self, VolumeSpec};

@@ -1,139 +1,132 @@
-//! Asks the engine, when a rule needs to know: over the local socket, or through the real client's
-//! `system dial-stdio`, so that ssh and TLS stay docker's own.
+//! Asks the engine, when a rule needs to know, and reads what it holds, when something is to be deleted.
 #![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::path::Path;
-use std::process::Stdio;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use bollard::errors::Error;
-use bollard::query_parameters::{InspectContainerOptions, InspectContainerOptionsBuilder};
-use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
-use tokio::runtime::Runtime;
+use bollard_stubs::models::{ContainerInspectResponse, ImageInspect, SystemInfo, SystemVersion};
+use hyper::Method;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
+use super::stock::{Info, survey};
 use super::target::Target;
-use super::{ContainerFacts, EngineFacts, Facts, ImageFacts, Known, MountFacts};
+use super::wire::{Link, Problem, Version, Wire, nothing, parse_version, segment, value};
+use super::{ContainerFacts, EngineFacts, Facts, ImageFacts, Known, MountFacts, state};
+use crate::answer::progress;
+use crate::effects::Host;
+use crate::grammar::parse::Invocation;
+use crate::plan::compose::Project;
+use crate::plan::protect::{LABEL, Pattern};
+use crate::plan::{Plan, Protections, Step, needs};
 
-/// How long an engine may take before it counts as one that does not answer.
+/// How long an engine may take before it counts as one that does not answer, where only a word depends on it.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Where a deletion depends on it.
+const MORE_PATIENCE: Duration = Duration::from_secs(120);
+/// How long compose may take to read its files.
+const COMPOSE: Duration = Duration::from_secs(30);
+
 /// An engine that is connected to at the first question.
 pub struct Engine {
     target: Target,
-    /// The real client, for endpoints that are not a local socket.
+    /// The real client, for endpoints that are not a local socket, and to read compose files.
     client: Option<OsString>,
     /// What `DOCKER_API_VERSION` says.
-    wanted_api: Option<(u32, u32)>,
-    connection: OnceCell<Option<Connection>>,
-    images: RefCell<HashMap<String, Known<ImageFacts>>>,
-    itself: OnceCell<Known<EngineFacts>>,
-}
-
-struct Connection {
-    runtime: Runtime,
-    docker: Docker,
+    wanted_api: Option<Version>,
+    /// What the policy protects.
+    patterns: Vec<Pattern>,
+    wire: OnceCell<Option<Wire>>,
     /// It did not answer once, and is not asked again.
     silent: Cell<bool>,
+    images: RefCell<HashMap<String, Known<ImageFacts>>>,
+    itself: OnceCell<Known<EngineFacts>>,
+    protections: RefCell<Option<Result<Rc<Protections>, Problem>>>,
+    plans: RefCell<Vec<(Vec<Step>, Rc<Plan>)>>,
+    project: OnceCell<Known<Project>>,
 }
 
 impl Engine {
-    pub fn new(target: Target, client: Option<OsString>, wanted_api: Option<&str>) -> Engine {
+    pub fn new(target: Target, client: Option<OsString>, wanted_api: Option<&str>, patterns: Vec<Pattern>) -> Engine {
         Engine {
             target,
             client,
-            wanted_api: wanted_api.and_then(version),
-            connection: OnceCell::new(),
+            wanted_api: wanted_api.and_then(parse_version),
+            patterns,
+            wire: OnceCell::new(),
+            silent: Cell::new(false),
             images: RefCell::default(),
             itself: OnceCell::new(),
+            protections: RefCell::default(),
+            plans: RefCell::default(),
+            project: OnceCell::new(),
         }
     }
 
-    fn connection(&self) -> Option<&Connection> {
-        let connect = || {
-            // Without the socket there is nobody to ask, and no need to get ready for it.
-            if self.target.socket().is_some_and(|socket| !Path::new(socket).exists()) {
-                return None;
-            }
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-            let docker = self.docker(&runtime)?;
-            Some(Connection { runtime, docker, silent: Cell::new(false) })
-        };
-        self.connection.get_or_init(connect).as_ref()
+    fn wire(&self) -> Option<&Wire> {
+        self.wire.get_or_init(|| Wire::open(&self.target, self.client.clone())).as_ref()
     }
 
-    fn docker(&self, runtime: &Runtime) -> Option<Docker> {
-        // Bollard asks without a version in the path until it has negotiated one, and so in the engine's own.
-        if let Some(socket) = self.target.socket() {
-            return Docker::connect_with_unix(socket, PATIENCE.as_secs(), API_DEFAULT_VERSION).ok();
-        }
-        let _inside = runtime.enter();
-        let (client, globals) = (self.client.clone()?, self.target.globals.clone());
-        let transport = move |request: BollardRequest| dial(client.clone(), globals.clone(), request);
-        Docker::connect_with_custom_transport(transport, Some("http://docker"), PATIENCE.as_secs(), API_DEFAULT_VERSION)
-            .ok()
-    }
-
-    fn ask<T, F>(&self, question: impl FnOnce(Docker) -> F) -> Known<T>
-    where
-        F: Future<Output = Result<T, Error>>,
-    {
-        let Some(connection) = self.connection().filter(|connection| !connection.silent.get()) else {
-            return Known::Untold;
-        };
+    /// One question without a version in its path, and so in the engine's own.
+    fn ask<T: DeserializeOwned>(&self, path: &str) -> Known<T> {
+        let Some(wire) = self.wire().filter(|_| !self.silent.get()) else { return Known::Untold };
         // Remote engines are given time for the connection itself.
         let patience = if self.target.is_local() { PATIENCE } else { PATIENCE * 5 };
-        let docker = connection.docker.clone();
-        match connection.runtime.block_on(async { tokio::time::timeout(patience, question(docker)).await }) {
-            Ok(Ok(value)) => Known::Is(value),
-            Ok(Err(Error::DockerResponseServerError { status_code: 404, .. })) => Known::Missing,
-            Ok(Err(Error::DockerResponseServerError { .. } | Error::JsonDataError { .. })) => Known::Untold,
-            Ok(Err(_)) | Err(_) => {
-                connection.silent.set(true);
+        let answer = wire.within(patience, async {
+            wire.link.send_as_is(Method::GET, path, nothing(), None).await?.bytes().await
+        });
+        match answer {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_or(Known::Untold, Known::Is),
+            Err(Problem::Said { status: 404, .. }) => Known::Missing,
+            Err(Problem::Said { .. }) => Known::Untold,
+            Err(_) => {
+                self.silent.set(true);
                 Known::Untold
             }
         }
     }
+
+    fn must(&self) -> Result<&Wire, Problem> {
+        self.wire().ok_or_else(|| Problem::Unreachable(format!("nothing listens at {}", self.target.host)))
+    }
+
+    /// The line itself, for deletions.
+    pub fn line(&self) -> Option<&Wire> {
+        self.wire()
+    }
+
+    fn read_protections(&self, steps: &[Step]) -> Result<Protections, Problem> {
+        let wire = self.must()?;
+        let mut all = Protections { patterns: self.patterns.clone(), ..Protections::default() };
+        let needs = needs(steps);
+        wire.within(MORE_PATIENCE, async {
+            all.labelled = labelled(&wire.link, "/containers/json?all=1").await?
+                || needs.volumes && labelled(&wire.link, "/volumes?").await?
+                || needs.networks && labelled(&wire.link, "/networks?").await?
+                || needs.images && labelled(&wire.link, "/images/json?").await?;
+            if state::any_locks() {
+                let info: Info = wire.link.get("/info").await?;
+                let locks = state::locks(&info.id).map_err(Problem::Silent)?;
+                all.locks = locks.locked;
+                all.released = locks.released;
+            }
+            Ok(())
+        })?;
+        Ok(all)
+    }
 }
 
-/// `1.41`, or `1.41. …`.
-fn version(text: &str) -> Option<(u32, u32)> {
-    let (major, minor) = text.trim().split_once('.')?;
-    let digits: String = minor.chars().take_while(char::is_ascii_digit).collect();
-    Some((major.parse().ok()?, digits.parse().ok()?))
-}
-
-/// One request over a pipe to the engine that the real client opens.
-async fn dial(
-    client: OsString,
-    globals: Vec<String>,
-    request: BollardRequest,
-) -> Result<hyper::Response<hyper::body::Incoming>, Error> {
-    let mut child = tokio::process::Command::new(client)
-        .args(globals)
-        .args(["system", "dial-stdio"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()?;
-    let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-        return Err(std::io::Error::other("the real client gave no pipe").into());
-    };
-    // Over a pipe there is no server to name but the engine itself.
-    let (mut head, body) = request.into_parts();
-    let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-    head.uri = path.parse().unwrap_or_default();
-    head.headers.insert(hyper::header::HOST, hyper::header::HeaderValue::from_static("docker"));
-    let request = BollardRequest::from_parts(head, body);
-    let pipe = hyper_util::rt::TokioIo::new(tokio::io::join(output, input));
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(pipe).await?;
-    tokio::spawn(async move {
-        let _ = connection.await;
-        let _ = child.kill().await;
-    });
-    Ok(sender.send_request(request).await?)
+/// Whether anything in this list has the label that protects.
+async fn labelled(link: &Arc<Link>, path: &str) -> Result<bool, Problem> {
+    let filters = value(&json!({ "label": [LABEL] }).to_string());
+    let answer: Value = link.get(&format!("{path}&filters={filters}")).await?;
+    let list = answer.get("Volumes").unwrap_or(&answer);
+    Ok(list.as_array().is_some_and(|list| !list.is_empty()))
 }
 
 impl Facts for Engine {
@@ -141,7 +134,7 @@ impl Facts for Engine {
         if let Some(known) = self.images.borrow().get(name) {
             return known.clone();
         }
-        let answer = self.ask(|docker| async move { docker.inspect_image(name).await });
+        let answer: Known<ImageInspect> = self.ask(&format!("/images/{}/json", segment(name)));
         let known = answer.map(|image| {
             let config = image.config.unwrap_or_default();
             ImageFacts {
@@ -158,8 +151,9 @@ impl Facts for Engine {
     }
 
     fn container(&self, name: &str, with_size: bool) -> Known<ContainerFacts> {
-        let options: InspectContainerOptions = InspectContainerOptionsBuilder::default().size(with_size).build();
-        let answer = self.ask(|docker| async move { docker.inspect_container(name, Some(options)).await });
+        let size = if with_size { "?size=1" } else { "" };
+        let answer: Known<ContainerInspectResponse> =
+            self.ask(&format!("/containers/{}/json{size}", segment(name)));
         answer.map(|container| ContainerFacts {
             name: container.name.unwrap_or_default().trim_start_matches('/').to_owned(),
             image: container.config.and_then(|config| config.image).unwrap_or_default(),
@@ -181,7 +175,7 @@ impl Facts for Engine {
 
     fn engine(&self) -> Known<EngineFacts> {
         let ask = || {
-            self.ask(|docker| async move { docker.info().await }).map(|info| EngineFacts {
+            self.ask::<SystemInfo>("/info").map(|info| EngineFacts {
                 name: info.name.unwrap_or_default(),
                 labels: info.labels.unwrap_or_default(),
                 memory: info.mem_total.unwrap_or(0),
@@ -190,14 +184,84 @@ impl Facts for Engine {
         self.itself.get_or_init(ask).clone()
     }
 
-    fn api_version(&self) -> Known<(u32, u32)> {
-        match self.ask(|docker| async move { docker.version().await }) {
+    fn api_version(&self) -> Known<Version> {
+        match self.ask::<SystemVersion>("/version") {
             Known::Is(answer) => {
-                let versions = answer.api_version.as_deref().and_then(version).into_iter().chain(self.wanted_api);
+                let versions = answer.api_version.as_deref().and_then(parse_version).into_iter().chain(self.wanted_api);
                 versions.min().map_or(Known::Untold, Known::Is)
             }
             // What the words of the environment say holds, whatever the engine.
             _ => self.wanted_api.map_or(Known::Untold, Known::Is),
         }
+    }
+
+    fn protections(&self, steps: &[Step]) -> Result<Rc<Protections>, Problem> {
+        let known = self.protections.borrow().clone();
+        if let Some(known) = known {
+            return known;
+        }
+        let read = self.read_protections(steps).map(Rc::new);
+        *self.protections.borrow_mut() = Some(read.clone());
+        read
+    }
+
+    fn plan(&self, steps: &[Step]) -> Result<Rc<Plan>, Problem> {
+        if let Some((_, plan)) = self.plans.borrow().iter().find(|(known, _)| known == steps) {
+            return Ok(plan.clone());
+        }
+        let protections = self.protections(steps)?;
+        let wire = self.must()?;
+        let _waiting = progress::after_a_second("reading what the engine holds");
+        let plan = wire.within(MORE_PATIENCE, survey(&wire.link, steps, &protections, self.wanted_api))?;
+        let plan = Rc::new(plan);
+        self.plans.borrow_mut().push((steps.to_vec(), plan.clone()));
+        Ok(plan)
+    }
+
+    fn project(&self, invocation: &Invocation, host: &dyn Host) -> Known<Project> {
+        self.project.get_or_init(|| read_project(self.client.as_ref(), invocation, host)).clone()
+    }
+}
+
+/// Compose's own reading of its files, with the words that stand before its command; else the name that they give.
+fn read_project(client: Option<&OsString>, invocation: &Invocation, host: &dyn Host) -> Known<Project> {
+    let set = |name: &str| invocation.above.iter().rev().find(|set| set.flag.name == name).map(|set| set.value.clone());
+    let named = set("project-name").or_else(|| host.env("COMPOSE_PROJECT_NAME")).filter(|name| !name.is_empty());
+    let by_name = || match &named {
+        Some(name) => Known::Is(Project { name: name.to_lowercase(), model: None }),
+        None => Known::Untold,
+    };
+    let reads_input = invocation.above.iter().any(|set| set.flag.name == "file" && set.value == "-");
+    let (Some(client), Some(command)) = (client, invocation.named_by.last()) else { return by_name() };
+    if reads_input {
+        return by_name();
+    }
+    let words: Vec<&str> = invocation.words[..*command].iter().map(String::as_str).collect();
+    let started = Instant::now();
+    let child = Command::new(client)
+        .args(words)
+        .args(["config", "--format", "json"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut child) = child else { return by_name() };
+    let Some(mut output) = child.stdout.take() else { return by_name() };
+    let reader = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut output, &mut bytes).map(|_| bytes)
+    });
+    while !reader.is_finished() {
+        if started.elapsed() > COMPOSE {
+            let _ = child.kill();
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let _ = child.wait();
+    let bytes = reader.join().ok().and_then(Result::ok).unwrap_or_default();
+    let model: Option<Value> = serde_json::from_slice(&bytes).ok();
+    match model.as_ref().and_then(Project::from_model) {
+        Some(project) => Known::Is(project),
+        None => by_name(),
     }
 }

@@ -3,7 +3,18 @@
 pub mod client;
 pub mod engine;
 pub mod host;
+pub mod state;
+pub mod stock;
 pub mod target;
+pub mod wire;
+
+use std::rc::Rc;
+
+use crate::effects::Host;
+use crate::grammar::parse::Invocation;
+use crate::plan::compose::Project;
+use crate::plan::{Plan, Protections, Step};
+use wire::Problem;
 
 /// An answer of the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +90,25 @@ pub trait Facts {
     fn engine(&self) -> Known<EngineFacts>;
     /// The API version in force: the lower of the client's and the engine's.
     fn api_version(&self) -> Known<(u32, u32)>;
+
+    /// What protects something that these steps could take.
+    fn protections(&self, _: &[Step]) -> Result<Rc<Protections>, Problem> {
+        Err(not_asked())
+    }
+
+    /// What these steps would delete.
+    fn plan(&self, _: &[Step]) -> Result<Rc<Plan>, Problem> {
+        Err(not_asked())
+    }
+
+    /// The compose project of an invocation.
+    fn project(&self, _: &Invocation, _: &dyn Host) -> Known<Project> {
+        Known::Untold
+    }
+}
+
+fn not_asked() -> Problem {
+    Problem::Unreachable("it was not asked".to_owned())
 }
 
 /// Nothing is asked: `explain --offline`, and help for tests.

@@ -60,6 +60,8 @@ pub struct File {
     /// The real client.
     pub docker: Option<PathBuf>,
     pub offer: OfferFile,
+    pub protect: ProtectFile,
+    pub trash: TrashFile,
     pub presets: BTreeMap<PresetName, ClassActions>,
     pub environments: BTreeMap<String, Spanned<EnvironmentFile>>,
     pub rules: BTreeMap<RuleId, Spanned<Action>>,
@@ -74,6 +76,77 @@ pub struct OfferFile {
     pub memory_swap: Option<String>,
     pub pids_limit: Option<i64>,
     pub user: Option<String>,
+}
+
+/// Patterns of what is never deleted.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProtectFile {
+    pub containers: Option<Spanned<Globs>>,
+    pub volumes: Option<Spanned<Globs>>,
+    pub images: Option<Spanned<Globs>>,
+    pub networks: Option<Spanned<Globs>>,
+}
+
+/// How much is kept of what is deleted, and how long.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrashFile {
+    /// Bytes of all entries together; 0 keeps nothing.
+    #[serde(deserialize_with = "trash_size")]
+    pub max: Option<u64>,
+    /// Bytes of one object.
+    #[serde(deserialize_with = "trash_size")]
+    pub each: Option<u64>,
+    /// Seconds.
+    #[serde(deserialize_with = "days")]
+    pub keep: Option<u64>,
+}
+
+/// `10GB`, or a number of bytes; the units are docker's own when it prints sizes, in steps of 1000.
+fn trash_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a size such as \"10GB\", or a number of bytes")]
+    enum Either {
+        Number(u64),
+        Text(String),
+    }
+    let text = match Either::deserialize(deserializer)? {
+        Either::Number(number) => return Ok(Some(number)),
+        Either::Text(text) => text,
+    };
+    let at = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
+    let factor = match text[at..].trim().to_ascii_lowercase().trim_end_matches('b') {
+        "" => 1.0,
+        "k" => 1e3,
+        "m" => 1e6,
+        "g" => 1e9,
+        "t" => 1e12,
+        "ki" => 1024.0,
+        "mi" => 1_048_576.0,
+        "gi" => 1_073_741_824.0,
+        "ti" => 1_099_511_627_776.0,
+        _ => return Err(D::Error::custom(format!("{text:?} is not a size, such as \"10GB\""))),
+    };
+    let number: f64 =
+        text[..at].parse().map_err(|_| D::Error::custom(format!("{text:?} is not a size, such as \"10GB\"")))?;
+    Ok(Some((number * factor) as u64))
+}
+
+/// `7d`, `12h`.
+fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let wrong = || D::Error::custom(format!("{text:?} is not a time, such as \"7d\" or \"12h\""));
+    let (number, unit) = text.split_at(text.find(|letter: char| !letter.is_ascii_digit()).ok_or_else(wrong)?);
+    let seconds = match unit {
+        "w" => 604_800,
+        "d" => 86_400,
+        "h" => 3600,
+        "m" => 60,
+        "s" => 1,
+        _ => return Err(wrong()),
+    };
+    number.parse::<u64>().ok().and_then(|number| number.checked_mul(seconds)).map(Some).ok_or_else(wrong)
 }
 
 /// A size as docker takes it.
@@ -286,6 +359,16 @@ mod tests {
         assert!(problem("[environments.stage]\ncontext = \"s*\"\n").contains("needs a preset"));
         assert!(problem("[offer]\nmemory = \"lots\"\n").starts_with("p.toml:2:10: invalid size"));
         assert!(problem("docker = \"docker\"\n").contains("not an absolute path"));
+        assert!(problem("[trash]\nmax = \"lots\"\n").starts_with("p.toml:2:7: \"lots\" is not a size"));
+        assert!(problem("[trash]\nkeep = \"7\"\n").contains("is not a time"));
+        assert!(problem("[protect]\nvolume = [\"pg\"]\n").contains("unknown field `volume`"));
+    }
+
+    #[test]
+    fn sizes_of_the_trash() {
+        let text = "[trash]\nmax = \"10GB\"\neach = 0\nkeep = \"7d\"\n";
+        let trash = parse(Path::new("p.toml"), false, text).unwrap().file.trash;
+        assert_eq!((trash.max, trash.each, trash.keep), (Some(10_000_000_000), Some(0), Some(604_800)));
     }
 
     #[test]

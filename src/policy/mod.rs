@@ -14,6 +14,8 @@ pub use environment::{Environment, Place, words_of_production};
 pub use file::{Layer, Problem, parse as parse_layer, read_client, read_layers};
 pub use preset::{preset, preset_names};
 
+use crate::plan::Kind;
+use crate::plan::protect::Pattern;
 use crate::rules::{Class, Rule};
 
 /// What happens when a rule finds something, from the mildest to the strictest.
@@ -87,6 +89,23 @@ impl Default for Offers {
     }
 }
 
+/// How much of what is deleted is kept, and how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trash {
+    /// Bytes of all entries together; 0 keeps nothing.
+    pub max: u64,
+    /// Bytes of one object.
+    pub each: u64,
+    /// Seconds.
+    pub keep: u64,
+}
+
+impl Default for Trash {
+    fn default() -> Trash {
+        Trash { max: 10_000_000_000, each: 2_000_000_000, keep: 7 * 86_400 }
+    }
+}
+
 /// The built-in presets with the files' layers on top: the system's first, the user's last.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
@@ -97,6 +116,39 @@ impl Policy {
     /// The real client, where a file names it; the system's word counts first.
     pub fn client(&self) -> Option<PathBuf> {
         self.layers.iter().find_map(|layer| layer.file.docker.clone())
+    }
+
+    /// How the trash is kept: the user's word over the system's.
+    pub fn trash(&self) -> Trash {
+        let mut trash = Trash::default();
+        for layer in &self.layers {
+            let file = &layer.file.trash;
+            trash.max = file.max.unwrap_or(trash.max);
+            trash.each = file.each.unwrap_or(trash.each);
+            trash.keep = file.keep.unwrap_or(trash.keep);
+        }
+        trash
+    }
+
+    /// What the files protect: all of them together.
+    pub fn protected(&self) -> Vec<Pattern> {
+        let mut patterns = Vec::new();
+        for layer in &self.layers {
+            let file = &layer.file.protect;
+            let kinds = [
+                (Kind::Container, &file.containers),
+                (Kind::Volume, &file.volumes),
+                (Kind::Image, &file.images),
+                (Kind::Network, &file.networks),
+            ];
+            for (kind, globs) in kinds {
+                let Some(globs) = globs else { continue };
+                let source = layer.at(globs.span().start);
+                let of_kind = globs.get_ref().0.iter();
+                patterns.extend(of_kind.map(|glob| Pattern { kind, glob: glob.clone(), source: source.clone() }));
+            }
+        }
+        patterns
     }
 
     pub fn offers(&self) -> Offers {
@@ -129,6 +181,9 @@ impl Policy {
     /// What the files and presets say about a rule in an environment. What the system's file sets, the user's can make
     /// stricter, never weaker.
     pub fn decide(&self, rule: &Rule, class: Class, place: &Place) -> Decision {
+        if let Some(action) = preset::always(rule.id) {
+            return Decision { action, source: None };
+        }
         let all = self.decide_by(&self.layers, rule, class, &self.environment(place));
         let system: Vec<Layer> = self.layers.iter().filter(|layer| layer.is_system).cloned().collect();
         if system.is_empty() || system.len() == self.layers.len() {
@@ -142,6 +197,9 @@ impl Policy {
 
     /// The same for an environment that is named, as `explain --environment` does.
     pub fn decide_in(&self, rule: &Rule, class: Class, environment: &Environment) -> Decision {
+        if let Some(action) = preset::always(rule.id) {
+            return Decision { action, source: None };
+        }
         self.decide_by(&self.layers, rule, class, environment).0
     }
 

@@ -37,3 +37,12 @@ pub fn preset(name: &str) -> Option<&'static Preset> {
 pub fn preset_names() -> impl Iterator<Item = &'static str> {
     PRESETS.iter().map(|preset| preset.name)
 }
+
+/// Rules with one action everywhere: what is protected stays, whatever environment and files say.
+pub fn always(id: &str) -> Option<Action> {
+    match id {
+        "protected" => Some(Action::Refuse),
+        "touches-protected" => Some(Action::Note),
+        _ => None,
+    }
+}

@@ -33,6 +33,11 @@ impl Engine {
         format!("unix://{}", self.socket.display())
     }
 
+    /// A registry that the engine reaches as `localhost:5000`.
+    pub fn registry(&self) {
+        must(Command::new(script()).args(["registry", &self.name]).output().unwrap());
+    }
+
     /// A busybox image with these changes, such as `USER 1000`.
     pub fn image(&self, tag: &str, changes: &[&str]) {
         let tar = super::cache().join("busybox.tar");

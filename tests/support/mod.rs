@@ -1,11 +1,13 @@
 //! What the tests share: the recorder engine, a host to look at, the real client, and the generator.
 #![allow(dead_code)] // Each test file uses its own part.
 
+pub mod api;
 pub mod engine;
 pub mod example;
 pub mod generator;
 pub mod place;
 pub mod recorder;
+pub mod state;
 pub mod terminal;
 
 use std::collections::HashMap;

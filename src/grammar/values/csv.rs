@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use bollard::models::{
+use bollard_stubs::models::{
     DeviceRequest, Mount as ApiMount, MountBindOptions, MountBindOptionsPropagationEnum, MountImageOptions,
     MountTmpfsOptions, MountType, MountVolumeOptions, MountVolumeOptionsDriverConfig,
 };

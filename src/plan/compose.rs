@@ -1,0 +1,249 @@
+//! What `docker compose` deletes: the containers, networks, volumes and images of a project, found by its labels on the
+//! engine as compose finds them (`pkg/compose/down.go`, `remove.go`, `image_pruner.go`).
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::inventory::{Container, Inventory};
+use crate::facts::Known;
+use crate::grammar::parse::Invocation;
+
+pub const PROJECT: &str = "com.docker.compose.project";
+pub const SERVICE: &str = "com.docker.compose.service";
+pub const NETWORK: &str = "com.docker.compose.network";
+pub const VOLUME: &str = "com.docker.compose.volume";
+const ONE_OFF: &str = "com.docker.compose.oneoff";
+
+/// A project as compose reads it, or its name alone.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Project {
+    pub name: String,
+    /// None where there is no file: then everything with the project's label counts.
+    pub model: Option<Model>,
+}
+
+/// What the files declare.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Model {
+    pub services: Vec<ServiceModel>,
+    /// Key and name of those that are not external.
+    pub networks: Vec<(String, String)>,
+    pub volumes: Vec<(String, String)>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServiceModel {
+    pub name: String,
+    pub image: Option<String>,
+    pub builds: bool,
+    pub depends_on: Vec<String>,
+    /// A hook before the stop, or a provider: only compose itself can run these.
+    pub needs_compose: bool,
+}
+
+impl Project {
+    /// From `compose config --format json`.
+    pub fn from_model(model: &Value) -> Option<Project> {
+        let name = model.get("name")?.as_str()?.to_owned();
+        let own = |key: &str| {
+            let entries = model.get(key).and_then(Value::as_object).into_iter().flatten();
+            entries
+                .filter(|(_, it)| it.get("external").and_then(Value::as_bool) != Some(true))
+                .map(|(key, it)| {
+                    let named = it.get("name").and_then(Value::as_str);
+                    (key.clone(), named.map_or_else(|| format!("{name}_{key}"), str::to_owned))
+                })
+                .collect()
+        };
+        let services = model.get("services").and_then(Value::as_object).into_iter().flatten();
+        let services = services
+            .map(|(key, it)| ServiceModel {
+                name: key.clone(),
+                image: it.get("image").and_then(Value::as_str).map(str::to_owned),
+                builds: it.get("build").is_some_and(|build| !build.is_null()),
+                depends_on: it.get("depends_on").and_then(Value::as_object).into_iter().flatten().map(|(key, _)| key.clone()).collect(),
+                needs_compose: ["pre_stop", "provider"].iter().any(|key| it.get(key).is_some_and(|value| !value.is_null())),
+            })
+            .collect();
+        Some(Project { name: name.clone(), model: Some(Model { services, networks: own("networks"), volumes: own("volumes") }) })
+    }
+}
+
+/// Which images `down --rmi` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Images {
+    Local,
+    All,
+}
+
+/// What a compose command takes of its project.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Change {
+    pub project: Project,
+    /// `down`: running containers, networks too.
+    pub down: bool,
+    /// `rm`: stopped containers; with `stop`, running ones.
+    pub rm: bool,
+    pub stop: bool,
+    pub orphans: bool,
+    pub volumes: bool,
+    pub images: Option<Images>,
+    /// None for all.
+    pub services: Option<Vec<String>>,
+    /// `up -V`: new containers get new nameless volumes.
+    pub renews: bool,
+    /// Seconds that a container is given to end; None for its own.
+    pub timeout: Option<i64>,
+    /// Neither files nor name could be read.
+    pub unknown: bool,
+}
+
+/// What this invocation changes; None where it deletes nothing.
+pub fn change(invocation: &Invocation, project: &dyn Fn() -> Known<Project>) -> Option<Change> {
+    let command = invocation.canonical().strip_prefix("compose ")?;
+    let operands: Vec<String> = invocation.operands.iter().map(|word| invocation.words[*word].clone()).collect();
+    let services = (!operands.is_empty()).then_some(operands);
+    let mut change = Change {
+        orphans: invocation.on("remove-orphans"),
+        timeout: invocation.last("timeout").and_then(|set| crate::grammar::values::int(&set.value).ok()),
+        ..Change::default()
+    };
+    match command {
+        "down" => {
+            change.down = true;
+            change.volumes = invocation.on("volumes");
+            change.images = match invocation.text("rmi") {
+                "local" => Some(Images::Local),
+                "all" => Some(Images::All),
+                _ => None,
+            };
+            change.services = services;
+        }
+        "wait" if invocation.on("down-project") => change.down = true,
+        "rm" => {
+            change.rm = true;
+            change.stop = invocation.on("stop");
+            change.volumes = invocation.on("volumes");
+            change.services = services;
+        }
+        "up" | "create" => change.renews = invocation.on("renew-anon-volumes"),
+        _ => {}
+    }
+    if !change.down && !change.rm && !change.orphans && !change.renews {
+        return None;
+    }
+    match project() {
+        Known::Is(project) => change.project = project,
+        Known::Missing | Known::Untold => change.unknown = true,
+    }
+    Some(change)
+}
+
+/// What goes, as positions in the inventory.
+#[derive(Clone, Debug, Default)]
+pub struct Taken {
+    /// Container, and whether its nameless volumes go with it.
+    pub containers: Vec<(usize, bool)>,
+    pub networks: Vec<usize>,
+    pub volumes: Vec<usize>,
+    pub images: Vec<String>,
+    /// Nameless volumes that are left behind by new containers.
+    pub orphaned: Vec<String>,
+}
+
+/// What the change takes on this engine.
+pub fn taken(change: &Change, stock: &Inventory) -> Taken {
+    let name = change.project.name.as_str();
+    let mut taken = Taken::default();
+    let of_project = |it: &Container| it.label(PROJECT) == Some(name);
+    let one_off = |it: &Container| it.label(ONE_OFF).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let known = |service: &str| match &change.project.model {
+        Some(model) => model.services.iter().any(|it| it.name == service),
+        None => true,
+    };
+    let wanted = selected(change);
+    let wants = |service: &str| wanted.as_ref().is_none_or(|wanted| wanted.contains(service));
+    for (at, it) in stock.containers.iter().enumerate().filter(|(_, it)| of_project(it)) {
+        let service = it.label(SERVICE).unwrap_or_default();
+        let orphan = !known(service) || one_off(it);
+        if orphan {
+            if change.orphans {
+                taken.containers.push((at, false));
+            }
+        } else if change.down && wants(service) || change.rm && wants(service) && (change.stop || it.state != "running") {
+            taken.containers.push((at, change.volumes));
+        }
+        if change.renews {
+            let nameless = stock.volumes.iter().filter(|volume| volume.is_anonymous());
+            let names: Vec<&str> = nameless.map(|volume| volume.name.as_str()).collect();
+            taken.orphaned.extend(it.volumes().filter(|volume| names.contains(volume)).map(str::to_owned));
+        }
+    }
+    if !change.down {
+        return taken;
+    }
+    for (at, it) in stock.networks.iter().enumerate() {
+        let key = it.labels.get(NETWORK).map_or("", String::as_str);
+        let labelled = it.labels.get(PROJECT).is_some_and(|project| project == name);
+        let goes = match &change.project.model {
+            Some(model) => {
+                labelled && model.networks.iter().any(|(known, full)| known == key && *full == it.name)
+            }
+            None => labelled,
+        };
+        if goes {
+            taken.networks.push(at);
+        }
+    }
+    if change.volumes {
+        for (at, it) in stock.volumes.iter().enumerate() {
+            let goes = match &change.project.model {
+                // By name alone, whoever made it.
+                Some(model) => model.volumes.iter().any(|(_, full)| *full == it.name),
+                None => it.labels.get(PROJECT).is_some_and(|project| project == name),
+            };
+            if goes {
+                taken.volumes.push(at);
+            }
+        }
+    }
+    if let Some(mode) = change.images {
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        for service in change.project.model.iter().flat_map(|model| &model.services) {
+            match (&service.image, mode) {
+                (Some(image), Images::All) => {
+                    names.insert(image.clone());
+                }
+                (None, _) if service.builds => {
+                    names.insert(format!("{name}-{}", service.name));
+                }
+                _ => {}
+            }
+        }
+        taken.images.extend(names);
+    }
+    taken
+}
+
+/// The services that `down SERVICE…` takes: those and what depends on them.
+fn selected(change: &Change) -> Option<BTreeSet<String>> {
+    let mut wanted: BTreeSet<String> = change.services.as_ref()?.iter().cloned().collect();
+    if change.down
+        && let Some(model) = &change.project.model
+    {
+        loop {
+            let more: Vec<String> = model
+                .services
+                .iter()
+                .filter(|it| !wanted.contains(&it.name) && it.depends_on.iter().any(|on| wanted.contains(on)))
+                .map(|it| it.name.clone())
+                .collect();
+            if more.is_empty() {
+                break;
+            }
+            wanted.extend(more);
+        }
+    }
+    Some(wanted)
+}

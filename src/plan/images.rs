@@ -1,0 +1,464 @@
+//! How images and their names go, in both of the engine's stores: moby `daemon/images/image_delete.go` and
+//! `image_prune.go` for the classic one, `daemon/containerd/image_delete.go` and `image_prune.go` for containerd's.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::filters::Filters;
+use super::inventory::Inventory;
+use crate::grammar::values;
+
+/// What is still there of each image.
+#[derive(Clone, Debug, Default)]
+pub struct Store {
+    /// Names with their default domain and tag filled in, sorted as the engine sorts them; then digests.
+    refs: Vec<Vec<Ref>>,
+    gone: BTreeSet<usize>,
+    children: HashMap<String, Vec<usize>>,
+    by_id: HashMap<String, usize>,
+    containerd: bool,
+    /// Images that protected containers stand on, or that are protected themselves: nothing of them goes.
+    pub spared: BTreeSet<usize>,
+}
+
+/// One name of an image.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ref {
+    full: String,
+    repository: String,
+    is_digest: bool,
+    /// As the engine lists it.
+    pub shown: String,
+}
+
+impl Ref {
+    fn tag(shown: &str) -> Ref {
+        let (repository, full) = match values::reference(shown) {
+            Ok(reference) => {
+                let tag = reference.tag_or_latest().unwrap_or("latest").to_owned();
+                (reference.name(), format!("{}:{tag}", reference.name()))
+            }
+            Err(_) => (shown.to_owned(), shown.to_owned()),
+        };
+        Ref { full, repository, is_digest: false, shown: shown.to_owned() }
+    }
+
+    fn digest(shown: &str) -> Ref {
+        let (name, digest) = shown.split_once('@').unwrap_or((shown, ""));
+        let repository = values::reference(name).map_or_else(|_| name.to_owned(), |reference| reference.name());
+        Ref { full: format!("{repository}@{digest}"), repository, is_digest: true, shown: shown.to_owned() }
+    }
+}
+
+/// Why an image or a name stays, in docker's manner.
+pub type Conflict = String;
+
+/// What a container needs to be judged as a user of images.
+pub struct User<'a> {
+    pub image: &'a str,
+    pub image_id: &'a str,
+    pub running: bool,
+    pub name: &'a str,
+}
+
+impl Store {
+    pub fn new(stock: &Inventory) -> Store {
+        let mut store = Store { containerd: stock.containerd, ..Store::default() };
+        for (at, image) in stock.images.iter().enumerate() {
+            store.by_id.insert(image.id.clone(), at);
+            if !image.parent_id.is_empty() {
+                store.children.entry(image.parent_id.clone()).or_default().push(at);
+            }
+            let mut refs: Vec<Ref> = image.tags().map(Ref::tag).collect();
+            let digests = image.digests().map(Ref::digest);
+            if stock.containerd {
+                // This store makes up a digest for every tag: only a repository without a tag has a name of its own there.
+                let tagged: Vec<String> = refs.iter().map(|name| name.repository.clone()).collect();
+                refs.extend(digests.filter(|digest| !tagged.contains(&digest.repository)));
+            } else {
+                refs.extend(digests);
+            }
+            refs.sort();
+            store.refs.push(refs);
+        }
+        store
+    }
+
+    pub fn is_gone(&self, image: usize) -> bool {
+        self.gone.contains(&image)
+    }
+
+    pub fn gone(&self) -> impl Iterator<Item = usize> {
+        self.gone.iter().copied()
+    }
+
+    /// The tags that an image still has, as listed.
+    pub fn tags(&self, image: usize) -> impl Iterator<Item = &str> {
+        self.refs[image].iter().filter(|name| !name.is_digest).map(|name| name.shown.as_str())
+    }
+
+    fn children(&self, stock: &Inventory, image: usize) -> bool {
+        let children = self.children.get(&stock.images[image].id);
+        children.is_some_and(|children| children.iter().any(|child| !self.gone.contains(child)))
+    }
+
+    /// The image that a name or the beginning of an id stands for, and whether it was the id.
+    pub fn resolve(&self, stock: &Inventory, typed: &str) -> Option<(usize, bool)> {
+        let there = |at: &usize| !self.gone.contains(at);
+        let digits = typed.strip_prefix("sha256:").unwrap_or(typed);
+        let is_id = |at: &usize| {
+            let id = stock.images[*at].id.as_str();
+            id == typed || id.strip_prefix("sha256:").is_some_and(|id| id.starts_with(digits))
+        };
+        if digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            let found = (0..stock.images.len()).filter(there).find(is_id)?;
+            return Some((found, true));
+        }
+        if let Ok(reference) = values::reference(typed) {
+            let full = match &reference.digest {
+                Some(digest) => format!("{}@{digest}", reference.name()),
+                None => format!("{}:{}", reference.name(), reference.tag_or_latest().unwrap_or("latest")),
+            };
+            let named = |at: &usize| {
+                let digested = stock.images[*at].digests().any(|shown| Ref::digest(shown).full == full);
+                digested || self.refs[*at].iter().any(|name| name.full == full)
+            };
+            if let Some(found) = (0..stock.images.len()).filter(there).find(named) {
+                return Some((found, is_id(&found)));
+            }
+        }
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        let mut found = (0..stock.images.len()).filter(there).filter(is_id);
+        let first = found.next()?;
+        found.next().is_none().then_some((first, true))
+    }
+
+    /// `DELETE /images/{typed}`.
+    pub fn delete(
+        &mut self,
+        stock: &Inventory,
+        users: &[User],
+        typed: &str,
+        force: bool,
+        prune: bool,
+    ) -> Result<(), Conflict> {
+        let (image, by_id) =
+            self.resolve(stock, typed).ok_or_else(|| format!("No such image: {typed}"))?;
+        if self.spared.contains(&image) {
+            return Err("it is protected".to_owned());
+        }
+        if self.containerd {
+            return self.delete_in_containerd(stock, users, image, typed, by_id, force, prune);
+        }
+        let id = &stock.images[image].id;
+        let uses = |user: &&User| user.image_id == id;
+        let mut quiet = false;
+        if by_id {
+            if single(&self.refs[image]) {
+                self.conflict(stock, users, image, !force, false).map_err(|(why, _)| why)?;
+                self.refs[image].clear();
+            }
+        } else {
+            if !force
+                && single(&self.refs[image])
+                && let Some(user) = users.iter().find(uses)
+            {
+                return Err(format!("container {} is using it", user.name));
+            }
+            let Some(removed) = self.named(image, typed) else { return Err(format!("No such image: {typed}")) };
+            let removed = self.refs[image].remove(removed);
+            if !removed.is_digest
+                && !self.refs[image].iter().any(|name| !name.is_digest && name.repository == removed.repository)
+            {
+                self.refs[image].retain(|name| name.repository != removed.repository);
+            }
+            if !self.refs[image].is_empty() {
+                return Ok(());
+            }
+            quiet = true;
+        }
+        self.remove(stock, users, image, force, prune, quiet)
+    }
+
+    fn named(&self, image: usize, typed: &str) -> Option<usize> {
+        let reference = values::reference(typed).ok()?;
+        let full = match &reference.digest {
+            Some(digest) => format!("{}@{digest}", reference.name()),
+            None => format!("{}:{}", reference.name(), reference.tag_or_latest()?),
+        };
+        self.refs[image].iter().position(|name| name.full == full)
+    }
+
+    /// Whether something keeps the image, and whether that is a container.
+    fn conflict(
+        &self,
+        stock: &Inventory,
+        users: &[User],
+        image: usize,
+        stopped_count: bool,
+        names_count: bool,
+    ) -> Result<(), (Conflict, bool)> {
+        let id = &stock.images[image].id;
+        if self.children(stock, image) {
+            return Err(("it has dependent child images".to_owned(), false));
+        }
+        let user = |running: bool| users.iter().find(|user| user.image_id == id && user.running == running);
+        if let Some(user) = user(true) {
+            return Err((format!("the running container {} uses it", user.name), true));
+        }
+        if names_count && !self.refs[image].is_empty() {
+            return Err(("it has other names".to_owned(), false));
+        }
+        if stopped_count && let Some(user) = user(false) {
+            return Err((format!("the stopped container {} uses it", user.name), true));
+        }
+        Ok(())
+    }
+
+    fn remove(
+        &mut self,
+        stock: &Inventory,
+        users: &[User],
+        image: usize,
+        force: bool,
+        prune: bool,
+        quiet: bool,
+    ) -> Result<(), Conflict> {
+        if self.spared.contains(&image) {
+            return if quiet { Ok(()) } else { Err("it is protected".to_owned()) };
+        }
+        if let Err((why, used)) = self.conflict(stock, users, image, !force, !force) {
+            let dangling = self.refs[image].is_empty() && !self.children(stock, image);
+            return if quiet && (!dangling || used) { Ok(()) } else { Err(why) };
+        }
+        self.refs[image].clear();
+        self.gone.insert(image);
+        let parent = self.by_id.get(&stock.images[image].parent_id).copied();
+        match parent.filter(|parent| prune && !self.gone.contains(parent)) {
+            Some(parent) => self.remove(stock, users, parent, false, true, true),
+            None => Ok(()),
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)] // The request's own parts.
+    fn delete_in_containerd(
+        &mut self,
+        stock: &Inventory,
+        users: &[User],
+        image: usize,
+        typed: &str,
+        by_id: bool,
+        force: bool,
+        prune: bool,
+    ) -> Result<(), Conflict> {
+        let id = stock.images[image].id.clone();
+        let all = self.refs[image].len().max(1);
+        let mut names_count = !force;
+        if !by_id {
+            let same = self.same_names(image, typed);
+            if same.is_empty() {
+                return Err(format!("No such image: {typed}"));
+            }
+            if same.len() != self.refs[image].len() {
+                self.refs[image].retain(|name| !same.contains(name));
+                return Ok(());
+            }
+            if all > 1 && !force {
+                names_count = false;
+            }
+            if let Some(user) = users.iter().find(|user| user.image_id == id) {
+                if !force {
+                    return Err(format!("container {} is using it", user.name));
+                }
+                // The name goes; a nameless record keeps the image for its container.
+                if let Some(at) = self.named(image, typed) {
+                    self.refs[image].remove(at);
+                }
+                return Ok(());
+            }
+        } else if self.same_names_of_first(image).len() == self.refs[image].len() && !force {
+            names_count = false;
+        }
+        let uses = |running: bool| users.iter().find(|user| user.image_id == id && user.running == running);
+        if let Some(user) = uses(true) {
+            return Err(format!("the running container {} uses it", user.name));
+        }
+        if !force && let Some(user) = uses(false) {
+            return Err(format!("the stopped container {} uses it", user.name));
+        }
+        if names_count && all > 1 {
+            return Err("it is referenced in multiple repositories".to_owned());
+        }
+        if all == 1 && names_count && !self.refs[image].is_empty() && self.children(stock, image) {
+            self.refs[image].clear();
+            return Ok(());
+        }
+        self.refs[image].clear();
+        self.gone.insert(image);
+        let mut parent = self.by_id.get(&stock.images[image].parent_id).copied();
+        while let Some(at) = parent.filter(|at| prune && !self.gone.contains(at)) {
+            let used = users.iter().any(|user| user.image_id == stock.images[at].id);
+            if !self.refs[at].is_empty() || used || self.spared.contains(&at) {
+                break;
+            }
+            self.gone.insert(at);
+            parent = self.by_id.get(&stock.images[at].parent_id).copied();
+        }
+        Ok(())
+    }
+
+    /// containerd `getSameReferences`: the name itself, and the digests of its repository where no other tag is there.
+    fn same_names(&self, image: usize, typed: &str) -> Vec<Ref> {
+        let Ok(reference) = values::reference(typed) else { return Vec::new() };
+        let repository = reference.name();
+        let of_repository = self.refs[image].iter().filter(|name| name.repository == repository);
+        if reference.digest.is_some() {
+            return of_repository.cloned().collect();
+        }
+        let full = format!("{repository}:{}", reference.tag_or_latest().unwrap_or("latest"));
+        let others = of_repository.clone().any(|name| !name.is_digest && name.full != full);
+        of_repository.filter(|name| name.full == full || name.is_digest && !others).cloned().collect()
+    }
+
+    fn same_names_of_first(&self, image: usize) -> Vec<Ref> {
+        match self.refs[image].first() {
+            Some(first) => self.same_names(image, &first.shown),
+            None => Vec::new(),
+        }
+    }
+
+    /// `POST /images/prune`.
+    pub fn prune(&mut self, stock: &Inventory, users: &[User], filters: &Filters) -> Result<(), String> {
+        if let Some(name) = filters.unknown(&["dangling", "label", "label!", "until"]) {
+            return Err(format!("invalid filter '{name}'"));
+        }
+        let dangling_only = filters.is_on("dangling", true);
+        let until = filters.until(stock.now)?;
+        if self.containerd {
+            self.prune_containerd(stock, users, filters, until, dangling_only);
+            return Ok(());
+        }
+        let candidates: Vec<usize> = (0..stock.images.len())
+            .filter(|at| !self.gone.contains(at))
+            .filter(|at| {
+                let image = &stock.images[*at];
+                // Dangling only: the ends of each line of images; else those that are not in between.
+                let between = self.children(stock, *at) && (dangling_only || self.refs[*at].is_empty());
+                !between && until.is_none_or(|until| image.created as f64 <= until) && filters.fit(&image.labels)
+            })
+            .collect();
+        for image in candidates {
+            if self.gone.contains(&image) || self.spared.contains(&image) {
+                continue;
+            }
+            let names = self.refs[image].clone();
+            if names.is_empty() {
+                let id = stock.images[image].id.clone();
+                let _ = self.delete(stock, users, &id, false, true);
+            } else if !dangling_only || names.iter().all(|name| name.is_digest) {
+                for name in names {
+                    let _ = self.delete(stock, users, &name.full, false, true);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn prune_containerd(
+        &mut self,
+        stock: &Inventory,
+        users: &[User],
+        filters: &Filters,
+        until: Option<f64>,
+        dangling_only: bool,
+    ) {
+        // One record for each name, and one for an image without any.
+        let mut records: Vec<(String, usize, Option<Ref>)> = Vec::new();
+        for (at, image) in stock.images.iter().enumerate().filter(|(at, _)| !self.gone.contains(at)) {
+            let nameless = self.refs[at].is_empty();
+            let stored = image.stored.unwrap_or(image.created) as f64;
+            let fits = until.is_none_or(|until| stored < until) && filters.fit_in_containerd(&image.labels);
+            if !fits || dangling_only && !nameless || self.spared.contains(&at) {
+                continue;
+            }
+            if nameless {
+                records.push((format!("moby-dangling@{}", image.id), at, None));
+            }
+            records.extend(self.refs[at].iter().map(|name| (name.full.clone(), at, Some(name.clone()))));
+        }
+        let mut held: BTreeSet<&str> = BTreeSet::new();
+        for user in users {
+            records.retain(|(_, at, name)| name.is_some() || stock.images[*at].id != user.image_id);
+            let typed = format!("sha256:{}", user.image.trim_start_matches("sha256:"));
+            if user.image_id.starts_with(&typed) || user.image.ends_with(&format!("@{}", user.image_id)) {
+                held.insert(user.image_id);
+            }
+            if let Ok(reference) = values::reference(user.image) {
+                let mut keeps = Vec::new();
+                match &reference.digest {
+                    None => keeps.push(format!("{}:{}", reference.name(), reference.tag_or_latest().unwrap_or("latest"))),
+                    Some(digest) => {
+                        keeps.push(format!("{}@{digest}", reference.name()));
+                        keeps.extend(reference.tag.iter().map(|tag| format!("{}:{tag}", reference.name())));
+                    }
+                }
+                records.retain(|(full, _, _)| !keeps.contains(full));
+            }
+        }
+        records.sort();
+        let mut left: HashMap<usize, usize> =
+            (0..stock.images.len()).map(|at| (at, self.refs[at].len().max(1))).collect();
+        let mut goes = Vec::new();
+        for (full, at, name) in records {
+            let count = left.entry(at).or_insert(1);
+            if *count > 1 {
+                *count -= 1;
+            } else if held.contains(stock.images[at].id.as_str()) {
+                continue;
+            }
+            goes.push((full, at, name));
+        }
+        for (_, at, name) in goes {
+            match name {
+                Some(name) => {
+                    self.refs[at].retain(|other| *other != name);
+                    if self.refs[at].is_empty() {
+                        self.gone.insert(at);
+                    }
+                }
+                None => {
+                    self.gone.insert(at);
+                }
+            }
+        }
+    }
+}
+
+/// moby `isSingleReference`.
+fn single(refs: &[Ref]) -> bool {
+    if refs.len() <= 1 {
+        return refs.len() == 1;
+    }
+    let tags: Vec<&Ref> = refs.iter().filter(|name| !name.is_digest).collect();
+    if tags.len() > 1 {
+        return false;
+    }
+    let digests: BTreeSet<&str> =
+        refs.iter().filter(|name| name.is_digest).map(|name| name.repository.as_str()).collect();
+    let one = tags.first().map_or(refs[0].repository.as_str(), |tag| tag.repository.as_str());
+    digests.len() == 1 && digests.contains(one)
+}
+
+/// The users of images among the containers that are there.
+pub fn users<'a>(stock: &'a Inventory, gone: &BTreeSet<usize>) -> Vec<User<'a>> {
+    let there = stock.containers.iter().enumerate().filter(|(at, _)| !gone.contains(at));
+    there
+        .map(|(_, container)| User {
+            image: &container.image,
+            image_id: &container.image_id,
+            running: container.is_running(),
+            name: container.name(),
+        })
+        .collect()
+}

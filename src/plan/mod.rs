@@ -1,0 +1,172 @@
+//! What a command would delete: each object, why it goes, what its loss means, and what is freed. Pure: the engine's
+//! inventory goes in, the plan comes out.
+
+pub mod compose;
+pub mod filters;
+pub mod freed;
+pub mod images;
+pub mod inventory;
+pub mod protect;
+mod simulate;
+pub mod steps;
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
+pub use inventory::{Inventory, Needs};
+pub use protect::{Protected, Protections};
+pub use simulate::plan;
+pub use steps::{Step, needs, steps};
+
+/// What kind of object it is, in the words of `fender plan --format json`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    Container,
+    Image,
+    /// A name of an image that stays.
+    Tag,
+    Volume,
+    Network,
+    BuildCache,
+    Service,
+    Secret,
+    Config,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Container => "container",
+            Kind::Image => "image",
+            Kind::Tag => "tag",
+            Kind::Volume => "volume",
+            Kind::Network => "network",
+            Kind::BuildCache => "build-cache",
+            Kind::Service => "service",
+            Kind::Secret => "secret",
+            Kind::Config => "config",
+        }
+    }
+}
+
+/// How an object can be had again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Recoverable {
+    /// From a registry.
+    Pull,
+    /// From fender's trash.
+    Trash,
+    No,
+}
+
+/// One object that goes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    pub kind: Kind,
+    pub id: String,
+    pub name: String,
+    /// Of an image: all its tags.
+    pub tags: Vec<String>,
+    /// Bytes, as the engine reckons it for the object alone; None where it does not say.
+    pub size: Option<i64>,
+    /// Why it goes.
+    pub reason: String,
+    pub recoverable: Recoverable,
+    /// Why it cannot be kept, where it cannot.
+    pub not_kept: Option<String>,
+    /// What a person should know before: what used it, since when, the largest paths.
+    pub about: Vec<String>,
+    /// Seconds since 1970: made, and last used where that is known.
+    pub created: Option<i64>,
+    pub used: Option<i64>,
+    /// To see right before the deletion that it is still the same: a volume's time of creation, a tag's image.
+    pub mark: String,
+    /// `DELETE /containers/{id}`: also while it runs; with its nameless volumes.
+    pub force: bool,
+    pub volumes: bool,
+    /// Which step of the command takes it.
+    pub step: usize,
+}
+
+impl Serialize for Item {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("type", &self.kind)?;
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("name", &self.name)?;
+        if self.kind == Kind::Image {
+            map.serialize_entry("tags", &self.tags)?;
+        }
+        map.serialize_entry("size", &self.size)?;
+        map.serialize_entry("reason", &self.reason)?;
+        map.serialize_entry("recoverable", &self.recoverable)?;
+        if let Some(why) = &self.not_kept {
+            map.serialize_entry("not_kept", why)?;
+        }
+        map.serialize_entry("about", &self.about)?;
+        map.serialize_entry("created", &self.created)?;
+        map.serialize_entry("used", &self.used)?;
+        map.end()
+    }
+}
+
+/// Something that the command names, or would take, and that stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stays {
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    pub name: String,
+    pub reason: String,
+    /// It stays because it is protected.
+    pub protected: bool,
+    /// The command names it, rather than sweeping it up.
+    #[serde(skip)]
+    pub named: bool,
+    #[serde(skip)]
+    pub step: usize,
+}
+
+/// Everything that a command would delete on one engine.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Plan {
+    /// The engine's id.
+    pub engine: String,
+    /// What it calls itself.
+    pub engine_name: String,
+    pub deletes: Vec<Item>,
+    /// Bytes, with layers that several images share counted once.
+    pub frees: i64,
+    pub stays: Vec<Stays>,
+    /// What is lost without being in the list: networks that a container needs to start, data that ends with `--rm`.
+    pub warnings: Vec<String>,
+    /// What could not be told.
+    pub unclear: Vec<String>,
+    #[serde(skip)]
+    pub steps: Vec<Step>,
+    /// The deletion is done by docker itself, because only it can: why.
+    #[serde(skip)]
+    pub by_docker: Option<String>,
+}
+
+impl Plan {
+    pub fn of(&self, kind: Kind) -> impl Iterator<Item = &Item> {
+        self.deletes.iter().filter(move |item| item.kind == kind)
+    }
+
+    /// What nothing brings back, though somebody might miss it.
+    pub fn lost(&self) -> impl Iterator<Item = &Item> {
+        self.deletes.iter().filter(|item| item.recoverable == Recoverable::No && item.kind != Kind::BuildCache)
+    }
+
+    /// Protected things that the command names or cannot do without.
+    pub fn refused(&self) -> impl Iterator<Item = &Stays> {
+        self.stays.iter().filter(|it| it.protected && it.named)
+    }
+
+    /// Protected things that a prune leaves.
+    pub fn spared(&self) -> impl Iterator<Item = &Stays> {
+        self.stays.iter().filter(|it| it.protected && !it.named)
+    }
+}

@@ -1,0 +1,105 @@
+//! What must stay: by a label on the object, by a pattern of the policy, or by a lock.
+
+use serde::{Deserialize, Serialize};
+use wildmatch::WildMatch;
+
+use super::Kind;
+use super::inventory::{Container, Image, Labels, Network, Volume};
+
+/// The label; its value is the reason.
+pub const LABEL: &str = "fender.protect";
+
+/// Why something is protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Protected {
+    /// For a person: `"customer data", by the label fender.protect`.
+    pub why: String,
+}
+
+/// A lock that somebody put on an object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lock {
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    pub name: String,
+    /// Of an image, a container or a network: its id when it was locked.
+    #[serde(default)]
+    pub id: String,
+    #[serde(default)]
+    pub reason: String,
+    /// In the system's state rather than the user's.
+    #[serde(skip)]
+    pub by_system: bool,
+}
+
+/// One pattern of a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    pub kind: Kind,
+    pub glob: String,
+    /// The file and line.
+    pub source: String,
+}
+
+/// Everything that protects, for one engine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Protections {
+    pub locks: Vec<Lock>,
+    pub patterns: Vec<Pattern>,
+    /// Whether any object of the engine has the label.
+    pub labelled: bool,
+    /// Objects whose label the system has lifted.
+    pub released: Vec<Lock>,
+}
+
+impl Protections {
+    pub fn is_empty(&self) -> bool {
+        self.locks.is_empty() && self.patterns.is_empty() && !self.labelled
+    }
+
+    fn find(&self, kind: Kind, id: &str, names: &[&str], labels: &Labels) -> Option<Protected> {
+        let lifted = |it: &Lock| it.kind == kind && (!it.id.is_empty() && it.id == id || names.contains(&it.name.as_str()));
+        if let Some(reason) = labels.get(LABEL)
+            && !self.released.iter().any(lifted)
+        {
+            return Some(because(reason, &format!("by the label {LABEL}")));
+        }
+        for lock in &self.locks {
+            if lock.kind == kind && (names.contains(&lock.name.as_str()) || !lock.id.is_empty() && lock.id == id) {
+                let whose = if lock.by_system { "by a lock of the system" } else { "by a lock" };
+                return Some(because(&lock.reason, whose));
+            }
+        }
+        let pattern = self.patterns.iter().filter(|pattern| pattern.kind == kind).find(|pattern| {
+            let glob = WildMatch::new(&pattern.glob);
+            names.iter().any(|name| glob.matches(name))
+        })?;
+        Some(because("", &format!("by {:?} of the policy, {}", pattern.glob, pattern.source)))
+    }
+
+    pub fn container(&self, it: &Container) -> Option<Protected> {
+        self.find(Kind::Container, &it.id, &[it.name()], &it.labels)
+    }
+
+    pub fn volume(&self, it: &Volume) -> Option<Protected> {
+        self.find(Kind::Volume, "", &[&it.name], &it.labels)
+    }
+
+    pub fn network(&self, it: &Network) -> Option<Protected> {
+        self.find(Kind::Network, &it.id, &[&it.name], &it.labels)
+    }
+
+    pub fn image(&self, it: &Image) -> Option<Protected> {
+        let mut names: Vec<&str> = it.tags().collect();
+        // A repository without its tag names all of them.
+        names.extend(it.tags().filter_map(|tag| tag.rsplit_once(':').map(|(name, _)| name)));
+        self.find(Kind::Image, &it.id, &names, &it.labels)
+    }
+}
+
+fn because(reason: &str, how: &str) -> Protected {
+    let reason = reason.trim();
+    // `fender.protect=true` gives no reason.
+    let bare = reason.is_empty() || matches!(reason, "1" | "true" | "yes");
+    Protected { why: if bare { how.to_owned() } else { format!("{reason:?}, {how}") } }
+}

@@ -1,0 +1,141 @@
+//! The deletions in a lowered command, in the order in which docker makes them.
+
+use super::compose::{self, Project};
+use super::filters::Filters;
+use super::inventory::Needs;
+use crate::effects::{Deed, Effect, Lowered, Request};
+use crate::facts::Known;
+use crate::grammar::parse::Invocation;
+
+/// One deletion, as the engine is asked for it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    PruneContainers(Filters),
+    PruneNetworks(Filters),
+    PruneVolumes(Filters),
+    PruneImages(Filters),
+    /// All, filters, bytes to leave.
+    PruneCache { all: bool, filters: Filters, keep: i64 },
+    Container { name: String, force: bool, volumes: bool },
+    Volume { name: String, force: bool },
+    Network { name: String },
+    Image { name: String, force: bool, prune: bool },
+    Service { name: String },
+    Secret { name: String },
+    Config { name: String },
+    Stack { name: String },
+    Compose(Box<compose::Change>),
+}
+
+/// The steps of a command; none where it deletes nothing. `project` is asked for compose's own reading of its files.
+pub fn steps(
+    invocation: &Invocation,
+    lowered: &Lowered,
+    project: &dyn Fn() -> Known<Project>,
+) -> Vec<Step> {
+    if invocation.canonical().starts_with("compose ") {
+        let deletes = |effect: &Effect| matches!(effect, Effect::Does { deed, .. } if removes(deed));
+        if !lowered.effects.iter().any(deletes) {
+            return Vec::new();
+        }
+        return compose::change(invocation, project).map(|it| Step::Compose(Box::new(it))).into_iter().collect();
+    }
+    let mut out = Vec::new();
+    for effect in &lowered.effects {
+        match effect {
+            Effect::Request(request) => out.extend(step(request)),
+            Effect::Does { deed: Deed::RemovesStack, words } => {
+                out.extend(words.iter().map(|word| Step::Stack { name: invocation.words[*word].clone() }));
+            }
+            Effect::Does { deed: Deed::PrunesCache | Deed::PrunesAllCache, .. } => {
+                out.push(buildx_prune(invocation));
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
+fn removes(deed: &Deed) -> bool {
+    matches!(
+        deed,
+        Deed::RemovesContainers
+            | Deed::RemovesRunning
+            | Deed::RemovesVolumes
+            | Deed::RemovesNetworks
+            | Deed::RemovesImages
+    )
+}
+
+fn step(request: &Request) -> Option<Step> {
+    let filters = || Filters::parse(request.value("filters"));
+    let on = |name: &str| request.value(name) == Some("1");
+    match (request.method, request.path.as_str()) {
+        ("POST", "/containers/prune") => Some(Step::PruneContainers(filters())),
+        ("POST", "/networks/prune") => Some(Step::PruneNetworks(filters())),
+        ("POST", "/volumes/prune") => Some(Step::PruneVolumes(filters())),
+        ("POST", "/images/prune") => Some(Step::PruneImages(filters())),
+        ("POST", "/build/prune") => {
+            let keep = request.value("reserved-space").and_then(|text| text.parse().ok()).unwrap_or(0);
+            Some(Step::PruneCache { all: on("all"), filters: filters(), keep })
+        }
+        ("DELETE", path) => {
+            let (kind, name) = path.strip_prefix('/')?.split_once('/')?;
+            let name = name.to_owned();
+            match kind {
+                // A checkpoint is no container, and a link only a name for one.
+                "containers" if name.contains("/checkpoints/") || on("link") => None,
+                "containers" => Some(Step::Container { name, force: on("force"), volumes: on("v") }),
+                "volumes" => Some(Step::Volume { name, force: on("force") }),
+                "networks" => Some(Step::Network { name }),
+                "images" if request.value("platforms").is_some() => None,
+                "images" => Some(Step::Image { name, force: on("force"), prune: !on("noprune") }),
+                "services" => Some(Step::Service { name }),
+                "secrets" => Some(Step::Secret { name }),
+                "configs" => Some(Step::Config { name }),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Buildx asks the builder itself; the one that is the engine's takes the same filters.
+fn buildx_prune(invocation: &Invocation) -> Step {
+    let mut map = serde_json::Map::new();
+    for set in invocation.all(&["filter"]) {
+        if let Ok(Some((name, value))) = crate::grammar::values::filter(&set.value) {
+            map.insert(name, serde_json::json!({ value: true }));
+        }
+    }
+    let text = serde_json::Value::Object(map).to_string();
+    let size = |name: &str| invocation.last(name).and_then(|set| crate::grammar::values::size(&set.value).ok());
+    let keep = size("reserved-space").or_else(|| size("keep-storage")).unwrap_or(0);
+    Step::PruneCache { all: invocation.on("all"), filters: Filters::parse(Some(&text)), keep }
+}
+
+/// What has to be read of the engine for these steps, besides its containers.
+pub fn needs(steps: &[Step]) -> Needs {
+    let mut needs = Needs::default();
+    for step in steps {
+        match step {
+            Step::PruneContainers(_) => {}
+            Step::Container { volumes, .. } => needs.volumes |= volumes,
+            Step::PruneNetworks(_) | Step::Network { .. } => needs.networks = true,
+            Step::PruneVolumes(_) | Step::Volume { .. } => needs.volumes = true,
+            Step::PruneImages(_) | Step::Image { .. } => needs.images = true,
+            Step::PruneCache { .. } => needs.cache = true,
+            Step::Service { .. } | Step::Secret { .. } | Step::Config { .. } => needs.swarm = true,
+            Step::Stack { .. } => {
+                needs.swarm = true;
+                needs.networks = true;
+            }
+            Step::Compose(change) => {
+                needs.networks = true;
+                needs.volumes = true;
+                needs.images |= change.images.is_some();
+            }
+        }
+    }
+    needs
+}

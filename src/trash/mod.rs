@@ -1,0 +1,45 @@
+//! What was deleted and can be had again: kept before a deletion, brought back by `fender undo`.
+#![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::plan::{Kind, Plan, Recoverable};
+use crate::policy::Trash;
+use crate::rules::bytes;
+
+/// Seconds since 1970.
+pub fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// Marks in the plan what the trash has no room for.
+pub fn fit(plan: &mut Plan, trash: &Trash) {
+    let mut room = trash.max;
+    // Small things first: one that is too large does not take the room of many.
+    let mut order: Vec<usize> = (0..plan.deletes.len()).collect();
+    order.sort_by_key(|at| plan.deletes[*at].size.unwrap_or(0));
+    for at in order {
+        let item = &mut plan.deletes[at];
+        if item.recoverable != Recoverable::Trash {
+            continue;
+        }
+        let size = u64::try_from(item.size.unwrap_or(0)).unwrap_or(0);
+        let why = if trash.max == 0 {
+            Some("the policy keeps nothing".to_owned())
+        } else if size > trash.each {
+            Some(format!("it is larger than {}", bytes(i64::try_from(trash.each).unwrap_or(i64::MAX))))
+        } else if size > room {
+            Some(format!("the trash has room for {} in all", bytes(i64::try_from(trash.max).unwrap_or(i64::MAX))))
+        } else {
+            room -= size;
+            None
+        };
+        if let Some(why) = why {
+            item.recoverable = Recoverable::No;
+            item.not_kept = Some(why);
+        } else if item.kind == Kind::Volume && item.size.is_none() {
+            item.recoverable = Recoverable::No;
+            item.not_kept = Some("the engine does not say how large it is".to_owned());
+        }
+    }
+}

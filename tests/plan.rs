@@ -1,0 +1,139 @@
+//! The plan against the truth: random states of real engines, a random command that deletes, and what docker then took.
+//!
+//! `FENDER_PLAN_CASES` and `FENDER_PLAN_SEED` choose how many and which, `FENDER_PLAN_ENGINE` one of the three engines;
+//! with `FENDER_PLAN_REPORT` all differences are written to that file before the test fails.
+#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use support::engine::Engine;
+use support::state::{Chance, Ground, Seen, look};
+
+/// Enough for every kind of command on each engine, and done in some minutes.
+const CASES: u64 = 100;
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+fn wanted(name: &str) -> bool {
+    std::env::var("FENDER_PLAN_ENGINE").map_or(true, |wanted| wanted == name)
+}
+
+#[test]
+fn docker_28() {
+    compare("plan-new", "new", "");
+}
+
+#[test]
+fn docker_28_with_the_containerd_store() {
+    compare("plan-containerd", "new", "--feature containerd-snapshotter=true --insecure-registry localhost:5000");
+}
+
+#[test]
+fn docker_20_10() {
+    compare("plan-old", "old", "");
+}
+
+fn command(program: &std::path::Path, ground: &Ground, words: &[String]) -> Command {
+    let mut command = Command::new(program);
+    command
+        .args(words)
+        .env_clear()
+        .env("PATH", format!("{}:/usr/bin:/bin", support::programs().display()))
+        .env("HOME", ground.folder())
+        .env("DOCKER_HOST", ground.engine.host())
+        .env("DOCKER_CONFIG", support::cache().join("config"))
+        .current_dir(ground.folder())
+        .stdin(Stdio::null());
+    command
+}
+
+fn compare(name: &str, which: &str, flags: &str) {
+    if !wanted(name) {
+        return;
+    }
+    let engine = Engine::start(name, which, flags);
+    engine.registry();
+    let ground = Ground::new(&engine, which == "old");
+    let (first, cases) = (number("FENDER_PLAN_SEED", 1), number("FENDER_PLAN_CASES", CASES));
+    let mut report = String::new();
+    let mut deleted = 0;
+    for seed in first..first + cases {
+        let mut chance = Chance::new(seed);
+        let started = std::time::Instant::now();
+        let between = ground.fill(&mut chance);
+        let words = ground.command(&mut chance, between);
+        let before = look(&ground.api);
+        let mut planning = words.clone();
+        planning.splice(..0, ["plan", "--format", "json", "--"].map(str::to_owned));
+        let output = command(std::path::Path::new(env!("CARGO_BIN_EXE_fender")), &ground, &planning).output().unwrap();
+        let plan: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let docker = command(&support::real_docker(), &ground, &words).output().unwrap();
+        let after = look(&ground.api);
+        if std::env::var_os("FENDER_PLAN_TIMES").is_some() {
+            println!("{name} seed {seed}: {:?}, docker {}", started.elapsed(), words.join(" "));
+        }
+        let planned = planned(&plan);
+        let truth = gone(&before, &after);
+        deleted += truth.len();
+        let mut wrong = String::new();
+        for missed in truth.difference(&planned) {
+            let _ = writeln!(wrong, "  went, not planned: {missed}");
+        }
+        for stayed in planned.difference(&truth) {
+            let _ = writeln!(wrong, "  planned, stayed: {stayed}");
+        }
+        let (frees, freed) = (plan["frees"].as_i64().unwrap_or(0), before.bytes - after.bytes);
+        if wrong.is_empty() && (frees - freed).abs() > 100_000.max(freed.abs() / 20) {
+            let _ = writeln!(wrong, "  frees {frees} planned, {freed} in truth");
+        }
+        if !wrong.is_empty() {
+            let _ = write!(report, "{name} seed {seed}: docker {}\n{wrong}", words.join(" "));
+            let _ = writeln!(report, "  fender: {said}  docker: {}", String::from_utf8_lossy(&docker.stderr));
+            eprintln!("{name} seed {seed}: docker {}\n{wrong}", words.join(" "));
+        }
+    }
+    println!("{name}: {cases} states, {deleted} objects went");
+    if let Some(path) = std::env::var_os("FENDER_PLAN_REPORT") {
+        std::fs::write(path, &report).unwrap();
+    }
+    assert!(report.is_empty(), "{report}");
+    assert!(deleted > usize::try_from(cases).unwrap() / 2, "almost nothing was deleted: the states are empty");
+}
+
+fn planned(plan: &Value) -> BTreeSet<String> {
+    let mut out = BTreeSet::new();
+    for item in plan["deletes"].as_array().into_iter().flatten() {
+        let text = |key: &str| item[key].as_str().unwrap_or_default().to_owned();
+        let entry = match text("type").as_str() {
+            "tag" | "volume" => format!("{} {}", text("type"), text("name")),
+            kind => format!("{kind} {}", text("id")),
+        };
+        out.insert(entry);
+    }
+    out
+}
+
+fn gone(before: &Seen, after: &Seen) -> BTreeSet<String> {
+    let mut out = BTreeSet::new();
+    out.extend(before.containers.keys().filter(|id| !after.containers.contains_key(*id)).map(|id| format!("container {id}")));
+    out.extend(before.volumes.difference(&after.volumes).map(|name| format!("volume {name}")));
+    out.extend(before.networks.keys().filter(|id| !after.networks.contains_key(*id)).map(|id| format!("network {id}")));
+    out.extend(before.cache.difference(&after.cache).map(|id| format!("build-cache {id}")));
+    for (id, tags) in &before.images {
+        match after.images.get(id) {
+            None => {
+                out.insert(format!("image {id}"));
+            }
+            Some(left) => out.extend(tags.difference(left).map(|tag| format!("tag {tag}"))),
+        }
+    }
+    out
+}

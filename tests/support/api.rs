@@ -1,0 +1,80 @@
+//! The Engine API for tests: states are built through it, and looked at.
+
+use std::path::Path;
+
+use fender::facts::target::Target;
+use fender::facts::wire::{Problem, Wire, whole};
+use hyper::Method;
+use serde_json::Value;
+
+pub struct Api {
+    pub wire: Wire,
+}
+
+impl Api {
+    pub fn new(socket: &Path) -> Api {
+        let target = Target { host: format!("unix://{}", socket.display()), ..Target::default() };
+        Api { wire: Wire::open(&target, None).expect("the engine's socket is there") }
+    }
+
+    pub fn try_call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Problem> {
+        let bytes = self.wire.block_on(self.wire.link.call(method, path, body))?;
+        Ok(serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+    }
+
+    pub fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Value {
+        self.try_call(method.clone(), path, body).unwrap_or_else(|problem| panic!("{method} {path}: {problem}"))
+    }
+
+    pub fn get(&self, path: &str) -> Value {
+        self.call(Method::GET, path, None)
+    }
+
+    pub fn post(&self, path: &str, body: &Value) -> Value {
+        self.call(Method::POST, path, Some(body))
+    }
+
+    pub fn delete(&self, path: &str) -> Result<Value, Problem> {
+        self.try_call(Method::DELETE, path, None)
+    }
+
+    /// Sends a tar.
+    pub fn send(&self, method: Method, path: &str, tar: Vec<u8>) -> Vec<u8> {
+        let sent = async {
+            self.wire.link.send(method, path, whole(tar), Some("application/x-tar")).await?.bytes().await
+        };
+        self.wire.block_on(sent).unwrap_or_else(|problem| panic!("{path}: {problem}")).to_vec()
+    }
+}
+
+/// A tar with these files.
+pub fn tar(files: &[(&str, usize)]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (name, size) in files {
+        let mut header = [0_u8; 512];
+        header[..name.len()].copy_from_slice(name.as_bytes());
+        header[100..108].copy_from_slice(b"0000644\0");
+        header[108..116].copy_from_slice(b"0000000\0");
+        header[116..124].copy_from_slice(b"0000000\0");
+        header[124..136].copy_from_slice(format!("{size:011o}\0").as_bytes());
+        header[136..148].copy_from_slice(b"00000000000\0");
+        header[148..156].copy_from_slice(b"        ");
+        header[156] = b'0';
+        header[257..263].copy_from_slice(b"ustar\0");
+        header[263..265].copy_from_slice(b"00");
+        let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+        header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        out.extend(header);
+        // Different in every file, and not to be compressed away.
+        let mut seed = name.bytes().fold(88_172_645_463_325_252_u64, |sum, byte| sum.wrapping_mul(31) ^ u64::from(byte)) | 1;
+        out.extend((0..*size).map(|_| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed.to_le_bytes()[3]
+        }));
+        out.resize(out.len().next_multiple_of(512), 0);
+    }
+    out.resize(out.len() + 1024, 0);
+    out
+}
