@@ -7,6 +7,7 @@ use crate::facts::Facts;
 use crate::facts::target::{Target, choose};
 use crate::grammar::parse::{Builder, Invocation, Unknown, parse};
 use crate::grammar::values;
+use crate::plan::{Step, steps};
 use crate::policy::{Action, Decision, Environment, Offers, Place, Policy};
 use crate::rewrite::rewrite;
 use crate::rules::{Case, Finding, check};
@@ -45,6 +46,14 @@ pub struct Judgement {
     pub rewrite: Option<Vec<OsString>>,
     /// To ask the engine again, for a screen that is shown.
     pub facts: Box<dyn Facts>,
+}
+
+/// The deletions of a command, in docker's order; none where it deletes nothing that a plan covers.
+pub fn deletions(invocation: &Invocation, lowered: &Lowered, facts: &dyn Facts, host: &dyn Host) -> Vec<Step> {
+    if !crate::plan::deletes(lowered) {
+        return Vec::new();
+    }
+    steps(invocation, lowered, &|| facts.project(invocation, host))
 }
 
 impl Judgement {

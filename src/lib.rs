@@ -2,6 +2,7 @@
 //! fender stands in front of `docker`: it works out what a command would do, judges that, and then becomes the real
 //! client, or does not.
 
+pub mod deletion;
 pub mod effects;
 pub mod facts;
 pub mod grammar;

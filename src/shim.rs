@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use crate::answer::prompt::{Answer, Terminal};
 use crate::answer::report;
 use crate::answer::screen::{Screen, command_line};
+use crate::deletion::{Guard, Next};
+use crate::effects::Host;
 use crate::facts::Facts;
 use crate::facts::client;
 use crate::facts::engine::Engine;
@@ -20,7 +22,7 @@ use crate::policy::{Action, Policy, Problem, read_client, read_layers};
 use crate::process::become_program;
 
 /// Docker's own code for "docker itself failed": the command was not run.
-const NOT_RUN: u8 = 125;
+pub const NOT_RUN: u8 = 125;
 /// The shell's code for "no such program".
 const NO_CLIENT: u8 = 127;
 /// The shell's code for a program that cannot be run.
@@ -59,6 +61,13 @@ pub fn run(words: &[OsString]) -> u8 {
         environment: None,
     };
     let judgement = judge(words, &bench);
+    let guard =
+        Guard { words, judgement: &judgement, policy: &policy, client: &client, hostname: &hostname, host: &host };
+    match guard.run() {
+        Next::Usual => {}
+        Next::Docker(words) => return become_client(Some(&client), &words),
+        Next::Ended(code) => return code,
+    }
     let chosen = match judgement.action {
         Action::Allow => words.to_vec(),
         Action::Note => {
@@ -184,7 +193,7 @@ fn ask(words: &[OsString], judgement: &Judgement, hostname: &str) -> Option<Vec<
 }
 
 /// Docker asks before a prune, too. The person has answered: docker is told so, and asks nothing.
-fn asked_once(mut words: Vec<OsString>, host: &Surroundings) -> Vec<OsString> {
+pub fn asked_once(mut words: Vec<OsString>, host: &dyn Host) -> Vec<OsString> {
     let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let invocation = read(&texts, host);
     let prunes = invocation.canonical().ends_with(" prune");

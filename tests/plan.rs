@@ -123,7 +123,9 @@ fn planned(plan: &Value) -> BTreeSet<String> {
 
 fn gone(before: &Seen, after: &Seen) -> BTreeSet<String> {
     let mut out = BTreeSet::new();
-    out.extend(before.containers.keys().filter(|id| !after.containers.contains_key(*id)).map(|id| format!("container {id}")));
+    out.extend(
+        before.containers.keys().filter(|id| !after.containers.contains_key(*id)).map(|id| format!("container {id}")),
+    );
     out.extend(before.volumes.difference(&after.volumes).map(|name| format!("volume {name}")));
     out.extend(before.networks.keys().filter(|id| !after.networks.contains_key(*id)).map(|id| format!("network {id}")));
     out.extend(before.cache.difference(&after.cache).map(|id| format!("build-cache {id}")));

@@ -55,7 +55,9 @@ fn text(plan: &Plan, screen: &Screen, now: i64, most: usize) -> String {
     }
     out.push_str(&kept(plan, screen));
     for it in plan.stays.iter().filter(|it| it.protected) {
-        out.push_str(&screen.filled("  spares   ", &shown(&format!("{} {}, protected: {}", it.kind.name(), it.name, it.reason))));
+        out.push_str(
+            &screen.filled("  spares   ", &shown(&format!("{} {}, protected: {}", it.kind.name(), it.name, it.reason))),
+        );
     }
     for it in plan.stays.iter().filter(|it| !it.protected) {
         out.push_str(&screen.filled("  stays    ", &shown(&format!("{} {}: {}", it.kind.name(), it.name, it.reason))));
@@ -64,7 +66,10 @@ fn text(plan: &Plan, screen: &Screen, now: i64, most: usize) -> String {
         out.push_str(&screen.filled("  unclear  ", &shown(text)));
     }
     if let Some(why) = &plan.by_docker {
-        out.push_str(&screen.filled("  note     ", &format!("docker itself does this, and so takes what appears until then, too: {why}")));
+        out.push_str(&screen.filled(
+            "  note     ",
+            &format!("docker itself does this, and so takes what appears until then, too: {why}"),
+        ));
     }
     out
 }
@@ -81,7 +86,10 @@ fn counts<'a>(items: impl Iterator<Item = &'a Item>) -> Vec<String> {
 fn counted(kind: Kind, number: usize) -> String {
     match kind {
         Kind::BuildCache => count(number, "record").replacen("record", "build cache record", 1),
-        Kind::Tag => format!("{} of {} that stay", count(number, "tag"), if number == 1 { "an image" } else { "images" }).replace("an image that stay", "an image that stays"),
+        Kind::Tag => {
+            format!("{} of {} that stay", count(number, "tag"), if number == 1 { "an image" } else { "images" })
+                .replace("an image that stay", "an image that stays")
+        }
         kind => count(number, kind.name()),
     }
 }
@@ -184,7 +192,11 @@ fn summed(rest: &[&Item]) -> Vec<String> {
         .map(|((kind, what), (number, size))| {
             let mut text = format!("{} more", counted(kind, number));
             if !what.is_empty() {
-                let _ = write!(text, ", which {}", if number == 1 { what.replacen("exist ", "exists ", 1) } else { what.to_owned() });
+                let _ = write!(
+                    text,
+                    ", which {}",
+                    if number == 1 { what.replacen("exist ", "exists ", 1) } else { what.to_owned() }
+                );
             }
             if size > 0 {
                 let _ = write!(text, ", {}", bytes(size));

@@ -20,6 +20,16 @@ pub enum Answer {
     Leave,
 }
 
+/// What a person said about a deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    Run,
+    Smaller,
+    /// Show all of it, and ask again.
+    List,
+    Leave,
+}
+
 impl Terminal {
     /// None where there is no terminal to ask on.
     pub fn open() -> Option<Terminal> {
@@ -51,6 +61,12 @@ impl Terminal {
         })
     }
 
+    /// y/N to a question of its own.
+    pub fn ask_yes(&mut self, question: &str) -> io::Result<bool> {
+        let said = self.line(&format!("{question} [y/N] "))?.unwrap_or_default().to_lowercase();
+        Ok(matches!(said.as_str(), "y" | "yes"))
+    }
+
     /// The engine's name has to be typed; any of `names` is one.
     pub fn ask_name(&mut self, shown: &str, names: &[String], has_fix: bool) -> io::Result<Answer> {
         let fix = if has_fix { ", f to run the second" } else { "" };
@@ -61,6 +77,45 @@ impl Terminal {
             said if names.iter().any(|name| name == said) => Answer::Run,
             "f" if has_fix => Answer::Fixed,
             _ => Answer::Leave,
+        })
+    }
+
+    /// Whether to delete what was shown; any of `names` has to be typed where there are some. `lost` things are not kept.
+    pub fn ask_deletion(
+        &mut self,
+        names: Option<&[String]>,
+        lost: usize,
+        lists: bool,
+        has_smaller: bool,
+    ) -> io::Result<Choice> {
+        let mut others = String::new();
+        if lists {
+            others.push_str(", l lists all");
+        }
+        if has_smaller {
+            others.push_str(", s for the smaller");
+        }
+        let warning = match lost {
+            0 => String::new(),
+            1 => "One of these is not kept and cannot be brought back. ".to_owned(),
+            _ => format!("{lost} of these are not kept and cannot be brought back. "),
+        };
+        let question = match names.and_then(<[String]>::first) {
+            Some(name) => {
+                let name = super::screen::shown(name);
+                format!("\n{warning}Type {name} to delete these{others}, Enter to leave it: ")
+            }
+            None if others.is_empty() => format!("\n{warning}Delete these? [y/N] "),
+            None => format!("\n{warning}Delete these? y{others}, Enter to leave it: "),
+        };
+        let said = self.line(&question)?.unwrap_or_default();
+        Ok(match (said.as_str(), names) {
+            ("l", _) if lists => Choice::List,
+            ("s", _) if has_smaller => Choice::Smaller,
+            ("", _) => Choice::Leave,
+            (said, Some(names)) if names.iter().any(|name| name == said) => Choice::Run,
+            (said, None) if matches!(said.to_lowercase().as_str(), "y" | "yes") => Choice::Run,
+            _ => Choice::Leave,
         })
     }
 }

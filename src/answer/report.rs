@@ -5,9 +5,11 @@ use std::fmt::Write as _;
 
 use super::screen::{Screen, command_line, quoted, shown};
 use crate::facts::Known;
+use crate::grammar::parse::Invocation;
 use crate::judge::{Complaint, Judgement};
+use crate::plan::Plan;
 use crate::policy::Action;
-use crate::rules::{Class, bytes};
+use crate::rules::{Class, bytes, count};
 
 /// The name of the engine for a person: what it calls itself, else the context's, else this machine's.
 pub fn engine_name(judgement: &Judgement, hostname: &str) -> String {
@@ -102,6 +104,40 @@ pub fn stopping(judgement: &Judgement, screen: &Screen, hostname: &str) -> Strin
         out.push_str(&screen.dim(&screen.filled("  also     ", &notes.join(", "))));
     }
     out
+}
+
+/// What a person reads before a deletion: the rules that stop it in a line each, then the plan.
+pub fn deletion(judgement: &Judgement, plan: &Plan, screen: &Screen, hostname: &str, now: i64) -> String {
+    let complaints = one_for_each_cause(judgement.stopping().collect());
+    let mut out = String::from("\n");
+    out.push_str(&underlined(judgement, &complaints, screen));
+    out.push('\n');
+    for complaint in &complaints {
+        out.push_str(&headline(complaint, screen));
+    }
+    out.push_str(&screen.filled("  where    ", &place(judgement, &engine_name(judgement, hostname))));
+    out.push('\n');
+    out.push_str(&super::plan::brief(plan, screen, now));
+    if let Some(first) = complaints.first() {
+        let allow = format!("fender rules {}", first.finding.rule.id);
+        out.push_str(&screen.dim(&screen.filled("  allow    ", &allow)));
+    }
+    for complaint in &complaints {
+        if let Some(source) = &complaint.decision.source {
+            let line = format!("{} decides: {} {}", source, complaint.finding.rule.id, complaint.decision.action);
+            out.push_str(&screen.dim(&screen.filled("  policy   ", &line)));
+        }
+    }
+    out
+}
+
+/// A milder command, and what it frees.
+pub fn smaller(invocation: &Invocation, plan: &Plan, screen: &Screen) -> String {
+    let what = match plan.deletes.len() {
+        0 => "nothing to delete".to_owned(),
+        number => format!("{}, frees {}", count(number, "object"), bytes(plan.frees)),
+    };
+    screen.filled("  smaller  ", &format!("{} ({what})", command_line(&invocation.words)))
 }
 
 /// Two rules that point at the same words for the same reason are one complaint: the first.

@@ -7,10 +7,10 @@ use std::process::Command;
 use std::{env, fs};
 
 use crate::answer::screen::{Screen, shown};
-use crate::facts::{Facts, Known};
 use crate::facts::client::{self, identity, own_identity};
 use crate::facts::host::Surroundings;
 use crate::facts::target::{Target, choose};
+use crate::facts::{Facts, Known};
 use crate::judge::read;
 use crate::policy::{Place, Policy, read_layers};
 use crate::shim;

@@ -5,7 +5,9 @@ mod completions;
 mod doctor;
 mod explain;
 mod plan;
+mod protect;
 pub mod rules;
+mod trash;
 
 use std::ffi::OsString;
 
@@ -17,10 +19,10 @@ const USAGE: u8 = 2;
 
 const HELP: &str = "\
 fender stands in front of docker: it works out what a command would do, and warns, changes, asks or refuses.
-  fender doctor                        is it in front of docker, which docker, which environment?
-  fender explain 'docker run nginx'    what would this do, and what would fender say? (--format json, --offline)
-  fender rules [ID]                    what does it look for, why, and how is it allowed?
-  fender docker WORDS…                 guard this one command; fender completions SHELL prints completions
+  fender doctor                          is it in front of docker, which docker, which environment? rules [ID]: its rules
+  fender explain 'docker run nginx'      what would this do, and what would fender say? (--format json, --offline)
+  fender plan 'docker system prune -a'   what would this delete? undo and trash bring it back, protect forbids it
+  fender docker WORDS…                   guard this one command; fender completions SHELL prints completions
 ";
 
 #[derive(Debug, Parser)]
@@ -36,6 +38,17 @@ enum Commands {
     Explain(explain::Explain),
     /// Show what a docker command would delete, and what that would mean; deletes nothing
     Plan(plan::PlanCommand),
+    /// Bring back what the last deletion on this engine took
+    Undo,
+    /// See what was deleted and kept, bring it back, or empty it
+    Trash {
+        #[command(subcommand)]
+        command: trash::Trash,
+    },
+    /// Lock something, so that it is never deleted through fender; alone: list what is protected
+    Protect(protect::Protect),
+    /// Lift a lock
+    Unprotect(protect::Unprotect),
     /// List the rules, or show one
     Rules {
         /// The rule's id, such as docker-socket
@@ -60,6 +73,10 @@ pub fn run() -> u8 {
     match Cli::parse().command {
         Commands::Explain(explain) => explain.run(),
         Commands::Plan(plan) => plan.run(),
+        Commands::Undo => trash::undo(),
+        Commands::Trash { command } => command.run(),
+        Commands::Protect(protect) => protect.run(),
+        Commands::Unprotect(unprotect) => unprotect.run(),
         Commands::Rules { id } => rules::run(id.as_deref()),
         Commands::Doctor => doctor::run(),
         Commands::Completions { shell } => completions::run(shell),

@@ -15,8 +15,8 @@ use crate::facts::host::Surroundings;
 use crate::facts::target::choose;
 use crate::facts::{Facts, Known};
 use crate::grammar::parse::Invocation;
-use crate::judge::read;
-use crate::plan::{Plan, steps};
+use crate::judge::{deletions, read};
+use crate::plan::Plan;
 use crate::policy::{Policy, read_layers};
 use crate::{shim, trash};
 
@@ -52,7 +52,8 @@ impl PlanCommand {
 
     fn planned(&self) -> Result<String, (u8, String)> {
         let words = docker_words(&self.words).map_err(|problem| (super::USAGE, problem))?;
-        let layers = read_layers().map_err(|problem| (super::USAGE, format!("the policy cannot be read: {problem}")))?;
+        let layers =
+            read_layers().map_err(|problem| (super::USAGE, format!("the policy cannot be read: {problem}")))?;
         let policy = Policy { layers };
         let host = Surroundings { assume_terminal: true };
         let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
@@ -65,9 +66,9 @@ impl PlanCommand {
         let engine = shim::engine_without_client(&choose(&invocation, &host), &policy);
         let plan = of(&invocation, &lowered, &engine, &host, &policy).map_err(|problem| (1, problem))?;
         match self.format {
-            Format::Json => serde_json::to_string_pretty(&plan)
-                .map(|text| text + "\n")
-                .map_err(|error| (1, error.to_string())),
+            Format::Json => {
+                serde_json::to_string_pretty(&plan).map(|text| text + "\n").map_err(|error| (1, error.to_string()))
+            }
             Format::Text => {
                 let screen = Screen::new(stdout().is_terminal());
                 let mut out = format!("{}\n\n", screen.bold(&command_line(&texts)));
@@ -86,7 +87,7 @@ fn of(
     host: &dyn Host,
     policy: &Policy,
 ) -> Result<Plan, String> {
-    let steps = steps(invocation, lowered, &|| engine.project(invocation, host));
+    let steps = deletions(invocation, lowered, engine, host);
     let mut plan = Plan::default();
     if !steps.is_empty() {
         plan = (*engine.plan(&steps).map_err(|problem| problem.to_string())?).clone();

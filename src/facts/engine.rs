@@ -14,7 +14,7 @@ use hyper::Method;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::stock::{Info, survey};
+use super::stock::{Info, read, survey, volumes_of};
 use super::target::Target;
 use super::wire::{Link, Problem, Version, Wire, nothing, parse_version, segment, value};
 use super::{ContainerFacts, EngineFacts, Facts, ImageFacts, Known, MountFacts, state};
@@ -22,8 +22,9 @@ use crate::answer::progress;
 use crate::effects::Host;
 use crate::grammar::parse::Invocation;
 use crate::plan::compose::Project;
+use crate::plan::inventory::{Inventory, Volume};
 use crate::plan::protect::{LABEL, Pattern};
-use crate::plan::{Plan, Protections, Step, needs};
+use crate::plan::{Needs, Plan, Protections, Step};
 
 /// How long an engine may take before it counts as one that does not answer, where only a word depends on it.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -77,9 +78,8 @@ impl Engine {
         let Some(wire) = self.wire().filter(|_| !self.silent.get()) else { return Known::Untold };
         // Remote engines are given time for the connection itself.
         let patience = if self.target.is_local() { PATIENCE } else { PATIENCE * 5 };
-        let answer = wire.within(patience, async {
-            wire.link.send_as_is(Method::GET, path, nothing(), None).await?.bytes().await
-        });
+        let answer = wire
+            .within(patience, async { wire.link.send_as_is(Method::GET, path, nothing(), None).await?.bytes().await });
         match answer {
             Ok(bytes) => serde_json::from_slice(&bytes).map_or(Known::Untold, Known::Is),
             Err(Problem::Said { status: 404, .. }) => Known::Missing,
@@ -100,15 +100,26 @@ impl Engine {
         self.wire()
     }
 
-    fn read_protections(&self, steps: &[Step]) -> Result<Protections, Problem> {
+    /// What the engine holds, without sizes.
+    pub fn stock(&self, needs: Needs, volumes: bool) -> Result<Inventory, Problem> {
+        let wire = self.must()?;
+        wire.within(MORE_PATIENCE, async {
+            let mut stock = read(&wire.link, needs, self.wanted_api).await?;
+            if volumes {
+                stock.volumes = volumes_of(&wire.link).await?;
+            }
+            Ok(stock)
+        })
+    }
+
+    fn read_protections(&self) -> Result<Protections, Problem> {
         let wire = self.must()?;
         let mut all = Protections { patterns: self.patterns.clone(), ..Protections::default() };
-        let needs = needs(steps);
         wire.within(MORE_PATIENCE, async {
             all.labelled = labelled(&wire.link, "/containers/json?all=1").await?
-                || needs.volumes && labelled(&wire.link, "/volumes?").await?
-                || needs.networks && labelled(&wire.link, "/networks?").await?
-                || needs.images && labelled(&wire.link, "/images/json?").await?;
+                || labelled(&wire.link, "/volumes?").await?
+                || labelled(&wire.link, "/networks?").await?
+                || labelled(&wire.link, "/images/json?all=1").await?;
             if state::any_locks() {
                 let info: Info = wire.link.get("/info").await?;
                 let locks = state::locks(&info.id).map_err(Problem::Silent)?;
@@ -152,8 +163,7 @@ impl Facts for Engine {
 
     fn container(&self, name: &str, with_size: bool) -> Known<ContainerFacts> {
         let size = if with_size { "?size=1" } else { "" };
-        let answer: Known<ContainerInspectResponse> =
-            self.ask(&format!("/containers/{}/json{size}", segment(name)));
+        let answer: Known<ContainerInspectResponse> = self.ask(&format!("/containers/{}/json{size}", segment(name)));
         answer.map(|container| ContainerFacts {
             name: container.name.unwrap_or_default().trim_start_matches('/').to_owned(),
             image: container.config.and_then(|config| config.image).unwrap_or_default(),
@@ -195,12 +205,12 @@ impl Facts for Engine {
         }
     }
 
-    fn protections(&self, steps: &[Step]) -> Result<Rc<Protections>, Problem> {
+    fn protections(&self) -> Result<Rc<Protections>, Problem> {
         let known = self.protections.borrow().clone();
         if let Some(known) = known {
             return known;
         }
-        let read = self.read_protections(steps).map(Rc::new);
+        let read = self.read_protections().map(Rc::new);
         *self.protections.borrow_mut() = Some(read.clone());
         read
     }
@@ -209,13 +219,18 @@ impl Facts for Engine {
         if let Some((_, plan)) = self.plans.borrow().iter().find(|(known, _)| known == steps) {
             return Ok(plan.clone());
         }
-        let protections = self.protections(steps)?;
+        let protections = self.protections()?;
         let wire = self.must()?;
         let _waiting = progress::after_a_second("reading what the engine holds");
         let plan = wire.within(MORE_PATIENCE, survey(&wire.link, steps, &protections, self.wanted_api))?;
         let plan = Rc::new(plan);
         self.plans.borrow_mut().push((steps.to_vec(), plan.clone()));
         Ok(plan)
+    }
+
+    fn protected_volume(&self, name: &str) -> Option<String> {
+        let volume: Volume = self.ask(&format!("/volumes/{}", segment(name))).is()?;
+        self.protections().ok()?.volume(&volume).map(|protected| protected.why)
     }
 
     fn project(&self, invocation: &Invocation, host: &dyn Host) -> Known<Project> {

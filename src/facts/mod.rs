@@ -91,14 +91,19 @@ pub trait Facts {
     /// The API version in force: the lower of the client's and the engine's.
     fn api_version(&self) -> Known<(u32, u32)>;
 
-    /// What protects something that these steps could take.
-    fn protections(&self, _: &[Step]) -> Result<Rc<Protections>, Problem> {
+    /// What protects anything on this engine.
+    fn protections(&self) -> Result<Rc<Protections>, Problem> {
         Err(not_asked())
     }
 
     /// What these steps would delete.
     fn plan(&self, _: &[Step]) -> Result<Rc<Plan>, Problem> {
         Err(not_asked())
+    }
+
+    /// Why a volume is protected, if it is.
+    fn protected_volume(&self, _: &str) -> Option<String> {
+        None
     }
 
     /// The compose project of an invocation.

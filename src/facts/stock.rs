@@ -114,7 +114,7 @@ pub async fn read(link: &Arc<Link>, needs: Needs, api: Option<Version>) -> Resul
         list::<Usage>(link, volumes),
         list::<Vec<Network>>(link, networks),
         list::<Vec<Network>>(link, dangling),
-        list::<Usage>(link, &usage),
+        usage_of(link, &usage),
     )?;
     let mut stock = Inventory {
         engine: info.id.clone(),
@@ -147,7 +147,7 @@ pub async fn read(link: &Arc<Link>, needs: Needs, api: Option<Version>) -> Resul
             image.shared_size = shared.get(&image.id).copied().unwrap_or(-1);
         }
     }
-    if needs.swarm && info.swarm.control_available || needs.networks && info.swarm.control_available {
+    if info.swarm.control_available && (needs.swarm || needs.networks) {
         stock.services = link.get("/services").await?;
     }
     if needs.swarm && info.swarm.control_available {
@@ -155,6 +155,23 @@ pub async fn read(link: &Arc<Link>, needs: Needs, api: Option<Version>) -> Resul
         stock.configs = link.get("/configs").await?;
     }
     Ok(stock)
+}
+
+/// The volumes, without their sizes.
+pub async fn volumes_of(link: &Arc<Link>) -> Result<Vec<Volume>, Problem> {
+    Ok(link.get::<Usage>("/volumes").await?.volumes.unwrap_or_default())
+}
+
+/// containerd's store stumbles for a moment over a snapshot that a build leaves behind.
+async fn usage_of(link: &Arc<Link>, path: &str) -> Result<Usage, Problem> {
+    const TRIES: u32 = 10;
+    for _ in 1..TRIES {
+        match list(link, path).await {
+            Err(Problem::Said { .. }) => tokio::time::sleep(Duration::from_millis(100)).await,
+            answer => return answer,
+        }
+    }
+    list(link, path).await
 }
 
 /// `{"dangling":["true"]}`: networks that nothing is attached to.
@@ -254,7 +271,9 @@ async fn named_volumes(link: &Arc<Link>, ids: &[String]) -> Vec<(String, Vec<Str
             .iter()
             .filter_map(|bind| bind.as_str()?.split(':').next().map(str::to_owned))
             .collect();
-        named.extend(texts("/HostConfig/Mounts").iter().filter_map(|mount| mount.get("Source")?.as_str().map(str::to_owned)));
+        named.extend(
+            texts("/HostConfig/Mounts").iter().filter_map(|mount| mount.get("Source")?.as_str().map(str::to_owned)),
+        );
         out.push((id.clone(), named));
     }
     out
@@ -371,7 +390,8 @@ async fn largest_path(link: &Arc<Link>, id: &str) -> Option<String> {
     const DELETED: u8 = 2;
     let changes: Vec<Changed> = link.get(&format!("/containers/{id}/changes")).await.ok()?;
     let paths: Vec<&str> = changes.iter().filter(|it| it.kind != DELETED).map(|it| it.path.as_str()).collect();
-    let folders: HashSet<&str> = paths.iter().filter_map(|path| path.rsplit_once('/').map(|(folder, _)| folder)).collect();
+    let folders: HashSet<&str> =
+        paths.iter().filter_map(|path| path.rsplit_once('/').map(|(folder, _)| folder)).collect();
     let files: Vec<&str> = paths.into_iter().filter(|path| !folders.contains(path)).take(MEASURED).collect();
     let mut sums: HashMap<String, i64> = HashMap::new();
     let mut total = 0;

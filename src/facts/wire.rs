@@ -122,30 +122,32 @@ impl Link {
         }
     }
 
-    async fn sender(&self) -> Result<SendRequest<Body>, Problem> {
+    /// A connection, and whether it is a new one.
+    async fn sender(&self) -> Result<(SendRequest<Body>, bool), Problem> {
         loop {
             let waiting = self.idle.lock().ok().and_then(|mut idle| idle.pop());
             let Some(mut sender) = waiting else { break };
             if sender.ready().await.is_ok() {
-                return Ok(sender);
+                return Ok((sender, false));
             }
         }
         match tokio::time::timeout(CONNECTS, self.connect()).await {
-            Ok(sender) => sender,
+            Ok(sender) => sender.map(|sender| (sender, true)),
             Err(_) => Err(Problem::Unreachable("no connection in ten seconds".to_owned())),
         }
     }
 
     async fn connect(&self) -> Result<SendRequest<Body>, Problem> {
         if let Some(socket) = &self.socket {
-            let stream =
-                UnixStream::connect(socket).await.map_err(|error| Problem::Unreachable(error.to_string()))?;
+            let stream = UnixStream::connect(socket).await.map_err(|error| Problem::Unreachable(error.to_string()))?;
             let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(Problem::silent)?;
             tokio::spawn(connection);
             return Ok(sender);
         }
-        let client =
-            self.client.clone().ok_or_else(|| Problem::Unreachable("there is no docker client to go through".into()))?;
+        let client = self
+            .client
+            .clone()
+            .ok_or_else(|| Problem::Unreachable("there is no docker client to go through".into()))?;
         let mut child = tokio::process::Command::new(client)
             .args(&self.globals)
             .args(["system", "dial-stdio"])
@@ -180,8 +182,12 @@ impl Link {
             request = request.header(CONTENT_TYPE, kind);
         }
         let request = request.body(body).map_err(Problem::silent)?;
-        let mut sender = self.sender().await?;
-        let response = sender.send_request(request).await.map_err(Problem::silent)?;
+        let (mut sender, is_new) = self.sender().await?;
+        let response = sender.send_request(request).await.map_err(|error| match is_new && self.socket.is_none() {
+            // The client that opens the pipe ends at once where it finds no engine behind it.
+            true => Problem::Unreachable(error.to_string()),
+            false => Problem::silent(error),
+        })?;
         let status = response.status();
         let (head, body) = response.into_parts();
         let reply = Reply { headers: head.headers, body, link: self.clone(), sender };
@@ -309,11 +315,7 @@ impl Wire {
     }
 
     /// Runs until it is done, or the patience is over.
-    pub fn within<T>(
-        &self,
-        patience: Duration,
-        work: impl Future<Output = Result<T, Problem>>,
-    ) -> Result<T, Problem> {
+    pub fn within<T>(&self, patience: Duration, work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
         self.block_on(async {
             match tokio::time::timeout(patience, work).await {
                 Ok(outcome) => outcome,

@@ -62,11 +62,22 @@ impl Project {
                 name: key.clone(),
                 image: it.get("image").and_then(Value::as_str).map(str::to_owned),
                 builds: it.get("build").is_some_and(|build| !build.is_null()),
-                depends_on: it.get("depends_on").and_then(Value::as_object).into_iter().flatten().map(|(key, _)| key.clone()).collect(),
-                needs_compose: ["pre_stop", "provider"].iter().any(|key| it.get(key).is_some_and(|value| !value.is_null())),
+                depends_on: it
+                    .get("depends_on")
+                    .and_then(Value::as_object)
+                    .into_iter()
+                    .flatten()
+                    .map(|(key, _)| key.clone())
+                    .collect(),
+                needs_compose: ["pre_stop", "provider"]
+                    .iter()
+                    .any(|key| it.get(key).is_some_and(|value| !value.is_null())),
             })
             .collect();
-        Some(Project { name: name.clone(), model: Some(Model { services, networks: own("networks"), volumes: own("volumes") }) })
+        Some(Project {
+            name: name.clone(),
+            model: Some(Model { services, networks: own("networks"), volumes: own("volumes") }),
+        })
     }
 }
 
@@ -171,7 +182,8 @@ pub fn taken(change: &Change, stock: &Inventory) -> Taken {
             if change.orphans {
                 taken.containers.push((at, false));
             }
-        } else if change.down && wants(service) || change.rm && wants(service) && (change.stop || it.state != "running") {
+        } else if change.down && wants(service) || change.rm && wants(service) && (change.stop || it.state != "running")
+        {
             taken.containers.push((at, change.volumes));
         }
         if change.renews {
@@ -187,9 +199,7 @@ pub fn taken(change: &Change, stock: &Inventory) -> Taken {
         let key = it.labels.get(NETWORK).map_or("", String::as_str);
         let labelled = it.labels.get(PROJECT).is_some_and(|project| project == name);
         let goes = match &change.project.model {
-            Some(model) => {
-                labelled && model.networks.iter().any(|(known, full)| known == key && *full == it.name)
-            }
+            Some(model) => labelled && model.networks.iter().any(|(known, full)| known == key && *full == it.name),
             None => labelled,
         };
         if goes {

@@ -143,8 +143,7 @@ impl Store {
         force: bool,
         prune: bool,
     ) -> Result<(), Conflict> {
-        let (image, by_id) =
-            self.resolve(stock, typed).ok_or_else(|| format!("No such image: {typed}"))?;
+        let (image, by_id) = self.resolve(stock, typed).ok_or_else(|| format!("No such image: {typed}"))?;
         if self.spared.contains(&image) {
             return Err("it is protected".to_owned());
         }
@@ -397,7 +396,9 @@ impl Store {
             if let Ok(reference) = values::reference(user.image) {
                 let mut keeps = Vec::new();
                 match &reference.digest {
-                    None => keeps.push(format!("{}:{}", reference.name(), reference.tag_or_latest().unwrap_or("latest"))),
+                    None => {
+                        keeps.push(format!("{}:{}", reference.name(), reference.tag_or_latest().unwrap_or("latest")))
+                    }
                     Some(digest) => {
                         keeps.push(format!("{}@{digest}", reference.name()));
                         keeps.extend(reference.tag.iter().map(|tag| format!("{}:{tag}", reference.name())));

@@ -354,7 +354,8 @@ pub fn seconds(text: &str) -> Option<f64> {
     };
     // Days from a date: the count of days of a year that begins in March.
     let (shifted, months) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = shifted * 365 + shifted.div_euclid(4) - shifted.div_euclid(100) + shifted.div_euclid(400)
+    let days = shifted * 365 + shifted.div_euclid(4) - shifted.div_euclid(100)
+        + shifted.div_euclid(400)
         + (months * 153 + 2) / 5
         + day
         - 1

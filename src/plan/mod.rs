@@ -16,7 +16,7 @@ use serde::ser::{SerializeMap, Serializer};
 pub use inventory::{Inventory, Needs};
 pub use protect::{Protected, Protections};
 pub use simulate::plan;
-pub use steps::{Step, needs, steps};
+pub use steps::{Step, deletes, needs, steps};
 
 /// What kind of object it is, in the words of `fender plan --format json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
@@ -86,6 +86,10 @@ pub struct Item {
     /// `DELETE /containers/{id}`: also while it runs; with its nameless volumes.
     pub force: bool,
     pub volumes: bool,
+    /// Bytes that its going frees: layers that several share belong to the first.
+    pub frees: i64,
+    /// Ids of the containers that stand on an image.
+    pub users: Vec<String>,
     /// Which step of the command takes it.
     pub step: usize,
 }

@@ -58,7 +58,8 @@ impl Protections {
     }
 
     fn find(&self, kind: Kind, id: &str, names: &[&str], labels: &Labels) -> Option<Protected> {
-        let lifted = |it: &Lock| it.kind == kind && (!it.id.is_empty() && it.id == id || names.contains(&it.name.as_str()));
+        let lifted =
+            |it: &Lock| it.kind == kind && (!it.id.is_empty() && it.id == id || names.contains(&it.name.as_str()));
         if let Some(reason) = labels.get(LABEL)
             && !self.released.iter().any(lifted)
         {

@@ -109,13 +109,16 @@ impl<'a> World<'a> {
             mark: String::new(),
             force: false,
             volumes: false,
+            frees: 0,
+            users: Vec::new(),
             step: self.step,
         }
     }
 
     fn stays(&mut self, kind: Kind, name: &str, reason: impl Into<String>, protected: bool, named: bool) {
         let stays = Stays { kind, name: name.to_owned(), reason: reason.into(), protected, named, step: self.step };
-        if !self.plan.stays.iter().any(|other| other.kind == kind && other.name == name && other.protected == protected) {
+        if !self.plan.stays.iter().any(|other| other.kind == kind && other.name == name && other.protected == protected)
+        {
             self.plan.stays.push(stays);
         }
     }
@@ -216,8 +219,7 @@ impl<'a> World<'a> {
 
     fn prune_volumes(&mut self, filters: &Filters) {
         let newer = self.stock.api >= ASKS_FOR_NAMED;
-        let known: &[&str] =
-            if newer { &["label", "label!", "all"] } else { &["label", "label!"] };
+        let known: &[&str] = if newer { &["label", "label!", "all"] } else { &["label", "label!"] };
         let Some(_) = self.accepted(filters, known) else { return };
         let named_too = !newer || filters.is_on("all", false);
         let used: BTreeSet<&str> = self.there().flat_map(Container::volumes).collect();
@@ -324,7 +326,12 @@ impl<'a> World<'a> {
         for (at, network) in self.stock.networks.iter().enumerate() {
             let swarm = network.scope == "swarm";
             let served = self.stock.services.iter().any(|service| {
-                service.spec.task_template.networks.iter().any(|it| it.target == network.id || it.target == network.name)
+                service
+                    .spec
+                    .task_template
+                    .networks
+                    .iter()
+                    .any(|it| it.target == network.id || it.target == network.name)
             });
             let made = seconds(&network.created).unwrap_or(0.0);
             let fits = !network.config_only
@@ -448,12 +455,8 @@ impl<'a> World<'a> {
                     None => !stock.containerd && image.digests().next().is_some(),
                 };
                 let recoverable = if pullable { Recoverable::Pull } else { Recoverable::Trash };
-                let used: Vec<&str> = stock
-                    .containers
-                    .iter()
-                    .filter(|it| it.image_id == image.id)
-                    .map(Container::name)
-                    .collect();
+                let users: Vec<&Container> = stock.containers.iter().filter(|it| it.image_id == image.id).collect();
+                let used: Vec<&str> = users.iter().map(|it| it.name()).collect();
                 let mut about = vec![if pullable { "can be pulled again" } else { "exists only here" }.to_owned()];
                 if !used.is_empty() {
                     about.push(format!("of {}", used.join(", ")));
@@ -466,14 +469,14 @@ impl<'a> World<'a> {
                     recoverable,
                     about,
                     created: Some(image.created),
+                    users: users.iter().map(|it| it.id.clone()).collect(),
                     ..self.item(Kind::Image, &image.id, &image.name(), reason)
                 };
                 self.plan.deletes.push(item);
                 continue;
             }
             let left: Vec<&str> = self.images.tags(at).collect();
-            let lost: Vec<String> =
-                before.tags(at).filter(|tag| !left.contains(tag)).map(str::to_owned).collect();
+            let lost: Vec<String> = before.tags(at).filter(|tag| !left.contains(tag)).map(str::to_owned).collect();
             for tag in lost {
                 let mut about = vec![format!("its image {} stays", short(&image.id))];
                 if let Some(other) = left.first() {
@@ -562,9 +565,10 @@ impl<'a> World<'a> {
             images.flat_map(|(_, image)| image.layers.iter().flatten()).map(|(_, size)| *size).collect()
         };
         let (going, staying) = (sizes(true), sizes(false));
-        let free = stock.cache.iter().filter(|record| {
-            record.shared && going.contains(&record.size) && !staying.contains(&record.size)
-        });
+        let free = stock
+            .cache
+            .iter()
+            .filter(|record| record.shared && going.contains(&record.size) && !staying.contains(&record.size));
         free.map(|record| record.id.as_str()).collect()
     }
 
@@ -680,7 +684,7 @@ impl<'a> World<'a> {
     fn finish(mut self) -> Plan {
         self.warn_of_networks();
         let kept = self.images_in_use();
-        self.plan.frees = freed::bytes(&self.plan.deletes, self.stock, &kept, &self.cache);
+        self.plan.frees = freed::reckon(&mut self.plan.deletes, self.stock, &kept, &self.cache);
         self.plan
     }
 
@@ -689,7 +693,10 @@ impl<'a> World<'a> {
         let mut needed: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for at in &self.networks {
             let network = &self.stock.networks[*at];
-            for container in self.there().filter(|it| it.networks().any(|(name, id)| id == network.id || id.is_empty() && name == network.name)) {
+            for container in self
+                .there()
+                .filter(|it| it.networks().any(|(name, id)| id == network.id || id.is_empty() && name == network.name))
+            {
                 needed.entry(network.name.clone()).or_default().push(container.name().to_owned());
             }
         }

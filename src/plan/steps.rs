@@ -15,24 +15,45 @@ pub enum Step {
     PruneVolumes(Filters),
     PruneImages(Filters),
     /// All, filters, bytes to leave.
-    PruneCache { all: bool, filters: Filters, keep: i64 },
-    Container { name: String, force: bool, volumes: bool },
-    Volume { name: String, force: bool },
-    Network { name: String },
-    Image { name: String, force: bool, prune: bool },
-    Service { name: String },
-    Secret { name: String },
-    Config { name: String },
-    Stack { name: String },
+    PruneCache {
+        all: bool,
+        filters: Filters,
+        keep: i64,
+    },
+    Container {
+        name: String,
+        force: bool,
+        volumes: bool,
+    },
+    Volume {
+        name: String,
+        force: bool,
+    },
+    Network {
+        name: String,
+    },
+    Image {
+        name: String,
+        force: bool,
+        prune: bool,
+    },
+    Service {
+        name: String,
+    },
+    Secret {
+        name: String,
+    },
+    Config {
+        name: String,
+    },
+    Stack {
+        name: String,
+    },
     Compose(Box<compose::Change>),
 }
 
 /// The steps of a command; none where it deletes nothing. `project` is asked for compose's own reading of its files.
-pub fn steps(
-    invocation: &Invocation,
-    lowered: &Lowered,
-    project: &dyn Fn() -> Known<Project>,
-) -> Vec<Step> {
+pub fn steps(invocation: &Invocation, lowered: &Lowered, project: &dyn Fn() -> Known<Project>) -> Vec<Step> {
     if invocation.canonical().starts_with("compose ") {
         let deletes = |effect: &Effect| matches!(effect, Effect::Does { deed, .. } if removes(deed));
         if !lowered.effects.iter().any(deletes) {
@@ -54,6 +75,17 @@ pub fn steps(
         }
     }
     out
+}
+
+/// Whether a command deletes anything that a plan covers.
+pub fn deletes(lowered: &Lowered) -> bool {
+    lowered.effects.iter().any(|effect| match effect {
+        Effect::Request(request) => step(request).is_some(),
+        Effect::Does { deed, .. } => {
+            removes(deed) || matches!(deed, Deed::RemovesStack | Deed::PrunesCache | Deed::PrunesAllCache)
+        }
+        _ => false,
+    })
 }
 
 fn removes(deed: &Deed) -> bool {

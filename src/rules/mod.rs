@@ -9,6 +9,7 @@ use crate::effects::{Deed, Effect, Host, Lowered, Request, Words, Workload};
 use crate::facts::target::Target;
 use crate::facts::{Facts, ImageFacts, Known};
 use crate::grammar::parse::Invocation;
+use crate::plan::{Step, steps};
 use crate::policy::Offers;
 
 macro_rules! rules {
@@ -24,7 +25,7 @@ rules! {
     docker_socket, host_mount, privileged, added_capability, unconfined, host_device, privileged_exec, plugin_install,
     plugin_disable, raw_api, build_entitlement, reads_host_file, writes_host_file,
     // loss
-    prune_all, removes_volume, removes_anonymous_volumes, removes_swarm_object, swarm_membership, removes_context,
+    protected, touches_protected, prune_all, removes_volume, removes_anonymous_volumes, removes_swarm_object, swarm_membership, removes_context,
     // outage
     removes_running, removes_container, removes_image, removes_network, prune, stops_containers, cuts_network,
     network_reach, scales_to_zero, context_switch, retags, host_namespace, joined_namespace, kernel_setting,
@@ -173,6 +174,7 @@ pub struct Case<'a> {
     /// The caller's own ids.
     pub ids: (u32, u32),
     workloads: OnceCell<Vec<Workload>>,
+    steps: OnceCell<Vec<Step>>,
 }
 
 impl<'a> Case<'a> {
@@ -185,7 +187,28 @@ impl<'a> Case<'a> {
         offers: &'a Offers,
         ids: (u32, u32),
     ) -> Case<'a> {
-        Case { invocation, lowered, target, facts, host, offers, ids, workloads: OnceCell::new() }
+        Case {
+            invocation,
+            lowered,
+            target,
+            facts,
+            host,
+            offers,
+            ids,
+            workloads: OnceCell::new(),
+            steps: OnceCell::new(),
+        }
+    }
+
+    /// Whether the command deletes anything that a plan covers.
+    pub fn deletes(&self) -> bool {
+        crate::plan::deletes(self.lowered)
+    }
+
+    /// Its deletions, in docker's order. A compose project is read for it.
+    pub fn steps(&self) -> &[Step] {
+        self.steps
+            .get_or_init(|| steps(self.invocation, self.lowered, &|| self.facts.project(self.invocation, self.host)))
     }
 
     pub fn requests(&self) -> impl Iterator<Item = &'a Request> {

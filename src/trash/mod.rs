@@ -1,20 +1,40 @@
 //! What was deleted and can be had again: kept before a deletion, brought back by `fender undo`.
 #![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
+mod archive;
+mod helper;
+mod keep;
+mod restore;
+mod store;
+
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::facts::state;
 use crate::plan::{Kind, Plan, Recoverable};
 use crate::policy::Trash;
 use crate::rules::bytes;
+pub use keep::keep;
+pub use restore::{Back, fits, restore};
+pub use store::{Entry, Locked, Object, Store};
 
 /// Seconds since 1970.
 pub fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
 }
 
+/// Where the trash is: in the user's state, or the system's.
+pub fn folder() -> PathBuf {
+    state::folder().join("trash")
+}
+
+/// What the disk is left with at least, in bytes.
+const LEFT_FREE: u64 = 200_000_000;
+
 /// Marks in the plan what the trash has no room for.
 pub fn fit(plan: &mut Plan, trash: &Trash) {
-    let mut room = trash.max;
+    let free = store::free(&folder()).saturating_sub(LEFT_FREE);
+    let mut room = trash.max.min(free);
     // Small things first: one that is too large does not take the room of many.
     let mut order: Vec<usize> = (0..plan.deletes.len()).collect();
     order.sort_by_key(|at| plan.deletes[*at].size.unwrap_or(0));
@@ -28,6 +48,8 @@ pub fn fit(plan: &mut Plan, trash: &Trash) {
             Some("the policy keeps nothing".to_owned())
         } else if size > trash.each {
             Some(format!("it is larger than {}", bytes(i64::try_from(trash.each).unwrap_or(i64::MAX))))
+        } else if size > room && free < trash.max {
+            Some(format!("the disk of the trash has only {} to spare", bytes(i64::try_from(free).unwrap_or(i64::MAX))))
         } else if size > room {
             Some(format!("the trash has room for {} in all", bytes(i64::try_from(trash.max).unwrap_or(i64::MAX))))
         } else {

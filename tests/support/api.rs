@@ -40,9 +40,8 @@ impl Api {
 
     /// Sends a tar.
     pub fn send(&self, method: Method, path: &str, tar: Vec<u8>) -> Vec<u8> {
-        let sent = async {
-            self.wire.link.send(method, path, whole(tar), Some("application/x-tar")).await?.bytes().await
-        };
+        let sent =
+            async { self.wire.link.send(method, path, whole(tar), Some("application/x-tar")).await?.bytes().await };
         self.wire.block_on(sent).unwrap_or_else(|problem| panic!("{path}: {problem}")).to_vec()
     }
 }
@@ -66,7 +65,8 @@ pub fn tar(files: &[(&str, usize)]) -> Vec<u8> {
         header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
         out.extend(header);
         // Different in every file, and not to be compressed away.
-        let mut seed = name.bytes().fold(88_172_645_463_325_252_u64, |sum, byte| sum.wrapping_mul(31) ^ u64::from(byte)) | 1;
+        let mut seed =
+            name.bytes().fold(88_172_645_463_325_252_u64, |sum, byte| sum.wrapping_mul(31) ^ u64::from(byte)) | 1;
         out.extend((0..*size).map(|_| {
             seed ^= seed << 13;
             seed ^= seed >> 7;

@@ -2,10 +2,18 @@
 
 use std::ffi::OsString;
 
+use std::rc::Rc;
+
 use fender::effects::Host;
 use fender::facts::target::Target;
+use fender::facts::wire::Problem;
 use fender::facts::{ContainerFacts, EngineFacts, Facts, ImageFacts, Known, MountFacts};
+use fender::grammar::parse::Invocation;
 use fender::judge::{Bench, Judgement, judge};
+use fender::plan::compose::Project;
+use fender::plan::inventory::{Container, Inventory, Volume};
+use fender::plan::protect::Pattern;
+use fender::plan::{Kind, Plan, Protections, Step, plan};
 use fender::policy::Policy;
 
 /// A host on which every path is there.
@@ -108,6 +116,41 @@ impl Facts for SmallEngine {
     }
     fn api_version(&self) -> Known<(u32, u32)> {
         Known::Is((1, 51))
+    }
+    fn protections(&self) -> Result<Rc<Protections>, Problem> {
+        let pattern = |kind| Pattern { kind, glob: "protected*".to_owned(), source: "policy.toml:2".to_owned() };
+        let patterns = vec![pattern(Kind::Container), pattern(Kind::Volume)];
+        Ok(Rc::new(Protections { patterns, ..Protections::default() }))
+    }
+    fn plan(&self, steps: &[Step]) -> Result<Rc<Plan>, Problem> {
+        let protections = self.protections()?;
+        Ok(Rc::new(plan(steps, &stock(), &protections)))
+    }
+    fn protected_volume(&self, name: &str) -> Option<String> {
+        let volume = Volume { name: name.to_owned(), ..Volume::default() };
+        self.protections().ok()?.volume(&volume).map(|protected| protected.why)
+    }
+    fn project(&self, invocation: &Invocation, _: &dyn Host) -> Known<Project> {
+        let name = invocation.above.iter().find(|set| set.flag.name == "project-name");
+        name.map_or(Known::Untold, |set| Known::Is(Project { name: set.value.clone(), model: None }))
+    }
+}
+
+/// What the small engine holds for plans.
+fn stock() -> Inventory {
+    let container = Container {
+        id: "c".repeat(64),
+        names: vec!["/protected-web".to_owned()],
+        state: "running".to_owned(),
+        labels: [("com.docker.compose.project".to_owned(), "protected".to_owned())].into(),
+        ..Container::default()
+    };
+    let volume = |name: &str| Volume { name: name.to_owned(), driver: "local".to_owned(), ..Volume::default() };
+    Inventory {
+        api: (1, 51),
+        containers: vec![container],
+        volumes: vec![volume("protected-data"), volume("other-data")],
+        ..Inventory::default()
     }
 }
 

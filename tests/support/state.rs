@@ -47,20 +47,33 @@ pub struct Seen {
     pub bytes: i64,
 }
 
+/// `GET /system/df`; containerd's store stumbles over what builds leave behind for a moment.
+fn usage(api: &Api) -> Value {
+    for _ in 0..50 {
+        if let Ok(df) = api.try_call(Method::GET, "/system/df", None) {
+            return df;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    api.get("/system/df")
+}
+
 pub fn look(api: &Api) -> Seen {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let list = |value: Value| value.as_array().cloned().unwrap_or_default();
-    let df = api.get("/system/df");
+    let df = usage(api);
+    let containerd = api.get("/info")["DriverStatus"].to_string().contains("io.containerd.snapshotter");
     let containers = list(api.get("/containers/json?all=1"));
     let images = list(api.get("/images/json?all=1"));
     let volumes = list(api.get("/volumes")["Volumes"].clone());
     let networks = list(api.get("/networks"));
     let cache = list(df["BuildCache"].clone());
     let number = |value: &Value| value.as_i64().unwrap_or(0);
-    let own: i64 = list(df["Containers"].clone()).iter().map(|it| number(&it["SizeRw"])).sum();
+    // containerd's store counts the containers' layers among all layers.
+    let own: i64 =
+        if containerd { 0 } else { list(df["Containers"].clone()).iter().map(|it| number(&it["SizeRw"])).sum() };
     let data: i64 = list(df["Volumes"].clone()).iter().map(|it| number(&it["UsageData"]["Size"])).sum();
-    let cached: i64 =
-        cache.iter().filter(|it| it["Shared"] != true).map(|it| number(&it["Size"])).sum();
+    let cached: i64 = cache.iter().filter(|it| it["Shared"] != true).map(|it| number(&it["Size"])).sum();
     Seen {
         containers: containers.iter().map(|it| (text(&it["Id"]), text(&it["Names"][0]))).collect(),
         images: images
@@ -181,7 +194,8 @@ impl<'a> Ground<'a> {
 
     fn names(&self) -> Vec<String> {
         let seen = self.api.get("/images/json");
-        let tags = seen.as_array().into_iter().flatten().flat_map(|it| it["RepoTags"].as_array().cloned().unwrap_or_default());
+        let tags =
+            seen.as_array().into_iter().flatten().flat_map(|it| it["RepoTags"].as_array().cloned().unwrap_or_default());
         let mut names: Vec<String> =
             tags.filter_map(|tag| tag.as_str().map(str::to_owned)).filter(|tag| !tag.starts_with("<none>")).collect();
         names.sort();
@@ -200,7 +214,11 @@ impl<'a> Ground<'a> {
         let made = self.api.post("/containers/create", &json!({"Image": base, "Cmd": ["true"]}));
         let id = made["Id"].as_str().unwrap();
         let file = format!("layer-{mark}");
-        self.api.send(Method::PUT, &format!("/containers/{id}/archive?path=/"), tar(&[(&file, 1000 + chance.below(400_000))]));
+        self.api.send(
+            Method::PUT,
+            &format!("/containers/{id}/archive?path=/"),
+            tar(&[(&file, 1000 + chance.below(400_000))]),
+        );
         let mut change = String::new();
         if chance.one_in(2) {
             let (key, value) = chance.pick(&LABELS);
@@ -225,7 +243,9 @@ impl<'a> Ground<'a> {
             .flatten()
             .map(|it| it["Name"].as_str().unwrap().to_owned())
             .collect();
-        let networks: Vec<String> = self.api.get("/networks")
+        let networks: Vec<String> = self
+            .api
+            .get("/networks")
             .as_array()
             .into_iter()
             .flatten()
@@ -243,7 +263,9 @@ impl<'a> Ground<'a> {
                 anonymous.insert(format!("/anon{at}"), json!({}));
             }
         }
-        let others: Vec<String> = self.api.get("/containers/json?all=1")
+        let others: Vec<String> = self
+            .api
+            .get("/containers/json?all=1")
             .as_array()
             .into_iter()
             .flatten()
@@ -265,7 +287,9 @@ impl<'a> Ground<'a> {
             "Image": image, "Cmd": command, "Labels": self.labels(chance), "Volumes": anonymous,
             "HostConfig": {"Binds": binds, "NetworkMode": network, "VolumesFrom": from, "RestartPolicy": {"Name": restart}},
         });
-        let Ok(made) = self.api.try_call(Method::POST, &format!("/containers/create?name={name}"), Some(&body)) else { return };
+        let Ok(made) = self.api.try_call(Method::POST, &format!("/containers/create?name={name}"), Some(&body)) else {
+            return;
+        };
         let id = made["Id"].as_str().unwrap();
         if chance.one_in(2) {
             let size = chance.below(200_000);
@@ -273,7 +297,11 @@ impl<'a> Ground<'a> {
         }
         if !binds.is_empty() {
             let size = chance.below(100_000);
-            let _ = self.api.send(Method::PUT, &format!("/containers/{id}/archive?path=/data"), tar(&[(&format!("of-{name}"), size)]));
+            let _ = self.api.send(
+                Method::PUT,
+                &format!("/containers/{id}/archive?path=/data"),
+                tar(&[(&format!("of-{name}"), size)]),
+            );
         }
         if state != "created" {
             let _ = self.api.try_call(Method::POST, &format!("/containers/{id}/start"), None);
@@ -347,7 +375,7 @@ impl<'a> Ground<'a> {
         let names: Vec<String> = seen.containers.values().map(|name| name.trim_start_matches('/').to_owned()).collect();
         let containers: Vec<String> = seen.containers.keys().map(|id| id[..12].to_owned()).chain(names).collect();
         let mut images = self.names();
-        images.extend(seen.images.keys().map(|id| id.clone()));
+        images.extend(seen.images.keys().cloned());
         let volumes: Vec<String> = seen.volumes.iter().cloned().collect();
         let networks: Vec<String> = seen.networks.values().filter(|name| name.starts_with("net-")).cloned().collect();
         let has_project = seen.containers.values().any(|name| name.starts_with("/demo-"));
@@ -473,7 +501,9 @@ impl<'a> Ground<'a> {
                     let typed = if chance.one_in(3) { "10m".to_owned() } else { between.to_string() };
                     // The old builder takes a duration alone.
                     let typed = if self.old && words[0] == "system" { "10m".to_owned() } else { typed };
-                    if words.iter().any(|word| word.starts_with("until=")) { continue }
+                    if words.iter().any(|word| word.starts_with("until=")) {
+                        continue;
+                    }
                     format!("until={typed}")
                 }
                 _ => continue,

@@ -1,0 +1,260 @@
+//! The story of a guarded deletion: read what would go, show it, ask, keep it, and take exactly that.
+#![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
+
+use std::ffi::OsString;
+use std::io::{Write, stderr, stdout};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::{Fate, Outcome, Words, carry_out, same_engine};
+use crate::answer::prompt::{Choice, Terminal};
+use crate::answer::screen::Screen;
+use crate::answer::{plan as shown, report};
+use crate::effects::Host;
+use crate::grammar::parse::Invocation;
+use crate::judge::{Judgement, deletions, read};
+use crate::plan::{Plan, Recoverable};
+use crate::policy::{Action, Policy};
+use crate::{effects, shim, trash};
+
+/// What the shim does next.
+#[derive(Debug)]
+pub enum Next {
+    /// It is done, or was left: the exit code.
+    Ended(u8),
+    /// Docker does it, with these words.
+    Docker(Vec<OsString>),
+    /// This deletes nothing, or nothing could be read: as with any other command.
+    Usual,
+}
+
+/// Everything that is needed to ask and to do it.
+pub struct Guard<'a> {
+    pub words: &'a [OsString],
+    pub judgement: &'a Judgement,
+    pub policy: &'a Policy,
+    pub client: &'a Path,
+    pub hostname: &'a str,
+    pub host: &'a dyn Host,
+}
+
+impl Guard<'_> {
+    /// Where something asks, or a prune has to leave something out.
+    pub fn run(&self) -> Next {
+        let judgement = self.judgement;
+        let asks = matches!(judgement.action, Action::Ask | Action::Type);
+        let deletes = crate::plan::deletes(&judgement.lowered);
+        if !deletes || judgement.action == Action::Refuse {
+            return Next::Usual;
+        }
+        // The first question to the engine: one that is not there is docker's to complain about.
+        match judgement.facts.protections() {
+            Ok(protections) if asks || !protections.is_empty() => {}
+            _ => return Next::Usual,
+        }
+        let steps = deletions(&judgement.invocation, &judgement.lowered, &*judgement.facts, self.host);
+        let Ok(plan) = judgement.facts.plan(&steps) else { return Next::Usual };
+        let mut plan = (*plan).clone();
+        if !asks && plan.spared().next().is_none() {
+            return Next::Usual;
+        }
+        trash::fit(&mut plan, &self.policy.trash());
+        let by_docker = plan.by_docker.is_some() || !plan.unclear.is_empty();
+        if plan.deletes.is_empty() && plan.unclear.is_empty() {
+            return self.nothing_to_delete(&plan);
+        }
+        let asked_by_docker = !asks && self.would_docker_ask();
+        let answer = if asks || asked_by_docker { self.ask(&plan, asked_by_docker) } else { Choice::Run };
+        match answer {
+            Choice::Run if by_docker => self.by_docker(&plan),
+            Choice::Run => Next::Ended(self.delete(&plan, &judgement.invocation, self.words)),
+            Choice::Smaller => self.smaller(),
+            Choice::List | Choice::Leave => Next::Ended(shim::NOT_RUN),
+        }
+    }
+
+    /// Nobody is asked about nothing.
+    fn nothing_to_delete(&self, plan: &Plan) -> Next {
+        if self.judgement.invocation.canonical().starts_with("compose ") || !self.is_quiet_kind() {
+            return Next::Usual;
+        }
+        self.tell_spared(plan);
+        let words = Words::of(self.judgement.invocation.canonical(), plan, &Outcome::default());
+        Next::Ended(speak(&words))
+    }
+
+    /// Every complaint is about what would be deleted.
+    fn is_quiet_kind(&self) -> bool {
+        self.judgement.stopping().all(|complaint| {
+            let id = complaint.finding.rule.id;
+            id.starts_with("removes-") || id.starts_with("prune") || id == "unsaved-data"
+        })
+    }
+
+    /// A prune without `--force` is asked about by docker; what fender leaves out, it has to do itself.
+    fn would_docker_ask(&self) -> bool {
+        let invocation = &self.judgement.invocation;
+        invocation.canonical().ends_with(" prune") && !invocation.on("force")
+    }
+
+    fn ask(&self, plan: &Plan, docker_asks: bool) -> Choice {
+        let screen = Screen::new(true);
+        let smaller = self.smaller_plan();
+        let mut text = report::deletion(self.judgement, plan, &screen, self.hostname, trash::now());
+        if let Some((invocation, smaller)) = &smaller {
+            text.push_str(&report::smaller(invocation, smaller, &screen));
+        }
+        let Some(mut terminal) = Terminal::open() else {
+            let screen = Screen::new(false);
+            say(&report::deletion(self.judgement, plan, &screen, self.hostname, trash::now()));
+            say("fender: not run: this needs an answer, and there is no terminal to ask on\n");
+            return Choice::Leave;
+        };
+        let _ = terminal.show(&text);
+        let name = report::engine_name(self.judgement, self.hostname);
+        let mut names = vec![name.clone()];
+        if self.judgement.target.context != "default" {
+            names.push(self.judgement.target.context.clone());
+        }
+        let typed = (self.judgement.action == Action::Type && !docker_asks).then_some(names.as_slice());
+        let lost = plan.lost().count();
+        loop {
+            match terminal.ask_deletion(typed, lost, shown::is_long(plan), smaller.is_some()) {
+                Ok(Choice::List) => page(&mut terminal, &shown::whole(plan, &screen, trash::now())),
+                Ok(Choice::Leave) | Err(_) => {
+                    let _ = terminal.show("fender: not run\n");
+                    return Choice::Leave;
+                }
+                Ok(choice) => return choice,
+            }
+        }
+    }
+
+    /// The milder command that a rule offers, and what it would delete.
+    fn smaller_plan(&self) -> Option<(Invocation, Plan)> {
+        let words = self.judgement.rewrite.as_ref()?;
+        let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let invocation = read(&texts, self.host);
+        let lowered = effects::lower(&invocation, self.host);
+        let steps = deletions(&invocation, &lowered, &*self.judgement.facts, self.host);
+        if steps.is_empty() {
+            return None;
+        }
+        let mut plan = (*self.judgement.facts.plan(&steps).ok()?).clone();
+        trash::fit(&mut plan, &self.policy.trash());
+        Some((invocation, plan))
+    }
+
+    fn smaller(&self) -> Next {
+        match self.smaller_plan() {
+            Some((invocation, plan)) => {
+                let words: Vec<OsString> = invocation.words.iter().map(OsString::from).collect();
+                Next::Ended(self.delete(&plan, &invocation, &words))
+            }
+            None => Next::Ended(shim::NOT_RUN),
+        }
+    }
+
+    fn tell_spared(&self, plan: &Plan) {
+        for it in plan.spared() {
+            say(&format!("fender: spares {} {}, protected: {}\n", it.kind.name(), shown_name(&it.name), it.reason));
+        }
+    }
+
+    /// What only docker can do is kept all the same.
+    fn by_docker(&self, plan: &Plan) -> Next {
+        if plan.spared().next().is_some() {
+            self.tell_spared(plan);
+            say("fender: not run: docker cannot leave out what is protected here\n");
+            return Next::Ended(shim::NOT_RUN);
+        }
+        match self.keep(plan, self.words) {
+            Ok(_) => Next::Docker(shim::asked_once(self.words.to_vec(), self.host)),
+            Err(code) => Next::Ended(code),
+        }
+    }
+
+    /// Keeps what the plan promises; Err with the exit code where it cannot.
+    fn keep(&self, plan: &Plan, words: &[OsString]) -> Result<Option<u64>, u8> {
+        if !plan.deletes.iter().any(|item| item.recoverable == Recoverable::Trash) {
+            return Ok(None);
+        }
+        let engine = shim::engine(&self.judgement.target, self.client, self.policy);
+        let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let line = engine.line().ok_or(shim::NOT_RUN)?;
+        trash::keep(line, plan, &texts, &self.policy.trash()).map(Some).map_err(|why| {
+            say(&format!("fender: not run, nothing was deleted: {why}\n"));
+            shim::NOT_RUN
+        })
+    }
+
+    fn delete(&self, plan: &Plan, invocation: &Invocation, words: &[OsString]) -> u8 {
+        let engine = shim::engine(&self.judgement.target, self.client, self.policy);
+        let Some(line) = engine.line() else {
+            say("fender: not run, nothing was deleted: the engine is not there any more\n");
+            return shim::NOT_RUN;
+        };
+        if let Err(why) = same_engine(line, plan) {
+            say(&format!("fender: not run, nothing was deleted: {why}\n"));
+            return shim::NOT_RUN;
+        }
+        self.tell_spared(plan);
+        let kept = match self.keep(plan, words) {
+            Ok(kept) => kept,
+            Err(code) => return code,
+        };
+        let compose = invocation.canonical().starts_with("compose ");
+        let outcome = carry_out(line, plan, &mut |item, fate| {
+            if compose && let Some(line) = super::words::compose_line(item, fate) {
+                say(&line);
+            }
+        });
+        let words = Words::of(invocation.canonical(), plan, &outcome);
+        let mut code = speak(&words);
+        for (item, fate) in outcome.left(plan) {
+            let (Fate::Left(why) | Fate::Failed(why)) = fate else { continue };
+            say(&format!("fender: left {} {}: {why}\n", item.kind.name(), shown_name(&item.name)));
+            if matches!(fate, Fate::Failed(_)) && !compose {
+                code = code.max(1);
+            }
+        }
+        if let Some(id) = kept.filter(|_| outcome.fates.contains(&Fate::Gone)) {
+            say(&format!("fender: kept in the trash as {id}: fender undo\n"));
+        }
+        code
+    }
+}
+
+fn shown_name(name: &str) -> String {
+    crate::answer::screen::shown(name)
+}
+
+fn say(text: &str) {
+    let _ = stderr().write_all(text.as_bytes());
+}
+
+/// Docker's words on both streams; its code.
+fn speak(words: &Words) -> u8 {
+    let _ = stdout().write_all(words.output.as_bytes());
+    let _ = stdout().flush();
+    say(&words.errors);
+    words.code
+}
+
+/// The whole list, in the person's pager.
+fn page(terminal: &mut Terminal, text: &str) {
+    let chosen = std::env::var("PAGER").ok().filter(|pager| !pager.trim().is_empty());
+    let words = chosen
+        .and_then(|pager| shell_words::split(&pager).ok())
+        .unwrap_or_else(|| vec!["less".to_owned(), "-R".to_owned()]);
+    let device = || std::fs::OpenOptions::new().write(true).open("/dev/tty").map_or(Stdio::inherit(), Stdio::from);
+    let child = Command::new(&words[0]).args(&words[1..]).stdin(Stdio::piped()).stdout(device()).spawn();
+    let Ok(mut child) = child else {
+        let _ = terminal.show(text);
+        return;
+    };
+    if let Some(mut input) = child.stdin.take() {
+        let _ = input.write_all(text.as_bytes());
+    }
+    let _ = child.wait();
+}

@@ -1,0 +1,50 @@
+//! What was marked as never to be deleted.
+
+use super::{Case, Class, Finding, Rule};
+use crate::facts::wire::Problem;
+
+pub static RULE: Rule = Rule {
+    id: "protected",
+    title: "deletes what is protected",
+    class: Class::Loss,
+    why: "Somebody marked it as never to be deleted: by the label fender.protect, by a pattern of the policy, or with fender \
+          protect. It is refused in every environment; a prune goes on without it.",
+    instead: "leave it out; fender protect lists the locks, fender unprotect lifts one",
+    references: &["moby/moby#45725"],
+    fires: &["volume rm protected-data", "rm -f protected-web", "compose -p protected down -v"],
+    quiet: &["volume rm other-data", "volume inspect protected-data"],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    if !case.deletes() {
+        return Vec::new();
+    }
+    let protections = match case.facts.protections() {
+        Ok(protections) => protections,
+        // Docker will not reach it either.
+        Err(Problem::Unreachable(_)) => return Vec::new(),
+        Err(problem) => return vec![unknown(case, &problem)],
+    };
+    if protections.is_empty() {
+        return Vec::new();
+    }
+    let plan = match case.facts.plan(case.steps()) {
+        Ok(plan) => plan,
+        Err(Problem::Unreachable(_)) => return Vec::new(),
+        Err(problem) => return vec![unknown(case, &problem)],
+    };
+    let refused: Vec<String> =
+        plan.refused().map(|it| format!("{} {} is protected: {}", it.kind.name(), it.name, it.reason)).collect();
+    if refused.is_empty() {
+        return Vec::new();
+    }
+    vec![RULE.found(&case.invocation.named_by).titled("deletes what is protected").because(refused.join("; "))]
+}
+
+/// An engine that does not say what is protected: what cannot be told is not taken for free.
+fn unknown(case: &Case, problem: &Problem) -> Finding {
+    RULE.found(&case.invocation.named_by)
+        .titled("may delete what is protected")
+        .because(format!("It cannot be told what is protected here: {problem}."))
+}

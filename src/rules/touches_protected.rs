@@ -1,0 +1,40 @@
+//! A container that could delete inside a protected volume.
+
+use super::{Case, Class, Finding, Rule};
+use crate::effects::workload::MountKind;
+
+pub static RULE: Rule = Rule {
+    id: "touches-protected",
+    title: "can delete inside a protected volume",
+    class: Class::Loss,
+    why: "The volume itself is protected from deletion; a command in a container that has it can still empty it.",
+    instead: "mount it read-only where reading is enough: -v VOLUME:/path:ro",
+    references: &[],
+    fires: &["run -v protected-data:/x alpine rm -rf /x/old", "run -v protected-data:/x alpine sh -c 'find /x -delete'"],
+    quiet: &["run -v protected-data:/x:ro alpine rm -rf /x", "run -v protected-data:/x postgres:16", "run -v other:/x alpine rm -rf /x"],
+    check,
+};
+
+/// Programs that delete or overwrite files.
+const DELETES: &[&str] = &["rm", "-delete", "dd", "truncate", "shred", "wipefs", "unlink", "rmdir", "mkfs", "rsync"];
+
+fn check(case: &Case) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for workload in case.workloads() {
+        let words = workload.entrypoint.iter().flatten().chain(&workload.command);
+        let deletes = words.flat_map(|word| word.split(|letter: char| letter.is_whitespace() || ";&|()".contains(letter))).any(|word| {
+            let program = word.rsplit('/').next().unwrap_or(word);
+            DELETES.contains(&program) || program.starts_with("mkfs.")
+        });
+        if !deletes {
+            continue;
+        }
+        for mount in workload.mounts.iter().filter(|mount| mount.kind == MountKind::Volume && !mount.read_only) {
+            if let Some(why) = case.facts.protected_volume(&mount.source) {
+                let text = format!("The volume {} is protected ({why}), and this command can empty it.", mount.source);
+                findings.push(RULE.found(&mount.words).because(text));
+            }
+        }
+    }
+    findings
+}

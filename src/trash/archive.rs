@@ -1,0 +1,379 @@
+//! Archives on their way between the engine and the trash: compressed and summed while they stream. The layers in an
+//! image's archive are kept apart, by the checksum of their content, so that images and containers share them.
+#![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::task::{Context, Poll};
+
+use base64::Engine as _;
+use http_body::Frame;
+use http_body_util::BodyExt;
+use hyper::body::Bytes;
+use indicatif::ProgressBar;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::store::{Kept, Locked, Store, hex};
+use crate::facts::state::create;
+use crate::facts::wire::{Body, Problem, Reply};
+
+/// zstd's own numbers; the lowest is about as fast as the engine sends.
+const LEVEL: i32 = 1;
+/// Pieces that wait between the engine and the compression.
+const WAITING: usize = 64;
+/// Files in an image's archive from this size on are kept apart, in bytes.
+const APART: u64 = 4096;
+const BLOCK: u64 = 512;
+
+/// A file that is written whole, with its checksum.
+struct Summed {
+    file: File,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl Write for Summed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        self.hash.update(&bytes[..count]);
+        self.bytes += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Reads what another thread sends.
+struct Pieces {
+    from: Receiver<Bytes>,
+    piece: Bytes,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.piece.is_empty() {
+            match self.from.recv() {
+                Ok(piece) => self.piece = piece,
+                Err(_) => return Ok(0),
+            }
+        }
+        let count = buffer.len().min(self.piece.len());
+        buffer[..count].copy_from_slice(&self.piece.split_to(count));
+        Ok(count)
+    }
+}
+
+/// Streams an answer of the engine through `work`, which runs beside. An archive that is cut off is an error.
+async fn stream<T: Send + 'static>(
+    mut reply: Reply,
+    bar: &ProgressBar,
+    work: impl FnOnce(Box<dyn Read + Send>) -> io::Result<T> + Send + 'static,
+) -> Result<T, Problem> {
+    let (send, from): (SyncSender<Bytes>, _) = sync_channel(WAITING);
+    let worker = std::thread::spawn(move || work(Box::new(Pieces { from, piece: Bytes::new() })));
+    let mut broken = None;
+    loop {
+        match reply.piece().await {
+            Ok(None) => break,
+            Ok(Some(piece)) => {
+                bar.inc(piece.len() as u64);
+                if send.send(piece).is_err() {
+                    // The worker has ended, with an error of its own.
+                    break;
+                }
+            }
+            Err(problem) => {
+                broken = Some(problem);
+                break;
+            }
+        }
+    }
+    drop(send);
+    let outcome = worker.join().map_err(|_| Problem::Silent("the archive could not be written".to_owned()))?;
+    match broken {
+        Some(problem) => Err(problem),
+        None => outcome.map_err(|error| Problem::Silent(error.to_string())),
+    }
+}
+
+/// Keeps a stream as one file of the entry.
+pub async fn keep(reply: Reply, folder: &Path, name: &str, bar: &ProgressBar) -> Result<Kept, Problem> {
+    let (path, name) = (folder.join(name), name.to_owned());
+    stream(reply, bar, move |mut from| {
+        let target = Summed { file: create(&path)?, hash: Sha256::new(), bytes: 0 };
+        let mut encoder = zstd::stream::write::Encoder::new(target, LEVEL)?;
+        let mut end = Tail::default();
+        let mut buffer = vec![0; 1 << 17];
+        loop {
+            let count = from.read(&mut buffer)?;
+            if count == 0 {
+                break;
+            }
+            end.see(&buffer[..count]);
+            encoder.write_all(&buffer[..count])?;
+        }
+        if !end.is_whole() {
+            return Err(io::Error::other("the engine's archive has no end"));
+        }
+        let written = encoder.finish()?;
+        written.file.sync_all()?;
+        Ok(Kept { name, sha256: hex(&written.hash.finalize()), bytes: written.bytes })
+    })
+    .await
+}
+
+/// The end of an archive: two blocks of zeros. The engine ends an archive that went wrong without them.
+#[derive(Default)]
+struct Tail {
+    zeros: u64,
+    bytes: u64,
+}
+
+impl Tail {
+    fn see(&mut self, bytes: &[u8]) {
+        let zeros = bytes.iter().rev().take_while(|byte| **byte == 0).count();
+        self.zeros = if zeros == bytes.len() { self.zeros + zeros as u64 } else { zeros as u64 };
+        self.bytes += bytes.len() as u64;
+    }
+
+    fn is_whole(&self) -> bool {
+        self.bytes >= 2 * BLOCK && self.zeros >= 2 * BLOCK
+    }
+}
+
+/// A part of an image's archive.
+#[derive(Debug, Serialize, Deserialize)]
+enum Part {
+    /// As it is, in base64.
+    Raw(String),
+    /// The content of a blob, by its checksum.
+    Blob(String, u64),
+}
+
+/// What an image's archive was taken apart into.
+#[derive(Debug, Default)]
+pub struct Apart {
+    parts: Vec<Part>,
+    /// Blobs in their order, with the path in the archive.
+    blobs: Vec<(String, Kept)>,
+    /// `manifest.json`.
+    manifest: Vec<u8>,
+}
+
+/// Takes an image's archive apart while it streams. Contents in `without` are read and not written.
+pub async fn take_apart(
+    reply: Reply,
+    locked: &Locked,
+    without: HashSet<String>,
+    bar: &ProgressBar,
+) -> Result<Apart, Problem> {
+    let store = locked.store.clone();
+    let new: Vec<_> = (0..2).map(|number| locked.new_blob(number)).collect();
+    stream(reply, bar, move |from| apart(from, &store, &new[0], &without)).await
+}
+
+fn apart(from: impl Read, store: &Store, new: &Path, without: &HashSet<String>) -> io::Result<Apart> {
+    let mut out = Apart::default();
+    let mut raw: Vec<u8> = Vec::new();
+    let mut archive = tar::Archive::new(from);
+    for entry in archive.entries()?.raw(true) {
+        let mut entry = entry?;
+        raw.extend_from_slice(entry.header().as_bytes());
+        let size = entry.header().entry_size()?;
+        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        if size >= APART && entry.header().entry_type().is_file() {
+            let named = path.strip_prefix("blobs/sha256/").unwrap_or_default();
+            let skip = without.contains(named) || store.blob(named).is_file() && !named.is_empty();
+            let kept = blob(&mut entry, new, skip)?;
+            if !skip && !without.contains(&kept.sha256) {
+                fs::rename(new, store.blob(&kept.sha256))?;
+            }
+            let kept = Kept { bytes: fs::metadata(store.blob(&kept.sha256)).map_or(0, |it| it.len()), ..kept };
+            push_raw(&mut out.parts, &mut raw);
+            out.parts.push(Part::Blob(kept.sha256.clone(), size));
+            out.blobs.push((path, kept));
+        } else {
+            let start = raw.len();
+            entry.read_to_end(&mut raw)?;
+            if path == "manifest.json" {
+                out.manifest = raw[start..].to_vec();
+            }
+        }
+        let padding = size.next_multiple_of(BLOCK) - size;
+        raw.resize(raw.len() + usize::try_from(padding).unwrap_or(0), 0);
+    }
+    if out.manifest.is_empty() {
+        return Err(io::Error::other("the engine's archive of the image is not whole"));
+    }
+    raw.resize(raw.len() + 2 * BLOCK as usize, 0);
+    push_raw(&mut out.parts, &mut raw);
+    Ok(out)
+}
+
+fn push_raw(parts: &mut Vec<Part>, raw: &mut Vec<u8>) {
+    if !raw.is_empty() {
+        parts.push(Part::Raw(base64::engine::general_purpose::STANDARD.encode(&raw)));
+        raw.clear();
+    }
+}
+
+/// Compresses one file of an archive; its checksum is of the content.
+fn blob(content: &mut impl Read, path: &Path, skip: bool) -> io::Result<Kept> {
+    let mut encoder = match skip {
+        true => None,
+        false => Some(zstd::stream::write::Encoder::new(create(path)?, LEVEL)?),
+    };
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 17];
+    loop {
+        let count = content.read(&mut buffer)?;
+        if count == 0 {
+            break;
+        }
+        hash.update(&buffer[..count]);
+        if let Some(encoder) = &mut encoder {
+            encoder.write_all(&buffer[..count])?;
+        }
+    }
+    if let Some(encoder) = encoder {
+        encoder.finish()?.sync_all()?;
+    }
+    Ok(Kept { name: String::new(), sha256: hex(&hash.finalize()), bytes: 0 })
+}
+
+impl Apart {
+    /// The path of the topmost layer, after `manifest.json`.
+    pub fn top_layer(&self) -> Option<String> {
+        let manifest: serde_json::Value = serde_json::from_slice(&self.manifest).ok()?;
+        manifest.get(0)?.get("Layers")?.as_array()?.last()?.as_str().map(str::to_owned)
+    }
+
+    /// The blob at a path of the archive.
+    pub fn blob_at(&self, path: &str) -> Option<&Kept> {
+        self.blobs.iter().find(|(known, _)| known == path).map(|(_, kept)| kept)
+    }
+
+    /// Writes the list of parts as a file of the entry; it and its blobs are what has to be kept.
+    pub fn write(&self, folder: &Path, name: &str) -> io::Result<Vec<Kept>> {
+        let text = serde_json::to_vec(&self.parts)?;
+        let mut file = create(&folder.join(name))?;
+        file.write_all(&text)?;
+        file.sync_all()?;
+        let own = Kept { name: name.to_owned(), sha256: hex(&Sha256::digest(&text)), bytes: text.len() as u64 };
+        Ok(std::iter::once(own).chain(self.blobs.iter().map(|(_, kept)| kept.clone())).collect())
+    }
+}
+
+/// A body that another thread fills.
+struct Sent(tokio::sync::mpsc::Receiver<io::Result<Bytes>>);
+
+impl http_body::Body for Sent {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        self.0.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+    }
+}
+
+/// A writer into a body.
+struct Into(tokio::sync::mpsc::Sender<io::Result<Bytes>>, ProgressBar);
+
+impl Write for Into {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.1.inc(bytes.len() as u64);
+        let sent = self.0.blocking_send(Ok(Bytes::copy_from_slice(bytes)));
+        sent.map(|()| bytes.len()).map_err(|_| io::Error::other("the engine takes no more"))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A body that `work` writes, beside the request that sends it.
+fn body(bar: &ProgressBar, work: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static) -> Body {
+    let (send, receive) = tokio::sync::mpsc::channel(WAITING);
+    let failed = send.clone();
+    let bar = bar.clone();
+    std::thread::spawn(move || {
+        if let Err(error) = work(&mut Into(send, bar)) {
+            let _ = failed.blocking_send(Err(error));
+        }
+    });
+    Sent(receive).boxed_unsync()
+}
+
+/// A kept archive as the body of a request.
+pub fn file_body(path: &Path, bar: &ProgressBar) -> Body {
+    let path = path.to_path_buf();
+    body(bar, move |out| {
+        let mut decoder = zstd::stream::read::Decoder::new(File::open(path)?)?;
+        copy(&mut decoder, out)
+    })
+}
+
+/// An image's archive, put together again from its parts.
+pub fn image_body(store: &Store, path: &Path, bar: &ProgressBar) -> Body {
+    let (store, path) = (store.clone(), path.to_path_buf());
+    body(bar, move |out| {
+        let parts: Vec<Part> = serde_json::from_slice(&fs::read(path)?)?;
+        for part in parts {
+            match part {
+                Part::Raw(text) => {
+                    let bytes = base64::engine::general_purpose::STANDARD.decode(text).map_err(io::Error::other)?;
+                    out.write_all(&bytes)?;
+                }
+                Part::Blob(sha256, _) => {
+                    let mut decoder = zstd::stream::read::Decoder::new(File::open(store.blob(&sha256))?)?;
+                    copy(&mut decoder, out)?;
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+fn copy(from: &mut impl Read, to: &mut dyn Write) -> io::Result<()> {
+    let mut buffer = vec![0; 1 << 17];
+    loop {
+        match from.read(&mut buffer)? {
+            0 => return Ok(()),
+            count => to.write_all(&buffer[..count])?,
+        }
+    }
+}
+
+/// Whether a layer takes files of the image away, which an archive that is copied into a container cannot.
+pub fn deletes_files(store: &Store, sha256: &str) -> io::Result<bool> {
+    let mut decoder = zstd::stream::read::Decoder::new(File::open(store.blob(sha256))?)?;
+    let mut first = [0; 2];
+    decoder.read_exact(&mut first)?;
+    let whole = first.chain(decoder);
+    let content: Box<dyn Read> = match first {
+        [0x1f, 0x8b] => Box::new(flate2::read::MultiGzDecoder::new(whole)),
+        _ => Box::new(whole),
+    };
+    for entry in tar::Archive::new(content).entries()? {
+        let path = entry?.path_bytes().into_owned();
+        if path.rsplit(|byte| *byte == b'/').next().is_some_and(|name| name.starts_with(b".wh.")) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A layer's archive as the body of a request.
+pub fn blob_body(store: &Store, sha256: &str, bar: &ProgressBar) -> Body {
+    file_body(&store.blob(sha256), bar)
+}

@@ -1,0 +1,89 @@
+//! What fender makes on an engine to read or write a volume: an empty image, and containers of it that are never started.
+//! They carry their maker's name, so that those of a fender that was killed are found and removed.
+#![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::facts::wire::{Link, Problem, segment, value, whole};
+
+/// The repository of everything that is made for a moment.
+pub const REPOSITORY: &str = "fender.helper";
+
+/// The tag of this process's own: host and process.
+pub fn tag() -> String {
+    format!("{}-{}", host(), std::process::id())
+}
+
+/// This host's name as a part of a tag.
+fn host() -> String {
+    let name = nix::sys::utsname::uname().map(|it| it.nodename().to_string_lossy().into_owned()).unwrap_or_default();
+    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
+    format!("h{}", plain.to_lowercase())
+}
+
+/// An empty image: enough for a container that is never started.
+pub async fn image(link: &Arc<Link>) -> Result<String, Problem> {
+    let name = format!("{REPOSITORY}:{}", tag());
+    let path = format!("/images/create?fromSrc=-&repo={REPOSITORY}&tag={}", tag());
+    // Two blocks of zeros: the end of an archive with nothing in it.
+    link.send(Method::POST, &path, whole(vec![0_u8; 1024]), Some("application/x-tar")).await?.bytes().await?;
+    Ok(name)
+}
+
+/// A container that has the volume at `/v`.
+pub async fn container(link: &Arc<Link>, image: &str, volume: &str, read_only: bool) -> Result<String, Problem> {
+    let body = json!({
+        "Image": image, "Cmd": ["never"], "Labels": { REPOSITORY: tag() }, "NetworkDisabled": true,
+        "HostConfig": {
+            "NetworkMode": "none",
+            "Mounts": [{"Type": "volume", "Source": volume, "Target": "/v", "ReadOnly": read_only,
+                "VolumeOptions": {"NoCopy": true}}],
+        },
+    });
+    let answer = link.call(Method::POST, "/containers/create", Some(&body)).await?;
+    let made: Value = serde_json::from_slice(&answer).unwrap_or_default();
+    match made.get("Id").and_then(Value::as_str) {
+        Some(id) => Ok(id.to_owned()),
+        None => Err(Problem::Silent("the engine made a container without an id".to_owned())),
+    }
+}
+
+pub async fn remove_container(link: &Arc<Link>, id: &str) {
+    let _ = link.call(Method::DELETE, &format!("/containers/{id}?force=1"), None).await;
+}
+
+pub async fn remove_image(link: &Arc<Link>, name: &str) {
+    let _ = link.call(Method::DELETE, &format!("/images/{}?noprune=1&force=1", segment(name)), None).await;
+}
+
+/// Removes what this process made, and what was left behind by one that is no more.
+pub async fn sweep(link: &Arc<Link>) {
+    let left = |mark: &str| match mark.strip_prefix(&format!("{}-", host())) {
+        Some(process) => process == std::process::id().to_string() || !Path::new("/proc").join(process).exists(),
+        None => false,
+    };
+    let filters = value(&json!({ "label": [REPOSITORY] }).to_string());
+    let containers: Vec<Value> =
+        link.get(&format!("/containers/json?all=1&filters={filters}")).await.unwrap_or_default();
+    for it in containers {
+        let mark = it.pointer(&format!("/Labels/{REPOSITORY}")).and_then(Value::as_str).unwrap_or_default();
+        if let Some(id) = it.get("Id").and_then(Value::as_str).filter(|_| left(mark)) {
+            remove_container(link, id).await;
+        }
+    }
+    let filters = value(&json!({ "reference": [REPOSITORY] }).to_string());
+    let images: Vec<Value> = link.get(&format!("/images/json?filters={filters}")).await.unwrap_or_default();
+    for it in images {
+        for name in it.get("RepoTags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+            if let Some(mark) = name.strip_prefix(&format!("{REPOSITORY}:"))
+                && left(mark.trim_end_matches("-layer"))
+            {
+                remove_image(link, name).await;
+            }
+        }
+    }
+}

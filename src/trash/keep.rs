@@ -1,0 +1,223 @@
+//! Keeps what a plan is about to take. Either everything that was promised is on the disk, or there is an error and
+//! nothing may be deleted.
+#![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use hyper::Method;
+use indicatif::ProgressBar;
+use serde_json::{Value, json};
+
+use super::archive::{self, Apart};
+use super::helper;
+use super::store::{Entry, Kept, Locked, Object, Store};
+use super::{folder, now};
+use crate::answer::progress;
+use crate::facts::wire::{Link, Problem, Wire, nothing, segment};
+use crate::plan::inventory::short;
+use crate::plan::{Item, Kind, Plan, Recoverable};
+use crate::policy::Trash;
+
+/// Keeps the plan's objects under the words of the command; the entry's number.
+pub fn keep(wire: &Wire, plan: &Plan, command: &[String], trash: &Trash) -> Result<u64, String> {
+    let failed = |error: std::io::Error| format!("the trash at {} cannot be written: {error}", folder().display());
+    let locked = Store::at(folder()).lock().map_err(failed)?;
+    let written = locked.begin().map_err(failed)?;
+    let entry = Entry {
+        id: locked.next_id(),
+        engine: plan.engine.clone(),
+        engine_name: plan.engine_name.clone(),
+        command: command.to_vec(),
+        time: now(),
+        ..Entry::default()
+    };
+    let id = entry.id;
+    let total: i64 =
+        plan.deletes.iter().filter(|it| it.recoverable == Recoverable::Trash).filter_map(|it| it.size).sum();
+    let bar = progress::bytes("keeping", u64::try_from(total).ok().filter(|total| *total > 0));
+    let mut keeper =
+        Keeper { link: wire.link.clone(), locked: &locked, folder: &written, entry, image: None, bar: bar.clone() };
+    let outcome = wire.block_on(async {
+        helper::sweep(&keeper.link).await;
+        let outcome = keeper.all(plan).await;
+        helper::sweep(&keeper.link).await;
+        outcome
+    });
+    bar.finish_and_clear();
+    let entry = keeper.entry;
+    let outcome = outcome.and_then(|()| {
+        let bytes: u64 = entry.files.iter().map(|kept| kept.bytes).sum();
+        if bytes > trash.max {
+            return Err(format!("the copies are larger than the trash's {} bytes", trash.max));
+        }
+        locked.finish(&written, &entry).map_err(failed)
+    });
+    if outcome.is_err() {
+        let _ = std::fs::remove_dir_all(&written);
+        let _ = locked.sweep();
+    }
+    outcome?;
+    // Older ones make room; what that fails at does not touch the new one.
+    let _ = locked.expire(trash, now(), id);
+    locked.store.is_there(&entry)?;
+    Ok(id)
+}
+
+struct Keeper<'a> {
+    link: Arc<Link>,
+    locked: &'a Locked,
+    folder: &'a Path,
+    entry: Entry,
+    /// The empty image, once it is needed.
+    image: Option<String>,
+    bar: ProgressBar,
+}
+
+impl Keeper<'_> {
+    async fn all(&mut self, plan: &Plan) -> Result<(), String> {
+        for item in &plan.deletes {
+            let name = format!(
+                "{} {}",
+                item.kind.name(),
+                if item.kind == Kind::BuildCache { short(&item.id) } else { &item.name }
+            );
+            self.bar.set_message(format!("keeping {name}"));
+            let object = self.one(item).await.map_err(|problem| format!("{name} could not be kept: {problem}"))?;
+            self.entry.objects.push(object);
+        }
+        Ok(())
+    }
+
+    async fn one(&mut self, item: &Item) -> Result<Object, Problem> {
+        let mut object = Object {
+            kind: item.kind,
+            id: item.id.clone(),
+            name: item.name.clone(),
+            tags: item.tags.clone(),
+            size: item.size,
+            recoverable: item.recoverable,
+            inspect: Value::Null,
+            file: None,
+            digests: Vec::new(),
+        };
+        if item.kind == Kind::Image {
+            object.inspect = self.link.get(&format!("/images/{}/json", item.id)).await?;
+            object.digests = digests(&object.inspect);
+        }
+        if item.recoverable != Recoverable::Trash {
+            return Ok(object);
+        }
+        match item.kind {
+            Kind::Volume => self.volume(&mut object).await?,
+            Kind::Container => self.container(&mut object).await?,
+            Kind::Image => {
+                let apart = self.save(&item.id, HashSet::new()).await?;
+                object.file = Some(self.write(&apart)?);
+            }
+            Kind::Network => object.inspect = self.link.get(&format!("/networks/{}", item.id)).await?,
+            _ => {}
+        }
+        Ok(object)
+    }
+
+    fn next_file(&self, what: &str) -> String {
+        format!("{what}-{}", self.entry.objects.len())
+    }
+
+    async fn volume(&mut self, object: &mut Object) -> Result<(), Problem> {
+        object.inspect = self.link.get(&format!("/volumes/{}", segment(&object.name))).await?;
+        let image = match &self.image {
+            Some(image) => image.clone(),
+            None => {
+                let image = helper::image(&self.link).await?;
+                self.image = Some(image.clone());
+                image
+            }
+        };
+        let container = helper::container(&self.link, &image, &object.name, true).await?;
+        let name = self.next_file("volume") + ".tar.zst";
+        let path = format!("/containers/{container}/archive?path=/v");
+        let kept = match self.link.send(Method::GET, &path, nothing(), None).await {
+            Ok(reply) => archive::keep(reply, self.folder, &name, &self.bar).await,
+            Err(problem) => Err(problem),
+        };
+        helper::remove_container(&self.link, &container).await;
+        self.entry.files.push(kept?);
+        object.file = Some(name);
+        Ok(())
+    }
+
+    /// An image's archive, without the layers in `without`.
+    async fn save(&mut self, id: &str, without: HashSet<String>) -> Result<Apart, Problem> {
+        let reply = self.link.send(Method::GET, &format!("/images/{id}/get"), nothing(), None).await?;
+        archive::take_apart(reply, self.locked, without, &self.bar).await
+    }
+
+    fn write(&mut self, apart: &Apart) -> Result<String, Problem> {
+        let name = self.next_file("image") + ".json";
+        let files = apart.write(self.folder, &name)?;
+        self.add(files);
+        Ok(name)
+    }
+
+    fn add(&mut self, files: Vec<Kept>) {
+        for kept in files {
+            if !self.entry.files.contains(&kept) {
+                self.entry.files.push(kept);
+            }
+        }
+    }
+
+    async fn container(&mut self, object: &mut Object) -> Result<(), Problem> {
+        object.inspect = self.link.get(&format!("/containers/{}/json", object.id)).await?;
+        let base = object.inspect.get("Image").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let base: Value = self.link.get(&format!("/images/{base}/json")).await.unwrap_or_default();
+        object.digests = digests(&base);
+        const DELETED: i64 = 2;
+        let changes: Value = self.link.get(&format!("/containers/{}/changes", object.id)).await?;
+        let changes: Vec<&Value> = changes.as_array().into_iter().flatten().collect();
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let deletes = changes.iter().any(|it| it.get("Kind").and_then(Value::as_i64) == Some(DELETED));
+        let tag = format!("{}-layer", helper::tag());
+        let path = format!("/commit?container={}&repo={}&tag={tag}", object.id, helper::REPOSITORY);
+        let answer = self.link.call(Method::POST, &path, Some(&json!({}))).await?;
+        let made: Value = serde_json::from_slice(&answer).unwrap_or_default();
+        let id = made.get("Id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let outcome = self.layer(object, &id, &base, deletes).await;
+        helper::remove_image(&self.link, &format!("{}:{tag}", helper::REPOSITORY)).await;
+        outcome
+    }
+
+    /// The topmost layer of a committed image: what the container wrote.
+    async fn layer(&mut self, object: &mut Object, image: &str, base: &Value, deletes: bool) -> Result<(), Problem> {
+        let layers = base.pointer("/RootFS/Layers").and_then(Value::as_array).into_iter().flatten();
+        let known: HashSet<String> =
+            layers.filter_map(|it| it.as_str()?.strip_prefix("sha256:").map(str::to_owned)).collect();
+        if !deletes && !known.is_empty() {
+            let apart = self.save(image, known).await?;
+            let top = apart.top_layer();
+            match top.as_deref().and_then(|path| apart.blob_at(path)) {
+                // Files that were taken away, which no archive copied into a container can say.
+                Some(kept) if archive::deletes_files(&self.locked.store, &kept.sha256)? => {}
+                Some(kept) => {
+                    object.file = Some(format!("layer {}", kept.sha256));
+                    self.add(vec![kept.clone()]);
+                    return Ok(());
+                }
+                None => {}
+            }
+        }
+        let apart = self.save(image, HashSet::new()).await?;
+        object.file = Some(self.write(&apart)?);
+        Ok(())
+    }
+}
+
+fn digests(image: &Value) -> Vec<String> {
+    let list = image.get("RepoDigests").and_then(Value::as_array).into_iter().flatten();
+    list.filter_map(Value::as_str).filter(|name| !name.starts_with("<none>")).map(str::to_owned).collect()
+}
