@@ -198,7 +198,7 @@ fn production_wants_the_name(place: &Place, engine: &Engine) {
         let path = format!("{}:{}:/usr/bin:/bin", place.path("front").display(), place.path("real").display());
         command.env("PATH", path).env("HOME", place.path("home")).env("TERM", "xterm").env("NO_COLOR", "1");
         let mut terminal = Terminal::start(&command, None);
-        terminal.expect(&format!("Type {name} to run it"));
+        terminal.expect(&format!("Type {name} to delete these"));
         assert!(terminal.unwrapped().contains("prod (the context's name has \"prod\")"), "{}", terminal.seen());
         terminal.send(&answer);
         assert_eq!(terminal.wait().code(), Some(if gone { 0 } else { 125 }), "{}", terminal.seen());

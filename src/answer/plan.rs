@@ -32,7 +32,7 @@ pub fn is_long(plan: &Plan) -> bool {
 fn text(plan: &Plan, screen: &Screen, now: i64, most: usize) -> String {
     let mut out = String::new();
     if plan.deletes.is_empty() {
-        out.push_str("  deletes  nothing\n");
+        out.push_str("  deletes nothing\n");
     } else {
         let counts = counts(plan.deletes.iter());
         let parts: Vec<&str> = counts.iter().map(String::as_str).collect();
@@ -190,7 +190,11 @@ fn summed(rest: &[&Item]) -> Vec<String> {
     groups
         .into_iter()
         .map(|((kind, what), (number, size))| {
-            let mut text = format!("{} more", counted(kind, number));
+            let counted = counted(kind, number);
+            let mut text = match counted.split_once(' ') {
+                Some((number, noun)) => format!("{number} more {noun}"),
+                None => counted,
+            };
             if !what.is_empty() {
                 let _ = write!(
                     text,

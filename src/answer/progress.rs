@@ -4,7 +4,7 @@
 use std::io::{IsTerminal, stderr};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -46,17 +46,55 @@ impl Drop for Waiting {
     }
 }
 
-/// A bar for bytes that are being kept; `total` where it is known.
-pub fn bytes(what: &str, total: Option<u64>) -> ProgressBar {
-    let target = if stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(total, target);
-    let template = match total {
-        Some(_) => "fender: {msg}  {bytes} of {total_bytes}  {bar:20}  {bytes_per_sec}",
-        None => "fender: {msg}  {bytes}  {bytes_per_sec}",
-    };
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
+/// How long a bar waits before it shows itself: what is done sooner needs none.
+const UNSEEN: Duration = Duration::from_millis(700);
+
+/// A bar for bytes on their way.
+#[derive(Clone)]
+pub struct Bar {
+    bar: ProgressBar,
+    started: Instant,
+}
+
+impl Bar {
+    /// `total` in bytes, where it is known.
+    pub fn new(what: &str, total: Option<u64>) -> Bar {
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
+        let template = match total {
+            Some(_) => {
+                "fender: {wide_msg}  {decimal_bytes} of {decimal_total_bytes}  {bar:10}  {decimal_bytes_per_sec}"
+            }
+            None => "fender: {wide_msg}  {decimal_bytes}  {decimal_bytes_per_sec}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_message(what.to_owned());
+        Bar { bar, started: Instant::now() }
     }
-    bar.set_message(what.to_owned());
-    bar
+
+    fn show(&self) {
+        if self.bar.is_hidden() && self.started.elapsed() > UNSEEN && stderr().is_terminal() {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+    }
+
+    pub fn inc(&self, bytes: u64) {
+        self.show();
+        self.bar.inc(bytes);
+    }
+
+    pub fn say(&self, what: String) {
+        self.show();
+        self.bar.set_message(what);
+    }
+
+    /// Takes the bar away while something else is written.
+    pub fn suspend<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.bar.suspend(work)
+    }
+
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
 }

@@ -212,7 +212,7 @@ impl Guard<'_> {
         let words = Words::of(invocation.canonical(), plan, &outcome);
         let mut code = speak(&words);
         for (item, fate) in outcome.left(plan) {
-            let (Fate::Left(why) | Fate::Failed(why)) = fate else { continue };
+            let Some(why) = fate.why() else { continue };
             say(&format!("fender: left {} {}: {why}\n", item.kind.name(), shown_name(&item.name)));
             if matches!(fate, Fate::Failed(_)) && !compose {
                 code = code.max(1);

@@ -24,8 +24,20 @@ pub enum Fate {
     WasGone,
     /// It is not what was shown any more: why.
     Left(String),
-    /// The engine refused.
+    /// The engine refuses, because it has come into use.
+    InUse(String),
+    /// The engine could not.
     Failed(String),
+}
+
+impl Fate {
+    /// Why it is still there, if it is.
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Fate::Left(why) | Fate::InUse(why) | Fate::Failed(why) => Some(why),
+            Fate::Gone | Fate::WasGone => None,
+        }
+    }
 }
 
 /// What was done, in the plan's order.
@@ -44,7 +56,7 @@ impl Outcome {
     /// Objects that did not go though they were to.
     pub fn left<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = (&'a Item, &'a Fate)> {
         let together = plan.deletes.iter().zip(&self.fates);
-        together.filter(|(_, fate)| matches!(fate, Fate::Left(_) | Fate::Failed(_)))
+        together.filter(|(_, fate)| fate.why().is_some())
     }
 }
 
@@ -84,7 +96,7 @@ impl Work<'_> {
             for at in waiting {
                 let item = &plan.deletes[at];
                 let fate = self.one(at, item).await;
-                if matches!(fate, Fate::Failed(_)) {
+                if matches!(fate, Fate::InUse(_) | Fate::Failed(_)) {
                     refused.push((at, fate));
                     continue;
                 }
@@ -117,6 +129,7 @@ impl Work<'_> {
         match outcome {
             Ok(fate) => fate,
             Err(problem) if problem.is(404) => Fate::WasGone,
+            Err(problem) if problem.is(409) || problem.is(403) => Fate::InUse(problem.to_string()),
             Err(problem) => Fate::Failed(problem.to_string()),
         }
     }
@@ -131,6 +144,10 @@ impl Work<'_> {
         let ran = matches!(item.mark.as_str(), "running" | "paused" | "restarting");
         if runs && !ran {
             return Ok(Fate::Left("it has been started since".to_owned()));
+        }
+        let name = now.get("Name").and_then(Value::as_str).unwrap_or_default().trim_start_matches('/');
+        if name != item.name {
+            return Ok(Fate::Left(format!("it is called {name} now")));
         }
         if let Some(timeout) = self.stop_first(item).filter(|_| runs) {
             let path = match timeout {
@@ -208,16 +225,16 @@ impl Work<'_> {
             let list = now.get(key).and_then(Value::as_array).into_iter().flatten();
             list.filter_map(Value::as_str).filter(|name| !name.starts_with("<none>")).map(str::to_owned).collect()
         };
-        let added: Vec<String> = names(&now, "RepoTags").into_iter().filter(|name| !item.tags.contains(name)).collect();
+        if let Some(name) = names(&now, "RepoTags").iter().find(|name| !item.tags.contains(name)) {
+            return Ok(Fate::Left(format!("it has got the name {name} since")));
+        }
         for tag in &item.tags {
             match self.unname(at, tag, &item.id, forced).await {
+                Ok(Fate::Left(why)) => return Ok(Fate::Left(why)),
                 Ok(_) => {}
                 Err(problem) if problem.is(404) => {}
                 Err(problem) => return Err(problem),
             }
-        }
-        if let Some(name) = added.first() {
-            return Ok(Fate::Left(format!("it has got the name {name} since")));
         }
         // Names by digest, and an image without any name.
         for _ in 0..2 {
@@ -262,7 +279,7 @@ impl Work<'_> {
         let answer = self.link.call(Method::POST, &format!("/build/prune?all=1&filters={filters}"), None).await?;
         let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
         let gone = answer.get("CachesDeleted").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
-        Ok(if gone { Fate::Gone } else { Fate::Failed("a build uses it".to_owned()) })
+        Ok(if gone { Fate::Gone } else { Fate::InUse("a build uses it".to_owned()) })
     }
 }
 

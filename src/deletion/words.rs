@@ -105,9 +105,8 @@ impl Words {
                 })
                 .collect();
             let failed = mine.iter().find_map(|at| match &outcome.fates[*at] {
-                Fate::Failed(why) | Fate::Left(why) => Some(why.clone()),
                 Fate::WasGone => Some(missing(what, name)),
-                Fate::Gone => None,
+                fate => fate.why().map(str::to_owned),
             });
             let stays = plan.stays.iter().find(|it| it.step == step && !it.protected);
             match (failed, stays) {
@@ -135,13 +134,18 @@ impl Words {
                 (None, None) => self.line(name),
             }
         }
+        let networks = plan.steps.iter().any(|step| matches!(step, Step::Network { .. }));
+        if networks && self.code != 0 {
+            // docker/cli `cli/command/network/remove.go` ends with the status itself for a message.
+            self.errors.push_str("exit status 1\n");
+        }
     }
 
     fn stack(&mut self, plan: &Plan, outcome: &Outcome) {
         for kind in [Kind::Service, Kind::Secret, Kind::Config, Kind::Network] {
             for (at, item) in plan.deletes.iter().enumerate().filter(|(_, item)| item.kind == kind) {
                 self.line(&format!("Removing {} {}", kind.name(), item.name));
-                if let Fate::Failed(why) | Fate::Left(why) = &outcome.fates[at] {
+                if let Some(why) = outcome.fates[at].why() {
                     let _ = writeln!(self.errors, "Failed to remove {} {}: {why}", kind.name(), item.id);
                     self.code = 1;
                 }
@@ -177,7 +181,7 @@ pub fn compose_line(item: &Item, fate: &Fate) -> Option<String> {
     };
     let how = match fate {
         Fate::Gone | Fate::WasGone => "Removed",
-        Fate::Left(_) | Fate::Failed(_) => "Resource is still in use",
+        Fate::Left(_) | Fate::InUse(_) | Fate::Failed(_) => "Resource is still in use",
     };
     Some(format!(" {what} {}  {how}\n", item.name))
 }

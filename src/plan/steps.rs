@@ -169,5 +169,7 @@ pub fn needs(steps: &[Step]) -> Needs {
             }
         }
     }
+    // The build cache holds on to layers of images.
+    needs.cache |= needs.images;
     needs
 }

@@ -14,11 +14,11 @@ use base64::Engine as _;
 use http_body::Frame;
 use http_body_util::BodyExt;
 use hyper::body::Bytes;
-use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::store::{Kept, Locked, Store, hex};
+use crate::answer::progress::Bar;
 use crate::facts::state::create;
 use crate::facts::wire::{Body, Problem, Reply};
 
@@ -26,8 +26,6 @@ use crate::facts::wire::{Body, Problem, Reply};
 const LEVEL: i32 = 1;
 /// Pieces that wait between the engine and the compression.
 const WAITING: usize = 64;
-/// Files in an image's archive from this size on are kept apart, in bytes.
-const APART: u64 = 4096;
 const BLOCK: u64 = 512;
 
 /// A file that is written whole, with its checksum.
@@ -73,7 +71,7 @@ impl Read for Pieces {
 /// Streams an answer of the engine through `work`, which runs beside. An archive that is cut off is an error.
 async fn stream<T: Send + 'static>(
     mut reply: Reply,
-    bar: &ProgressBar,
+    bar: &Bar,
     work: impl FnOnce(Box<dyn Read + Send>) -> io::Result<T> + Send + 'static,
 ) -> Result<T, Problem> {
     let (send, from): (SyncSender<Bytes>, _) = sync_channel(WAITING);
@@ -104,7 +102,7 @@ async fn stream<T: Send + 'static>(
 }
 
 /// Keeps a stream as one file of the entry.
-pub async fn keep(reply: Reply, folder: &Path, name: &str, bar: &ProgressBar) -> Result<Kept, Problem> {
+pub async fn keep(reply: Reply, folder: &Path, name: &str, bar: &Bar) -> Result<Kept, Problem> {
     let (path, name) = (folder.join(name), name.to_owned());
     stream(reply, bar, move |mut from| {
         let target = Summed { file: create(&path)?, hash: Sha256::new(), bytes: 0 };
@@ -168,12 +166,7 @@ pub struct Apart {
 }
 
 /// Takes an image's archive apart while it streams. Contents in `without` are read and not written.
-pub async fn take_apart(
-    reply: Reply,
-    locked: &Locked,
-    without: HashSet<String>,
-    bar: &ProgressBar,
-) -> Result<Apart, Problem> {
+pub async fn take_apart(reply: Reply, locked: &Locked, without: HashSet<String>, bar: &Bar) -> Result<Apart, Problem> {
     let store = locked.store.clone();
     let new: Vec<_> = (0..2).map(|number| locked.new_blob(number)).collect();
     stream(reply, bar, move |from| apart(from, &store, &new[0], &without)).await
@@ -188,7 +181,7 @@ fn apart(from: impl Read, store: &Store, new: &Path, without: &HashSet<String>) 
         raw.extend_from_slice(entry.header().as_bytes());
         let size = entry.header().entry_size()?;
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        if size >= APART && entry.header().entry_type().is_file() {
+        if is_layer(&path) && entry.header().entry_type().is_file() {
             let named = path.strip_prefix("blobs/sha256/").unwrap_or_default();
             let skip = without.contains(named) || store.blob(named).is_file() && !named.is_empty();
             let kept = blob(&mut entry, new, skip)?;
@@ -215,6 +208,11 @@ fn apart(from: impl Read, store: &Store, new: &Path, without: &HashSet<String>) 
     raw.resize(raw.len() + 2 * BLOCK as usize, 0);
     push_raw(&mut out.parts, &mut raw);
     Ok(out)
+}
+
+/// Layers and what describes them in today's archives; layers in those of Docker 20.10.
+fn is_layer(path: &str) -> bool {
+    path.starts_with("blobs/sha256/") || path.ends_with("/layer.tar")
 }
 
 fn push_raw(parts: &mut Vec<Part>, raw: &mut Vec<u8>) {
@@ -287,7 +285,7 @@ impl http_body::Body for Sent {
 }
 
 /// A writer into a body.
-struct Into(tokio::sync::mpsc::Sender<io::Result<Bytes>>, ProgressBar);
+struct Into(tokio::sync::mpsc::Sender<io::Result<Bytes>>, Bar);
 
 impl Write for Into {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -302,7 +300,7 @@ impl Write for Into {
 }
 
 /// A body that `work` writes, beside the request that sends it.
-fn body(bar: &ProgressBar, work: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static) -> Body {
+fn body(bar: &Bar, work: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static) -> Body {
     let (send, receive) = tokio::sync::mpsc::channel(WAITING);
     let failed = send.clone();
     let bar = bar.clone();
@@ -315,7 +313,7 @@ fn body(bar: &ProgressBar, work: impl FnOnce(&mut dyn Write) -> io::Result<()> +
 }
 
 /// A kept archive as the body of a request.
-pub fn file_body(path: &Path, bar: &ProgressBar) -> Body {
+pub fn file_body(path: &Path, bar: &Bar) -> Body {
     let path = path.to_path_buf();
     body(bar, move |out| {
         let mut decoder = zstd::stream::read::Decoder::new(File::open(path)?)?;
@@ -324,7 +322,7 @@ pub fn file_body(path: &Path, bar: &ProgressBar) -> Body {
 }
 
 /// An image's archive, put together again from its parts.
-pub fn image_body(store: &Store, path: &Path, bar: &ProgressBar) -> Body {
+pub fn image_body(store: &Store, path: &Path, bar: &Bar) -> Body {
     let (store, path) = (store.clone(), path.to_path_buf());
     body(bar, move |out| {
         let parts: Vec<Part> = serde_json::from_slice(&fs::read(path)?)?;
@@ -374,6 +372,6 @@ pub fn deletes_files(store: &Store, sha256: &str) -> io::Result<bool> {
 }
 
 /// A layer's archive as the body of a request.
-pub fn blob_body(store: &Store, sha256: &str, bar: &ProgressBar) -> Body {
+pub fn blob_body(store: &Store, sha256: &str, bar: &Bar) -> Body {
     file_body(&store.blob(sha256), bar)
 }

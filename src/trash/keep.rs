@@ -7,14 +7,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hyper::Method;
-use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::archive::{self, Apart};
 use super::helper;
 use super::store::{Entry, Kept, Locked, Object, Store};
 use super::{folder, now};
-use crate::answer::progress;
+use crate::answer::progress::Bar;
 use crate::facts::wire::{Link, Problem, Wire, nothing, segment};
 use crate::plan::inventory::short;
 use crate::plan::{Item, Kind, Plan, Recoverable};
@@ -36,7 +35,7 @@ pub fn keep(wire: &Wire, plan: &Plan, command: &[String], trash: &Trash) -> Resu
     let id = entry.id;
     let total: i64 =
         plan.deletes.iter().filter(|it| it.recoverable == Recoverable::Trash).filter_map(|it| it.size).sum();
-    let bar = progress::bytes("keeping", u64::try_from(total).ok().filter(|total| *total > 0));
+    let bar = Bar::new("keeping", u64::try_from(total).ok().filter(|total| *total > 0));
     let mut keeper =
         Keeper { link: wire.link.clone(), locked: &locked, folder: &written, entry, image: None, bar: bar.clone() };
     let outcome = wire.block_on(async {
@@ -45,7 +44,7 @@ pub fn keep(wire: &Wire, plan: &Plan, command: &[String], trash: &Trash) -> Resu
         helper::sweep(&keeper.link).await;
         outcome
     });
-    bar.finish_and_clear();
+    bar.finish();
     let entry = keeper.entry;
     let outcome = outcome.and_then(|()| {
         let bytes: u64 = entry.files.iter().map(|kept| kept.bytes).sum();
@@ -72,7 +71,7 @@ struct Keeper<'a> {
     entry: Entry,
     /// The empty image, once it is needed.
     image: Option<String>,
-    bar: ProgressBar,
+    bar: Bar,
 }
 
 impl Keeper<'_> {
@@ -83,7 +82,7 @@ impl Keeper<'_> {
                 item.kind.name(),
                 if item.kind == Kind::BuildCache { short(&item.id) } else { &item.name }
             );
-            self.bar.set_message(format!("keeping {name}"));
+            self.bar.say(format!("keeping {name}"));
             let object = self.one(item).await.map_err(|problem| format!("{name} could not be kept: {problem}"))?;
             self.entry.objects.push(object);
         }
@@ -102,16 +101,25 @@ impl Keeper<'_> {
             file: None,
             digests: Vec::new(),
         };
+        match self.contents(item, &mut object).await {
+            // Somebody else took it meanwhile: then it is not fender that deletes it.
+            Err(problem) if problem.is(404) => object.recoverable = Recoverable::No,
+            outcome => outcome?,
+        }
+        Ok(object)
+    }
+
+    async fn contents(&mut self, item: &Item, object: &mut Object) -> Result<(), Problem> {
         if item.kind == Kind::Image {
             object.inspect = self.link.get(&format!("/images/{}/json", item.id)).await?;
             object.digests = digests(&object.inspect);
         }
         if item.recoverable != Recoverable::Trash {
-            return Ok(object);
+            return Ok(());
         }
         match item.kind {
-            Kind::Volume => self.volume(&mut object).await?,
-            Kind::Container => self.container(&mut object).await?,
+            Kind::Volume => self.volume(object).await?,
+            Kind::Container => self.container(object).await?,
             Kind::Image => {
                 let apart = self.save(&item.id, HashSet::new()).await?;
                 object.file = Some(self.write(&apart)?);
@@ -119,7 +127,7 @@ impl Keeper<'_> {
             Kind::Network => object.inspect = self.link.get(&format!("/networks/{}", item.id)).await?,
             _ => {}
         }
-        Ok(object)
+        Ok(())
     }
 
     fn next_file(&self, what: &str) -> String {

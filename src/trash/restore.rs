@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hyper::Method;
-use indicatif::ProgressBar;
 use serde_json::{Map, Value, json};
 
 use super::store::{Entry, Locked, Object};
 use super::{archive, helper};
-use crate::answer::progress;
+use crate::answer::progress::Bar;
 use crate::facts::wire::{Body, Link, Problem, Wire, segment, value};
 use crate::plan::inventory::short;
 use crate::plan::{Kind, Recoverable};
@@ -39,7 +38,7 @@ pub fn restore(
     told: &mut dyn FnMut(&Object, &Back),
 ) -> bool {
     const ORDER: [Kind; 5] = [Kind::Network, Kind::Volume, Kind::Image, Kind::Tag, Kind::Container];
-    let bar = progress::bytes("bringing back", None);
+    let bar = Bar::new("bringing back", None);
     let work = Work { link: wire.link.clone(), locked, entry, bar: bar.clone() };
     let mut all = true;
     wire.block_on(async {
@@ -47,15 +46,32 @@ pub fn restore(
         let wanted = |object: &&Object| only.is_none_or(|name| fits(object, name));
         let mut objects: Vec<&Object> = entry.objects.iter().filter(wanted).collect();
         objects.sort_by_key(|object| ORDER.iter().position(|kind| *kind == object.kind).unwrap_or(ORDER.len()));
-        for object in objects {
-            bar.set_message(format!("bringing back {} {}", object.kind.name(), object.name));
-            let back = work.one(object, rename).await;
-            all &= !matches!(back, Back::Taken | Back::Failed(_));
-            bar.suspend(|| told(object, &back));
+        // A container may need another one, for its volumes or its network: what fails is tried again after the rest.
+        loop {
+            let before = objects.len();
+            let mut again = Vec::new();
+            for object in objects {
+                bar.say(format!("bringing back {} {}", object.kind.name(), object.name));
+                match work.one(object, rename).await {
+                    Back::Failed(why) => again.push((object, why)),
+                    back => {
+                        all &= back != Back::Taken;
+                        bar.suspend(|| told(object, &back));
+                    }
+                }
+            }
+            if again.is_empty() || again.len() == before {
+                for (object, why) in again {
+                    all = false;
+                    bar.suspend(|| told(object, &Back::Failed(why)));
+                }
+                break;
+            }
+            objects = again.into_iter().map(|(object, _)| object).collect();
         }
         helper::sweep(&work.link).await;
     });
-    bar.finish_and_clear();
+    bar.finish();
     all
 }
 
@@ -70,7 +86,7 @@ struct Work<'a> {
     link: Arc<Link>,
     locked: &'a Locked,
     entry: &'a Entry,
-    bar: ProgressBar,
+    bar: Bar,
 }
 
 impl Work<'_> {
@@ -239,6 +255,9 @@ impl Work<'_> {
         if self.exists(&format!("/containers/{}/json", segment(&name))).await?.is_some() {
             return Ok(Back::Taken);
         }
+        if let Some(what) = self.missing(object).await? {
+            return Ok(Back::Failed(format!("its {what} is not there: bring it back or create it first")));
+        }
         let (image, layer) = match object.file.as_deref() {
             Some(file) if !file.starts_with("layer ") => (self.own_image(file).await?, None),
             file => (self.base(object).await?, file.and_then(|file| file.strip_prefix("layer "))),
@@ -255,6 +274,32 @@ impl Work<'_> {
         }
         filled?;
         self.set_going(&id, object).await
+    }
+
+    /// A network or named volume that the container had and that is not there: docker would start it without.
+    async fn missing(&self, object: &Object) -> Result<Option<String>, Problem> {
+        let networks = object.inspect.pointer("/NetworkSettings/Networks").and_then(Value::as_object);
+        for (name, _) in networks.into_iter().flatten().filter(|(name, _)| is_users(name)) {
+            if self.exists(&format!("/networks/{}", segment(name))).await?.is_none() {
+                return Ok(Some(format!("network {name}")));
+            }
+        }
+        let list =
+            |pointer: &str| object.inspect.pointer(pointer).and_then(Value::as_array).cloned().unwrap_or_default();
+        let binds = list("/HostConfig/Binds");
+        let bound =
+            binds.iter().filter_map(|bind| bind.as_str()?.split(':').next()).filter(|source| !source.starts_with('/'));
+        let mounts = list("/HostConfig/Mounts");
+        let mounted = mounts
+            .iter()
+            .filter(|it| it.get("Type").and_then(Value::as_str) == Some("volume"))
+            .filter_map(|it| it.get("Source").and_then(Value::as_str));
+        for name in bound.chain(mounted).filter(|name| !name.is_empty()) {
+            if self.exists(&format!("/volumes/{}", segment(name))).await?.is_none() {
+                return Ok(Some(format!("volume {name}")));
+            }
+        }
+        Ok(None)
     }
 
     /// An image of the container's own, with all that it wrote and took away.
@@ -279,7 +324,7 @@ impl Work<'_> {
         if self.exists(&format!("/images/{id}/json")).await?.is_none() {
             for digest in &object.digests {
                 let Some((name, digest)) = digest.split_once('@') else { continue };
-                self.bar.set_message(format!("pulling {name}"));
+                self.bar.say(format!("pulling {name}"));
                 let path = format!("/images/create?fromImage={}&tag={}", value(name), value(digest));
                 let _ = self.link.call(Method::POST, &path, None).await;
             }
@@ -311,7 +356,9 @@ impl Work<'_> {
         for mount in texts(inspect, "Mounts") {
             let text = |key: &str| mount.get(key).and_then(Value::as_str).unwrap_or_default();
             let (name, target) = (text("Name"), text("Destination"));
-            if text("Type") != "volume" || inherits || given.iter().any(|known| known == target) {
+            // What came from another container comes from it again.
+            let inherited = inherits && inspect.pointer("/Config/Volumes").and_then(|it| it.get(target)).is_none();
+            if text("Type") != "volume" || inherited || given.iter().any(|known| known == target) {
                 continue;
             }
             if self.exists(&format!("/volumes/{}", segment(name))).await?.is_some() {

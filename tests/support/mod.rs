@@ -5,6 +5,7 @@ pub mod api;
 pub mod engine;
 pub mod example;
 pub mod generator;
+pub mod guarded;
 pub mod place;
 pub mod recorder;
 pub mod state;

@@ -12,6 +12,8 @@ BLOBS, MANIFESTS, UPLOADS = {}, {}, {}
 
 class Registry(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Docker tries TLS first, and goes on without it when the answer to that is HTTP of a kind.
+    default_request_version = "HTTP/1.1"
 
     def log_message(self, *_):
         pass

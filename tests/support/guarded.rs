@@ -1,0 +1,99 @@
+//! A person at a terminal in front of a guarded engine: production, so that every deletion is asked about.
+
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use super::engine::Engine;
+use super::place::Place;
+use super::terminal::Terminal;
+
+pub struct Guarded<'a> {
+    pub engine: &'a Engine,
+    pub place: Place,
+    /// What the engine calls itself.
+    pub name: String,
+    state: PathBuf,
+}
+
+impl<'a> Guarded<'a> {
+    pub fn new(engine: &'a Engine) -> Guarded<'a> {
+        let place = Place::new().with_real_client();
+        place.policy("[environments.prod]\nhostname = \"*\"\n");
+        let name = engine.plain(&["info", "--format", "{{.Name}}"]);
+        let state = place.path("home/state");
+        Guarded { engine, place, name, state }
+    }
+
+    /// Another place for the trash.
+    pub fn with_state(mut self, state: PathBuf) -> Guarded<'a> {
+        self.state = state;
+        self
+    }
+
+    fn set(&self, mut command: Command) -> Command {
+        let path = format!(
+            "{}:{}:/usr/sbin:/usr/bin:/bin",
+            self.place.path("front").display(),
+            self.place.path("real").display()
+        );
+        command
+            .env_clear()
+            .env("PATH", path)
+            .env("HOME", self.place.path("home"))
+            .env("XDG_STATE_HOME", &self.state)
+            .env("DOCKER_HOST", self.engine.host())
+            .env("DOCKER_CONFIG", super::cache().join("config"))
+            .env("TERM", "xterm")
+            .env("NO_COLOR", "1")
+            .current_dir(self.place.path("home"));
+        command
+    }
+
+    /// `docker` through fender.
+    pub fn docker(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(self.place.path("front/docker"));
+        command.args(words);
+        self.set(command)
+    }
+
+    /// One of fender's own commands.
+    pub fn fender(&self, words: &[&str]) -> Output {
+        let mut command = Command::new("setsid");
+        command.arg("--wait").arg(env!("CARGO_BIN_EXE_fender")).args(words);
+        self.set(command).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// The question of a guarded deletion, on a terminal.
+    pub fn asked(&self, words: &[&str]) -> Terminal {
+        let terminal = Terminal::start(&self.docker(words), None);
+        terminal.expect("elete these");
+        terminal
+    }
+
+    /// The same, with the right answer; what stood on the terminal, and the exit code.
+    pub fn deleted(&self, words: &[&str]) -> (String, i32) {
+        let mut terminal = self.asked(words);
+        let typed = terminal.seen().contains("Type ");
+        terminal.send(&if typed { format!("{}\n", self.name) } else { "y\n".to_owned() });
+        let code = terminal.wait().code().unwrap();
+        (terminal.seen(), code)
+    }
+
+    /// Without a terminal: nobody can be asked.
+    pub fn piped(&self, words: &[&str]) -> Output {
+        let mut command = Command::new("setsid");
+        command.arg("--wait").arg(self.place.path("front/docker")).args(words);
+        self.set(command).stdin(Stdio::null()).output().unwrap()
+    }
+
+    pub fn undo(&self) -> String {
+        let output = self.fender(&["undo"]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{text}");
+        text
+    }
+
+    pub fn trash(&self) -> PathBuf {
+        self.state.join("fender/trash")
+    }
+}
