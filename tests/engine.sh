@@ -3,6 +3,8 @@
 #
 #   tests/engine.sh fetch                 download and unpack; prints the folder of the new engine's programs
 #   tests/engine.sh start NAME [new|old]  start an engine of its own network and state; prints its socket
+#   tests/engine.sh kill NAME             kill it as a power cut would (SIGKILL), keeping its state
+#   tests/engine.sh again NAME            start it anew on the state it has
 #   tests/engine.sh stop NAME             stop it and remove its state
 #   tests/engine.sh image NAME TAG        import a busybox image into the engine NAME under TAG
 #   tests/engine.sh registry NAME         start a registry that the engine NAME reaches as localhost:5000
@@ -81,13 +83,23 @@ start() {
   stop "$name"
   fetch >/dev/null
   mkdir -p "$dir"
-  local programs=$cache/$which
+  echo "$which" >"$dir/which"
+  echo "${FENDER_TEST_DOCKERD_FLAGS:-}" >"$dir/flags"
+  again "$name"
+}
+
+again() {
+  local name=$1 dir=$run/$1
+  local programs
+  programs=$cache/$(cat "$dir/which")
+  rm -f "$dir/pid" "$dir/docker.sock"
   # Its own network namespace, so that several engines and the machine's own do not meet.
+  # shellcheck disable=SC2046 # The flags are words.
   PATH="$programs/usr/sbin:$programs/usr/bin:$programs/sbin:$PATH" \
     unshare -n sh -c 'ip link set lo up 2>/dev/null || ifconfig lo up 2>/dev/null; exec "$@"' sh \
     dockerd --data-root "$dir/data" --exec-root "$dir/exec" -p "$dir/pid" -H "unix://$dir/docker.sock" \
     --init-path "$programs/usr/bin/tini-static" \
-    ${FENDER_TEST_DOCKERD_FLAGS:-} >"$dir/log" 2>&1 </dev/null &
+    $(cat "$dir/flags") >>"$dir/log" 2>&1 </dev/null &
   echo $! >"$dir/started"
   local i
   for i in $(seq 150); do
@@ -101,6 +113,15 @@ start() {
   say "the engine did not start; the end of its log:"
   tail -20 "$dir/log" >&2
   exit 1
+}
+
+# dockerd and the containerd that it started; both are found by this engine's own folder in their words.
+kill_hard() {
+  local dir=$run/$1 pid
+  for pid in $(grep -lsF "$dir/" /proc/[0-9]*/cmdline | cut -d/ -f3); do
+    if grep -qsE '(dockerd|containerd)' "/proc/$pid/comm"; then kill -9 "$pid" 2>/dev/null || true; fi
+  done
+  sleep 0.2
 }
 
 stop() {
@@ -141,6 +162,7 @@ registry() {
 
 case ${1:-} in
 fetch) fetch ;;
-start | stop | image | registry) "$@" ;;
-*) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2 ;;
+start | again | stop | image | registry) "$@" ;;
+kill) kill_hard "$2" ;;
+*) sed -n '2,15s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

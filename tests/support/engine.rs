@@ -33,6 +33,16 @@ impl Engine {
         format!("unix://{}", self.socket.display())
     }
 
+    /// As a power cut would: nothing is written any more.
+    pub fn kill(&self) {
+        must(Command::new(script()).args(["kill", &self.name]).output().unwrap());
+    }
+
+    /// Starts it on the state it has.
+    pub fn again(&self) {
+        must(Command::new(script()).args(["again", &self.name]).output().unwrap());
+    }
+
     /// A registry that the engine reaches as `localhost:5000`.
     pub fn registry(&self) {
         must(Command::new(script()).args(["registry", &self.name]).output().unwrap());
