@@ -60,10 +60,12 @@ fn kept(trash: &Path) -> Vec<String> {
     for (_, entry) in store.entries() {
         let entry = entry.expect("an entry is whole or not there");
         store.verify(&entry).expect("and so are its files");
-        names.extend(entry.objects.iter().filter(|it| it.recoverable == fender::plan::Recoverable::Trash).flat_map(|it| {
-            let names = if it.tags.is_empty() { vec![it.name.clone()] } else { it.tags.clone() };
-            names.into_iter().map(|name| format!("{} {name}", it.kind.name())).collect::<Vec<_>>()
-        }));
+        names.extend(entry.objects.iter().filter(|it| it.recoverable == fender::plan::Recoverable::Trash).flat_map(
+            |it| {
+                let names = if it.tags.is_empty() { vec![it.name.clone()] } else { it.tags.clone() };
+                names.into_iter().map(|name| format!("{} {name}", it.kind.name())).collect::<Vec<_>>()
+            },
+        ));
     }
     names
 }
@@ -71,7 +73,10 @@ fn kept(trash: &Path) -> Vec<String> {
 fn nothing_is_lost(engine: &Engine, before: &[String], trash: &Path, about: &str) {
     let (there, kept) = (there(engine), kept(trash));
     for name in before {
-        assert!(there.contains(name) || kept.contains(name), "{about}: {name} is lost; there: {there:?}, kept: {kept:?}");
+        assert!(
+            there.contains(name) || kept.contains(name),
+            "{about}: {name} is lost; there: {there:?}, kept: {kept:?}"
+        );
     }
 }
 
@@ -104,7 +109,11 @@ fn fender_is_killed_at_every_step() {
         kill_fender(&guarded);
         terminal.wait();
         nothing_is_lost(&engine, &before, &guarded.trash(), &format!("killed after {} ms", step * 120));
-        if there(&engine) == before { whole += 1 } else { cut += 1 }
+        if there(&engine) == before {
+            whole += 1
+        } else {
+            cut += 1
+        }
         // The next one clears away what the killed one left, and brings back what it took.
         let output = guarded.fender(&["undo"]);
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -227,7 +236,18 @@ fn the_trash_is_its_users_alone_and_expires() {
     for name in ["aa", "bb", "cc"] {
         engine.plain(&["volume", "create", name]);
         let volume = format!("{name}:/v");
-        engine.plain(&["run", "--rm", "-v", &volume, "base:1", "dd", "if=/dev/urandom", "of=/v/f", "bs=1k", "count=1000"]);
+        engine.plain(&[
+            "run",
+            "--rm",
+            "-v",
+            &volume,
+            "base:1",
+            "dd",
+            "if=/dev/urandom",
+            "of=/v/f",
+            "bs=1k",
+            "count=1000",
+        ]);
     }
     guarded.place.policy("[environments.prod]\nhostname = \"*\"\n[trash]\nmax = \"2.5MB\"\n");
     for name in ["aa", "bb", "cc"] {
@@ -246,7 +266,18 @@ fn the_trash_is_its_users_alone_and_expires() {
     assert!(listed.contains("the trash is empty"), "{listed}");
     // Too large for the trash: said before the answer.
     engine.plain(&["volume", "create", "large"]);
-    engine.plain(&["run", "--rm", "-v", "large:/v", "base:1", "dd", "if=/dev/urandom", "of=/v/f", "bs=1k", "count=3000"]);
+    engine.plain(&[
+        "run",
+        "--rm",
+        "-v",
+        "large:/v",
+        "base:1",
+        "dd",
+        "if=/dev/urandom",
+        "of=/v/f",
+        "bs=1k",
+        "count=3000",
+    ]);
     guarded.place.policy("[environments.prod]\nhostname = \"*\"\n[trash]\neach = \"1MB\"\n");
     let mut terminal = guarded.asked(&["volume", "rm", "large"]);
     let seen = flat(&terminal.seen());

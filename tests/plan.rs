@@ -58,7 +58,9 @@ fn compare(name: &str, which: &str, flags: &str) {
     if !wanted(name) {
         return;
     }
-    let engine = Engine::start(name, which, flags);
+    // Two runs at once need engines of their own.
+    let suffix = std::env::var("FENDER_PLAN_SUFFIX").unwrap_or_default();
+    let engine = Engine::start(&format!("{name}{suffix}"), which, flags);
     engine.registry();
     let ground = Ground::new(&engine, which == "old");
     let (first, cases) = (number("FENDER_PLAN_SEED", 1), number("FENDER_PLAN_CASES", CASES));
@@ -70,6 +72,7 @@ fn compare(name: &str, which: &str, flags: &str) {
         let between = ground.fill(&mut chance);
         let words = ground.command(&mut chance, between);
         let before = look(&ground.api);
+        let held = describe(&ground.api);
         let mut planning = words.clone();
         planning.splice(..0, ["plan", "--format", "json", "--"].map(str::to_owned));
         let output = command(std::path::Path::new(env!("CARGO_BIN_EXE_fender")), &ground, &planning).output().unwrap();
@@ -97,6 +100,7 @@ fn compare(name: &str, which: &str, flags: &str) {
         if !wrong.is_empty() {
             let _ = write!(report, "{name} seed {seed}: docker {}\n{wrong}", words.join(" "));
             let _ = writeln!(report, "  fender: {said}  docker: {}", String::from_utf8_lossy(&docker.stderr));
+            let _ = writeln!(report, "{held}  plan: {}", plan["deletes"]);
             eprintln!("{name} seed {seed}: docker {}\n{wrong}", words.join(" "));
         }
     }
@@ -106,6 +110,35 @@ fn compare(name: &str, which: &str, flags: &str) {
     }
     assert!(report.is_empty(), "{report}");
     assert!(deleted > usize::try_from(cases).unwrap() / 2, "almost nothing was deleted: the states are empty");
+}
+
+/// What the engine holds, for a person who looks for the reason of a difference.
+fn describe(api: &support::api::Api) -> String {
+    let mut out = String::new();
+    let mut list = |what: &str, objects: Value, keys: &[&str]| {
+        for it in objects.as_array().into_iter().flatten() {
+            let fields: Vec<String> = keys.iter().map(|key| it[*key].to_string()).collect();
+            let _ = writeln!(out, "  {what} {}", fields.join(" "));
+        }
+    };
+    list(
+        "image",
+        api.get("/images/json?all=1&shared-size=1"),
+        &["Id", "ParentId", "RepoTags", "RepoDigests", "Size", "SharedSize", "Labels"],
+    );
+    list(
+        "container",
+        api.get("/containers/json?all=1&size=1"),
+        &["Names", "Image", "ImageID", "State", "SizeRw", "Labels"],
+    );
+    if let Ok(df) = api.try_call(hyper::Method::GET, "/system/df", None) {
+        list(
+            "cache",
+            df["BuildCache"].clone(),
+            &["ID", "Parent", " Parents", "Type", "Description", "Size", "Shared", "InUse"],
+        );
+    }
+    out
 }
 
 fn planned(plan: &Value) -> BTreeSet<String> {

@@ -252,16 +252,32 @@ fn read_project(client: Option<&OsString>, invocation: &Invocation, host: &dyn H
         return by_name();
     }
     let words: Vec<&str> = invocation.words[..*command].iter().map(String::as_str).collect();
+    let model = compose(client, &words, &["config", "--format", "json"]);
+    let model: Option<Value> = model.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let Some(mut project) = model.as_ref().and_then(Project::from_model) else { return by_name() };
+    if invocation.on("remove-orphans")
+        && let Some(model) = &mut project.model
+    {
+        // Compose knows the services of all profiles; its model shows the active ones.
+        let all = compose(client, &words, &["--profile", "*", "config", "--services"]).unwrap_or_default();
+        let all = String::from_utf8_lossy(&all).into_owned();
+        model.inactive = all.lines().map(str::to_owned).filter(|name| !model.has(name)).collect();
+    }
+    Known::Is(project)
+}
+
+/// What compose prints; None where it fails or takes too long.
+fn compose(client: &OsString, before: &[&str], words: &[&str]) -> Option<Vec<u8>> {
     let started = Instant::now();
-    let child = Command::new(client)
+    let mut child = Command::new(client)
+        .args(before)
         .args(words)
-        .args(["config", "--format", "json"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .spawn();
-    let Ok(mut child) = child else { return by_name() };
-    let Some(mut output) = child.stdout.take() else { return by_name() };
+        .spawn()
+        .ok()?;
+    let mut output = child.stdout.take()?;
     let reader = std::thread::spawn(move || {
         let mut bytes = Vec::new();
         std::io::Read::read_to_end(&mut output, &mut bytes).map(|_| bytes)
@@ -272,11 +288,6 @@ fn read_project(client: Option<&OsString>, invocation: &Invocation, host: &dyn H
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-    let _ = child.wait();
-    let bytes = reader.join().ok().and_then(Result::ok).unwrap_or_default();
-    let model: Option<Value> = serde_json::from_slice(&bytes).ok();
-    match model.as_ref().and_then(Project::from_model) {
-        Some(project) => Known::Is(project),
-        None => by_name(),
-    }
+    let succeeded = child.wait().is_ok_and(|status| status.success());
+    reader.join().ok()?.ok().filter(|_| succeeded)
 }

@@ -27,6 +27,8 @@ pub struct Project {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Model {
     pub services: Vec<ServiceModel>,
+    /// Services of profiles that are not active: theirs are no orphans.
+    pub inactive: Vec<String>,
     /// Key and name of those that are not external.
     pub networks: Vec<(String, String)>,
     pub volumes: Vec<(String, String)>,
@@ -76,8 +78,14 @@ impl Project {
             .collect();
         Some(Project {
             name: name.clone(),
-            model: Some(Model { services, networks: own("networks"), volumes: own("volumes") }),
+            model: Some(Model { services, inactive: Vec::new(), networks: own("networks"), volumes: own("volumes") }),
         })
+    }
+}
+
+impl Model {
+    pub fn has(&self, service: &str) -> bool {
+        self.services.iter().any(|it| it.name == service)
     }
 }
 
@@ -170,16 +178,17 @@ pub fn taken(change: &Change, stock: &Inventory) -> Taken {
     let of_project = |it: &Container| it.label(PROJECT) == Some(name);
     let one_off = |it: &Container| it.label(ONE_OFF).is_some_and(|value| value.eq_ignore_ascii_case("true"));
     let known = |service: &str| match &change.project.model {
-        Some(model) => model.services.iter().any(|it| it.name == service),
+        Some(model) => model.has(service),
         None => true,
     };
     let wanted = selected(change);
     let wants = |service: &str| wanted.as_ref().is_none_or(|wanted| wanted.contains(service));
     for (at, it) in stock.containers.iter().enumerate().filter(|(_, it)| of_project(it)) {
         let service = it.label(SERVICE).unwrap_or_default();
+        let inactive = change.project.model.iter().any(|model| model.inactive.iter().any(|name| name == service));
         let orphan = !known(service) || one_off(it);
         if orphan {
-            if change.orphans {
+            if change.orphans && (!inactive || one_off(it)) {
                 taken.containers.push((at, false));
             }
         } else if change.down && wants(service) || change.rm && wants(service) && (change.stop || it.state != "running")
@@ -230,6 +239,11 @@ pub fn taken(change: &Change, stock: &Inventory) -> Taken {
                 }
                 _ => {}
             }
+        }
+        if change.project.model.is_none() && mode == Images::All {
+            // Without a file the services are what their containers say, and so are their images.
+            let services = stock.containers.iter().filter(|it| of_project(it) && !one_off(it));
+            names.extend(services.map(|it| it.image.clone()));
         }
         taken.images.extend(names);
     }

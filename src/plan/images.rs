@@ -15,6 +15,8 @@ pub struct Store {
     gone: BTreeSet<usize>,
     children: HashMap<String, Vec<usize>>,
     by_id: HashMap<String, usize>,
+    /// Names and digests in full, as they were at the beginning.
+    by_name: HashMap<String, usize>,
     containerd: bool,
     /// Images that protected containers stand on, or that are protected themselves: nothing of them goes.
     pub spared: BTreeSet<usize>,
@@ -60,6 +62,19 @@ pub struct User<'a> {
     pub name: &'a str,
 }
 
+/// The users of each image.
+pub struct Users<'a>(HashMap<&'a str, Vec<User<'a>>>);
+
+impl<'a> Users<'a> {
+    fn of(&self, id: &str) -> &[User<'a>] {
+        self.0.get(id).map_or(&[], Vec::as_slice)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &User<'a>> {
+        self.0.values().flatten()
+    }
+}
+
 impl Store {
     pub fn new(stock: &Inventory) -> Store {
         let mut store = Store { containerd: stock.containerd, ..Store::default() };
@@ -69,7 +84,9 @@ impl Store {
                 store.children.entry(image.parent_id.clone()).or_default().push(at);
             }
             let mut refs: Vec<Ref> = image.tags().map(Ref::tag).collect();
-            let digests = image.digests().map(Ref::digest);
+            let digests: Vec<Ref> = image.digests().map(Ref::digest).collect();
+            store.by_name.extend(refs.iter().chain(&digests).map(|name| (name.full.clone(), at)));
+            let digests = digests.into_iter();
             if stock.containerd {
                 // This store makes up a digest for every tag: only a repository without a tag has a name of its own there.
                 let tagged: Vec<String> = refs.iter().map(|name| name.repository.clone()).collect();
@@ -118,11 +135,9 @@ impl Store {
                 Some(digest) => format!("{}@{digest}", reference.name()),
                 None => format!("{}:{}", reference.name(), reference.tag_or_latest().unwrap_or("latest")),
             };
-            let named = |at: &usize| {
-                let digested = stock.images[*at].digests().any(|shown| Ref::digest(shown).full == full);
-                digested || self.refs[*at].iter().any(|name| name.full == full)
-            };
-            if let Some(found) = (0..stock.images.len()).filter(there).find(named) {
+            let found = self.by_name.get(&full).copied().filter(there);
+            let still = |at: &usize| reference.digest.is_some() || self.refs[*at].iter().any(|name| name.full == full);
+            if let Some(found) = found.filter(still) {
                 return Some((found, is_id(&found)));
             }
         }
@@ -138,12 +153,26 @@ impl Store {
     pub fn delete(
         &mut self,
         stock: &Inventory,
-        users: &[User],
+        users: &Users,
         typed: &str,
         force: bool,
         prune: bool,
     ) -> Result<(), Conflict> {
         let (image, by_id) = self.resolve(stock, typed).ok_or_else(|| format!("No such image: {typed}"))?;
+        self.delete_one(stock, users, image, typed, by_id, force, prune)
+    }
+
+    #[allow(clippy::too_many_arguments)] // The request's own parts.
+    fn delete_one(
+        &mut self,
+        stock: &Inventory,
+        users: &Users,
+        image: usize,
+        typed: &str,
+        by_id: bool,
+        force: bool,
+        prune: bool,
+    ) -> Result<(), Conflict> {
         if self.spared.contains(&image) {
             return Err("it is protected".to_owned());
         }
@@ -151,7 +180,6 @@ impl Store {
             return self.delete_in_containerd(stock, users, image, typed, by_id, force, prune);
         }
         let id = &stock.images[image].id;
-        let uses = |user: &&User| user.image_id == id;
         let mut quiet = false;
         if by_id {
             if single(&self.refs[image]) {
@@ -161,7 +189,7 @@ impl Store {
         } else {
             if !force
                 && single(&self.refs[image])
-                && let Some(user) = users.iter().find(uses)
+                && let Some(user) = users.of(id).first()
             {
                 return Err(format!("container {} is using it", user.name));
             }
@@ -193,7 +221,7 @@ impl Store {
     fn conflict(
         &self,
         stock: &Inventory,
-        users: &[User],
+        users: &Users,
         image: usize,
         stopped_count: bool,
         names_count: bool,
@@ -202,7 +230,7 @@ impl Store {
         if self.children(stock, image) {
             return Err(("it has dependent child images".to_owned(), false));
         }
-        let user = |running: bool| users.iter().find(|user| user.image_id == id && user.running == running);
+        let user = |running: bool| users.of(id).iter().find(|user| user.running == running);
         if let Some(user) = user(true) {
             return Err((format!("the running container {} uses it", user.name), true));
         }
@@ -218,7 +246,7 @@ impl Store {
     fn remove(
         &mut self,
         stock: &Inventory,
-        users: &[User],
+        users: &Users,
         image: usize,
         force: bool,
         prune: bool,
@@ -244,7 +272,7 @@ impl Store {
     fn delete_in_containerd(
         &mut self,
         stock: &Inventory,
-        users: &[User],
+        users: &Users,
         image: usize,
         typed: &str,
         by_id: bool,
@@ -266,7 +294,7 @@ impl Store {
             if all > 1 && !force {
                 names_count = false;
             }
-            if let Some(user) = users.iter().find(|user| user.image_id == id) {
+            if let Some(user) = users.of(&id).first() {
                 if !force {
                     return Err(format!("container {} is using it", user.name));
                 }
@@ -279,7 +307,7 @@ impl Store {
         } else if self.same_names_of_first(image).len() == self.refs[image].len() && !force {
             names_count = false;
         }
-        let uses = |running: bool| users.iter().find(|user| user.image_id == id && user.running == running);
+        let uses = |running: bool| users.of(&id).iter().find(|user| user.running == running);
         if let Some(user) = uses(true) {
             return Err(format!("the running container {} uses it", user.name));
         }
@@ -297,7 +325,7 @@ impl Store {
         self.gone.insert(image);
         let mut parent = self.by_id.get(&stock.images[image].parent_id).copied();
         while let Some(at) = parent.filter(|at| prune && !self.gone.contains(at)) {
-            let used = users.iter().any(|user| user.image_id == stock.images[at].id);
+            let used = !users.of(&stock.images[at].id).is_empty();
             if !self.refs[at].is_empty() || used || self.spared.contains(&at) {
                 break;
             }
@@ -328,7 +356,7 @@ impl Store {
     }
 
     /// `POST /images/prune`.
-    pub fn prune(&mut self, stock: &Inventory, users: &[User], filters: &Filters) -> Result<(), String> {
+    pub fn prune(&mut self, stock: &Inventory, users: &Users, filters: &Filters) -> Result<(), String> {
         if let Some(name) = filters.unknown(&["dangling", "label", "label!", "until"]) {
             return Err(format!("invalid filter '{name}'"));
         }
@@ -353,11 +381,12 @@ impl Store {
             }
             let names = self.refs[image].clone();
             if names.is_empty() {
-                let id = stock.images[image].id.clone();
-                let _ = self.delete(stock, users, &id, false, true);
+                let _ = self.delete_one(stock, users, image, "", true, false, true);
             } else if !dangling_only || names.iter().all(|name| name.is_digest) {
                 for name in names {
-                    let _ = self.delete(stock, users, &name.full, false, true);
+                    if self.refs[image].contains(&name) {
+                        let _ = self.delete_one(stock, users, image, &name.full, false, false, true);
+                    }
                 }
             }
         }
@@ -367,7 +396,7 @@ impl Store {
     fn prune_containerd(
         &mut self,
         stock: &Inventory,
-        users: &[User],
+        users: &Users,
         filters: &Filters,
         until: Option<f64>,
         dangling_only: bool,
@@ -387,7 +416,7 @@ impl Store {
             records.extend(self.refs[at].iter().map(|name| (name.full.clone(), at, Some(name.clone()))));
         }
         let mut held: BTreeSet<&str> = BTreeSet::new();
-        for user in users {
+        for user in users.all() {
             records.retain(|(_, at, name)| name.is_some() || stock.images[*at].id != user.image_id);
             let typed = format!("sha256:{}", user.image.trim_start_matches("sha256:"));
             if user.image_id.starts_with(&typed) || user.image.ends_with(&format!("@{}", user.image_id)) {
@@ -452,14 +481,15 @@ fn single(refs: &[Ref]) -> bool {
 }
 
 /// The users of images among the containers that are there.
-pub fn users<'a>(stock: &'a Inventory, gone: &BTreeSet<usize>) -> Vec<User<'a>> {
-    let there = stock.containers.iter().enumerate().filter(|(at, _)| !gone.contains(at));
-    there
-        .map(|(_, container)| User {
+pub fn users<'a>(stock: &'a Inventory, gone: &BTreeSet<usize>) -> Users<'a> {
+    let mut users: HashMap<&str, Vec<User>> = HashMap::new();
+    for (_, container) in stock.containers.iter().enumerate().filter(|(at, _)| !gone.contains(at)) {
+        users.entry(&container.image_id).or_default().push(User {
             image: &container.image,
             image_id: &container.image_id,
             running: container.is_running(),
             name: container.name(),
-        })
-        .collect()
+        });
+    }
+    Users(users)
 }

@@ -22,6 +22,10 @@ struct World<'a> {
     volumes: BTreeSet<usize>,
     networks: BTreeSet<usize>,
     cache: BTreeSet<usize>,
+    /// Where each volume is, and which containers have it.
+    volume_at: HashMap<&'a str, usize>,
+    volume_users: HashMap<&'a str, Vec<usize>>,
+    image_users: HashMap<&'a str, Vec<usize>>,
     /// Volumes and networks that protected containers need.
     held_volumes: HashMap<&'a str, String>,
     held_networks: HashMap<&'a str, String>,
@@ -59,9 +63,20 @@ impl<'a> World<'a> {
                 images.spared.extend(stock.images.iter().position(|image| image.id == container.image_id));
             }
         }
+        let mut volume_users: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut image_users: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (at, container) in stock.containers.iter().enumerate() {
+            for name in container.volumes() {
+                volume_users.entry(name).or_default().push(at);
+            }
+            image_users.entry(&container.image_id).or_default().push(at);
+        }
         World {
             stock,
             protections,
+            volume_at: stock.volumes.iter().enumerate().map(|(at, it)| (it.name.as_str(), at)).collect(),
+            volume_users,
+            image_users,
             images,
             containers: BTreeSet::new(),
             volumes: BTreeSet::new(),
@@ -178,8 +193,8 @@ impl<'a> World<'a> {
     fn take_container(&mut self, at: usize, reason: &str, force: bool, volumes: bool) {
         let container = &self.stock.containers[at];
         if volumes {
-            for name in nameless(self.stock, container) {
-                let protected = self.stock.volumes.iter().find(|it| it.name == name);
+            for name in self.nameless(container) {
+                let protected = self.volume_at.get(name.as_str()).map(|at| &self.stock.volumes[*at]);
                 if let Some(protected) = protected.and_then(|it| self.protections.volume(it)) {
                     self.stays(Kind::Volume, &name, protected.why, true, true);
                 }
@@ -201,13 +216,22 @@ impl<'a> World<'a> {
             return;
         }
         // Without a name, and nobody else has it: it goes with the container.
-        for name in nameless(self.stock, container) {
-            let shared = self.there().any(|other| other.volumes().any(|volume| volume == name));
-            let Some(at) = self.stock.volumes.iter().position(|it| it.name == name) else { continue };
+        for name in self.nameless(container) {
+            let shared = self.user_of(&name).is_some();
+            let Some(at) = self.volume_at.get(name.as_str()).copied() else { continue };
             if !shared && self.protections.volume(&self.stock.volumes[at]).is_none() {
                 self.take_volume(at, &format!("nameless, and its container {} goes", container.name()));
             }
         }
+    }
+
+    /// The volumes that go with their container: those that it was not given by name.
+    fn nameless(&self, container: &Container) -> Vec<String> {
+        let named = |name: &str| match &container.named_volumes {
+            Some(named) => named.iter().any(|known| known == name),
+            None => self.volume_at.get(name).is_some_and(|at| !self.stock.volumes[*at].is_anonymous()),
+        };
+        container.volumes().filter(|name| !named(name)).map(str::to_owned).collect()
     }
 
     fn there(&self) -> impl Iterator<Item = &'a Container> {
@@ -241,7 +265,7 @@ impl<'a> World<'a> {
     }
 
     fn remove_volume(&mut self, name: &str, force: bool) {
-        let Some(at) = self.stock.volumes.iter().position(|it| it.name == name) else {
+        let Some(at) = self.volume_at.get(name).copied() else {
             if !force {
                 self.stays(Kind::Volume, name, "no such volume", false, true);
             }
@@ -263,19 +287,15 @@ impl<'a> World<'a> {
     }
 
     fn user_of(&self, volume: &str) -> Option<&'a str> {
-        self.there().find(|it| it.volumes().any(|name| name == volume)).map(Container::name)
+        let users = self.volume_users.get(volume)?;
+        users.iter().find(|at| !self.containers.contains(at)).map(|at| self.stock.containers[*at].name())
     }
 
     fn take_volume(&mut self, at: usize, reason: &str) {
         let volume = &self.stock.volumes[at];
         let mut about = Vec::new();
-        let had: Vec<&str> = self
-            .stock
-            .containers
-            .iter()
-            .filter(|it| it.volumes().any(|name| name == volume.name))
-            .map(Container::name)
-            .collect();
+        let users = self.volume_users.get(volume.name.as_str()).into_iter().flatten();
+        let had: Vec<&str> = users.map(|at| self.stock.containers[*at].name()).collect();
         about.push(if volume.is_anonymous() { "nameless".to_owned() } else { "named".to_owned() });
         if !had.is_empty() {
             about.push(format!("of {}", had.join(", ")));
@@ -444,6 +464,7 @@ impl<'a> World<'a> {
     /// Makes the difference between two states of the store into entries.
     fn take_images(&mut self, before: &Store, reason: &str) {
         let stock = self.stock;
+        let had_tags = self.plan.deletes.iter().any(|item| item.kind == Kind::Tag);
         for (at, image) in stock.images.iter().enumerate() {
             if before.is_gone(at) {
                 continue;
@@ -455,14 +476,17 @@ impl<'a> World<'a> {
                     None => !stock.containerd && image.digests().next().is_some(),
                 };
                 let recoverable = if pullable { Recoverable::Pull } else { Recoverable::Trash };
-                let users: Vec<&Container> = stock.containers.iter().filter(|it| it.image_id == image.id).collect();
+                let users = self.image_users.get(image.id.as_str()).into_iter().flatten();
+                let users: Vec<&Container> = users.map(|at| &stock.containers[*at]).collect();
                 let used: Vec<&str> = users.iter().map(|it| it.name()).collect();
                 let mut about = vec![if pullable { "can be pulled again" } else { "exists only here" }.to_owned()];
                 if !used.is_empty() {
                     about.push(format!("of {}", used.join(", ")));
                 }
                 // Tags that an earlier step took are this image's own now.
-                self.plan.deletes.retain(|item| !(item.kind == Kind::Tag && item.id == image.id));
+                if had_tags {
+                    self.plan.deletes.retain(|item| !(item.kind == Kind::Tag && item.id == image.id));
+                }
                 let item = Item {
                     tags,
                     size: Some(image.size),
@@ -508,6 +532,11 @@ impl<'a> World<'a> {
         // Images that go first set free what only they shared.
         let freed_by_images = self.unshared();
         let mut gone: BTreeSet<&str> = BTreeSet::new();
+        // How many records that are there stand on each.
+        let mut children: HashMap<&str, usize> = HashMap::new();
+        for parent in stock.cache.iter().flat_map(CacheRecord::parents) {
+            *children.entry(parent).or_default() += 1;
+        }
         let fits = |record: &CacheRecord| {
             let shared = record.shared && !freed_by_images.contains(record.id.as_str());
             let plain = all || !shared && !matches!(record.kind.as_str(), "internal" | "frontend");
@@ -522,10 +551,8 @@ impl<'a> World<'a> {
             let mut ready: Vec<usize> = (0..stock.cache.len())
                 .filter(|at| {
                     let record = &stock.cache[*at];
-                    let child = |other: &CacheRecord| {
-                        !gone.contains(other.id.as_str()) && other.parents().any(|id| id == record.id)
-                    };
-                    !gone.contains(record.id.as_str()) && fits(record) && !stock.cache.iter().any(child)
+                    let id = record.id.as_str();
+                    !gone.contains(id) && children.get(id).is_none_or(|count| *count == 0) && fits(record)
                 })
                 .collect();
             if ready.is_empty() || keep > 0 && left < keep {
@@ -541,6 +568,9 @@ impl<'a> World<'a> {
             }
             for at in ready {
                 gone.insert(stock.cache[at].id.as_str());
+                for parent in stock.cache[at].parents() {
+                    children.entry(parent).and_modify(|count| *count -= 1);
+                }
                 left -= stock.cache[at].size;
                 self.cache.insert(at);
                 let record = &stock.cache[at];
@@ -717,15 +747,6 @@ impl<'a> World<'a> {
             .filter(|at| !self.images.is_gone(*at) || used.contains(self.stock.images[*at].id.as_str()))
             .collect()
     }
-}
-
-/// The volumes that go with their container: those that it was not given by name.
-fn nameless(stock: &Inventory, container: &Container) -> Vec<String> {
-    let named = |name: &str| match &container.named_volumes {
-        Some(named) => named.iter().any(|known| known == name),
-        None => stock.volumes.iter().any(|it| it.name == name && !it.is_anonymous()),
-    };
-    container.volumes().filter(|name| !named(name)).map(str::to_owned).collect()
 }
 
 /// moby `builder/builder-next/builder.go`, `cacheFields`.

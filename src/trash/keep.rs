@@ -21,8 +21,13 @@ use crate::policy::Trash;
 
 /// Keeps the plan's objects under the words of the command; the entry's number.
 pub fn keep(wire: &Wire, plan: &Plan, command: &[String], trash: &Trash) -> Result<u64, String> {
-    let failed = |error: std::io::Error| format!("the trash at {} cannot be written: {error}", folder().display());
-    let locked = Store::at(folder()).lock().map_err(failed)?;
+    keep_in(&folder(), wire, plan, command, trash)
+}
+
+/// The same in a trash at another place.
+pub fn keep_in(root: &Path, wire: &Wire, plan: &Plan, command: &[String], trash: &Trash) -> Result<u64, String> {
+    let failed = |error: std::io::Error| format!("the trash at {} cannot be written: {error}", root.display());
+    let locked = Store::at(root.to_path_buf()).lock().map_err(failed)?;
     let written = locked.begin().map_err(failed)?;
     let entry = Entry {
         id: locked.next_id(),

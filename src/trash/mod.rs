@@ -14,7 +14,7 @@ use crate::facts::state;
 use crate::plan::{Kind, Plan, Recoverable};
 use crate::policy::Trash;
 use crate::rules::bytes;
-pub use keep::keep;
+pub use keep::{keep, keep_in};
 pub use restore::{Back, fits, restore};
 pub use store::{Entry, Locked, Object, Store};
 

@@ -1,0 +1,236 @@
+//! A plan on a large engine against fetching the same answers, and keeping a large volume against `docker cp`.
+//!
+//! The engine for plans is a recorder with 5,000 containers, images and volumes; the one for volumes is real and started by
+//! `tests/engine.sh`.
+#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+const OBJECTS: usize = 5000;
+const ROUNDS: usize = 15;
+
+/// The answers of an engine with many objects, by path without version and query.
+fn answers() -> HashMap<&'static str, Vec<u8>> {
+    let id = |kind: char, at: usize| format!("{at:08x}{}", kind.to_string().repeat(56));
+    let containers: Vec<Value> = (0..OBJECTS)
+        .map(|at| {
+            json!({
+                "Id": id('c', at), "Names": [format!("/container-{at}")], "Image": format!("app-{at}:1"), "ImageID": format!("sha256:{}", id('1', at)),
+                "Command": "sh -c 'serve --port 8080'", "Created": 1_790_000_000 + at, "Ports": [{"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 30000, "Type": "tcp"}],
+                "Labels": {"com.docker.compose.project": "shop", "com.docker.compose.service": "web", "org.opencontainers.image.title": "app"},
+                "State": if at % 2 == 0 { "running" } else { "exited" }, "Status": "Exited (0) 2 hours ago", "SizeRw": 1000 + at,
+                "HostConfig": {"NetworkMode": "front"},
+                "NetworkSettings": {"Networks": {"front": {"NetworkID": id('e', 1), "EndpointID": "", "Gateway": "", "IPAddress": "", "MacAddress": "", "DNSNames": null}}},
+                "Mounts": [{"Type": "volume", "Name": format!("volume-{at}"), "Source": "/var/lib/docker/volumes/x/_data", "Destination": "/data", "Driver": "local", "Mode": "z", "RW": true, "Propagation": ""}],
+            })
+        })
+        .collect();
+    let images: Vec<Value> = (0..OBJECTS)
+        .map(|at| {
+            json!({"Id": format!("sha256:{}", id('1', at)), "ParentId": "", "RepoTags": [format!("app-{at}:1"), format!("app-{at}:latest")],
+                "RepoDigests": [format!("app-{at}@sha256:{}", id('d', at))], "Created": 1_790_000_000 + at, "Size": 100_000_000, "SharedSize": 0,
+                "Labels": {"org.opencontainers.image.title": "app"}, "Containers": 1})
+        })
+        .collect();
+    let volumes: Vec<Value> = (0..OBJECTS)
+        .map(|at| {
+            json!({"Name": format!("volume-{at}"), "Driver": "local", "Mountpoint": "/var/lib/docker/volumes/x/_data", "Labels": {"com.docker.volume.anonymous": ""},
+                "Options": null, "Scope": "local", "CreatedAt": "2026-11-24T10:00:00Z", "UsageData": {"Size": 1_000_000, "RefCount": 1}})
+        })
+        .collect();
+    let networks = json!([{"Id": id('e', 1), "Name": "front", "Created": "2026-11-24T10:00:00Z", "Scope": "local", "Driver": "bridge", "Labels": {}}]);
+    let bytes = |value: Value| value.to_string().into_bytes();
+    HashMap::from([
+        ("/_ping", b"OK".to_vec()),
+        (
+            "/info",
+            bytes(
+                json!({"ID": "x", "Name": "large", "DriverStatus": [["Backing Filesystem", "extfs"]], "SystemTime": "2026-11-24T12:00:00Z", "Swarm": {"LocalNodeState": "inactive"}}),
+            ),
+        ),
+        ("/version", bytes(json!({"ApiVersion": "1.51"}))),
+        ("/containers/json", bytes(containers.into())),
+        ("/images/json", bytes(images.into())),
+        ("/volumes", bytes(json!({"Volumes": volumes.clone(), "Warnings": []}))),
+        ("/networks", bytes(networks)),
+        ("/system/df", bytes(json!({"LayersSize": 0, "Volumes": volumes, "BuildCache": []}))),
+    ])
+}
+
+/// Serves the answers and writes down what was asked.
+fn serve(socket: &Path) -> Arc<Mutex<Vec<String>>> {
+    let listener = UnixListener::bind(socket).unwrap();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let (answers, log) = (Arc::new(answers()), asked.clone());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let (answers, log) = (answers.clone(), log.clone());
+            std::thread::spawn(move || {
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                let mut stream = stream;
+                loop {
+                    let mut line = String::new();
+                    if reader.read_line(&mut line).unwrap_or(0) == 0 {
+                        return;
+                    }
+                    let target = line.split(' ').nth(1).unwrap_or("/").to_owned();
+                    while reader.read_line(&mut line).unwrap_or(0) > 2 {}
+                    let path = target.split('?').next().unwrap_or("/");
+                    let bare = match path.strip_prefix("/v") {
+                        Some(rest) if rest.starts_with(|letter: char| letter.is_ascii_digit()) => {
+                            &rest[rest.find('/').unwrap_or(0)..]
+                        }
+                        _ => path,
+                    };
+                    // Nothing has a label that protects, and no network is idle.
+                    let filtered = target.contains("label%22") || target.contains("dangling");
+                    let empty: &[u8] = if bare == "/volumes" { b"{\"Volumes\":[]}" } else { b"[]" };
+                    let body = if filtered { empty } else { answers.get(bare).map_or(b"{}".as_slice(), Vec::as_slice) };
+                    log.lock().unwrap().push(target);
+                    let head = format!(
+                        "HTTP/1.1 200 OK\r\nApi-Version: 1.51\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+                        body.len()
+                    );
+                    if stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    asked
+}
+
+/// The same requests one after the other, their answers read and thrown away.
+fn fetch(socket: &Path, targets: &[String]) -> Duration {
+    let started = Instant::now();
+    for target in targets {
+        let mut stream = UnixStream::connect(socket).unwrap();
+        write!(stream, "GET {target} HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n").unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+    }
+    started.elapsed()
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+/// Most memory that a child of this process ever had, in KiB: `/usr/bin/time` where it is, else nothing.
+fn peak(command: &mut Command) -> Option<u64> {
+    let mut timed = Command::new("/usr/bin/time");
+    timed.args(["-f", "%M"]).arg(command.get_program()).args(command.get_args());
+    timed.env_clear().envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    let output = timed.stdout(Stdio::null()).output().ok()?;
+    String::from_utf8_lossy(&output.stderr).lines().last()?.trim().parse().ok()
+}
+
+fn plans() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("docker.sock");
+    let asked = serve(&socket);
+    let command = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fender"));
+        command.args(["plan", "--format", "json", "--", "system", "prune", "-a", "--volumes"]);
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", folder.path());
+        command.env("DOCKER_HOST", format!("unix://{}", socket.display())).stdout(Stdio::null());
+        command
+    };
+    assert!(command().status().unwrap().success());
+    let targets: Vec<String> = asked.lock().unwrap().drain(..).collect();
+    let (mut plans, mut fetches) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let started = Instant::now();
+        assert!(command().status().unwrap().success());
+        plans.push(started.elapsed());
+        fetches.push(fetch(&socket, &targets));
+    }
+    let (plan, fetched) = (median(plans), median(fetches));
+    println!(
+        "plan of {OBJECTS} containers, images and volumes: {plan:?}; fetching its {} answers: {fetched:?}; {:.2}",
+        targets.len(),
+        plan.as_secs_f64() / fetched.as_secs_f64()
+    );
+    if let Some(kib) = peak(&mut command()) {
+        println!("  peak memory {:.1} MiB", kib as f64 / 1024.0);
+    }
+}
+
+fn docker(host: &str, words: &[&str]) -> Command {
+    let mut command = Command::new(programs().join("docker"));
+    command.args(words).env("DOCKER_HOST", host);
+    command
+}
+
+fn programs() -> std::path::PathBuf {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine.sh");
+    let output = Command::new(script).arg("fetch").output().unwrap();
+    String::from_utf8_lossy(&output.stdout).trim().into()
+}
+
+/// A volume of 1 GiB: kept, and copied by `docker cp` to a file.
+fn volumes() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine.sh");
+    let started = Command::new(&script).args(["start", "bench"]).output().unwrap();
+    assert!(started.status.success(), "{}", String::from_utf8_lossy(&started.stderr));
+    let host = format!("unix://{}", String::from_utf8_lossy(&started.stdout).trim());
+    assert!(Command::new(&script).args(["image", "bench", "base:1"]).status().unwrap().success());
+    let folder = tempfile::tempdir().unwrap();
+    let fill = "for i in 1 2 3 4 5 6 7 8; do dd if=/dev/urandom of=/v/f$i bs=1M count=128 2>/dev/null; done";
+    assert!(
+        docker(&host, &["run", "--name", "filler", "-v", "big:/v", "base:1", "sh", "-c", fill])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let mut copies = Vec::new();
+    for _ in 0..3 {
+        let file = fs::File::create(folder.path().join("copy.tar")).unwrap();
+        let at = Instant::now();
+        assert!(docker(&host, &["cp", "filler:/v", "-"]).stdout(file).status().unwrap().success());
+        copies.push(at.elapsed());
+    }
+    assert!(docker(&host, &["rm", "filler"]).stdout(Stdio::null()).status().unwrap().success());
+    let mut keeps = Vec::new();
+    for round in 0..3 {
+        let target = fender::facts::target::Target { host: host.clone(), ..Default::default() };
+        let wire = fender::facts::wire::Wire::open(&target, None).unwrap();
+        let steps = [fender::plan::Step::Volume { name: "big".to_owned(), force: false }];
+        let plan = wire.block_on(fender::facts::stock::survey(&wire.link, &steps, &Default::default(), None)).unwrap();
+        let trash = fender::policy::Trash { max: 100_000_000_000, each: 10_000_000_000, keep: 1000 };
+        let place = folder.path().join(format!("trash-{round}"));
+        let at = Instant::now();
+        fender::trash::keep_in(&place, &wire, &plan, &["volume".to_owned()], &trash).unwrap();
+        keeps.push(at.elapsed());
+        fs::remove_dir_all(place).unwrap();
+    }
+    let (kept, copied) = (median(keeps), median(copies));
+    println!(
+        "keeping 1 GiB of a volume: {kept:?}; docker cp to a file: {copied:?}; {:.2} of its speed",
+        copied.as_secs_f64() / kept.as_secs_f64()
+    );
+    assert!(Command::new(&script).args(["stop", "bench"]).status().unwrap().success());
+}
+
+fn main() {
+    let only = std::env::args().nth(1).filter(|word| !word.starts_with('-'));
+    let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
+    if wanted("plans") {
+        plans();
+    }
+    if wanted("volumes") {
+        volumes();
+    }
+}
