@@ -12,9 +12,11 @@ use std::path::{Path, PathBuf};
 use fender::answer::report;
 use fender::answer::screen::Screen;
 use fender::cli::completions_for;
+use fender::effects::lower;
+use fender::judge::{deletions, read};
 use fender::policy::{Action, preset};
 use fender::rules::{Class, RULES};
-use support::example::judged;
+use support::example::{EveryPath, NOW, judged};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -59,13 +61,37 @@ fn seen(line: &str, environment: &str) -> String {
     out
 }
 
+/// A deletion: the plan, and what a milder command would take.
+fn deletion(line: &str) -> String {
+    let judgement = judged(line, "");
+    let screen = Screen { colour: true, width: 80 };
+    let planned = |words: &[String]| {
+        let invocation = read(words, &EveryPath);
+        let lowered = lower(&invocation, &EveryPath);
+        let steps = deletions(&invocation, &lowered, &*judgement.facts, &EveryPath);
+        let mut plan = (*judgement.facts.plan(&steps).unwrap()).clone();
+        fender::trash::fit(&mut plan, &fender::policy::Trash::default());
+        (invocation, plan)
+    };
+    let (_, plan) = planned(&judgement.invocation.words);
+    let mut out = format!("\u{1b}[2m$\u{1b}[0m docker {line}\n");
+    out.push_str(&report::deletion(&judgement, &plan, &screen, "build-7", NOW));
+    let words = judgement.rewrite.as_ref().unwrap();
+    let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let (invocation, smaller) = planned(&words);
+    out.push_str(&report::smaller(&invocation, &smaller, &screen));
+    out.push_str("\nType build-7 to delete these, l lists all, s for the smaller, Enter to leave it: \n");
+    out
+}
+
 #[test]
 fn pictures_are_real_output() {
+    let svg = anstyle_svg::Term::new().render_svg(&deletion("--context prod-db system prune -a"));
+    current(&root().join("docs/images/deletion.svg"), &svg);
     for (name, line, environment) in [
         ("question", "run -v /var/run/docker.sock:/s -m 1g --init -u 5 tools:1.4", ""),
         ("note", "run -d -p 8080:80 nginx", ""),
         ("production", "--context prod-web run -d --name api -p 8080:80 tools:1.4", ""),
-        ("deletion", "--context prod-db system prune -a", ""),
         ("refused", "--context prod-web run --privileged tools:1.4", ""),
     ] {
         let svg = anstyle_svg::Term::new().render_svg(&seen(line, environment));

@@ -47,9 +47,6 @@ fn text(plan: &Plan, screen: &Screen, now: i64, most: usize) -> String {
     for text in summed(&rest) {
         out.push_str(&screen.filled("    ", &text));
     }
-    if !rest.is_empty() {
-        out.push_str(&screen.dim("    l lists all\n"));
-    }
     for warning in &plan.warnings {
         out.push_str(&screen.filled("  also     ", &shown(warning)));
     }
@@ -96,25 +93,41 @@ fn counted(kind: Kind, number: usize) -> String {
 
 /// Those that a person would want to see, the gravest first, and the others.
 fn sorted_out(plan: &Plan, now: i64, most: usize) -> (Vec<&Item>, Vec<&Item>) {
-    let weight = |item: &&Item| {
-        let lately = item.used.or(item.created).is_some_and(|time| now - time < LATELY);
-        let size = item.size.unwrap_or(0);
-        let class = match (item.recoverable, item.kind) {
-            (_, Kind::BuildCache) => 5,
-            (Recoverable::No, _) => 0,
-            (Recoverable::Trash, Kind::Volume | Kind::Container | Kind::Image) => 1,
-            _ if size >= LARGE => 2,
-            _ if lately => 3,
-            _ => 4,
-        };
-        (class, std::cmp::Reverse(size), item.kind)
-    };
     let mut sorted: Vec<&Item> = plan.deletes.iter().collect();
-    if most != usize::MAX {
-        sorted.sort_by_key(weight);
+    if sorted.len() <= most {
+        return (sorted, Vec::new());
     }
-    let rest = sorted.split_off(sorted.len().min(most));
-    (sorted, rest)
+    sorted.sort_by_key(|item| (weight(item, now), std::cmp::Reverse(item.size.unwrap_or(0)), item.kind));
+    let mut replaceable = 0;
+    let (mut matter, mut rest) = (Vec::new(), Vec::new());
+    for item in sorted {
+        // What a registry or the next build gives back is mostly a number.
+        let weight = weight(item, now);
+        replaceable += usize::from(weight >= REPLACEABLE);
+        let shown = matter.len() < most && weight < UNIMPORTANT && replaceable <= EXAMPLES;
+        if shown { matter.push(item) } else { rest.push(item) }
+    }
+    (matter, rest)
+}
+
+/// From here on it can be had again.
+const REPLACEABLE: u8 = 3;
+/// Nobody has to see these one by one.
+const UNIMPORTANT: u8 = 5;
+/// So many of the replaceable ones are shown.
+const EXAMPLES: usize = 2;
+
+fn weight(item: &Item, now: i64) -> u8 {
+    let lately = item.used.or(item.created).is_some_and(|time| now - time < LATELY);
+    match (item.recoverable, item.kind) {
+        (_, Kind::BuildCache) => UNIMPORTANT,
+        (Recoverable::No, _) => 0,
+        (Recoverable::Trash, Kind::Volume | Kind::Container | Kind::Image) => 1,
+        (Recoverable::Trash, _) => 2,
+        _ if item.size.unwrap_or(0) >= LARGE => REPLACEABLE,
+        _ if lately => REPLACEABLE + 1,
+        _ => UNIMPORTANT,
+    }
 }
 
 fn name(item: &Item) -> String {
@@ -156,7 +169,7 @@ fn line(item: &Item, screen: &Screen, now: i64, width: usize) -> String {
     }
     let shown_name = shown(&name(item));
     let head = format!("    {:<9}  {shown_name:<width$}  {size:>8}  ", kind_name(item.kind));
-    let long = head.chars().count() > 46;
+    let long = head.chars().count() > 50;
     let text = shown(&about.join(", "));
     if long {
         let mut out = format!("    {:<9}  {shown_name}  {size}\n", kind_name(item.kind)).replace("  \n", "\n");
@@ -224,7 +237,9 @@ fn kept(plan: &Plan, screen: &Screen) -> String {
         } else {
             list(&parts)
         };
-        out.push_str(&screen.filled("  keeps    ", &shown(&format!("{what} in the trash (fender undo)"))));
+        out.push_str(
+            &screen.filled("  keeps    ", &shown(&format!("{what} for {} (fender undo)", span(plan.kept_for)))),
+        );
     }
     let lost: Vec<&Item> = plan.lost().collect();
     if !lost.is_empty() {
@@ -243,6 +258,16 @@ fn kept(plan: &Plan, screen: &Screen) -> String {
         }
     }
     out
+}
+
+/// A span of time in one unit.
+fn span(seconds: u64) -> String {
+    let (number, unit) = match seconds {
+        0..3600 => (seconds.div_ceil(60), "minute"),
+        3600..86_400 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    count(usize::try_from(number).unwrap_or(0), unit)
 }
 
 /// A time that has passed, in one unit.

@@ -142,7 +142,7 @@ impl Guard<'_> {
         }
         let mut plan = (*self.judgement.facts.plan(&steps).ok()?).clone();
         trash::fit(&mut plan, &self.policy.trash());
-        Some((invocation, plan))
+        (!plan.deletes.is_empty()).then_some((invocation, plan))
     }
 
     fn smaller(&self) -> Next {

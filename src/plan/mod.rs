@@ -147,6 +147,9 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// What could not be told.
     pub unclear: Vec<String>,
+    /// How long the trash keeps what it can, in seconds.
+    #[serde(skip)]
+    pub kept_for: u64,
     #[serde(skip)]
     pub steps: Vec<Step>,
     /// The deletion is done by docker itself, because only it can: why.

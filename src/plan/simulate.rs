@@ -731,12 +731,12 @@ impl<'a> World<'a> {
             }
         }
         for (network, containers) in needed {
-            let what = count(containers.len(), "container");
-            let verb = if containers.len() == 1 { "stays and" } else { "stay and" };
-            self.plan.warnings.push(format!(
-                "without the network {network}, {what} that {verb} had it cannot start: {}",
-                containers.join(", ")
-            ));
+            let who = match containers.as_slice() {
+                [one] => format!("{one} stays, and"),
+                several => format!("{} stay, and", count(several.len(), "container")),
+            };
+            let which = if containers.len() > 1 { format!(": {}", containers.join(", ")) } else { String::new() };
+            self.plan.warnings.push(format!("{who} cannot start without the network {network}{which}"));
         }
     }
 

@@ -33,6 +33,7 @@ const LEFT_FREE: u64 = 200_000_000;
 
 /// Marks in the plan what the trash has no room for.
 pub fn fit(plan: &mut Plan, trash: &Trash) {
+    plan.kept_for = trash.keep;
     let free = store::free(&folder()).saturating_sub(LEFT_FREE);
     let mut room = trash.max.min(free);
     // Small things first: one that is too large does not take the room of many.

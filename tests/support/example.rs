@@ -11,7 +11,7 @@ use fender::facts::{ContainerFacts, EngineFacts, Facts, ImageFacts, Known, Mount
 use fender::grammar::parse::Invocation;
 use fender::judge::{Bench, Judgement, judge};
 use fender::plan::compose::Project;
-use fender::plan::inventory::{Container, Inventory, Volume};
+use fender::plan::inventory::{Container, Endpoint, Image, Inventory, Network, Volume};
 use fender::plan::protect::Pattern;
 use fender::plan::{Kind, Plan, Protections, Step, plan};
 use fender::policy::Policy;
@@ -136,20 +136,61 @@ impl Facts for SmallEngine {
     }
 }
 
-/// What the small engine holds for plans.
+/// The moment at which the small engine is looked at, in seconds since 1970.
+pub const NOW: i64 = 1_795_600_000;
+
+/// What the small engine holds for plans: a production host with a job that is done and some images.
 fn stock() -> Inventory {
-    let container = Container {
-        id: "c".repeat(64),
-        names: vec!["/protected-web".to_owned()],
-        state: "running".to_owned(),
-        labels: [("com.docker.compose.project".to_owned(), "protected".to_owned())].into(),
+    let container = |name: &str, state: &str, status: &str, image: char| Container {
+        id: name.chars().next().unwrap().to_string().repeat(64),
+        names: vec![format!("/{name}")],
+        state: state.to_owned(),
+        status: status.to_owned(),
+        image_id: format!("sha256:{}", image.to_string().repeat(64)),
+        created: NOW - 7200,
         ..Container::default()
     };
+    let mut web = container("protected-web", "running", "Up 3 days", 'f');
+    web.labels = [("com.docker.compose.project".to_owned(), "protected".to_owned())].into();
+    let mut job = container("migrate-once", "exited", "Exited (0) 2 hours ago", 'e');
+    job.size_rw = Some(412_000_000);
+    let mut batch = container("api-batch", "restarting", "Restarting (1) 5 seconds ago", 'f');
+    batch.network_settings.networks = [("batch_default".to_owned(), Endpoint { network_id: "b".repeat(64) })].into();
     let volume = |name: &str| Volume { name: name.to_owned(), driver: "local".to_owned(), ..Volume::default() };
+    let image = |id: char, tag: &str, size: i64, pulled: bool| Image {
+        id: format!("sha256:{}", id.to_string().repeat(64)),
+        repo_tags: vec![tag.to_owned()],
+        repo_digests: if pulled {
+            vec![format!("{}@sha256:{}", tag.split(':').next().unwrap(), "9".repeat(64))]
+        } else {
+            Vec::new()
+        },
+        size,
+        created: NOW - 22 * 86_400,
+        ..Image::default()
+    };
+    let mut images = vec![
+        image('e', "billing:2026-11-02", 1_200_000_000, false),
+        image('f', "registry.example.com/api:1.4", 300_000_000, true),
+    ];
+    images.extend(('0'..='9').map(|id| image(id, &format!("registry.example.com/tool-{id}:1"), 900_000_000, true)));
+    images.push(Image { repo_tags: Vec::new(), ..image('d', "", 2_300_000_000, false) });
+    let network = Network {
+        id: "b".repeat(64),
+        name: "batch_default".to_owned(),
+        created: "2026-11-01T10:00:00Z".to_owned(),
+        scope: "local".to_owned(),
+        driver: "bridge".to_owned(),
+        dangling: true,
+        ..Network::default()
+    };
     Inventory {
         api: (1, 51),
-        containers: vec![container],
+        now: NOW,
+        containers: vec![web, job, batch],
         volumes: vec![volume("protected-data"), volume("other-data")],
+        networks: vec![network],
+        images,
         ..Inventory::default()
     }
 }
