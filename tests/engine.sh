@@ -62,7 +62,9 @@ fetch() {
   mkdir -p "$cache/config"
   local plugins
   plugins=$(dirname "$(find "$cache/new" -name docker-compose -path '*cli-plugins*' | head -1)")
-  printf '{"cliPluginsExtraDirs":["%s"]}\n' "$plugins" >"$cache/config/config.json"
+  # In one step: another test may be reading it.
+  printf '{"cliPluginsExtraDirs":["%s"]}\n' "$plugins" >"$cache/config/config.json.$$"
+  mv "$cache/config/config.json.$$" "$cache/config/config.json"
   # An image without a registry: a static busybox as a tar.
   if [ ! -e "$cache/busybox.tar" ]; then
     local root

@@ -7,6 +7,8 @@ use super::screen::{Screen, list, shown};
 use crate::plan::{Item, Kind, Plan, Recoverable};
 use crate::rules::{bytes, count};
 
+/// So many are named in a sentence; more are counted.
+const NAMED: usize = 3;
 /// So many objects are shown one by one.
 const SHOWN: usize = 8;
 /// What is at least this large matters, in bytes.
@@ -42,7 +44,7 @@ fn text(plan: &Plan, screen: &Screen, now: i64, most: usize) -> String {
     let (matter, rest) = sorted_out(plan, now, most);
     let width = matter.iter().map(|item| name(item).chars().count()).max().unwrap_or(0).min(40);
     for item in &matter {
-        out.push_str(&line(item, screen, now, width));
+        out.push_str(&line(item, screen, now, width, plan.lost().count() > NAMED));
     }
     for text in summed(&rest) {
         out.push_str(&screen.filled("    ", &text));
@@ -140,7 +142,7 @@ fn name(item: &Item) -> String {
     }
 }
 
-fn line(item: &Item, screen: &Screen, now: i64, width: usize) -> String {
+fn line(item: &Item, screen: &Screen, now: i64, width: usize, says_why: bool) -> String {
     let size = match (item.kind, item.size) {
         (Kind::Network | Kind::Tag | Kind::Service | Kind::Secret | Kind::Config, _) => String::new(),
         (_, Some(size)) => bytes(size),
@@ -164,7 +166,7 @@ fn line(item: &Item, screen: &Screen, now: i64, width: usize) -> String {
     {
         about.push(format!("made {}", ago(now - created)));
     }
-    if let Some(why) = &item.not_kept {
+    if let Some(why) = item.not_kept.as_ref().filter(|_| says_why) {
         about.push(format!("not kept: {why}"));
     }
     let shown_name = shown(&name(item));
@@ -230,7 +232,7 @@ fn kept(plan: &Plan, screen: &Screen) -> String {
     if !trashed.is_empty() {
         let counted = counts(trashed.iter().copied());
         let parts: Vec<&str> = counted.iter().map(String::as_str).collect();
-        let what = if trashed.len() <= 3 {
+        let what = if trashed.len() <= NAMED {
             let names: Vec<String> = trashed.iter().map(|item| name(item)).collect();
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             list(&names)
@@ -248,7 +250,7 @@ fn kept(plan: &Plan, screen: &Screen) -> String {
             reasons.entry(item.not_kept.as_deref().unwrap_or("it cannot be")).or_default().push(item);
         }
         for (why, items) in reasons {
-            let what = if items.len() <= 3 {
+            let what = if items.len() <= NAMED {
                 items.iter().map(|item| name(item)).collect::<Vec<_>>().join(", ")
             } else {
                 counts(items.iter().copied()).join(", ")

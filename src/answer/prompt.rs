@@ -97,8 +97,8 @@ impl Terminal {
         }
         let warning = match lost {
             0 => String::new(),
-            1 => "One of these is not kept and cannot be brought back. ".to_owned(),
-            _ => format!("{lost} of these are not kept and cannot be brought back. "),
+            1 => "One of these is not kept and cannot be brought back.\n".to_owned(),
+            _ => format!("{lost} of these are not kept and cannot be brought back.\n"),
         };
         let question = match names.and_then(<[String]>::first) {
             Some(name) => {

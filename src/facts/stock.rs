@@ -80,8 +80,12 @@ pub async fn survey(
 ) -> Result<Plan, Problem> {
     let mut stock = read(link, needs(steps), api).await?;
     let first = plan(steps, &stock, protections);
-    let more = look_closer(link, &mut stock, &first).await?;
-    let mut plan = if more { plan(steps, &stock, protections) } else { first };
+    let learnt = look_closer(link, &mut stock, &first).await?;
+    let mut plan = match learnt {
+        Learnt::Nothing => first,
+        Learnt::Sizes if !stock.containerd => with_sizes(first, &stock),
+        Learnt::Sizes | Learnt::More => plan(steps, &stock, protections),
+    };
     look_into(link, &mut plan).await;
     Ok(plan)
 }
@@ -201,18 +205,43 @@ async fn many(link: &Arc<Link>, paths: Vec<String>) -> Vec<Option<Bytes>> {
     }
 }
 
-/// What has to be known more exactly of what goes; whether anything was learnt that changes the plan.
-async fn look_closer(link: &Arc<Link>, stock: &mut Inventory, plan: &Plan) -> Result<bool, Problem> {
-    let mut learnt = false;
+/// What a closer look gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Learnt {
+    Nothing,
+    /// How much the containers have in their own layers.
+    Sizes,
+    /// What may change the plan.
+    More,
+}
+
+/// The same plan with the containers' sizes.
+fn with_sizes(mut plan: Plan, stock: &Inventory) -> Plan {
+    let sizes: HashMap<&str, i64> =
+        stock.containers.iter().filter_map(|it| Some((it.id.as_str(), it.size_rw?))).collect();
+    for item in plan.deletes.iter_mut().filter(|item| item.kind == Kind::Container) {
+        item.size = sizes.get(item.id.as_str()).copied();
+        item.frees = item.size.unwrap_or(0);
+    }
+    plan.frees = plan.deletes.iter().map(|item| item.frees).sum();
+    plan
+}
+
+/// What has to be known more exactly of what goes.
+async fn look_closer(link: &Arc<Link>, stock: &mut Inventory, plan: &Plan) -> Result<Learnt, Problem> {
+    let mut learnt = Learnt::Nothing;
     let going: Vec<&Item> = plan.of(Kind::Container).collect();
     if !going.is_empty() {
-        learnt = true;
+        learnt = Learnt::Sizes;
         let sizes = sizes(link, &going).await?;
         for container in &mut stock.containers {
             container.size_rw = sizes.get(&container.id).copied();
         }
     }
     let with_volumes: Vec<String> = going.iter().filter(|item| item.volumes).map(|item| item.id.clone()).collect();
+    if !with_volumes.is_empty() {
+        learnt = Learnt::More;
+    }
     for (id, named) in named_volumes(link, &with_volumes).await {
         if let Some(container) = stock.containers.iter_mut().find(|it| it.id == id) {
             container.named_volumes = Some(named);
@@ -222,7 +251,9 @@ async fn look_closer(link: &Arc<Link>, stock: &mut Inventory, plan: &Plan) -> Re
         return Ok(learnt);
     }
     if stock.containerd {
-        learnt |= as_containerd_sees_it(link, stock, plan).await;
+        if as_containerd_sees_it(link, stock, plan).await {
+            learnt = Learnt::More;
+        }
     }
     let gone: HashSet<&str> = plan.of(Kind::Image).map(|item| item.id.as_str()).collect();
     let sharing = |image: &Image| image.shared_size > 0;
@@ -233,7 +264,7 @@ async fn look_closer(link: &Arc<Link>, stock: &mut Inventory, plan: &Plan) -> Re
             .filter(|at| sharing(&stock.images[*at]) || gone.contains(stock.images[*at].id.as_str()))
             .collect();
         layers(link, stock, &wanted).await;
-        learnt = true;
+        learnt = Learnt::More;
     }
     Ok(learnt)
 }

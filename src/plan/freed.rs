@@ -5,6 +5,10 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::inventory::{Image, Inventory};
 use super::{Item, Kind};
 
+/// containerd's store makes a snapshot of its own for each container's `/dev`, `/etc/hosts` and the like, which it does not
+/// count as the container's: bytes, as measured.
+const OWN_SNAPSHOT: i64 = 12_288;
+
 /// Fills in what each object frees, and sums it up. `kept` are the images whose layers are still needed, `cache` the
 /// records that go.
 pub fn reckon(deletes: &mut [Item], stock: &Inventory, kept: &BTreeSet<usize>, cache: &BTreeSet<usize>) -> i64 {
@@ -18,7 +22,8 @@ pub fn reckon(deletes: &mut [Item], stock: &Inventory, kept: &BTreeSet<usize>, c
         cache.iter().map(|at| &stock.cache[*at]).filter(|record| record.shared).map(|it| it.id.as_str()).collect();
     for item in deletes.iter_mut() {
         item.frees = match item.kind {
-            Kind::Container | Kind::Volume => item.size.unwrap_or(0),
+            Kind::Container => item.size.unwrap_or(0) + if stock.containerd { OWN_SNAPSHOT } else { 0 },
+            Kind::Volume => item.size.unwrap_or(0),
             Kind::BuildCache if !shared.contains(item.id.as_str()) => item.size.unwrap_or(0),
             _ => 0,
         };

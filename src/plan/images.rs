@@ -2,21 +2,22 @@
 //! `image_prune.go` for the classic one, `daemon/containerd/image_delete.go` and `image_prune.go` for containerd's.
 
 use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 use super::filters::Filters;
 use super::inventory::Inventory;
 use crate::grammar::values;
 
-/// What is still there of each image.
+/// What is still there of each image. A copy costs little: what is the same in both is shared.
 #[derive(Clone, Debug, Default)]
 pub struct Store {
     /// Names with their default domain and tag filled in, sorted as the engine sorts them; then digests.
-    refs: Vec<Vec<Ref>>,
+    refs: Vec<Rc<Vec<Ref>>>,
     gone: BTreeSet<usize>,
-    children: HashMap<String, Vec<usize>>,
-    by_id: HashMap<String, usize>,
+    children: Rc<HashMap<String, Vec<usize>>>,
+    by_id: Rc<HashMap<String, usize>>,
     /// Names and digests in full, as they were at the beginning.
-    by_name: HashMap<String, usize>,
+    by_name: Rc<HashMap<String, usize>>,
     containerd: bool,
     /// Images that protected containers stand on, or that are protected themselves: nothing of them goes.
     pub spared: BTreeSet<usize>,
@@ -78,14 +79,15 @@ impl<'a> Users<'a> {
 impl Store {
     pub fn new(stock: &Inventory) -> Store {
         let mut store = Store { containerd: stock.containerd, ..Store::default() };
+        let (mut children, mut by_id, mut by_name) = (HashMap::new(), HashMap::new(), HashMap::new());
         for (at, image) in stock.images.iter().enumerate() {
-            store.by_id.insert(image.id.clone(), at);
+            by_id.insert(image.id.clone(), at);
             if !image.parent_id.is_empty() {
-                store.children.entry(image.parent_id.clone()).or_default().push(at);
+                children.entry(image.parent_id.clone()).or_insert_with(Vec::new).push(at);
             }
             let mut refs: Vec<Ref> = image.tags().map(Ref::tag).collect();
             let digests: Vec<Ref> = image.digests().map(Ref::digest).collect();
-            store.by_name.extend(refs.iter().chain(&digests).map(|name| (name.full.clone(), at)));
+            by_name.extend(refs.iter().chain(&digests).map(|name| (name.full.clone(), at)));
             let digests = digests.into_iter();
             if stock.containerd {
                 // This store makes up a digest for every tag: only a repository without a tag has a name of its own there.
@@ -95,8 +97,9 @@ impl Store {
                 refs.extend(digests);
             }
             refs.sort();
-            store.refs.push(refs);
+            store.refs.push(Rc::new(refs));
         }
+        (store.children, store.by_id, store.by_name) = (Rc::new(children), Rc::new(by_id), Rc::new(by_name));
         store
     }
 
@@ -184,7 +187,7 @@ impl Store {
         if by_id {
             if single(&self.refs[image]) {
                 self.conflict(stock, users, image, !force, false).map_err(|(why, _)| why)?;
-                self.refs[image].clear();
+                Rc::make_mut(&mut self.refs[image]).clear();
             }
         } else {
             if !force
@@ -194,11 +197,11 @@ impl Store {
                 return Err(format!("container {} is using it", user.name));
             }
             let Some(removed) = self.named(image, typed) else { return Err(format!("No such image: {typed}")) };
-            let removed = self.refs[image].remove(removed);
+            let removed = Rc::make_mut(&mut self.refs[image]).remove(removed);
             if !removed.is_digest
                 && !self.refs[image].iter().any(|name| !name.is_digest && name.repository == removed.repository)
             {
-                self.refs[image].retain(|name| name.repository != removed.repository);
+                Rc::make_mut(&mut self.refs[image]).retain(|name| name.repository != removed.repository);
             }
             if !self.refs[image].is_empty() {
                 return Ok(());
@@ -259,7 +262,7 @@ impl Store {
             let dangling = self.refs[image].is_empty() && !self.children(stock, image);
             return if quiet && (!dangling || used) { Ok(()) } else { Err(why) };
         }
-        self.refs[image].clear();
+        Rc::make_mut(&mut self.refs[image]).clear();
         self.gone.insert(image);
         let parent = self.by_id.get(&stock.images[image].parent_id).copied();
         match parent.filter(|parent| prune && !self.gone.contains(parent)) {
@@ -288,7 +291,7 @@ impl Store {
                 return Err(format!("No such image: {typed}"));
             }
             if same.len() != self.refs[image].len() {
-                self.refs[image].retain(|name| !same.contains(name));
+                Rc::make_mut(&mut self.refs[image]).retain(|name| !same.contains(name));
                 return Ok(());
             }
             if all > 1 && !force {
@@ -300,7 +303,7 @@ impl Store {
                 }
                 // The name goes; a nameless record keeps the image for its container.
                 if let Some(at) = self.named(image, typed) {
-                    self.refs[image].remove(at);
+                    Rc::make_mut(&mut self.refs[image]).remove(at);
                 }
                 return Ok(());
             }
@@ -318,10 +321,10 @@ impl Store {
             return Err("it is referenced in multiple repositories".to_owned());
         }
         if all == 1 && names_count && !self.refs[image].is_empty() && self.children(stock, image) {
-            self.refs[image].clear();
+            Rc::make_mut(&mut self.refs[image]).clear();
             return Ok(());
         }
-        self.refs[image].clear();
+        Rc::make_mut(&mut self.refs[image]).clear();
         self.gone.insert(image);
         let mut parent = self.by_id.get(&stock.images[image].parent_id).copied();
         while let Some(at) = parent.filter(|at| prune && !self.gone.contains(at)) {
@@ -383,7 +386,7 @@ impl Store {
             if names.is_empty() {
                 let _ = self.delete_one(stock, users, image, "", true, false, true);
             } else if !dangling_only || names.iter().all(|name| name.is_digest) {
-                for name in names {
+                for name in names.iter().cloned() {
                     if self.refs[image].contains(&name) {
                         let _ = self.delete_one(stock, users, image, &name.full, false, false, true);
                     }
@@ -452,7 +455,7 @@ impl Store {
         for (_, at, name) in goes {
             match name {
                 Some(name) => {
-                    self.refs[at].retain(|other| *other != name);
+                    Rc::make_mut(&mut self.refs[at]).retain(|other| *other != name);
                     if self.refs[at].is_empty() {
                         self.gone.insert(at);
                     }

@@ -14,6 +14,8 @@ use crate::rules::count;
 /// What `prune` of volumes asks for by itself since this version: only those without a name.
 const ASKS_FOR_NAMED: Version = (1, 42);
 
+const SWARM_IS_NOT_KEPT: &str = "what belongs to a swarm is not kept";
+
 struct World<'a> {
     stock: &'a Inventory,
     protections: &'a Protections,
@@ -400,6 +402,7 @@ impl<'a> World<'a> {
         let item = Item {
             size: Some(0),
             recoverable: if network.scope == "swarm" { Recoverable::No } else { Recoverable::Trash },
+            not_kept: (network.scope == "swarm").then(|| SWARM_IS_NOT_KEPT.to_owned()),
             about: vec![network.driver.clone()],
             created: seconds(&network.created).map(|time| time as i64),
             ..self.item(Kind::Network, &network.id, &network.name, reason)
@@ -615,10 +618,7 @@ impl<'a> World<'a> {
     }
 
     fn take_swarm(&mut self, kind: Kind, id: &str, name: &str, reason: &str) {
-        let item = Item {
-            not_kept: Some("what belongs to a swarm is not kept".to_owned()),
-            ..self.item(kind, id, name, reason)
-        };
+        let item = Item { not_kept: Some(SWARM_IS_NOT_KEPT.to_owned()), ..self.item(kind, id, name, reason) };
         self.plan.deletes.push(item);
     }
 
@@ -721,10 +721,14 @@ impl<'a> World<'a> {
     /// A container that stays needs its network to start.
     fn warn_of_networks(&mut self) {
         let mut needed: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let services: BTreeSet<&str> = self.plan.of(Kind::Service).map(|item| item.id.as_str()).collect();
+        // A task goes with its service, a moment later.
+        let is_task = |it: &Container| it.label("com.docker.swarm.service.id").is_some_and(|id| services.contains(id));
         for at in &self.networks {
             let network = &self.stock.networks[*at];
             for container in self
                 .there()
+                .filter(|it| !is_task(it))
                 .filter(|it| it.networks().any(|(name, id)| id == network.id || id.is_empty() && name == network.name))
             {
                 needed.entry(network.name.clone()).or_default().push(container.name().to_owned());
