@@ -94,7 +94,9 @@ fn compare(name: &str, which: &str, flags: &str) {
             let _ = writeln!(wrong, "  planned, stayed: {stayed}");
         }
         let (frees, freed) = (plan["frees"].as_i64().unwrap_or(0), before.bytes - after.bytes);
-        if wrong.is_empty() && (frees - freed).abs() > 100_000.max(freed.abs() / 20) {
+        // `/system/df` leaves out the layers of an image that was taken from under its container; the disk does not.
+        let df_knows = words[0] != "rmi" || !words.iter().any(|word| word == "-f");
+        if wrong.is_empty() && df_knows && (frees - freed).abs() > 100_000.max(freed.abs() / 20) {
             let _ = writeln!(wrong, "  frees {frees} planned, {freed} in truth");
         }
         if !wrong.is_empty() {

@@ -250,10 +250,8 @@ async fn look_closer(link: &Arc<Link>, stock: &mut Inventory, plan: &Plan) -> Re
     if stock.images.is_empty() {
         return Ok(learnt);
     }
-    if stock.containerd {
-        if as_containerd_sees_it(link, stock, plan).await {
-            learnt = Learnt::More;
-        }
+    if stock.containerd && as_containerd_sees_it(link, stock, plan).await {
+        learnt = Learnt::More;
     }
     let gone: HashSet<&str> = plan.of(Kind::Image).map(|item| item.id.as_str()).collect();
     let sharing = |image: &Image| image.shared_size > 0;
