@@ -254,7 +254,8 @@ async fn look_closer(link: &Arc<Link>, stock: &mut Inventory, plan: &Plan) -> Re
         learnt = Learnt::More;
     }
     let gone: HashSet<&str> = plan.of(Kind::Image).map(|item| item.id.as_str()).collect();
-    let sharing = |image: &Image| image.shared_size > 0;
+    // Old engines do not say it of images in between.
+    let sharing = |image: &Image| image.shared_size != 0;
     let with_cache = stock.cache.iter().any(|record| record.shared);
     let asked = stock.images.iter().any(|image| gone.contains(image.id.as_str()) && (sharing(image) || with_cache));
     if asked {
