@@ -96,6 +96,8 @@ fn compare(name: &str, which: &str, flags: &str) {
         let (frees, freed) = (plan["frees"].as_i64().unwrap_or(0), before.bytes - after.bytes);
         // `/system/df` leaves out the layers of an image that was taken from under its container; the disk does not.
         let df_knows = words[0] != "rmi" || !words.iter().any(|word| word == "-f");
+        // containerd's store has snapshots of the build's own for layers that images have, too, and says no sizes of them.
+        let df_knows = df_knows && !(name.contains("containerd") && before.cache.len() != after.cache.len());
         if wrong.is_empty() && df_knows && (frees - freed).abs() > 100_000.max(freed.abs() / 20) {
             let _ = writeln!(wrong, "  frees {frees} planned, {freed} in truth");
         }

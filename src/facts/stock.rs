@@ -357,11 +357,37 @@ async fn layers(link: &Arc<Link>, stock: &mut Inventory, wanted: &[usize]) {
     for ((at, inspect), history) in wanted.iter().zip(inspects).zip(histories) {
         let (Some(inspect), Some(history)) = (parse(inspect), parse(history)) else { continue };
         let image = &mut stock.images[*at];
-        image.layers = Some(chain(&inspect, &history, image.size, stock.containerd));
+        image.layers = Some(chain(&inspect, &history));
+    }
+    if stock.containerd {
+        with_blobs(&mut stock.images);
     }
 }
 
-fn chain(inspect: &Value, history: &Value, size: i64, containerd: bool) -> Vec<(String, i64)> {
+/// containerd's store keeps the compressed blobs beside the unpacked layers, and says the sum of both for whole images
+/// only. Where one image is the beginning of another, the difference is the rest's; in between it is shared out.
+fn with_blobs(images: &mut [Image]) {
+    let whole: HashMap<String, i64> =
+        images.iter().filter_map(|image| Some((image.layers.as_ref()?.last()?.0.clone(), image.size))).collect();
+    for layers in images.iter_mut().filter_map(|image| image.layers.as_mut()) {
+        let (mut start, mut below) = (0, 0);
+        for end in 0..layers.len() {
+            let Some(size) = whole.get(&layers[end].0) else { continue };
+            let part = &mut layers[start..=end];
+            let (plain, real): (i64, i64) = (part.iter().map(|(_, size)| size).sum(), (size - below).max(0));
+            for (at, (_, size)) in part.iter_mut().enumerate() {
+                *size = match plain {
+                    0 if at == end - start => real,
+                    0 => 0,
+                    plain => (*size as f64 / plain as f64 * real as f64) as i64,
+                };
+            }
+            (start, below) = (end + 1, *size);
+        }
+    }
+}
+
+fn chain(inspect: &Value, history: &Value) -> Vec<(String, i64)> {
     let digests: Vec<&str> = inspect
         .pointer("/RootFS/Layers")
         .and_then(Value::as_array)
@@ -383,14 +409,11 @@ fn chain(inspect: &Value, history: &Value, size: i64, containerd: bool) -> Vec<(
         sizes.remove(empty);
     }
     sizes.resize(digests.len(), 0);
-    let sum: i64 = sizes.iter().sum();
-    // containerd keeps the compressed blobs too: a layer stands for both.
-    let scale = if containerd && sum > 0 { size as f64 / sum as f64 } else { 1.0 };
     let mut chain = String::new();
     let mut out = Vec::new();
     for (digest, size) in digests.into_iter().zip(sizes) {
         chain.push_str(digest);
-        out.push((chain.clone(), (size as f64 * scale) as i64));
+        out.push((chain.clone(), size));
     }
     out
 }

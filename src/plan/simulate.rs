@@ -229,10 +229,10 @@ impl<'a> World<'a> {
 
     /// The volumes that go with their container: those that it was not given by name.
     fn nameless(&self, container: &Container) -> Vec<String> {
-        let named = |name: &str| match &container.named_volumes {
-            Some(named) => named.iter().any(|known| known == name),
-            None => self.volume_at.get(name).is_some_and(|at| !self.stock.volumes[*at].is_anonymous()),
-        };
+        // One with a name of its own was given by it, be it to another container from which this one has it.
+        let has_name = |name: &str| self.volume_at.get(name).is_some_and(|at| !self.stock.volumes[*at].is_anonymous());
+        let given = |name: &str| container.named_volumes.iter().flatten().any(|known| known == name);
+        let named = |name: &str| has_name(name) || given(name);
         container.volumes().filter(|name| !named(name)).map(str::to_owned).collect()
     }
 
