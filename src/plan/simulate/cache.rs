@@ -1,0 +1,108 @@
+//! The build cache: buildkit's `cache/manager.go` and moby's `builder/builder-next`.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::World;
+use crate::plan::filters::Filters;
+use crate::plan::inventory::{CacheRecord, seconds};
+use crate::plan::{Item, Kind};
+
+impl<'a> World<'a> {
+    pub(super) fn prune_cache(&mut self, all: bool, filters: &Filters, keep: i64) {
+        let until = match filters.until(self.stock.now) {
+            Ok(until) => until,
+            Err(why) => {
+                self.plan.unclear.push(format!("the engine will refuse this: {why}"));
+                return;
+            }
+        };
+        let stock = self.stock;
+        // Images that go first set free what only they shared.
+        let freed_by_images = self.unshared();
+        let mut gone: BTreeSet<&str> = BTreeSet::new();
+        // How many records that are there stand on each.
+        let mut children: HashMap<&str, usize> = HashMap::new();
+        for parent in stock.cache.iter().flat_map(CacheRecord::parents) {
+            *children.entry(parent).or_default() += 1;
+        }
+        let fits = |record: &CacheRecord| {
+            let shared = record.shared && !freed_by_images.contains(record.id.as_str());
+            let plain = all || !shared && !matches!(record.kind.as_str(), "internal" | "frontend");
+            let used = record.last_used_at.as_deref().and_then(seconds);
+            let old = until.is_none_or(|until| used.is_none_or(|used| used <= until));
+            plain && old && !record.in_use && cache_filter(record, filters)
+        };
+        let total: i64 = stock.cache.iter().filter(|record| !record.shared).map(|record| record.size).sum();
+        let mut left = total;
+        loop {
+            // Leaves first: a record with one that stands on it is in use.
+            let mut ready: Vec<usize> = (0..stock.cache.len())
+                .filter(|at| {
+                    let record = &stock.cache[*at];
+                    let id = record.id.as_str();
+                    !gone.contains(id) && children.get(id).is_none_or(|count| *count == 0) && fits(record)
+                })
+                .collect();
+            if ready.is_empty() || keep > 0 && left < keep {
+                break;
+            }
+            if keep > 0 {
+                // Down to what is to stay, the longest unused first.
+                ready.sort_by(|one, other| {
+                    let used = |at: &usize| stock.cache[*at].last_used_at.as_deref().and_then(seconds).unwrap_or(0.0);
+                    used(one).total_cmp(&used(other))
+                });
+                ready.truncate(1);
+            }
+            for at in ready {
+                gone.insert(stock.cache[at].id.as_str());
+                for parent in stock.cache[at].parents() {
+                    children.entry(parent).and_modify(|count| *count -= 1);
+                }
+                left -= stock.cache[at].size;
+                self.cache.insert(at);
+                let record = &stock.cache[at];
+                let name = record.description.lines().next().unwrap_or_default();
+                let item = Item {
+                    size: Some(record.size),
+                    created: seconds(&record.created_at).map(|time| time as i64),
+                    used: record.last_used_at.as_deref().and_then(seconds).map(|time| time as i64),
+                    ..self.item(Kind::BuildCache, &record.id, name, "no build uses it now")
+                };
+                self.plan.deletes.push(item);
+            }
+        }
+    }
+
+    /// Records that are shared with images that go, and with none that stays. The engine does not say which layer a
+    /// record is; its size and its step's words are the same as the layer's.
+    fn unshared(&self) -> BTreeSet<&'a str> {
+        let stock = self.stock;
+        let sizes = |gone: bool| -> BTreeSet<i64> {
+            let images = stock.images.iter().enumerate().filter(|(at, _)| self.images.is_gone(*at) == gone);
+            images.flat_map(|(_, image)| image.layers.iter().flatten()).map(|(_, size)| *size).collect()
+        };
+        let (going, staying) = (sizes(true), sizes(false));
+        let free = stock
+            .cache
+            .iter()
+            .filter(|record| record.shared && going.contains(&record.size) && !staying.contains(&record.size));
+        free.map(|record| record.id.as_str()).collect()
+    }
+}
+
+/// moby `builder/builder-next/builder.go`, `cacheFields`.
+fn cache_filter(record: &CacheRecord, filters: &Filters) -> bool {
+    let equals = |name: &str, text: &str| filters.all(name).all(|value| value == text);
+    let id = filters.all("id").all(|value| record.id.contains(value));
+    let parent = filters.all("parent").all(|value| record.parents().any(|parent| parent == value));
+    let flag = |name: &str, is: bool| {
+        filters.all(name).all(|value| crate::grammar::values::bool(value).unwrap_or(value.is_empty()) == is)
+    };
+    id && parent
+        && equals("type", &record.kind)
+        && equals("description", &record.description)
+        && flag("inuse", record.in_use)
+        && flag("shared", record.shared)
+        && flag("private", !record.shared)
+}

@@ -1,0 +1,117 @@
+//! Images and their names: the difference between two states of the store, as objects of the plan.
+
+use super::World;
+use crate::plan::filters::Filters;
+use crate::plan::images::{Store, users};
+use crate::plan::inventory::{Container, short};
+use crate::plan::{Item, Kind, Recoverable};
+
+impl World<'_> {
+    pub(super) fn prune_images(&mut self, filters: &Filters) {
+        let before = self.images.clone();
+        let stock = self.stock;
+        let users = users(stock, &self.containers);
+        let dangling = filters.is_on("dangling", true);
+        if let Err(why) = self.images.prune(stock, &users, filters) {
+            self.plan.unclear.push(format!("the engine will refuse this: {why}"));
+            return;
+        }
+        let reason = if dangling { "it has no name and no container uses it" } else { "no container uses it" };
+        self.take_images(&before, reason);
+        if self.images.spared.is_empty() {
+            return;
+        }
+        // What a prune without protection would have taken.
+        let mut bare = before.clone();
+        bare.spared.clear();
+        let _ = bare.prune(stock, &users, filters);
+        for at in self.images.spared.clone() {
+            let touched = bare.is_gone(at) && !before.is_gone(at) || bare.tags(at).count() < before.tags(at).count();
+            if touched {
+                self.stays(Kind::Image, &stock.images[at].name(), self.why_spared(at), true, false);
+            }
+        }
+    }
+
+    fn why_spared(&self, image: usize) -> String {
+        let image = &self.stock.images[image];
+        match self.protections.image(image) {
+            Some(protected) => protected.why,
+            None => "a protected container stands on it".to_owned(),
+        }
+    }
+
+    pub(super) fn remove_image(&mut self, name: &str, force: bool, prune: bool) {
+        let before = self.images.clone();
+        let stock = self.stock;
+        let users = users(stock, &self.containers);
+        if let Some((at, _)) = self.images.resolve(stock, name)
+            && self.images.spared.contains(&at)
+        {
+            self.stays(Kind::Image, name, self.why_spared(at), true, true);
+            return;
+        }
+        if let Err(why) = self.images.delete(stock, &users, name, force, prune) {
+            self.stays(Kind::Image, name, why.to_lowercase(), false, true);
+            return;
+        }
+        self.take_images(&before, "named in the command");
+    }
+
+    /// Makes the difference between two states of the store into entries.
+    pub(super) fn take_images(&mut self, before: &Store, reason: &str) {
+        let stock = self.stock;
+        let had_tags = self.plan.deletes.iter().any(|item| item.kind == Kind::Tag);
+        for (at, image) in stock.images.iter().enumerate() {
+            if before.is_gone(at) {
+                continue;
+            }
+            if self.images.is_gone(at) {
+                let tags: Vec<String> = image.tags().map(str::to_owned).collect();
+                let pullable = match image.in_registry {
+                    Some(known) => known,
+                    None => !stock.containerd && image.digests().next().is_some(),
+                };
+                let recoverable = if pullable { Recoverable::Pull } else { Recoverable::Trash };
+                let users = self.image_users.get(image.id.as_str()).into_iter().flatten();
+                let users: Vec<&Container> = users.map(|at| &stock.containers[*at]).collect();
+                let used: Vec<&str> = users.iter().map(|it| it.name()).collect();
+                let mut about = vec![if pullable { "can be pulled again" } else { "exists only here" }.to_owned()];
+                if !used.is_empty() {
+                    about.push(format!("of {}", used.join(", ")));
+                }
+                // Tags that an earlier step took are this image's own now.
+                if had_tags {
+                    self.plan.deletes.retain(|item| !(item.kind == Kind::Tag && item.id == image.id));
+                }
+                let item = Item {
+                    tags,
+                    size: Some(image.size),
+                    recoverable,
+                    about,
+                    created: Some(image.created),
+                    users: users.iter().map(|it| it.id.clone()).collect(),
+                    ..self.item(Kind::Image, &image.id, &image.name(), reason)
+                };
+                self.plan.deletes.push(item);
+                continue;
+            }
+            let left: Vec<&str> = self.images.tags(at).collect();
+            let lost: Vec<String> = before.tags(at).filter(|tag| !left.contains(tag)).map(str::to_owned).collect();
+            for tag in lost {
+                let mut about = vec![format!("its image {} stays", short(&image.id))];
+                if let Some(other) = left.first() {
+                    about.push(format!("as {other}"));
+                }
+                let item = Item {
+                    size: Some(0),
+                    recoverable: Recoverable::Trash,
+                    about,
+                    mark: image.id.clone(),
+                    ..self.item(Kind::Tag, &image.id, &tag, reason)
+                };
+                self.plan.deletes.push(item);
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The steps of a command, played through on the inventory in docker's order: what an earlier one takes, a later one
+//! does not see any more.
+
+mod cache;
+mod containers;
+mod images;
+mod networks;
+mod project;
+mod swarm;
+mod volumes;
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::images::Store;
+use super::inventory::Inventory;
+use super::{Item, Kind, Plan, Protections, Recoverable, Stays, Step, freed};
+
+const SWARM_IS_NOT_KEPT: &str = "what belongs to a swarm is not kept";
+
+struct World<'a> {
+    stock: &'a Inventory,
+    protections: &'a Protections,
+    images: Store,
+    containers: BTreeSet<usize>,
+    volumes: BTreeSet<usize>,
+    networks: BTreeSet<usize>,
+    cache: BTreeSet<usize>,
+    /// Where each volume is, and which containers have it.
+    volume_at: HashMap<&'a str, usize>,
+    volume_users: HashMap<&'a str, Vec<usize>>,
+    image_users: HashMap<&'a str, Vec<usize>>,
+    /// Volumes and networks that protected containers need.
+    held_volumes: HashMap<&'a str, String>,
+    held_networks: HashMap<&'a str, String>,
+    plan: Plan,
+    /// The step that is being played.
+    step: usize,
+}
+
+/// What these steps would delete.
+pub fn plan(steps: &[Step], stock: &Inventory, protections: &Protections) -> Plan {
+    let mut world = World::new(stock, protections);
+    world.plan.steps = steps.to_vec();
+    for (at, step) in steps.iter().enumerate() {
+        world.step = at;
+        world.play(step);
+    }
+    world.finish()
+}
+
+impl<'a> World<'a> {
+    fn new(stock: &'a Inventory, protections: &'a Protections) -> World<'a> {
+        let mut images = Store::new(stock);
+        let mut held_volumes = HashMap::new();
+        let mut held_networks = HashMap::new();
+        if !protections.is_empty() {
+            for (at, image) in stock.images.iter().enumerate() {
+                if protections.image(image).is_some() {
+                    images.spared.insert(at);
+                }
+            }
+            for container in stock.containers.iter().filter(|it| protections.container(it).is_some()) {
+                let needs = format!("the protected container {} needs it", container.name());
+                held_volumes.extend(container.volumes().map(|name| (name, needs.clone())));
+                held_networks.extend(container.networks().map(|(_, id)| (id, needs.clone())));
+                images.spared.extend(stock.images.iter().position(|image| image.id == container.image_id));
+            }
+        }
+        let mut volume_users: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut image_users: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (at, container) in stock.containers.iter().enumerate() {
+            for name in container.volumes() {
+                volume_users.entry(name).or_default().push(at);
+            }
+            image_users.entry(&container.image_id).or_default().push(at);
+        }
+        World {
+            stock,
+            protections,
+            volume_at: stock.volumes.iter().enumerate().map(|(at, it)| (it.name.as_str(), at)).collect(),
+            volume_users,
+            image_users,
+            images,
+            containers: BTreeSet::new(),
+            volumes: BTreeSet::new(),
+            networks: BTreeSet::new(),
+            cache: BTreeSet::new(),
+            held_volumes,
+            held_networks,
+            plan: Plan { engine: stock.engine.clone(), engine_name: stock.name.clone(), ..Plan::default() },
+            step: 0,
+        }
+    }
+
+    fn play(&mut self, step: &Step) {
+        match step {
+            Step::PruneContainers(filters) => self.prune_containers(filters),
+            Step::PruneNetworks(filters) => self.prune_networks(filters),
+            Step::PruneVolumes(filters) => self.prune_volumes(filters),
+            Step::PruneImages(filters) => self.prune_images(filters),
+            Step::PruneCache { all, filters, keep } => self.prune_cache(*all, filters, *keep),
+            Step::Container { name, force, volumes } => self.remove_container(name, *force, *volumes),
+            Step::Volume { name, force } => self.remove_volume(name, *force),
+            Step::Network { name } => self.remove_network(name),
+            Step::Image { name, force, prune } => self.remove_image(name, *force, *prune),
+            Step::Service { name } => self.remove_service(name),
+            Step::Secret { name } => self.remove_swarm_object(Kind::Secret, name),
+            Step::Config { name } => self.remove_swarm_object(Kind::Config, name),
+            Step::Stack { name } => self.remove_stack(name),
+            Step::Compose(change) => self.change_project(change),
+        }
+    }
+
+    fn item(&self, kind: Kind, id: &str, name: &str, reason: &str) -> Item {
+        Item {
+            kind,
+            id: id.to_owned(),
+            name: name.to_owned(),
+            tags: Vec::new(),
+            size: None,
+            reason: reason.to_owned(),
+            recoverable: Recoverable::No,
+            not_kept: None,
+            about: Vec::new(),
+            created: None,
+            used: None,
+            mark: String::new(),
+            force: false,
+            volumes: false,
+            frees: 0,
+            users: Vec::new(),
+            step: self.step,
+        }
+    }
+
+    fn stays(&mut self, kind: Kind, name: &str, reason: impl Into<String>, protected: bool, named: bool) {
+        let stays = Stays { kind, name: name.to_owned(), reason: reason.into(), protected, named, step: self.step };
+        if !self.plan.stays.iter().any(|other| other.kind == kind && other.name == name && other.protected == protected)
+        {
+            self.plan.stays.push(stays);
+        }
+    }
+
+    fn finish(mut self) -> Plan {
+        self.warn_of_networks();
+        let kept = self.images_in_use();
+        self.plan.frees = freed::reckon(&mut self.plan.deletes, self.stock, &kept, &self.cache);
+        self.plan
+    }
+
+    /// Images whose layers are still needed: those that stay, and those under containers that stay.
+    fn images_in_use(&self) -> BTreeSet<usize> {
+        let used: BTreeSet<&str> = self.there().map(|it| it.image_id.as_str()).collect();
+        (0..self.stock.images.len())
+            .filter(|at| !self.images.is_gone(*at) || used.contains(self.stock.images[*at].id.as_str()))
+            .collect()
+    }
+}
