@@ -44,7 +44,7 @@ impl PlanCommand {
                 Err(_) => 1,
             },
             Err((code, problem)) => {
-                let _ = writeln!(stderr(), "fender: {problem}");
+                let _ = writeln!(stderr(), "fender: {}", crate::answer::screen::shown(&problem));
                 code
             }
         }

@@ -134,7 +134,7 @@ fn ended(outcome: Result<(), String>) -> u8 {
     match outcome {
         Ok(()) => 0,
         Err(problem) => {
-            let _ = writeln!(stderr(), "fender: {problem}");
+            let _ = writeln!(stderr(), "fender: {}", crate::answer::screen::shown(&problem));
             1
         }
     }

@@ -58,7 +58,7 @@ impl Trash {
 
 fn ended(outcome: Result<u8, String>) -> u8 {
     outcome.unwrap_or_else(|problem| {
-        let _ = writeln!(stderr(), "fender: {problem}");
+        let _ = writeln!(stderr(), "fender: {}", crate::answer::screen::shown(&problem));
         1
     })
 }

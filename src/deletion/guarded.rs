@@ -157,7 +157,7 @@ impl Guard<'_> {
 
     fn tell_spared(&self, plan: &Plan) {
         for it in plan.spared() {
-            say(&format!("fender: spares {} {}, protected: {}\n", it.kind.name(), shown_name(&it.name), it.reason));
+            say(&format!("fender: spares {} {}, protected: {}\n", it.kind.name(), safe(&it.name), safe(&it.reason)));
         }
     }
 
@@ -183,7 +183,7 @@ impl Guard<'_> {
         let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         let line = engine.line().ok_or(shim::NOT_RUN)?;
         trash::keep(line, plan, &texts, &self.policy.trash()).map(Some).map_err(|why| {
-            say(&format!("fender: not run, nothing was deleted: {why}\n"));
+            say(&format!("fender: not run, nothing was deleted: {}\n", safe(&why)));
             shim::NOT_RUN
         })
     }
@@ -213,7 +213,7 @@ impl Guard<'_> {
         let mut code = speak(&words);
         for (item, fate) in outcome.left(plan) {
             let Some(why) = fate.why() else { continue };
-            say(&format!("fender: left {} {}: {why}\n", item.kind.name(), shown_name(&item.name)));
+            say(&format!("fender: left {} {}: {}\n", item.kind.name(), safe(&item.name), safe(why)));
             if matches!(fate, Fate::Failed(_)) && !compose {
                 code = code.max(1);
             }
@@ -225,8 +225,9 @@ impl Guard<'_> {
     }
 }
 
-fn shown_name(name: &str) -> String {
-    crate::answer::screen::shown(name)
+/// A name or a reason from the engine, which cannot play tricks on a terminal.
+fn safe(text: &str) -> String {
+    crate::answer::screen::shown(text)
 }
 
 fn say(text: &str) {

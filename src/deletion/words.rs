@@ -183,7 +183,7 @@ pub fn compose_line(item: &Item, fate: &Fate) -> Option<String> {
         Fate::Gone | Fate::WasGone => "Removed",
         Fate::Left(_) | Fate::InUse(_) | Fate::Failed(_) => "Resource is still in use",
     };
-    Some(format!(" {what} {}  {how}\n", item.name))
+    Some(format!(" {what} {}  {how}\n", crate::answer::screen::shown(&item.name)))
 }
 
 fn is_volume(step: &Step, item: &Item, at: usize) -> bool {

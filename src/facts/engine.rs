@@ -135,7 +135,11 @@ impl Engine {
 /// Whether anything in this list has the label that protects.
 async fn labelled(link: &Arc<Link>, path: &str) -> Result<bool, Problem> {
     let filters = value(&json!({ "label": [LABEL] }).to_string());
-    let answer: Value = link.get(&format!("{path}&filters={filters}")).await?;
+    let answer: Value = match link.get(&format!("{path}&filters={filters}")).await {
+        // A proxy in front of the engine that shows no such objects lets nobody delete them either.
+        Err(Problem::Said { status: 403 | 404 | 405 | 501, .. }) => return Ok(false),
+        answer => answer?,
+    };
     let list = answer.get("Volumes").unwrap_or(&answer);
     Ok(list.as_array().is_some_and(|list| !list.is_empty()))
 }
