@@ -53,7 +53,7 @@ pub fn deletions(invocation: &Invocation, lowered: &Lowered, facts: &dyn Facts, 
     if !crate::plan::deletes(lowered) {
         return Vec::new();
     }
-    steps(invocation, lowered, &|| facts.project(invocation, host))
+    steps(invocation, lowered, host, &|| facts.project(invocation, host))
 }
 
 impl Judgement {

@@ -237,6 +237,8 @@ fn protected_stays(guarded: &Guarded) {
         &["rmi", "-f", "base:1"],
         &["compose", "down", "-v"],
         &["compose", "-p", "shop", "--project-directory", "/", "down", "-v"],
+        // What comes through standard input is for compose alone to read.
+        &["compose", "-f", "-", "down", "-v"],
     ];
     for environment in ["dev", "prod"] {
         guarded.place.policy(&format!("[environments.{environment}]\nhostname = \"*\"\n"));
@@ -349,6 +351,9 @@ fn a_plan_in_json_has_the_promised_fields() {
     assert_eq!(plan["deletes"][0]["recoverable"], "no");
     let output = guarded.fender(&["plan", "docker run --rm -v /scratch base:1"]);
     assert!(flat(&text(&output)).contains("--rm takes its nameless volumes with it: /scratch"), "{}", text(&output));
+    // The cache of another builder is not this engine's.
+    let output = guarded.fender(&["plan", "docker buildx prune -a --builder other"]);
+    assert!(flat(&text(&output)).contains("the build cache of the builder other is its own"), "{}", text(&output));
     let output = guarded.fender(&["plan", "docker ps"]);
     assert!(text(&output).contains("deletes nothing"), "{}", text(&output));
 }

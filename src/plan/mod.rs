@@ -147,6 +147,9 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// What could not be told.
     pub unclear: Vec<String>,
+    /// What the command acts on could not be read: it may take anything.
+    #[serde(skip)]
+    pub unknown: bool,
     /// How long the trash keeps what it can, in seconds.
     #[serde(skip)]
     pub kept_for: u64,

@@ -3,7 +3,7 @@
 use super::compose::{self, Project};
 use super::filters::Filters;
 use super::inventory::Needs;
-use crate::effects::{Deed, Effect, Lowered, Request};
+use crate::effects::{Deed, Effect, Host, Lowered, Request};
 use crate::facts::Known;
 use crate::grammar::parse::Invocation;
 
@@ -50,16 +50,30 @@ pub enum Step {
         name: String,
     },
     Compose(Box<compose::Change>),
+    /// The cache of a builder of its own, which the engine does not know.
+    OtherCache {
+        builder: String,
+    },
 }
 
 /// The steps of a command; none where it deletes nothing. `project` is asked for compose's own reading of its files.
-pub fn steps(invocation: &Invocation, lowered: &Lowered, project: &dyn Fn() -> Known<Project>) -> Vec<Step> {
+pub fn steps(
+    invocation: &Invocation,
+    lowered: &Lowered,
+    host: &dyn Host,
+    project: &dyn Fn() -> Known<Project>,
+) -> Vec<Step> {
     if invocation.canonical().starts_with("compose ") {
         let deletes = |effect: &Effect| matches!(effect, Effect::Does { deed, .. } if removes(deed));
         if !lowered.effects.iter().any(deletes) {
             return Vec::new();
         }
         return compose::change(invocation, project).map(|it| Step::Compose(Box::new(it))).into_iter().collect();
+    }
+    if matches!(invocation.canonical(), "buildx prune" | "builder prune")
+        && let Some(builder) = other_builder(invocation, host)
+    {
+        return vec![Step::OtherCache { builder }];
     }
     let mut out = Vec::new();
     for effect in &lowered.effects {
@@ -132,6 +146,24 @@ fn step(request: &Request) -> Option<Step> {
     }
 }
 
+/// The builder that buildx would ask, where it is not the engine's own: `--builder`, `BUILDX_BUILDER`, or the one that
+/// `docker buildx use` wrote down. buildx `util/confutil`, `store/storeutil`.
+fn other_builder(invocation: &Invocation, host: &dyn Host) -> Option<String> {
+    let config = host.config_folder(invocation.global("config").map(|set| set.value.as_str()));
+    if invocation.canonical() == "builder prune" && !host.has_plugin("buildx", &config) {
+        return None;
+    }
+    let typed = invocation.flags.iter().chain(&invocation.above).rev().find(|set| set.flag.name == "builder");
+    let named = typed.map(|set| set.value.clone()).or_else(|| host.env("BUILDX_BUILDER"));
+    let named = named.filter(|name| !name.is_empty()).or_else(|| {
+        let folder =
+            host.env("BUILDX_CONFIG").filter(|it| !it.is_empty()).unwrap_or_else(|| format!("{config}/buildx"));
+        let current: serde_json::Value = serde_json::from_slice(&host.read(&format!("{folder}/current")).ok()?).ok()?;
+        current.get("Name")?.as_str().map(str::to_owned)
+    })?;
+    (!named.is_empty() && named != "default").then_some(named)
+}
+
 /// Buildx asks the builder itself; the one that is the engine's takes the same filters.
 fn buildx_prune(invocation: &Invocation) -> Step {
     let mut map = serde_json::Map::new();
@@ -151,7 +183,7 @@ pub fn needs(steps: &[Step]) -> Needs {
     let mut needs = Needs::default();
     for step in steps {
         match step {
-            Step::PruneContainers(_) => {}
+            Step::PruneContainers(_) | Step::OtherCache { .. } => {}
             Step::Container { volumes, .. } => needs.volumes |= volumes,
             Step::PruneNetworks(_) | Step::Network { .. } => needs.networks = true,
             Step::PruneVolumes(_) | Step::Volume { .. } => needs.volumes = true,

@@ -207,8 +207,9 @@ impl<'a> Case<'a> {
 
     /// Its deletions, in docker's order. A compose project is read for it.
     pub fn steps(&self) -> &[Step] {
-        self.steps
-            .get_or_init(|| steps(self.invocation, self.lowered, &|| self.facts.project(self.invocation, self.host)))
+        self.steps.get_or_init(|| {
+            steps(self.invocation, self.lowered, self.host, &|| self.facts.project(self.invocation, self.host))
+        })
     }
 
     pub fn requests(&self) -> impl Iterator<Item = &'a Request> {

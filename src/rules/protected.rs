@@ -34,6 +34,9 @@ fn check(case: &Case) -> Vec<Finding> {
         Err(Problem::Unreachable(_)) => return Vec::new(),
         Err(problem) => return vec![unknown(case, &problem)],
     };
+    if plan.unknown {
+        return vec![unknown(case, &"compose's project cannot be read here")];
+    }
     let refused: Vec<String> =
         plan.refused().map(|it| format!("{} {} is protected: {}", it.kind.name(), it.name, it.reason)).collect();
     if refused.is_empty() {
@@ -43,7 +46,7 @@ fn check(case: &Case) -> Vec<Finding> {
 }
 
 /// An engine that does not say what is protected: what cannot be told is not taken for free.
-fn unknown(case: &Case, problem: &Problem) -> Finding {
+fn unknown(case: &Case, problem: &dyn std::fmt::Display) -> Finding {
     RULE.found(&case.invocation.named_by)
         .titled("may delete what is protected")
         .because(format!("It cannot be told what is protected here: {problem}."))

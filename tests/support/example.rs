@@ -132,7 +132,8 @@ impl Facts for SmallEngine {
     }
     fn project(&self, invocation: &Invocation, _: &dyn Host) -> Known<Project> {
         let name = invocation.above.iter().find(|set| set.flag.name == "project-name");
-        name.map_or(Known::Untold, |set| Known::Is(Project { name: set.value.clone(), model: None }))
+        let name = name.map_or_else(|| "project".to_owned(), |set| set.value.clone());
+        Known::Is(Project { name, model: None })
     }
 }
 

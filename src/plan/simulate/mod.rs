@@ -108,6 +108,9 @@ impl<'a> World<'a> {
             Step::Config { name } => self.remove_swarm_object(Kind::Config, name),
             Step::Stack { name } => self.remove_stack(name),
             Step::Compose(change) => self.change_project(change),
+            Step::OtherCache { builder } => self.plan.unclear.push(format!(
+                "the build cache of the builder {builder} is its own; docker buildx du --builder {builder} lists it"
+            )),
         }
     }
 

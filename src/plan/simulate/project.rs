@@ -7,6 +7,7 @@ use crate::plan::compose::{self, Change};
 impl World<'_> {
     pub(super) fn change_project(&mut self, change: &Change) {
         if change.unknown {
+            self.plan.unknown = true;
             self.plan.unclear.push("compose could not read its project here, so what it takes is not known".to_owned());
             return;
         }
