@@ -205,8 +205,8 @@ impl Guard<'_> {
         };
         let compose = invocation.canonical().starts_with("compose ");
         let outcome = carry_out(line, plan, &mut |item, fate| {
-            if compose && let Some(line) = super::words::compose_line(item, fate) {
-                say(&line);
+            if compose && let Some(lines) = super::words::compose_lines(item, fate) {
+                say(&lines);
             }
         });
         let words = Words::of(invocation.canonical(), plan, &outcome);

@@ -170,20 +170,21 @@ impl Words {
     }
 }
 
-/// What compose says of one object: `Container demo-web-1  Removed`.
-pub fn compose_line(item: &Item, fate: &Fate) -> Option<String> {
-    let what = match item.kind {
-        Kind::Container => "Container",
-        Kind::Network => "Network",
-        Kind::Volume if item.name.len() != 64 => "Volume",
-        Kind::Image => "Image",
+/// What compose says of one object: `Container demo-web-1  Removed`, and what comes before it.
+pub fn compose_lines(item: &Item, fate: &Fate) -> Option<String> {
+    let (what, steps): (&str, &[&str]) = match item.kind {
+        Kind::Container => ("Container", &["Stopping", "Stopped", "Removing"]),
+        Kind::Network => ("Network", &["Removing"]),
+        Kind::Volume if item.name.len() != 64 => ("Volume", &["Removing"]),
+        Kind::Image => ("Image", &["Removing"]),
         _ => return None,
     };
-    let how = match fate {
+    let end = match fate {
         Fate::Gone | Fate::WasGone => "Removed",
         Fate::Left(_) | Fate::InUse(_) | Fate::Failed(_) => "Resource is still in use",
     };
-    Some(format!(" {what} {}  {how}\n", crate::answer::screen::shown(&item.name)))
+    let name = crate::answer::screen::shown(&item.name);
+    Some(steps.iter().chain(&[end]).map(|how| format!(" {what} {name}  {how}\n")).collect())
 }
 
 fn is_volume(step: &Step, item: &Item, at: usize) -> bool {

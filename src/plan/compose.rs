@@ -39,7 +39,6 @@ pub struct ServiceModel {
     pub name: String,
     pub image: Option<String>,
     pub builds: bool,
-    pub depends_on: Vec<String>,
     /// A hook before the stop, or a provider: only compose itself can run these.
     pub needs_compose: bool,
 }
@@ -64,13 +63,6 @@ impl Project {
                 name: key.clone(),
                 image: it.get("image").and_then(Value::as_str).map(str::to_owned),
                 builds: it.get("build").is_some_and(|build| !build.is_null()),
-                depends_on: it
-                    .get("depends_on")
-                    .and_then(Value::as_object)
-                    .into_iter()
-                    .flatten()
-                    .map(|(key, _)| key.clone())
-                    .collect(),
                 needs_compose: ["pre_stop", "provider"]
                     .iter()
                     .any(|key| it.get(key).is_some_and(|value| !value.is_null())),
@@ -181,8 +173,8 @@ pub fn taken(change: &Change, stock: &Inventory) -> Taken {
         Some(model) => model.has(service),
         None => true,
     };
-    let wanted = selected(change);
-    let wants = |service: &str| wanted.as_ref().is_none_or(|wanted| wanted.contains(service));
+    // Those that are named, and not what depends on them.
+    let wants = |service: &str| change.services.as_ref().is_none_or(|named| named.iter().any(|name| name == service));
     for (at, it) in stock.containers.iter().enumerate().filter(|(_, it)| of_project(it)) {
         let service = it.label(SERVICE).unwrap_or_default();
         let inactive = change.project.model.iter().any(|model| model.inactive.iter().any(|name| name == service));
@@ -248,26 +240,4 @@ pub fn taken(change: &Change, stock: &Inventory) -> Taken {
         taken.images.extend(names);
     }
     taken
-}
-
-/// The services that `down SERVICE…` takes: those and what depends on them.
-fn selected(change: &Change) -> Option<BTreeSet<String>> {
-    let mut wanted: BTreeSet<String> = change.services.as_ref()?.iter().cloned().collect();
-    if change.down
-        && let Some(model) = &change.project.model
-    {
-        loop {
-            let more: Vec<String> = model
-                .services
-                .iter()
-                .filter(|it| !wanted.contains(&it.name) && it.depends_on.iter().any(|on| wanted.contains(on)))
-                .map(|it| it.name.clone())
-                .collect();
-            if more.is_empty() {
-                break;
-            }
-            wanted.extend(more);
-        }
-    }
-    Some(wanted)
 }

@@ -473,6 +473,8 @@ impl<'a> Ground<'a> {
                         }
                         if chance.one_in(4) {
                             words.extend(["--rmi", "all"].map(str::to_owned));
+                        } else if chance.one_in(4) {
+                            words.push((*chance.pick(&["web", "db"])).to_owned());
                         }
                     }
                     _ => {
