@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::wire::{Link, Problem, Version, nothing, segment, value};
-use crate::plan::inventory::{CacheRecord, Container, Image, Inventory, Network, Volume, seconds};
+use crate::plan::inventory::{CacheRecord, Container, Image, Inventory, Layer, Network, Volume, seconds};
 use crate::plan::{Item, Kind, Needs, Plan, Protections, Step, needs, plan};
 use crate::rules::bytes;
 
@@ -368,18 +368,18 @@ async fn layers(link: &Arc<Link>, stock: &mut Inventory, wanted: &[usize]) {
 /// only. Where one image is the beginning of another, the difference is the rest's; in between it is shared out.
 fn with_blobs(images: &mut [Image]) {
     let whole: HashMap<String, i64> =
-        images.iter().filter_map(|image| Some((image.layers.as_ref()?.last()?.0.clone(), image.size))).collect();
+        images.iter().filter_map(|image| Some((image.layers.as_ref()?.last()?.chain.clone(), image.size))).collect();
     for layers in images.iter_mut().filter_map(|image| image.layers.as_mut()) {
         let (mut start, mut below) = (0, 0);
         for end in 0..layers.len() {
-            let Some(size) = whole.get(&layers[end].0) else { continue };
+            let Some(size) = whole.get(&layers[end].chain) else { continue };
             let part = &mut layers[start..=end];
-            let (plain, real): (i64, i64) = (part.iter().map(|(_, size)| size).sum(), (size - below).max(0));
-            for (at, (_, size)) in part.iter_mut().enumerate() {
-                *size = match plain {
+            let (plain, real): (i64, i64) = (part.iter().map(|layer| layer.size).sum(), (size - below).max(0));
+            for (at, layer) in part.iter_mut().enumerate() {
+                layer.size = match plain {
                     0 if at == end - start => real,
                     0 => 0,
-                    plain => (*size as f64 / plain as f64 * real as f64) as i64,
+                    plain => (layer.size as f64 / plain as f64 * real as f64) as i64,
                 };
             }
             (start, below) = (end + 1, *size);
@@ -387,7 +387,7 @@ fn with_blobs(images: &mut [Image]) {
     }
 }
 
-fn chain(inspect: &Value, history: &Value) -> Vec<(String, i64)> {
+fn chain(inspect: &Value, history: &Value) -> Vec<Layer> {
     let digests: Vec<&str> = inspect
         .pointer("/RootFS/Layers")
         .and_then(Value::as_array)
@@ -396,24 +396,27 @@ fn chain(inspect: &Value, history: &Value) -> Vec<(String, i64)> {
         .filter_map(Value::as_str)
         .collect();
     // The newest comes first there. A step without a layer has no bytes; so may one with a layer have none.
-    let mut sizes: Vec<i64> = history
+    let mut steps: Vec<(i64, &str)> = history
         .as_array()
         .into_iter()
         .flatten()
         .rev()
-        .filter_map(|entry| entry.get("Size").and_then(Value::as_i64))
+        .filter_map(|entry| {
+            let made_by = entry.get("CreatedBy").and_then(Value::as_str).unwrap_or_default();
+            Some((entry.get("Size").and_then(Value::as_i64)?, made_by))
+        })
         .collect();
-    while sizes.len() > digests.len()
-        && let Some(empty) = sizes.iter().position(|size| *size == 0)
+    while steps.len() > digests.len()
+        && let Some(empty) = steps.iter().position(|(size, _)| *size == 0)
     {
-        sizes.remove(empty);
+        steps.remove(empty);
     }
-    sizes.resize(digests.len(), 0);
+    steps.resize(digests.len(), (0, ""));
     let mut chain = String::new();
     let mut out = Vec::new();
-    for (digest, size) in digests.into_iter().zip(sizes) {
+    for (digest, (size, made_by)) in digests.into_iter().zip(steps) {
         chain.push_str(digest);
-        out.push((chain.clone(), size));
+        out.push(Layer { chain: chain.clone(), size, files: size, made_by: made_by.to_owned() });
     }
     out
 }

@@ -58,7 +58,7 @@ pub fn reckon(deletes: &mut [Item], stock: &Inventory, kept: &BTreeSet<usize>, c
 }
 
 fn layers(image: &Image) -> impl Iterator<Item = (&str, i64)> {
-    image.layers.iter().flatten().map(|(id, size)| (id.as_str(), *size))
+    image.layers.iter().flatten().map(|layer| (layer.chain.as_str(), layer.size))
 }
 
 /// Sizes of the layers that cache records which stay share with images, and how many of each.

@@ -145,10 +145,23 @@ pub struct Image {
     pub stored: Option<i64>,
     /// Its layers from the bottom, each with its bytes, where they were asked for.
     #[serde(skip)]
-    pub layers: Option<Vec<(String, i64)>>,
+    pub layers: Option<Vec<Layer>>,
     /// A registry said that it has it. None where nobody was asked.
     #[serde(skip)]
     pub in_registry: Option<bool>,
+}
+
+/// One layer of an image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layer {
+    /// The layers below and this one: the same in every image that shares them.
+    pub chain: String,
+    /// Bytes that it takes in the store.
+    pub size: i64,
+    /// Bytes of its files.
+    pub files: i64,
+    /// The step that made it: `RUN /bin/sh -c …`.
+    pub made_by: String,
 }
 
 impl Image {

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::World;
 use crate::plan::filters::Filters;
-use crate::plan::inventory::{CacheRecord, seconds};
+use crate::plan::inventory::{CacheRecord, Layer, seconds};
 use crate::plan::{Item, Kind};
 
 impl<'a> World<'a> {
@@ -75,18 +75,29 @@ impl<'a> World<'a> {
     }
 
     /// Records that are shared with images that go, and with none that stays. The engine does not say which layer a
-    /// record is; its size and its step's words are the same as the layer's.
+    /// record is; its step's words are those of the layer, and of several with the same words the nearest in size is meant.
     fn unshared(&self) -> BTreeSet<&'a str> {
         let stock = self.stock;
-        let sizes = |gone: bool| -> BTreeSet<i64> {
-            let images = stock.images.iter().enumerate().filter(|(at, _)| self.images.is_gone(*at) == gone);
-            images.flat_map(|(_, image)| image.layers.iter().flatten()).map(|(_, size)| *size).collect()
-        };
-        let (going, staying) = (sizes(true), sizes(false));
-        let free = stock
-            .cache
-            .iter()
-            .filter(|record| record.shared && going.contains(&record.size) && !staying.contains(&record.size));
+        // Each layer once, and whether it stays.
+        let mut layers: HashMap<&str, (&Layer, bool)> = HashMap::new();
+        for (at, image) in stock.images.iter().enumerate() {
+            for layer in image.layers.iter().flatten() {
+                layers.entry(&layer.chain).or_insert((layer, false)).1 |= !self.images.is_gone(at);
+            }
+        }
+        let free = stock.cache.iter().filter(|record| record.shared).filter(|record| {
+            let step = step_of(&record.description);
+            let same_step = layers.values().filter(|(layer, _)| !step.is_empty() && step_of(&layer.made_by) == step);
+            let nearest = same_step.min_by_key(|(layer, _)| (layer.files - record.size).abs());
+            match nearest {
+                Some((_, stays)) => !stays,
+                // The step's words are not the same everywhere; its bytes are.
+                None => {
+                    let mut same_size = layers.values().filter(|(layer, _)| layer.files == record.size).peekable();
+                    same_size.peek().is_some() && same_size.all(|(_, stays)| !stays)
+                }
+            }
+        });
         free.map(|record| record.id.as_str()).collect()
     }
 }
@@ -105,4 +116,15 @@ fn cache_filter(record: &CacheRecord, filters: &Filters) -> bool {
         && flag("inuse", record.in_use)
         && flag("shared", record.shared)
         && flag("private", !record.shared)
+}
+
+/// The step behind a layer or a record, in the words that both have: `RUN /bin/sh -c make # buildkit` and
+/// `mount / from exec /bin/sh -c make`, `COPY a /b # buildkit` and `[3/4] COPY a /b`.
+fn step_of(text: &str) -> &str {
+    let text = text.trim().trim_end_matches("# buildkit").trim();
+    let text = match text.split_once("] ") {
+        Some((before, rest)) if before.starts_with('[') => rest,
+        _ => text,
+    };
+    text.trim_start_matches("mount / from exec ").trim_start_matches("RUN ")
 }
