@@ -96,8 +96,15 @@ fn compare(name: &str, which: &str, flags: &str) {
         let (frees, freed) = (plan["frees"].as_i64().unwrap_or(0), before.bytes - after.bytes);
         // `/system/df` leaves out the layers of an image that was taken from under its container; the disk does not.
         let df_knows = words[0] != "rmi" || !words.iter().any(|word| word == "-f");
-        // containerd's store has snapshots of the build's own for layers that images have, too, and says no sizes of them.
-        let df_knows = df_knows && !(name.contains("containerd") && before.cache.len() != after.cache.len());
+        // containerd's store says no sizes of what builds and containers hold of an image's layers beside its blobs.
+        let removed =
+            |seen: &Seen| seen.images.keys().filter(|id| !after.images.contains_key(*id)).cloned().collect::<Vec<_>>();
+        let under_a_container = removed(&before).iter().any(|id| {
+            held.contains(&format!("\"{id}\" \""))
+                && held.lines().any(|line| line.contains("container") && line.contains(id.as_str()))
+        });
+        let cached = before.cache.len() != after.cache.len();
+        let df_knows = df_knows && !(name.contains("containerd") && (cached || under_a_container));
         if wrong.is_empty() && df_knows && (frees - freed).abs() > 100_000.max(freed.abs() / 20) {
             let _ = writeln!(wrong, "  frees {frees} planned, {freed} in truth");
         }
