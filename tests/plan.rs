@@ -140,7 +140,7 @@ fn describe(api: &support::api::Api) -> String {
     list(
         "container",
         api.get("/containers/json?all=1&size=1"),
-        &["Names", "Image", "ImageID", "State", "SizeRw", "Labels"],
+        &["Names", "Image", "ImageID", "State", "SizeRw", "Labels", "Mounts"],
     );
     if let Ok(df) = api.try_call(hyper::Method::GET, "/system/df", None) {
         list(
