@@ -103,6 +103,12 @@ pub fn engine_without_client(target: &Target, policy: &Policy) -> Engine {
     engine(target, &client, policy)
 }
 
+/// The engine that docker would reach here without any words, for fender's own commands.
+pub fn engine_here(policy: &Policy) -> Engine {
+    let host = Surroundings { assume_terminal: true };
+    engine_without_client(&crate::facts::target::choose(&read(&[], &host), &host), policy)
+}
+
 pub fn hostname() -> String {
     nix::sys::utsname::uname().map(|names| names.nodename().to_string_lossy().into_owned()).unwrap_or_default()
 }

@@ -6,14 +6,10 @@ use std::io::{Write, stderr, stdout};
 use clap::{Args, ValueEnum};
 
 use crate::answer::screen::shown;
-use crate::facts::engine::Engine;
-use crate::facts::host::Surroundings;
 use crate::facts::state::{self, Locks};
-use crate::facts::target::choose;
-use crate::judge::read;
 use crate::plan::images::Store;
 use crate::plan::inventory::{Inventory, find_container, find_network};
-use crate::plan::protect::{LABEL, Lock, Pattern};
+use crate::plan::protect::{LABEL, Lock};
 use crate::plan::{Kind, Needs};
 use crate::policy::{Policy, read_layers};
 use crate::shim;
@@ -73,7 +69,7 @@ impl Protect {
         if self.system {
             needs_root("a lock of the system")?;
         }
-        let (stock, _) = look(kind)?;
+        let (stock, _) = look(Some(kind))?;
         let found = find(&stock, kind, name)?;
         let lock = Lock { reason: self.reason.clone(), ..found };
         let text = format!("{} {}", kind.name(), shown(&lock.name));
@@ -94,7 +90,7 @@ impl Unprotect {
 
     fn unlock(&self) -> Result<(), String> {
         let kind = self.what.kind();
-        let (stock, patterns) = look(kind)?;
+        let (stock, policy) = look(Some(kind))?;
         let locks = state::locks(&stock.engine)?;
         // What is gone from the engine can still be unlocked.
         let typed = Lock { kind, name: self.name.clone(), id: String::new(), reason: String::new(), by_system: false };
@@ -103,6 +99,7 @@ impl Unprotect {
         let labelled = label(&stock, kind, &found).is_some() && !locks.released.iter().any(|it| same(it, &found));
         let what = format!("{} {}", kind.name(), shown(&found.name));
         if mine.is_empty() && !labelled {
+            let patterns = policy.protected();
             let by_policy = patterns
                 .iter()
                 .find(|pattern| pattern.kind == kind && wildmatch::WildMatch::new(&pattern.glob).matches(&found.name));
@@ -134,7 +131,7 @@ fn ended(outcome: Result<(), String>) -> u8 {
     match outcome {
         Ok(()) => 0,
         Err(problem) => {
-            let _ = writeln!(stderr(), "fender: {}", crate::answer::screen::shown(&problem));
+            let _ = writeln!(stderr(), "fender: {}", shown(&problem));
             1
         }
     }
@@ -152,15 +149,14 @@ fn same(one: &Lock, other: &Lock) -> bool {
     one.kind == other.kind && (one.name == other.name || !one.id.is_empty() && one.id == other.id)
 }
 
-fn look(kind: Kind) -> Result<(Inventory, Vec<Pattern>), String> {
+/// What the engine here holds of a kind, or of all of them, and the policy.
+fn look(kind: Option<Kind>) -> Result<(Inventory, Policy), String> {
     let layers = read_layers().map_err(|problem| format!("the policy cannot be read: {problem}"))?;
     let policy = Policy { layers };
-    let host = Surroundings { assume_terminal: true };
-    let engine: Engine = shim::engine_without_client(&choose(&read(&[], &host), &host), &policy);
-    let needs =
-        Needs { images: kind == Kind::Image, networks: kind == Kind::Network, volumes: false, ..Needs::default() };
-    let stock = engine.stock(needs, kind == Kind::Volume).map_err(|problem| problem.to_string())?;
-    Ok((stock, policy.protected()))
+    let wants = |wanted: Kind| kind.is_none_or(|kind| kind == wanted);
+    let needs = Needs { images: wants(Kind::Image), networks: wants(Kind::Network), ..Needs::default() };
+    let stock = shim::engine_here(&policy).stock(needs, wants(Kind::Volume));
+    Ok((stock.map_err(|problem| problem.to_string())?, policy))
 }
 
 /// The object that a name means, as a lock on it.
@@ -193,12 +189,7 @@ fn label<'a>(stock: &'a Inventory, kind: Kind, lock: &Lock) -> Option<&'a String
 
 /// All that is protected on this engine.
 fn list() -> Result<(), String> {
-    let layers = read_layers().map_err(|problem| format!("the policy cannot be read: {problem}"))?;
-    let policy = Policy { layers };
-    let host = Surroundings { assume_terminal: true };
-    let engine = shim::engine_without_client(&choose(&read(&[], &host), &host), &policy);
-    let needs = Needs { images: true, networks: true, ..Needs::default() };
-    let stock = engine.stock(needs, true).map_err(|problem| problem.to_string())?;
+    let (stock, policy) = look(None)?;
     let Locks { locked, released } = state::locks(&stock.engine)?;
     let all = crate::plan::Protections { locks: locked, patterns: policy.protected(), labelled: true, released };
     let mut lines = Vec::new();

@@ -8,11 +8,7 @@ use clap::Subcommand;
 use crate::answer::plan::ago;
 use crate::answer::prompt::Terminal;
 use crate::answer::screen::{Screen, command_line, shown};
-use crate::facts::engine::Engine;
-use crate::facts::host::Surroundings;
 use crate::facts::stock::Info;
-use crate::facts::target::choose;
-use crate::judge::read;
 use crate::plan::{Kind, Recoverable};
 use crate::policy::{Policy, read_layers};
 use crate::rules::{bytes, count};
@@ -58,7 +54,7 @@ impl Trash {
 
 fn ended(outcome: Result<u8, String>) -> u8 {
     outcome.unwrap_or_else(|problem| {
-        let _ = writeln!(stderr(), "fender: {}", crate::answer::screen::shown(&problem));
+        let _ = writeln!(stderr(), "fender: {}", shown(&problem));
         1
     })
 }
@@ -135,11 +131,6 @@ fn show(id: u64) -> Result<u8, String> {
     Ok(0)
 }
 
-fn engine(policy: &Policy) -> Engine {
-    let host = Surroundings { assume_terminal: true };
-    shim::engine_without_client(&choose(&read(&[], &host), &host), policy)
-}
-
 /// `fender undo`: the last deletion on this engine that was not undone yet.
 pub fn undo() -> u8 {
     ended(last().and_then(|id| match id {
@@ -153,7 +144,7 @@ pub fn undo() -> u8 {
 
 fn last() -> Result<Option<u64>, String> {
     let policy = policy()?;
-    let engine = engine(&policy);
+    let engine = shim::engine_here(&policy);
     let wire = engine.line().ok_or("the engine is not there")?;
     let info: Info = wire.block_on(wire.link.get("/info")).map_err(|problem| problem.to_string())?;
     let locked = current()?;
@@ -177,7 +168,7 @@ fn bring_back(id: u64, name: Option<&str>, new_name: Option<&str>) -> Result<u8,
     {
         return Err(format!("{name:?} is none of the objects of {id}: fender trash show {id}"));
     }
-    let engine = engine(&policy);
+    let engine = shim::engine_here(&policy);
     let wire = engine.line().ok_or("the engine is not there")?;
     let info: Info = wire.block_on(wire.link.get("/info")).map_err(|problem| problem.to_string())?;
     if info.id != entry.engine {

@@ -247,6 +247,7 @@ fn page(terminal: &mut Terminal, text: &str) {
     let chosen = std::env::var("PAGER").ok().filter(|pager| !pager.trim().is_empty());
     let words = chosen
         .and_then(|pager| shell_words::split(&pager).ok())
+        .filter(|words| !words.is_empty())
         .unwrap_or_else(|| vec!["less".to_owned(), "-R".to_owned()]);
     let device = || std::fs::OpenOptions::new().write(true).open("/dev/tty").map_or(Stdio::inherit(), Stdio::from);
     let child = Command::new(&words[0]).args(&words[1..]).stdin(Stdio::piped()).stdout(device()).spawn();
