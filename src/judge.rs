@@ -77,7 +77,7 @@ fn buildkit_is_off(host: &dyn Host) -> bool {
 }
 
 /// docker/cli `cmd/docker/builder.go`: which program builds.
-fn builder(host: &dyn Host) -> Builder {
+pub fn builder(host: &dyn Host) -> Builder {
     if buildkit_is_off(host) {
         return Builder::Legacy;
     }

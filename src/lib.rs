@@ -5,6 +5,7 @@
 pub mod deletion;
 pub mod effects;
 pub mod facts;
+pub mod files;
 pub mod grammar;
 
 pub mod answer;

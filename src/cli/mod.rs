@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
 mod completions;
+mod context;
 mod doctor;
 mod explain;
 mod plan;
@@ -38,6 +39,8 @@ enum Commands {
     Explain(explain::Explain),
     /// Show what a docker command would delete, and what that would mean; deletes nothing
     Plan(plan::PlanCommand),
+    /// Show which files a build would send, which of them are secrets, and what makes it large
+    Context(context::ContextCommand),
     /// Bring back what the last deletion on this engine took
     Undo,
     /// See what was deleted and kept, bring it back, or empty it
@@ -73,6 +76,7 @@ pub fn run() -> u8 {
     match Cli::parse().command {
         Commands::Explain(explain) => explain.run(),
         Commands::Plan(plan) => plan.run(),
+        Commands::Context(context) => context.run(),
         Commands::Undo => trash::undo(),
         Commands::Trash { command } => command.run(),
         Commands::Protect(protect) => protect.run(),

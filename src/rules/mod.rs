@@ -3,6 +3,8 @@
 
 mod places;
 
+pub use secret_in_env::is_secret_name;
+
 use std::cell::OnceCell;
 
 use crate::effects::{Deed, Effect, Host, Lowered, Request, Words, Workload};

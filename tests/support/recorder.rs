@@ -16,6 +16,8 @@ pub struct Recorded {
     pub path: String,
     pub query: Vec<(String, String)>,
     pub body: Value,
+    /// The body as it came, where it is no JSON.
+    pub bytes: Vec<u8>,
 }
 
 /// What the engine says about itself and its objects.
@@ -163,6 +165,7 @@ fn read_request(reader: &mut BufReader<UnixStream>) -> Option<Request> {
         path: decode(&unversioned),
         query: query.collect(),
         body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+        bytes: body,
     };
     Some(Request { recorded, upgrade })
 }

@@ -1,0 +1,5 @@
+//! What is written down in files: build contexts and their ignore files, Dockerfiles, compose files.
+
+pub mod context;
+pub mod ignore;
+pub mod secrets;

@@ -1,0 +1,272 @@
+//! Which files are secrets, by their names and by what stands in them. Pure: reading is the caller's.
+
+use super::context::Sent;
+use crate::rules::is_secret_name;
+
+/// How much of a file is looked at.
+const START: usize = 16 * 1024;
+/// Files larger than this hold no key.
+const LARGEST: u64 = 256 * 1024;
+/// Of one context no more files are opened than this, so that a large one takes no longer than walking it.
+const MOST: usize = 2_000;
+
+/// Folders of other people's files, in which keys are examples.
+const EXAMPLES: &[&str] =
+    &["node_modules", "site-packages", "vendor", "testdata", "fixtures", "__fixtures__", "dist-packages", ".terraform"];
+
+/// The secrets among these files: path and what it is.
+pub fn among(files: &[Sent], read: &dyn Fn(&str, usize) -> Vec<u8>) -> Vec<(String, String)> {
+    let mut opened = 0;
+    let mut found = Vec::new();
+    for file in files {
+        let parts: Vec<&str> = file.path.split('/').collect();
+        if parts.iter().any(|part| EXAMPLES.contains(part)) {
+            continue;
+        }
+        let name = parts.last().copied().unwrap_or_default();
+        let folder = parts.len().checked_sub(2).map_or("", |at| parts[at]);
+        let Some(look) = look(name, folder) else { continue };
+        if let Look::Named(what) = look {
+            found.push((file.path.clone(), what.to_owned()));
+            continue;
+        }
+        if file.size == 0 || file.size > LARGEST || opened >= MOST {
+            continue;
+        }
+        opened += 1;
+        let bytes = read(&file.path, START);
+        let text = String::from_utf8_lossy(&bytes);
+        let what = match look {
+            Look::Variables => variable(&text).map(|name| format!("{name} is set in it")),
+            Look::Npm => npm(&text),
+            Look::GitConfig => git(&text),
+            Look::DockerConfig => text.contains("\"auth\"").then(|| "a registry's password".to_owned()),
+            Look::Cloud => cloud(&text),
+            Look::Login => text.to_lowercase().contains("password").then(|| "a password".to_owned()),
+            Look::Content | Look::Named(_) => None,
+        };
+        if let Some(what) = what.or_else(|| by_content(&text)) {
+            found.push((file.path.clone(), what));
+        }
+    }
+    found
+}
+
+enum Look {
+    /// The name says it.
+    Named(&'static str),
+    /// `NAME=value` lines.
+    Variables,
+    Npm,
+    GitConfig,
+    DockerConfig,
+    Cloud,
+    Login,
+    /// Whatever can be told from what stands in it.
+    Content,
+}
+
+/// How to look at a file of this name in this folder; None for one that is not looked at.
+fn look(name: &str, folder: &str) -> Option<Look> {
+    let lower = name.to_lowercase();
+    let ends = |end: &str| lower.ends_with(end);
+    Some(match (lower.as_str(), folder) {
+        ("id_rsa" | "id_dsa" | "id_ecdsa" | "id_ed25519" | "id_ecdsa_sk" | "id_ed25519_sk", _) => {
+            Look::Named("a private key")
+        }
+        (".git-credentials", _) => Look::Named("git's passwords"),
+        (".pgpass", _) => Look::Named("a database's password"),
+        (".vault-token", _) => Look::Named("a Vault token"),
+        (".npmrc" | ".yarnrc.yml" | ".yarnrc", _) => Look::Npm,
+        ("config", ".git") => Look::GitConfig,
+        ("config.json", ".docker") | (".dockercfg", _) => Look::DockerConfig,
+        ("credentials", ".aws") | ("config", ".kube") | ("kubeconfig", _) => Look::Cloud,
+        (".netrc" | "_netrc" | ".pypirc" | ".my.cnf", _) => Look::Login,
+        _ if ends(".p12") || ends(".pfx") || ends(".jks") || ends(".keystore") || ends(".kdbx") => {
+            Look::Named("a store of private keys")
+        }
+        _ if is_variables(&lower) => Look::Variables,
+        _ if is_readable(&lower) && folder != "objects" => Look::Content,
+        _ => return None,
+    })
+}
+
+/// `.env` and its like, but no example of one.
+fn is_variables(name: &str) -> bool {
+    let is_env = name == ".env" || name.starts_with(".env.") || name.ends_with(".env");
+    let is_example =
+        ["example", "sample", "template", "dist", "defaults", "test"].iter().any(|word| name.contains(word));
+    is_env && !is_example
+}
+
+/// Names under which keys lie that cannot be told by the name.
+fn is_readable(name: &str) -> bool {
+    match name.rsplit_once('.') {
+        None => !name.is_empty(),
+        Some(("", _)) => true,
+        Some((_, end)) => matches!(
+            end,
+            "pem"
+                | "key"
+                | "priv"
+                | "ppk"
+                | "p8"
+                | "asc"
+                | "json"
+                | "cfg"
+                | "conf"
+                | "ini"
+                | "properties"
+                | "txt"
+                | "yaml"
+                | "yml"
+                | "toml"
+                | "crt"
+                | "cer"
+                | "tfvars"
+                | "tfstate"
+                | "sh"
+        ),
+    }
+}
+
+/// The first variable whose name keeps a secret and that has a value.
+fn variable(text: &str) -> Option<String> {
+    text.lines().find_map(|line| {
+        let line = line.trim();
+        let (name, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=')?;
+        let value = value.trim().trim_matches(['"', '\'']);
+        let name = name.trim();
+        let said = !name.starts_with('#') && !value.is_empty() && !is_placeholder(value);
+        (said && is_secret_name(name)).then(|| name.to_owned())
+    })
+}
+
+/// What stands where a secret belongs: another variable, or a word that asks for one.
+fn is_placeholder(value: &str) -> bool {
+    let lower = value.to_lowercase();
+    value.starts_with('$')
+        || value.starts_with('<')
+        || value.starts_with("/run/secrets/")
+        || ["changeme", "change-me", "change_me", "example", "placeholder", "xxx", "todo", "your-", "your_", "dummy"]
+            .iter()
+            .any(|word| lower.contains(word))
+        || matches!(lower.as_str(), "true" | "false" | "yes" | "no" | "on" | "off" | "0" | "1" | "none" | "null")
+}
+
+fn npm(text: &str) -> Option<String> {
+    text.lines().find_map(|line| {
+        let (name, value) =
+            line.trim().split_once(['=', ':']).map(|(name, rest)| match rest.rsplit_once(['=', ':']) {
+                // `//registry.example.com/:_authToken=…`
+                Some((more, value)) => (format!("{name}{more}"), value),
+                None => (name.to_owned(), rest),
+            })?;
+        let value = value.trim().trim_matches(['"', '\'']);
+        let known = ["_authtoken", "_auth", "_password", "npmauthtoken", "npmauthident"];
+        let lower = name.to_lowercase();
+        let is_token =
+            known.iter().any(|end| lower.trim_end().ends_with(end)) && !lower.trim_start().starts_with(['#', ';']);
+        (is_token && !value.is_empty() && !is_placeholder(value)).then(|| "a registry's token".to_owned())
+    })
+}
+
+/// `https://user:password@host` in git's configuration.
+fn git(text: &str) -> Option<String> {
+    text.split_whitespace().find_map(|word| {
+        let (_, rest) = word.split_once("://")?;
+        let (login, _) = rest.split('/').next()?.split_once('@')?;
+        login.contains(':').then(|| "a password in a remote's address".to_owned())
+    })
+}
+
+fn cloud(text: &str) -> Option<String> {
+    let lower = text.to_lowercase();
+    ["aws_secret_access_key", "client-key-data", "token:", "password:"]
+        .iter()
+        .any(|word| lower.contains(word))
+        .then(|| "credentials of a cloud or a cluster".to_owned())
+}
+
+/// How well-known secrets begin, how many letters follow at least, and what they are.
+const SHAPES: &[(&str, usize, &str)] = &[
+    ("AKIA", 16, "an AWS access key"),
+    ("ASIA", 16, "an AWS access key"),
+    ("ghp_", 36, "a GitHub token"),
+    ("gho_", 36, "a GitHub token"),
+    ("ghs_", 36, "a GitHub token"),
+    ("github_pat_", 40, "a GitHub token"),
+    ("glpat-", 20, "a GitLab token"),
+    ("xoxb-", 20, "a Slack token"),
+    ("xoxp-", 20, "a Slack token"),
+    ("sk_live_", 20, "a Stripe key"),
+    ("npm_", 36, "an npm token"),
+];
+
+fn by_content(text: &str) -> Option<String> {
+    if let Some(at) = text.find("PRIVATE KEY-----") {
+        let before = &text[..at];
+        if before.rfind("-----BEGIN ").is_some_and(|start| !before[start..].contains('\n')) {
+            return Some("a private key".to_owned());
+        }
+    }
+    if text.starts_with("PuTTY-User-Key-File") {
+        return Some("a private key".to_owned());
+    }
+    for (start, least, what) in SHAPES {
+        for (at, _) in text.match_indices(start) {
+            let boundary = text[..at].chars().next_back().is_none_or(|letter| !letter.is_ascii_alphanumeric());
+            let rest = &text[at + start.len()..];
+            let length = rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_' && letter != '-');
+            let length = length.unwrap_or(rest.len());
+            if boundary && length >= *least && !rest[..length].contains("EXAMPLE") {
+                return Some((*what).to_owned());
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(path: &str, text: &str) -> bool {
+        let files = [Sent { path: path.to_owned(), size: text.len() as u64 }];
+        !among(&files, &|_, _| text.as_bytes().to_vec()).is_empty()
+    }
+
+    #[test]
+    fn secrets_and_what_is_none() {
+        for (path, text) in [
+            ("id_rsa", "x"),
+            ("deploy/server.key", "-----BEGIN RSA PRIVATE KEY-----\nMII\n"),
+            ("deploy-key", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3\n"),
+            (".env", "DB_PASSWORD=hunter2\n"),
+            ("app/.env.production", "export API_TOKEN=\"abc\"\n"),
+            (".npmrc", "//registry.npmjs.org/:_authToken=npm_abc\n"),
+            (".aws/credentials", "[default]\naws_secret_access_key = x\n"),
+            (".git/config", "[remote \"origin\"]\n\turl = https://me:secret@example.com/a.git\n"),
+            ("service.json", "{\"private_key\": \"-----BEGIN PRIVATE KEY-----\\nMII\"}"),
+            (".docker/config.json", "{\"auths\":{\"x\":{\"auth\":\"eDp5\"}}}"),
+            ("deploy.sh", "export KEY=AKIAABCDEFGHIJKLMNOP\n"),
+            ("store.p12", "x"),
+        ] {
+            assert!(found(path, text), "{path}");
+        }
+        for (path, text) in [
+            ("id_rsa.pub", "ssh-rsa AAAA"),
+            ("cert.pem", "-----BEGIN CERTIFICATE-----\nMII\n"),
+            (".env", "PORT=80\nDB_PASSWORD=\nDB_PASSWORD_FILE=/run/secrets/db\n"),
+            (".env.example", "DB_PASSWORD=hunter2\n"),
+            (".env", "DB_PASSWORD=changeme\n"),
+            (".npmrc", "//registry.npmjs.org/:_authToken=${NPM_TOKEN}\nsave-exact=true\n"),
+            ("node_modules/x/test/key.pem", "-----BEGIN RSA PRIVATE KEY-----\nMII\n"),
+            (".git/config", "[remote \"origin\"]\n\turl = https://example.com/a.git\n"),
+            ("main.rs", "-----BEGIN RSA PRIVATE KEY-----"),
+            ("docs.txt", "AKIAIOSFODNN7EXAMPLE"),
+        ] {
+            assert!(!found(path, text), "{path}");
+        }
+    }
+}
