@@ -226,6 +226,10 @@ pub fn tell(effect: &Effect) -> Option<String> {
         Effect::WritesFile { path, .. } | Effect::KeepsFile { path, .. } => Some(format!("writes           {path}")),
         Effect::Runs(runs) => Some(format!("runs             {}", runs.program)),
         Effect::Does { deed, .. } => Some(format!("which            {}", deed.text())),
+        Effect::Builds(build) => {
+            let name = build.dockerfile.as_ref().map(|dockerfile| dockerfile.text.path.clone());
+            Some(format!("builds           {}", name.unwrap_or_else(|| "an image".to_owned())))
+        }
         Effect::Describes(_) => None,
     }
 }

@@ -142,6 +142,11 @@ fn effect(effect: &Effect) -> Option<Value> {
             Some(json!({"kind": "writes-file", "path": path}))
         }
         Effect::Runs(runs) => Some(json!({"kind": "runs", "program": runs.program})),
+        Effect::Builds(build) => Some(json!({
+            "kind": "builds",
+            "dockerfile": build.dockerfile.as_ref().map(|dockerfile| &dockerfile.text.path),
+            "context": build.context.as_ref().map(|wanted| &wanted.folder),
+        })),
         Effect::Does { .. } | Effect::Describes(_) => None,
     }
 }

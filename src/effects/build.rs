@@ -2,9 +2,140 @@
 
 use serde_json::{Map, Value};
 
-use super::{Body, Deed, Effect, Effects, Host, Request, create, filled_env, to_map, words_of};
+use std::rc::Rc;
+
+use super::{Words, Body, Deed, Effect, Effects, Host, Request, create, filled_env, to_map, words_of};
+use crate::files::context::{Sender, Wanted};
+use crate::files::dockerfile::{self, Dockerfile, Given};
+use crate::files::text::{Problem, Text};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
+
+/// An image that is built from files: its Dockerfile, read, and where its context lies.
+#[derive(Clone, Debug, Default)]
+pub struct Build {
+    pub dockerfile: Option<Rc<Dockerfile>>,
+    /// Why its Dockerfile cannot be read.
+    pub problem: Option<Problem>,
+    /// The stage that is built.
+    pub stage: usize,
+    /// Every stage that is needed for it.
+    pub needed: Vec<usize>,
+    /// A folder of this host that is sent.
+    pub context: Option<Wanted>,
+    /// Names of other contexts, which an image's name may be.
+    pub named: Vec<String>,
+    /// `--build-arg` names that choose the program which reads the Dockerfile.
+    pub frontend: Option<(String, Words)>,
+    /// The words of the context.
+    pub words: Words,
+}
+
+/// What a command says about a build.
+pub struct Said<'a> {
+    pub folder: Option<&'a str>,
+    /// Where the Dockerfile lies, as it is named to a person.
+    pub dockerfile: Option<String>,
+    /// The Dockerfile itself, where it does not come from a file.
+    pub text: Option<Vec<u8>>,
+    pub given: Given,
+    pub named: Vec<String>,
+    pub sender: Sender,
+    pub words: Words,
+}
+
+impl Build {
+    /// Reads what the command names; None where there is nothing to read.
+    pub fn read(said: Said, host: &dyn Host) -> Option<Build> {
+        let Said { folder, dockerfile, text, given, named, sender, words } = said;
+        let name = dockerfile.clone().unwrap_or_else(|| "Dockerfile".to_owned());
+        let bytes = match (text, &dockerfile) {
+            (Some(bytes), _) => bytes,
+            (None, Some(path)) => host.read(path).ok()?,
+            (None, None) => return None,
+        };
+        let frontend = given.arguments.iter().find(|(name, _)| name == "BUILDKIT_SYNTAX");
+        let frontend = frontend.and_then(|(_, value)| Some((value.clone()?, words.clone())));
+        let mut build = Build { named, frontend, words, ..Build::default() };
+        let wanted = |copied| folder.map(|folder| Wanted { folder: folder.to_owned(), dockerfile: dockerfile.clone(), sender, copied });
+        match Text::from_bytes(&name, bytes) {
+            Ok(text) => {
+                let read = dockerfile::read(&text, &given);
+                build.problem.clone_from(&read.problem);
+                if let Some(stage) = read.target(&given) {
+                    build.stage = stage;
+                    build.needed = match sender {
+                        // The old builder goes through every stage up to the last one.
+                        Sender::Legacy => (0..=stage).collect(),
+                        Sender::BuildKit => read.needed(stage),
+                    };
+                }
+                let copied = match sender {
+                    Sender::Legacy => None,
+                    Sender::BuildKit if build.problem.is_some() => None,
+                    Sender::BuildKit => read.copied(&build.needed),
+                };
+                build.context = wanted(copied);
+                build.dockerfile = Some(Rc::new(read));
+            }
+            Err(problem) => {
+                build.problem = Some(problem);
+                build.context = wanted(None);
+            }
+        }
+        Some(build)
+    }
+
+    /// Its Dockerfile, where it has a stage to build.
+    pub fn file(&self) -> Option<&Dockerfile> {
+        self.dockerfile.as_deref().filter(|dockerfile| !dockerfile.stages.is_empty())
+    }
+
+    /// Whether an image's name is another context, or nothing at all.
+    pub fn is_own(&self, image: &str) -> bool {
+        image.is_empty() || image == "scratch" || self.named.iter().any(|name| name == image)
+    }
+}
+
+/// The build that the words ask for, where its Dockerfile can be read here.
+pub fn of_words(invocation: &Invocation, host: &dyn Host, sender: Sender) -> Option<Build> {
+    let typed = invocation.operand(0);
+    let file = invocation.text("file");
+    let context = context_of(typed, host);
+    let arguments = filled_env(host, invocation.list("build-arg")).into_iter().map(|text| match text.split_once('=') {
+        Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+        None => (text, None),
+    });
+    let target = Some(invocation.text("target").to_owned()).filter(|target| !target.is_empty());
+    let given = Given { arguments: arguments.collect(), target };
+    let named = invocation.all(&["build-context"]).filter_map(|set| Some(set.value.split_once('=')?.0.to_owned())).collect();
+    let (dockerfile, text) = match (context, file) {
+        (Context::Folder, "-") => (None, Some(host.input()?)),
+        (Context::Folder, _) => (Some(dockerfile_path(typed, file, host)?), None),
+        // A tar is not looked into.
+        (Context::Stdin, _) => (None, Some(host.input().filter(|bytes| !is_archive(bytes))?)),
+        _ => return None,
+    };
+    let folder = (context == Context::Folder).then_some(typed);
+    Build::read(Said { folder, dockerfile, text, given, named, sender, words: invocation.operands.clone() }, host)
+}
+
+/// A tar, as it is or compressed.
+fn is_archive(bytes: &[u8]) -> bool {
+    bytes.get(257..262) == Some(b"ustar")
+        || [&[0x1f, 0x8b][..], b"BZh", &[0xfd, b'7', b'z', b'X', b'Z'], &[0x28, 0xb5, 0x2f, 0xfd]].iter().any(|magic| bytes.starts_with(magic))
+}
+
+/// Where the Dockerfile of a folder lies.
+fn dockerfile_path(folder: &str, file: &str, host: &dyn Host) -> Option<String> {
+    if !file.is_empty() {
+        return Some(file.to_owned());
+    }
+    let folder = if folder.ends_with('/') { folder.to_owned() } else { format!("{folder}/") };
+    let folder = folder.strip_prefix("./").unwrap_or(&folder);
+    let usual = ["Dockerfile", "dockerfile"].map(|name| format!("{folder}{name}"));
+    usual.into_iter().find(|path| host.exists(path))
+}
 
 /// What the context operand is: docker/cli `cli/command/image/build/context_detect.go`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +257,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     if let Some(set) = invocation.last("iidfile").filter(|set| !set.value.is_empty()) {
         effects.push(Effect::WritesFile { path: set.value.clone(), words: set.words() });
     }
+    effects.extend(of_words(invocation, host, Sender::Legacy).map(|build| Effect::Builds(Box::new(build))));
     effects.push(Effect::Request(request));
     Ok(effects)
 }

@@ -1,6 +1,7 @@
 //! Buildx: builds, bakes, builders and their cache, as far as the words say.
 
 use super::{Deed, Effect, Effects, Host, Runs, build, words_of};
+use crate::files::context::Sender;
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
 
@@ -80,6 +81,7 @@ fn built(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Effect>) ->
     if let Some(set) = invocation.last("file").filter(|set| set.value != "-" && host.exists(&set.value)) {
         effects.push(Effect::ReadsFile { path: set.value.clone(), words: set.words() });
     }
+    effects.extend(build::of_words(invocation, host, Sender::BuildKit).map(|build| Effect::Builds(Box::new(build))));
     entitlements(invocation, effects);
     for set in invocation.all(&["build-arg"]) {
         let name = set.value.split('=').next().unwrap_or_default().to_owned();

@@ -31,8 +31,10 @@ pub mod workload;
 use serde_json::Value;
 
 use crate::grammar::parse::{Invocation, Refusal, Set, Shows};
+use crate::files::context::{Problem, Survey, Wanted};
 use crate::grammar::values;
 pub use body::Body;
+pub use build::Build;
 pub use deed::Deed;
 pub use workload::Workload;
 
@@ -51,6 +53,14 @@ pub trait Host {
     fn resolve(&self, path: &str) -> String;
     fn input_is_terminal(&self) -> bool;
     fn output_is_terminal(&self) -> bool;
+    /// Standard input, kept for the client; None where it is a terminal or cannot be read.
+    fn input(&self) -> Option<Vec<u8>> {
+        None
+    }
+    /// Which files a build would send.
+    fn survey(&self, _: &Wanted) -> Result<Survey, Problem> {
+        Ok(Survey::default())
+    }
     /// The client's configuration folder, after `--config` and `DOCKER_CONFIG`.
     fn config_folder(&self, chosen: Option<&str>) -> String;
     /// Whether docker would find the plugin `docker-NAME`, with this configuration folder.
@@ -83,6 +93,8 @@ pub enum Effect {
         deed: Deed,
         words: Words,
     },
+    /// An image is built.
+    Builds(Box<Build>),
     /// A container that the words describe in part (`compose run -v …`, `service update --mount-add …`).
     Describes(Box<Workload>),
 }

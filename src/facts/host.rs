@@ -6,6 +6,7 @@ use std::path::Path;
 use std::{env, fs, io};
 
 use crate::effects::Host;
+use crate::files::context::{Problem, Survey, Wanted, survey};
 
 /// Where docker looks for plugins besides the configuration folder: docker/cli `cli-plugins/manager/manager_unix.go`.
 const PLUGIN_FOLDERS: &[&str] = &[
@@ -57,6 +58,14 @@ impl Host for Surroundings {
 
     fn output_is_terminal(&self) -> bool {
         io::stdout().is_terminal()
+    }
+
+    fn input(&self) -> Option<Vec<u8>> {
+        if io::stdin().is_terminal() { None } else { super::input::kept().ok() }
+    }
+
+    fn survey(&self, wanted: &Wanted) -> Result<Survey, Problem> {
+        survey(wanted)
     }
 
     fn config_folder(&self, chosen: Option<&str>) -> String {

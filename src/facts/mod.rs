@@ -3,6 +3,7 @@
 pub mod client;
 pub mod engine;
 pub mod host;
+pub mod input;
 pub mod state;
 pub mod stock;
 pub mod target;

@@ -1,5 +1,7 @@
 //! What is written down in files: build contexts and their ignore files, Dockerfiles, compose files.
 
 pub mod context;
+pub mod dockerfile;
 pub mod ignore;
 pub mod secrets;
+pub mod text;

@@ -32,6 +32,7 @@ pub static RULE: Rule = Rule {
     references: &["CIS Docker Benchmark 5.4", "CVE-2022-0492", "https://man7.org/linux/man-pages/man7/capabilities.7.html"],
     fires: &["run --cap-add SYS_ADMIN tools:1.4", "run --cap-add=all tools:1.4", "run --cap-drop ALL --cap-add cap_sys_ptrace tools:1.4", "service create --cap-add NET_ADMIN tools:1.4"],
     quiet: &["run --cap-add NET_BIND_SERVICE tools:1.4", "run --cap-drop ALL tools:1.4", "run --cap-add IPC_LOCK tools:1.4"],
+    files: &[],
     check,
 };
 

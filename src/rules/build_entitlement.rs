@@ -1,6 +1,6 @@
 //! What a build may do on the host.
 
-use super::{Case, Class, Finding, Rule};
+use super::{Build, Case, Class, Example, Finding, Rule};
 use crate::effects::Deed;
 
 pub static RULE: Rule = Rule {
@@ -13,6 +13,11 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/reference/cli/docker/buildx/build/#allow"],
     fires: &["buildx build --allow security.insecure .", "buildx bake --allow network.host", "buildx bake --allow 'fs=*'"],
     quiet: &["buildx build .", "buildx bake --allow fs.read=./shared"],
+    files: &[Example {
+        name: "Dockerfile",
+        bad: "# syntax=docker/dockerfile:1-labs\nFROM alpine:3.22\nRUN --security=insecure mount -t tmpfs none /mnt\nUSER 10001\n",
+        good: "FROM alpine:3.22\nRUN mkdir -p /mnt\nUSER 10001\n",
+    }],
     check,
 };
 
@@ -21,7 +26,23 @@ fn check(case: &Case) -> Vec<Finding> {
         Deed::BuildEntitlement(name) if is_dangerous(name) => Some(RULE.found(words).titled(format!("the entitlement {name}"))),
         _ => None,
     });
-    allowed.collect()
+    allowed.chain(case.builds().flat_map(in_dockerfile)).collect()
+}
+
+/// `RUN --security=insecure` and `RUN --network=host`.
+fn in_dockerfile(build: &Build) -> Vec<Finding> {
+    let Some(file) = build.file() else { return Vec::new() };
+    let instructions = build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions);
+    let asked = instructions.flat_map(|it| &it.flags).filter(|(name, value, _)| {
+        matches!((name.as_str(), value.as_str()), ("security", "insecure") | ("network", "host"))
+    });
+    asked
+        .map(|(name, value, span)| {
+            let title = if name == "security" { "a step with all privileges" } else { "a step in the host's network" };
+            let _ = value;
+            RULE.found(&build.words).titled(title).in_file(file.place(span)).grave()
+        })
+        .collect()
 }
 
 fn is_dangerous(name: &str) -> bool {

@@ -13,6 +13,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/engine/manage-resources/contexts/"],
     fires: &["context use staging", "context update staging --docker host=tcp://x"],
     quiet: &["context ls", "context show", "--context staging ps"],
+    files: &[],
     check,
 };
 

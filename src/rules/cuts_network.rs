@@ -11,6 +11,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/reference/cli/docker/network/disconnect/"],
     fires: &["network disconnect front web", "network disconnect -f front web"],
     quiet: &["network connect front web"],
+    files: &[],
     check,
 };
 

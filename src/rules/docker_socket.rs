@@ -16,6 +16,7 @@ pub static RULE: Rule = Rule {
     references: &["CIS Docker Benchmark 5.32", "https://docs.docker.com/engine/security/protect-access/"],
     fires: &["run -v /var/run/docker.sock:/var/run/docker.sock tools:1.4", "run --use-api-socket tools:1.4", "run --mount type=bind,src=/run,dst=/r tools:1.4", "run -v /proc/1/root/run/docker.sock:/s:ro tools:1.4"],
     quiet: &["run -v ./app:/app tools:1.4", "run -v /run/mysqld/mysqld.sock:/m tools:1.4"],
+    files: &[],
     check,
 };
 

@@ -21,6 +21,7 @@ pub static RULE: Rule = Rule {
     references: &["CIS Docker Benchmark 5.18"],
     fires: &["run --device /dev/sda tools:1.4", "run --device=/dev/mem:/m:r tools:1.4", "run --device-cgroup-rule 'b *:* rwm' tools:1.4"],
     quiet: &["run --device /dev/dri tools:1.4", "run --device /dev/ttyUSB0 tools:1.4", "run --gpus all tools:1.4", "run --device-cgroup-rule 'c 189:* rwm' tools:1.4"],
+    files: &[],
     check,
 };
 

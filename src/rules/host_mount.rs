@@ -16,6 +16,7 @@ pub static RULE: Rule = Rule {
     references: &["CIS Docker Benchmark 5.6", "https://docs.docker.com/engine/storage/bind-mounts/"],
     fires: &["run -v /:/host tools:1.4", "run --mount TYPE=BIND,SRC=/etc,DST=/e tools:1.4", "run -itv/root/.ssh:/k tools:1.4", "volume create -o type=none -o o=bind -o device=/ all", "run -v /srv/../etc:/e tools:1.4"],
     quiet: &["run -v /srv/app:/app tools:1.4", "run -v /etc/localtime:/etc/localtime:ro tools:1.4", "run -v /etc/nginx/nginx.conf:/n tools:1.4", "run -v data:/var/lib/data tools:1.4"],
+    files: &[],
     check,
 };
 

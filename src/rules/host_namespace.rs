@@ -13,6 +13,7 @@ pub static RULE: Rule = Rule {
     references: &["CIS Docker Benchmark 5.10, 5.16, 5.17, 5.21, 5.31"],
     fires: &["run --network host tools:1.4", "run --pid=host tools:1.4", "run --ipc host tools:1.4", "run --userns host tools:1.4", "create --net=host tools:1.4"],
     quiet: &["run --network front tools:1.4", "run -p 127.0.0.1:80:80 tools:1.4", "run --pid container:web tools:1.4"],
+    files: &[],
     check,
 };
 

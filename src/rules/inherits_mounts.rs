@@ -15,6 +15,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/reference/cli/docker/container/run/#volumes-from"],
     fires: &["run --volumes-from web tools:1.4", "create --volumes-from web:ro tools:1.4"],
     quiet: &["run -v data:/data tools:1.4", "run --volumes-from plain tools:1.4"],
+    files: &[],
     check,
 };
 

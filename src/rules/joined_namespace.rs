@@ -12,6 +12,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/engine/network/#container-networks"],
     fires: &["run --network container:web tools:1.4", "run --pid container:web tools:1.4", "run --ipc=container:web tools:1.4"],
     quiet: &["run --network front tools:1.4", "run --ipc private tools:1.4"],
+    files: &[],
     check,
 };
 

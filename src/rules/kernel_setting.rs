@@ -12,6 +12,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/reference/cli/docker/container/run/#sysctl"],
     fires: &["run --sysctl net.ipv4.ip_forward=1 tools:1.4", "create --sysctl kernel.shmmax=1 tools:1.4"],
     quiet: &["run --shm-size 1g tools:1.4"],
+    files: &[],
     check,
 };
 

@@ -13,6 +13,7 @@ pub static RULE: Rule = Rule {
     references: &["CIS Docker Benchmark 5.29", "https://docs.docker.com/engine/containers/resource_constraints/"],
     fires: &["run --pids-limit -1 safe:1", "run --oom-kill-disable safe:1", "run --oom-score-adj -500 safe:1", "run -m 1g --memory-swap -1 safe:1", "update --pids-limit -1 web"],
     quiet: &["run --pids-limit 100 safe:1", "run --oom-score-adj 500 safe:1", "run -m 1g --memory-swap 2g safe:1"],
+    files: &[],
     check,
 };
 

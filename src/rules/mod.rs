@@ -7,9 +7,11 @@ pub use secret_in_env::is_secret_name;
 
 use std::cell::OnceCell;
 
-use crate::effects::{Deed, Effect, Host, Lowered, Request, Words, Workload};
+use crate::effects::{Build, Deed, Effect, Host, Lowered, Request, Words, Workload};
 use crate::facts::target::Target;
 use crate::facts::{Facts, ImageFacts, Known};
+use crate::files::context::Survey;
+use crate::files::text::Place;
 use crate::grammar::parse::Invocation;
 use crate::plan::{Step, steps};
 use crate::policy::Offers;
@@ -25,16 +27,16 @@ macro_rules! rules {
 rules! {
     // escape
     docker_socket, host_mount, privileged, added_capability, unconfined, host_device, privileged_exec, plugin_install,
-    plugin_disable, raw_api, build_entitlement, reads_host_file, writes_host_file,
+    plugin_disable, raw_api, build_entitlement, build_context_leak, reads_host_file, writes_host_file,
     // loss
     protected, touches_protected, prune_all, removes_volume, removes_anonymous_volumes, removes_swarm_object, swarm_membership, removes_context,
     // outage
     removes_running, removes_container, removes_image, removes_network, prune, stops_containers, cuts_network,
     network_reach, scales_to_zero, context_switch, retags, host_namespace, joined_namespace, kernel_setting,
-    runtime_override, volume_driver, inherits_mounts, unknown_program, not_understood, remote_context,
+    runtime_override, volume_driver, inherits_mounts, unknown_program, not_understood, remote_context, untrusted_frontend,
     // hygiene
     root_user, no_memory_limit, mutable_tag, pid1_signals, unsaved_data, published_port, secret_in_env,
-    secret_in_build_arg, limits_off,
+    secret_in_build_arg, limits_off, cache_busting_order, add_instead_of_copy,
 }
 
 /// What a rule is about, which decides what a preset does.
@@ -88,7 +90,18 @@ pub struct Rule {
     pub fires: &'static [&'static str],
     /// Command lines that it does not; the first one is the better example.
     pub quiet: &'static [&'static str],
+    /// Files that it finds something in, and how they would be better.
+    pub files: &'static [Example],
     pub check: fn(&Case) -> Vec<Finding>,
+}
+
+/// A file, before and after.
+#[derive(Debug)]
+pub struct Example {
+    /// `Dockerfile` or `compose.yaml`.
+    pub name: &'static str,
+    pub bad: &'static str,
+    pub good: &'static str,
 }
 
 impl Rule {
@@ -103,6 +116,8 @@ impl Rule {
             instead: self.instead.to_owned(),
             edits: Vec::new(),
             milder: false,
+            places: Vec::new(),
+            calm: false,
         }
     }
 }
@@ -129,6 +144,10 @@ pub struct Finding {
     pub edits: Vec<Edit>,
     /// The container goes away with its command: one step milder.
     pub milder: bool,
+    /// Where it stands in files.
+    pub places: Vec<Place>,
+    /// What a file says about how an image is built stops no build, unless a policy names the rule.
+    pub calm: bool,
 }
 
 impl Finding {
@@ -144,6 +163,19 @@ impl Finding {
 
     pub fn edit(mut self, edit: Edit) -> Finding {
         self.edits.push(edit);
+        self
+    }
+
+    /// It stands in a Dockerfile.
+    pub fn in_file(mut self, place: Place) -> Finding {
+        self.places.push(place);
+        self.calm = true;
+        self
+    }
+
+    /// It stops a build, too.
+    pub fn grave(mut self) -> Finding {
+        self.calm = false;
         self
     }
 
@@ -176,6 +208,7 @@ pub struct Case<'a> {
     /// The caller's own ids.
     pub ids: (u32, u32),
     workloads: OnceCell<Vec<Workload>>,
+    surveys: OnceCell<Vec<Option<Survey>>>,
     steps: OnceCell<Vec<Step>>,
 }
 
@@ -198,6 +231,7 @@ impl<'a> Case<'a> {
             offers,
             ids,
             workloads: OnceCell::new(),
+            surveys: OnceCell::new(),
             steps: OnceCell::new(),
         }
     }
@@ -226,6 +260,20 @@ impl<'a> Case<'a> {
             Effect::Does { deed, words } => Some((deed, words)),
             _ => None,
         })
+    }
+
+    /// Every image that would be built from files that are here.
+    pub fn builds(&self) -> impl Iterator<Item = &'a Build> {
+        self.lowered.effects.iter().filter_map(|effect| match effect {
+            Effect::Builds(build) => Some(&**build),
+            _ => None,
+        })
+    }
+
+    /// The builds with what each would send; None where that is not known.
+    pub fn contexts(&self) -> impl Iterator<Item = (&'a Build, Option<&Survey>)> {
+        let looked = || self.builds().map(|build| build.context.as_ref().and_then(|wanted| self.host.survey(wanted).ok()));
+        self.builds().zip(self.surveys.get_or_init(|| looked().collect()).iter().map(Option::as_ref))
     }
 
     /// The words of the deeds that are this one.

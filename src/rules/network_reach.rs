@@ -13,6 +13,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/engine/network/drivers/macvlan/"],
     fires: &["network create -d macvlan lan", "network create --driver ipvlan lan"],
     quiet: &["network create front", "network create -d overlay mesh"],
+    files: &[],
     check,
 };
 

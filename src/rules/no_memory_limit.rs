@@ -11,6 +11,7 @@ pub static RULE: Rule = Rule {
     references: &["CIS Docker Benchmark 5.11", "https://docs.docker.com/engine/containers/resource_constraints/"],
     fires: &["run safe:1", "run -m 0 safe:1", "run --memory 0b safe:1", "run --memory=1g --memory=0 safe:1"],
     quiet: &["run --memory 1g safe:1", "run -m512m safe:1"],
+    files: &[],
     check,
 };
 

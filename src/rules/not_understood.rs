@@ -12,6 +12,7 @@ pub static RULE: Rule = Rule {
     references: &[],
     fires: &["run --shiny tools:1.4", "contianer ls", "run --mount type=bind,src=/srv,dst=/s,shiny=1 tools:1.4", "image shine"],
     quiet: &["run tools:1.4 --shiny", "ps"],
+    files: &[],
     check,
 };
 

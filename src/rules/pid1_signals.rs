@@ -1,7 +1,8 @@
 //! Process 1 of the container, and what it does with signals.
 
-use super::{Case, Class, Edit, Finding, Rule};
+use super::{Build, Case, Class, Edit, Example, Finding, Rule};
 use crate::facts::Known;
+use crate::files::dockerfile::{Command, What};
 
 /// Programs made to be process 1.
 const INITS: &[&str] = &[
@@ -19,6 +20,11 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/reference/cli/docker/container/run/#init", "https://docs.docker.com/reference/build-checks/json-args-recommended/"],
     fires: &["run tools:1.4", "run tools:1.4 sh -c 'cd / && server'", "run --entrypoint sh tools:1.4"],
     quiet: &["run --init tools:1.4", "run safe:1", "run --entrypoint /sbin/tini tools:1.4 -- server"],
+    files: &[Example {
+        name: "Dockerfile",
+        bad: "FROM alpine:3.22\nUSER 10001\nCMD httpd -f -p 8080\n",
+        good: "FROM alpine:3.22\nUSER 10001\nCMD [\"httpd\", \"-f\", \"-p\", \"8080\"]\n",
+    }],
     check,
 };
 
@@ -43,7 +49,39 @@ fn check(case: &Case) -> Vec<Finding> {
         let edit = Edit::Set { flag: "init", value: None };
         findings.push(RULE.found(&workload.words).titled(title).about(workload).edit(edit));
     }
+    findings.extend(case.builds().filter_map(in_dockerfile));
     findings
+}
+
+/// The last stage's first process, in shell form.
+fn in_dockerfile(build: &Build) -> Option<Finding> {
+    let file = build.file()?;
+    // Who chose a shell knows that there is one.
+    let chosen = |it: &crate::files::dockerfile::Instruction| matches!(it.what, What::Shell(_)).then_some(());
+    if file.last(build.stage, chosen).is_some() {
+        return None;
+    }
+    let entrypoint = file.last(build.stage, |it| if let What::Entrypoint(command) = &it.what { Some((command, &it.keyword)) } else { None });
+    let command = file.last(build.stage, |it| if let What::Cmd(command) = &it.what { Some((command, &it.keyword)) } else { None });
+    let shell = |found: &Option<(&Command, &std::ops::Range<usize>)>| found.is_some_and(|(command, _)| matches!(command, Command::Shell(..)));
+    let (first, keyword) = match (shell(&entrypoint), shell(&command)) {
+        (true, _) => entrypoint?,
+        (false, true) => command?,
+        (false, false) => return None,
+    };
+    let Command::Shell(script, span) = first else { return None };
+    if replaces_itself(script) {
+        return None;
+    }
+    let place = file.place(&(keyword.start..span.end));
+    let name = file.text.text[keyword.clone()].to_uppercase();
+    Some(RULE.found(&build.words).titled(format!("{name} in shell form: a shell is the first process")).in_file(place))
+}
+
+/// Whether the script's last command takes the shell's place.
+pub fn replaces_itself(script: &str) -> bool {
+    let last = script.trim_end().rsplit(['\n', ';', '&', '|']).next().unwrap_or_default().trim_start();
+    last.starts_with("exec ") || last.starts_with("exec\t")
 }
 
 enum Shape {

@@ -12,6 +12,7 @@ pub static RULE: Rule = Rule {
     references: &["CVE-2024-41110", "https://docs.docker.com/engine/extend/plugins_authorization/"],
     fires: &["plugin disable authz", "plugin rm -f authz"],
     quiet: &["plugin enable authz"],
+    files: &[],
     check,
 };
 

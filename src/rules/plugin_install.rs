@@ -12,6 +12,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/engine/extend/"],
     fires: &["plugin install vieux/sshfs", "plugin install --grant-all-permissions a/b:1", "plugin upgrade sshfs"],
     quiet: &["plugin ls", "plugin inspect sshfs"],
+    files: &[],
     check,
 };
 

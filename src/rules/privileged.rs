@@ -12,6 +12,7 @@ pub static RULE: Rule = Rule {
     references: &["CIS Docker Benchmark 5.5", "https://docs.docker.com/engine/containers/run/#runtime-privilege-and-linux-capabilities"],
     fires: &["run --privileged tools:1.4", "run --privileged=false --privileged tools:1.4", "run --cap-drop ALL --privileged tools:1.4", "container create --privileged=T tools:1.4"],
     quiet: &["run --cap-add SYS_NICE tools:1.4", "run --privileged=false tools:1.4", "run --privileged --privileged=0 tools:1.4", "run tools:1.4 --privileged"],
+    files: &[],
     check,
 };
 

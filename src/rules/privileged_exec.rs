@@ -13,6 +13,7 @@ pub static RULE: Rule = Rule {
     references: &["CIS Docker Benchmark 5.23"],
     fires: &["exec --privileged web sh", "compose exec --privileged web sh"],
     quiet: &["exec -it web sh", "exec --privileged=false web sh", "exec web sh --privileged"],
+    files: &[],
     check,
 };
 

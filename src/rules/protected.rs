@@ -13,6 +13,7 @@ pub static RULE: Rule = Rule {
     references: &["moby/moby#45725"],
     fires: &["volume rm protected-data", "rm -f protected-web", "compose -p protected down -v"],
     quiet: &["volume rm other-data", "volume inspect protected-data"],
+    files: &[],
     check,
 };
 

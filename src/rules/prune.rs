@@ -13,6 +13,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/engine/manage-resources/pruning/"],
     fires: &["system prune", "container prune -f", "network prune", "image prune", "builder prune", "buildx prune", "buildx rm old"],
     quiet: &["system df", "image ls --filter dangling=true"],
+    files: &[],
     check,
 };
 

@@ -14,6 +14,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/engine/manage-resources/pruning/", "moby/moby#30623"],
     fires: &["system prune -a", "image prune --all -f", "volume prune -a", "builder prune -a", "system prune -a --volumes --force", "buildx prune --all", "volume prune --filter all=true"],
     quiet: &["image prune", "container prune", "system prune -f", "image prune -a=false"],
+    files: &[],
     check,
 };
 

@@ -15,6 +15,7 @@ pub static RULE: Rule = Rule {
     references: &["CIS Docker Benchmark 5.14", "https://docs.docker.com/engine/network/packet-filtering-firewalls/", "docker/for-linux#690"],
     fires: &["run -p 8080:80 safe:1", "run -p 0.0.0.0:8080:80 safe:1", "run -P safe:1", "run -p [::]:80:80 safe:1"],
     quiet: &["run -p 127.0.0.1:8080:80 safe:1", "run --expose 80 safe:1", "run -p 10.0.0.5:80:80 safe:1"],
+    files: &[],
     check,
 };
 

@@ -14,6 +14,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/engine/security/protect-access/"],
     fires: &["system dial-stdio", "buildx dial-stdio"],
     quiet: &["system info", "system df"],
+    files: &[],
     check,
 };
 

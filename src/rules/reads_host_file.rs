@@ -15,6 +15,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/build/building/secrets/"],
     fires: &["cp /etc/shadow web:/tmp/", "cp /root/.ssh web:/tmp/", "build /etc", "secret create s /etc/ssh/sshd_config"],
     quiet: &["cp ./app.conf web:/etc/", "build .", "cp web:/var/log/app.log ."],
+    files: &[],
     check,
 };
 

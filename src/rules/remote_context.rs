@@ -13,6 +13,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/build/concepts/context/#remote-context"],
     fires: &["build https://example.com/a/b.git", "buildx build git@example.com:a/b.git", "buildx bake https://example.com/a/b.git"],
     quiet: &["build .", "buildx build ./app", "build https://example.com/a/b.git#0123456789abcdef0123456789abcdef01234567"],
+    files: &[],
     check,
 };
 

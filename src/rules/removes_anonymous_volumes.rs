@@ -13,6 +13,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/engine/storage/volumes/#remove-anonymous-volumes"],
     fires: &["rm -v web", "rm -fv web", "volume prune", "system prune --volumes", "volume prune -f"],
     quiet: &["rm web", "rm -f web", "system prune"],
+    files: &[],
     check,
 };
 

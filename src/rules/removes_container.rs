@@ -12,6 +12,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/reference/cli/docker/container/rm/"],
     fires: &["rm web", "container remove a b", "compose rm web", "compose up --remove-orphans"],
     quiet: &["stop web", "rm -f web", "ps -a"],
+    files: &[],
     check,
 };
 

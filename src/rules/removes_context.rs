@@ -12,6 +12,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/engine/manage-resources/contexts/"],
     fires: &["context rm prod-web", "context rm -f a b"],
     quiet: &["context ls", "context export prod-web"],
+    files: &[],
     check,
 };
 

@@ -13,6 +13,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/reference/cli/docker/image/rm/"],
     fires: &["rmi app:1", "image rm -f app:1 app:2", "compose down --rmi all"],
     quiet: &["images", "image inspect app:1"],
+    files: &[],
     check,
 };
 

@@ -11,6 +11,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/reference/cli/docker/network/rm/"],
     fires: &["network rm front", "network remove a b"],
     quiet: &["network ls", "network create front"],
+    files: &[],
     check,
 };
 

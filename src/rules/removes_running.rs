@@ -12,6 +12,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/reference/cli/docker/container/rm/"],
     fires: &["rm -f web", "compose down", "compose rm -s", "container rm --force a b"],
     quiet: &["rm web", "stop web", "compose stop"],
+    files: &[],
     check,
 };
 

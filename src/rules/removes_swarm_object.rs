@@ -12,6 +12,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/engine/swarm/services/"],
     fires: &["service rm web", "stack rm shop", "stack down shop", "secret rm s", "config rm c", "stack deploy --prune -c stack.yaml shop"],
     quiet: &["service ls", "stack services shop", "secret ls"],
+    files: &[],
     check,
 };
 

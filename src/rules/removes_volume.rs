@@ -12,6 +12,7 @@ pub static RULE: Rule = Rule {
     references: &["docker/cli#1437", "docker/compose#6468"],
     fires: &["volume rm pg-data", "compose down -v", "compose rm -fsv db", "compose up -V", "volume remove a b"],
     quiet: &["compose down", "volume inspect pg-data", "compose --dry-run down -v", "compose down --volumes=false"],
+    files: &[],
     check,
 };
 

@@ -14,6 +14,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/reference/cli/docker/image/tag/"],
     fires: &["tag app:2 app:prod", "load -i images.tar", "import fs.tar app:1", "commit web app:1"],
     quiet: &["commit web", "import fs.tar", "tag app:2 new:1"],
+    files: &[],
     check,
 };
 

@@ -1,7 +1,8 @@
 //! A container that runs as root.
 
-use super::{Case, Class, Edit, Finding, Rule};
+use super::{Build, Case, Class, Edit, Example, Finding, Rule};
 use crate::facts::Known;
+use crate::files::dockerfile::{Dockerfile, What};
 use crate::grammar::values;
 
 pub static RULE: Rule = Rule {
@@ -13,6 +14,11 @@ pub static RULE: Rule = Rule {
     references: &["CIS Docker Benchmark 4.1", "https://docs.docker.com/build/building/best-practices/#user"],
     fires: &["run tools:1.4", "run -u 0 safe:1", "run --user root:root safe:1", "run -u 00:5 safe:1"],
     quiet: &["run --user 1000:1000 tools:1.4", "run safe:1"],
+    files: &[Example {
+        name: "Dockerfile",
+        bad: "FROM alpine:3.22\nCOPY server /usr/local/bin/\nENTRYPOINT [\"server\"]\n",
+        good: "FROM alpine:3.22\nRUN adduser -D -H -u 10001 app\nCOPY server /usr/local/bin/\nUSER app\nENTRYPOINT [\"server\"]\n",
+    }],
     check,
 };
 
@@ -39,7 +45,46 @@ fn check(case: &Case) -> Vec<Finding> {
             RULE.found(&words).titled(title).about(workload).edit(Edit::Set { flag: "user", value: Some(user) }),
         );
     }
+    findings.extend(case.builds().filter_map(|build| in_dockerfile(case, build)));
     findings
+}
+
+/// A Dockerfile whose last stage never leaves root.
+fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
+    let file = build.file()?;
+    let user = file.last(build.stage, |it| if let What::User(user) = &it.what { Some(user) } else { None });
+    if let Some(user) = user {
+        let found = || RULE.found(&build.words).titled("the last USER is root").in_file(file.place(&user.span));
+        return is_root(&user.text).then(found);
+    }
+    let first = &file.stages[*file.line(build.stage).last()?];
+    let unprivileged = ["nonroot", "unprivileged", "rootless"].iter().any(|word| first.image.contains(word));
+    if unprivileged || drops_root(file, build.stage) {
+        return None;
+    }
+    if first.image != "scratch"
+        && !first.image.is_empty()
+        && let Known::Is(image) = case.facts.image(&first.image)
+        && !image.user.is_empty()
+        && !is_root(&image.user)
+    {
+        return None;
+    }
+    let base = &file.stages[build.stage].base;
+    Some(RULE.found(&build.words).titled("no USER: the image runs as root").in_file(file.place(&base.span)))
+}
+
+/// Programs that start as root to become somebody else.
+fn drops_root(file: &Dockerfile, stage: usize) -> bool {
+    let start = |it: &crate::files::dockerfile::Instruction| match &it.what {
+        What::Entrypoint(command) | What::Cmd(command) => Some(command.script()),
+        _ => None,
+    };
+    let line = file.line(stage);
+    let scripts = line.iter().flat_map(|stage| file.stages[*stage].instructions.iter()).filter_map(start);
+    let words: Vec<String> = scripts.flat_map(|script| script.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect();
+    let known = ["gosu", "su-exec", "setpriv", "s6-setuidgid", "runuser", "chroot", "/init", "/sbin/init"];
+    words.iter().any(|word| known.contains(&word.rsplit_once('/').map_or(word.as_str(), |(_, name)| name)) || known.contains(&word.as_str()))
 }
 
 /// The caller's own ids; for root a plain user's, since its own would change nothing.

@@ -14,6 +14,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/engine/daemon/alternative-runtimes/"],
     fires: &["run --runtime nvidia tools:1.4", "run --runtime=io.example.v1 tools:1.4"],
     quiet: &["run --runtime runc tools:1.4", "run --gpus all tools:1.4"],
+    files: &[],
     check,
 };
 

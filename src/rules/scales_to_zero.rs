@@ -12,6 +12,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/reference/cli/docker/service/scale/"],
     fires: &["service scale web=0", "service update --replicas 0 web", "compose up --scale web=0", "compose scale web=0"],
     quiet: &["service scale web=3", "compose up --scale web=2"],
+    files: &[],
     check,
 };
 

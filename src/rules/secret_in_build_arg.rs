@@ -1,8 +1,9 @@
 //! A secret as a build argument.
 
-use super::secret_in_env::is_secret_name;
-use super::{Case, Class, Finding, Rule};
+use super::secret_in_env::{is_named_like_one, is_secret_name};
+use super::{Build, Case, Class, Example, Finding, Rule};
 use crate::effects::Deed;
+use crate::files::dockerfile::What;
 
 pub static RULE: Rule = Rule {
     id: "secret-in-build-arg",
@@ -13,6 +14,11 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/build/building/secrets/", "https://docs.docker.com/reference/build-checks/secrets-used-in-arg-or-env/"],
     fires: &["build --build-arg NPM_TOKEN=abc .", "buildx build --build-arg DB_PASSWORD=x .", "compose build --build-arg API_KEY=x"],
     quiet: &["build --build-arg VERSION=1.2 .", "buildx build --secret id=npm,src=token.txt ."],
+    files: &[Example {
+        name: "Dockerfile",
+        bad: "FROM node:24.11.1\nARG NPM_TOKEN\nRUN npm config set //registry.npmjs.org/:_authToken $NPM_TOKEN\nUSER node\n",
+        good: "FROM node:24.11.1\nRUN --mount=type=secret,id=npm,target=/root/.npmrc npm ci\nUSER node\n",
+    }],
     check,
 };
 
@@ -30,6 +36,22 @@ fn check(case: &Case) -> Vec<Finding> {
             && is_secret_name(name)
         {
             findings.push(RULE.found(words).titled(format!("{name} as a build argument")));
+        }
+    }
+    findings.extend(case.builds().flat_map(in_dockerfile));
+    findings
+}
+
+/// `ARG` of a Dockerfile.
+fn in_dockerfile(build: &Build) -> Vec<Finding> {
+    let Some(file) = build.file() else { return Vec::new() };
+    let stages = build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions);
+    let declared = file.globals.iter().chain(stages).filter_map(|it| if let What::Arg(list) = &it.what { Some(list) } else { None });
+    let mut findings: Vec<Finding> = Vec::new();
+    for (name, _) in declared.flatten().filter(|(name, _)| is_named_like_one(&name.text)) {
+        let title = format!("{} as a build argument", name.text);
+        if !findings.iter().any(|finding| finding.title == title) {
+            findings.push(RULE.found(&build.words).titled(title).in_file(file.place(&name.span)));
         }
     }
     findings

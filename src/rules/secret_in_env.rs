@@ -1,6 +1,7 @@
 //! A secret in a container's environment.
 
-use super::{Case, Class, Finding, Rule};
+use super::{Build, Case, Class, Example, Finding, Rule};
+use crate::files::dockerfile::What;
 
 pub static RULE: Rule = Rule {
     id: "secret-in-env",
@@ -12,6 +13,11 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/engine/swarm/secrets/", "https://docs.docker.com/reference/build-checks/secrets-used-in-arg-or-env/"],
     fires: &["run -e POSTGRES_PASSWORD=hunter2 safe:1", "run --env API_TOKEN=abc safe:1", "run -e AWS_SECRET_ACCESS_KEY=x safe:1", "run -e KEY=AKIAIOSFODNN7EXAMPLE safe:1"],
     quiet: &["run -e POSTGRES_PASSWORD_FILE=/run/secrets/pg safe:1", "run -e MODE=production safe:1", "run -e MYSQL_ALLOW_EMPTY_PASSWORD=yes safe:1", "run -e PASSWORD= safe:1"],
+    files: &[Example {
+        name: "Dockerfile",
+        bad: "FROM alpine:3.22\nENV API_TOKEN=0123456789abcdef\nUSER 10001\n",
+        good: "FROM alpine:3.22\nENV API_TOKEN_FILE=/run/secrets/api\nUSER 10001\n",
+    }],
     check,
 };
 
@@ -30,7 +36,37 @@ fn check(case: &Case) -> Vec<Finding> {
             findings.push(RULE.found(&words).titled(format!("{} in the environment", names.join(", "))).about(workload));
         }
     }
+    findings.extend(case.builds().flat_map(in_dockerfile));
     findings
+}
+
+/// `ENV` of a Dockerfile: its value is in the image.
+fn in_dockerfile(build: &Build) -> Vec<Finding> {
+    let Some(file) = build.file() else { return Vec::new() };
+    let mut findings = Vec::new();
+    for instruction in build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions) {
+        let What::Env(list) = &instruction.what else { continue };
+        for (name, value) in list {
+            let value = value.trim_matches(['"', '\'']);
+            let sure = is_secret(&name.text, value) && !value.starts_with('$');
+            if !sure && !is_named_like_one(&name.text) {
+                continue;
+            }
+            let title = format!("{} in the image's environment", name.text);
+            let finding = RULE.found(&build.words).titled(title).in_file(file.place(&name.span));
+            findings.push(if sure { finding.grave() } else { finding });
+        }
+    }
+    findings
+}
+
+/// What BuildKit's check SecretsUsedInArgOrEnv goes by.
+pub fn is_named_like_one(name: &str) -> bool {
+    const TOKENS: &[&str] =
+        &["apikey", "auth", "credential", "credentials", "key", "password", "pword", "passwd", "secret", "token"];
+    let lower = name.to_lowercase();
+    let parts: Vec<&str> = lower.split('_').collect();
+    is_secret_name(name) || parts.iter().any(|part| TOKENS.contains(part)) && !parts.contains(&"public")
 }
 
 /// Judged by the name and by what the value looks like.

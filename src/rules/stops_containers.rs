@@ -12,6 +12,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/reference/cli/docker/container/stop/"],
     fires: &["kill web", "stop -t 0 web", "kill -s KILL web", "stop --signal KILL web", "restart -t 0 web", "compose kill", "compose stop -t 0", "node update --availability drain n1"],
     quiet: &["stop web", "kill -s HUP web", "stop -t 30 web", "restart web"],
+    files: &[],
     check,
 };
 

@@ -12,6 +12,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/engine/swarm/admin_guide/"],
     fires: &["swarm leave --force", "swarm leave", "node rm worker-1", "node demote manager-2", "swarm init --force-new-cluster"],
     quiet: &["node ls", "swarm init", "swarm join-token worker", "node promote worker-1"],
+    files: &[],
     check,
 };
 

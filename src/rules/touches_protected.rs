@@ -12,6 +12,7 @@ pub static RULE: Rule = Rule {
     references: &[],
     fires: &["run -v protected-data:/x alpine rm -rf /x/old", "run -v protected-data:/x alpine sh -c 'find /x -delete'"],
     quiet: &["run -v protected-data:/x:ro alpine rm -rf /x", "run -v protected-data:/x postgres:16", "run -v other:/x alpine rm -rf /x"],
+    files: &[],
     check,
 };
 

@@ -11,6 +11,7 @@ pub static RULE: Rule = Rule {
     references: &["CIS Docker Benchmark 5.2, 5.3, 5.22, 5.26", "CVE-2019-5736", "https://docs.docker.com/engine/security/seccomp/"],
     fires: &["run --security-opt seccomp=unconfined tools:1.4", "run --security-opt apparmor:unconfined tools:1.4", "run --security-opt label=disable tools:1.4", "run --security-opt systempaths=unconfined tools:1.4", "run --security-opt no-new-privileges=false tools:1.4"],
     quiet: &["run --security-opt no-new-privileges tools:1.4", "run --security-opt label=level:s0:c1 tools:1.4"],
+    files: &[],
     check,
 };
 

@@ -13,6 +13,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/engine/cli/plugins/"],
     fires: &["scout cves app:1"],
     quiet: &["compose ps", "buildx ls"],
+    files: &[],
     check,
 };
 

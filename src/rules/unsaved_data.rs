@@ -1,8 +1,9 @@
 //! Data written to a container's own layer, which the next `rm` throws away.
 
-use super::{Case, Class, Finding, Rule, bytes};
+use super::{Build, Case, Class, Example, Finding, Rule, bytes};
 use crate::effects::Workload;
 use crate::facts::Known;
+use crate::files::dockerfile::What;
 use crate::grammar::values::{clean, reference};
 
 /// Where known programs keep their data, by the last part of the image's name.
@@ -32,11 +33,61 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/engine/storage/"],
     fires: &["run -d postgres:17", "create mysql:8", "run -d stateful:1", "rm heavy"],
     quiet: &["run -d -v pg:/var/lib/postgresql/data postgres:17", "run -d --mount source=pg,target=/var/lib/postgresql postgres:17", "run -d safe:1", "run --rm postgres:17", "rm light"],
+    files: &[Example {
+        name: "Dockerfile",
+        bad: "FROM debian:13\nRUN apt-get update && apt-get install -y postgresql\nENV PGDATA=/var/lib/postgresql/data\nUSER postgres\n",
+        good: "FROM debian:13\nRUN apt-get update && apt-get install -y postgresql\nENV PGDATA=/var/lib/postgresql/data\nVOLUME /var/lib/postgresql/data\nUSER postgres\n",
+    }],
     check,
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    at_start(case).chain(at_removal(case)).collect()
+    let in_files = case.builds().filter_map(|build| in_dockerfile(case, build));
+    at_start(case).chain(at_removal(case)).chain(in_files).collect()
+}
+
+/// A known data directory that no VOLUME covers.
+fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
+    let file = build.file()?;
+    let line = file.line(build.stage);
+    let first = &file.stages[*line.last()?];
+    let parsed = reference(&first.image).ok();
+    let name = parsed.as_ref().and_then(|parsed| parsed.path.rsplit('/').next()).unwrap_or_default();
+    let mut covered: Vec<String> = match case.facts.image(&first.image) {
+        Known::Is(image) => image.volumes,
+        // The usual images of these programs declare a volume themselves.
+        _ if DATA.iter().any(|(known, _)| *known == name) => return None,
+        _ => Vec::new(),
+    };
+    let instructions = || line.iter().flat_map(|stage| &file.stages[*stage].instructions);
+    for instruction in instructions() {
+        if let What::Volume(list) = &instruction.what {
+            covered.extend(list.iter().map(|path| clean(path)));
+        }
+    }
+    let within = |path: &str, of: &str| path == of || path.strip_prefix(of).is_some_and(|rest| rest.starts_with('/'));
+    let is_covered = |place: &str| covered.iter().any(|path| within(place, path) || within(path, place));
+    for instruction in instructions().filter(|instruction| !instruction.on_build) {
+        let words: Vec<String> = match &instruction.what {
+            What::Env(list) => list.iter().map(|(_, value)| value.trim_matches(['"', '\'']).to_owned()).collect(),
+            What::Cmd(command) | What::Entrypoint(command) => split_words(&command.script()),
+            What::Run(command) if command.script().contains("mkdir") => split_words(&command.script()),
+            What::Workdir(word) => vec![word.text.clone()],
+            _ => continue,
+        };
+        let places = words.iter().filter_map(|word| word.rsplit_once('=').map_or(Some(word.as_str()), |(_, value)| Some(value)));
+        // `/data` alone may be anything.
+        let known = |word: &str| DATA.iter().any(|(_, place)| place.len() > "/data/db".len() && *place == word.trim_end_matches('/'));
+        if let Some(place) = places.into_iter().find(|word| known(word) && !is_covered(word.trim_end_matches('/'))) {
+            let title = format!("no VOLUME for {place}, where data is kept");
+            return Some(RULE.found(&build.words).titled(title).in_file(file.place(&instruction.span)));
+        }
+    }
+    None
+}
+
+fn split_words(script: &str) -> Vec<String> {
+    script.split(|letter: char| letter.is_whitespace() || matches!(letter, ';' | '&' | '"' | '\'')).map(str::to_owned).collect()
 }
 
 fn at_start<'a>(case: &'a Case) -> impl Iterator<Item = Finding> + 'a {

@@ -13,6 +13,7 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/engine/extend/legacy_plugins/#volume-plugins"],
     fires: &["volume create -d rexray/ebs v", "run --volume-driver=vieux/sshfs -v v:/x tools:1.4", "run --mount source=v,target=/x,volume-driver=nfs tools:1.4"],
     quiet: &["volume create v", "volume create --driver local v", "run -v v:/x tools:1.4"],
+    files: &[],
     check,
 };
 

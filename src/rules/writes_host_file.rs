@@ -14,6 +14,7 @@ pub static RULE: Rule = Rule {
     references: &["CVE-2019-14271", "https://docs.docker.com/reference/cli/docker/container/cp/"],
     fires: &["cp web:/passwd /etc/passwd", "save -o /usr/bin/x alpine:3", "buildx build -o type=local,dest=/usr .", "cp web:/x /root/.ssh/authorized_keys"],
     quiet: &["cp web:/var/log/app.log ./logs", "save -o alpine.tar alpine:3", "cp web:/x -"],
+    files: &[],
     check,
 };
 

@@ -1,0 +1,55 @@
+//! `ADD` where `COPY` says what is meant.
+
+use super::{Case, Class, Example, Finding, Rule};
+use crate::files::dockerfile::{What, is_remote};
+
+pub static RULE: Rule = Rule {
+    id: "add-instead-of-copy",
+    title: "ADD of a plain file",
+    class: Class::Hygiene,
+    why: "ADD unpacks what turns out to be an archive and downloads what looks like an address; whoever replaces the file \
+          decides what the image gets. COPY copies.",
+    instead: "COPY",
+    references: &["https://docs.docker.com/build/building/best-practices/#add-or-copy", "CIS Docker Benchmark 4.9"],
+    fires: &["build examples/add"],
+    quiet: &["build examples/copy"],
+    files: &[
+        Example {
+            name: "Dockerfile",
+            bad: "FROM alpine:3.22\nADD server.conf /etc/\nUSER 10001\n",
+            good: "FROM alpine:3.22\nCOPY server.conf /etc/\nUSER 10001\n",
+        },
+        Example {
+            name: "Dockerfile",
+            bad: "FROM alpine:3.22\nADD [\"src\", \"/src\"]\nUSER 10001\n",
+            good: "FROM alpine:3.22\nADD https://example.com/tool.tar.gz /opt/\nADD rootfs.tar.xz /\nUSER 10001\n",
+        },
+    ],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for build in case.builds() {
+        let Some(file) = build.file() else { continue };
+        for instruction in build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions) {
+            if is_plain(&instruction.what) {
+                findings.push(RULE.found(&build.words).in_file(file.place(&instruction.keyword)));
+            }
+        }
+    }
+    findings
+}
+
+/// `ADD` of files that `COPY` would bring to the same place.
+pub fn is_plain(what: &What) -> bool {
+    let What::Copy { is_add: true, sources, here, .. } = what else { return false };
+    sources.len() + here > 0 && sources.iter().all(|source| !does_more(&source.text))
+}
+
+/// What is unpacked or downloaded, or may be.
+fn does_more(source: &str) -> bool {
+    let lower = source.to_lowercase();
+    let archives = [".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz", ".tar.zst", ".tzst", ".gz", ".bz2", ".xz", ".zst"];
+    is_remote(source) || source.contains(['$', '*', '?', '[']) || archives.iter().any(|end| lower.ends_with(end))
+}
