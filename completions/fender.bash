@@ -19,6 +19,9 @@ _fender() {
             fender,completions)
                 cmd="fender__subcmd__completions"
                 ;;
+            fender,context)
+                cmd="fender__subcmd__context"
+                ;;
             fender,docker)
                 cmd="fender__subcmd__docker"
                 ;;
@@ -65,7 +68,7 @@ _fender() {
 
     case "${cmd}" in
         fender)
-            opts="-h -V --help --version explain plan undo trash protect unprotect rules doctor completions docker"
+            opts="-h -V --help --version explain plan context undo trash protect unprotect rules doctor completions docker"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -85,6 +88,32 @@ _fender() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        fender__subcmd__context)
+            opts="-f -h --format --file --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -28,6 +28,7 @@ complete -c fender -n "__fish_fender_needs_command" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_needs_command" -s V -l version -d 'Print version'
 complete -c fender -n "__fish_fender_needs_command" -f -a "explain" -d 'Show what a docker command would do, and what fender would say; runs nothing'
 complete -c fender -n "__fish_fender_needs_command" -f -a "plan" -d 'Show what a docker command would delete, and what that would mean; deletes nothing'
+complete -c fender -n "__fish_fender_needs_command" -f -a "context" -d 'Show which files a build would send, which of them are secrets, and what makes it large'
 complete -c fender -n "__fish_fender_needs_command" -f -a "undo" -d 'Bring back what the last deletion on this engine took'
 complete -c fender -n "__fish_fender_needs_command" -f -a "trash" -d 'See what was deleted and kept, bring it back, or empty it'
 complete -c fender -n "__fish_fender_needs_command" -f -a "protect" -d 'Lock something, so that it is never deleted through fender; alone: list what is protected'
@@ -44,6 +45,10 @@ complete -c fender -n "__fish_fender_using_subcommand explain" -s h -l help -d '
 complete -c fender -n "__fish_fender_using_subcommand plan" -l format -d 'How to print it' -r -f -a "text\t''
 json\t''"
 complete -c fender -n "__fish_fender_using_subcommand plan" -s h -l help -d 'Print help'
+complete -c fender -n "__fish_fender_using_subcommand context" -l format -d 'How to print it' -r -f -a "text\t''
+json\t''"
+complete -c fender -n "__fish_fender_using_subcommand context" -s f -l file -d 'The Dockerfile, if it is not the folder\'s own' -r
+complete -c fender -n "__fish_fender_using_subcommand context" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand undo" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore empty" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore empty" -f -a "list" -d 'What is in the trash, the newest last'

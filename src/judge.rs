@@ -200,6 +200,10 @@ fn decide(findings: Vec<Finding>, place: &Place, bench: &Bench) -> Vec<Complaint
             if finding.milder && decision.source.is_none() {
                 decision.action = decision.action.milder();
             }
+            // What is written in a Dockerfile is said in a line, and stops a build where a policy names the rule.
+            if finding.calm && decision.source.is_none() {
+                decision.action = decision.action.min(Action::Note);
+            }
             // A fix needs something to change.
             if decision.action == Action::Fix && finding.edits.is_empty() {
                 decision.action = Action::Ask;

@@ -27,6 +27,31 @@ fn every_rule_finds_its_examples_and_leaves_the_others() {
 }
 
 #[test]
+fn every_rule_finds_its_examples_in_files() {
+    let mut wrong = Vec::new();
+    for rule in RULES {
+        for (number, example) in rule.files.iter().enumerate() {
+            let words = if example.name == "compose.yaml" { continue } else { "build" };
+            for (kind, expected) in [("bad", true), ("good", false)] {
+                let line = format!("{words} examples/{}/{number}/{kind}", rule.id);
+                let found = finds(&line, rule.id);
+                if found != expected {
+                    wrong.push(format!("{} in {number}/{kind}: {found}", rule.id));
+                }
+                // A better file has nothing else wrong with it.
+                let others = judged(&line, "dev").complaints;
+                let others: Vec<&str> =
+                    others.iter().filter(|it| !it.finding.places.is_empty()).map(|it| it.finding.rule.id).collect();
+                if !expected && !others.is_empty() {
+                    wrong.push(format!("{} in {number}/{kind}: {others:?}", rule.id));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
 fn rules_are_well_formed() {
     let mut ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
     ids.sort_unstable();

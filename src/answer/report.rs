@@ -23,15 +23,43 @@ pub fn engine_name(judgement: &Judgement, hostname: &str) -> String {
     }
 }
 
-/// One dim line for all notes of a command.
+/// One dim line for all notes of a command, and one for what is to be mended in each file.
 pub fn note(judgement: &Judgement, screen: &Screen) -> Option<String> {
-    let mut ids: Vec<&str> = judgement.with(Action::Note).map(|complaint| complaint.finding.rule.id).collect();
+    let lines: Vec<String> = to_mend(judgement).into_iter().chain(notes_on_words(judgement)).collect();
+    (!lines.is_empty()).then(|| lines.iter().map(|line| format!("{}\n", screen.dim(line))).collect())
+}
+
+/// `3 things to mend in Dockerfile: fender lint`
+fn to_mend(judgement: &Judgement) -> Vec<String> {
+    let mut files: Vec<(&str, usize)> = Vec::new();
+    for place in judgement.with(Action::Note).filter_map(|complaint| complaint.finding.places.first()) {
+        match files.iter_mut().find(|(path, _)| *path == place.path()) {
+            Some((_, count)) => *count += 1,
+            None => files.push((place.path(), 1)),
+        }
+    }
+    files
+        .into_iter()
+        .map(|(path, number)| {
+            let path = shown(path);
+            // Here is the folder that lint looks at by itself.
+            let how =
+                if path.contains('/') { format!("fender lint {}", quoted(&path)) } else { "fender lint".to_owned() };
+            format!("fender: {} to mend in {path}: {how}", count(number, "thing"))
+        })
+        .collect()
+}
+
+fn notes_on_words(judgement: &Judgement) -> Option<String> {
+    let on_words = |complaint: &&Complaint| complaint.finding.places.is_empty();
+    let mut ids: Vec<&str> =
+        judgement.with(Action::Note).filter(on_words).map(|complaint| complaint.finding.rule.id).collect();
     ids.dedup();
     if ids.is_empty() {
         return None;
     }
     let line = format!("fender: {} (fender explain -- {})", ids.join(", "), brief(&judgement.invocation.words));
-    Some(format!("{}\n", screen.dim(&line)))
+    Some(line)
 }
 
 /// The command's words as far as one line takes them.

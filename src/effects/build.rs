@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use std::rc::Rc;
 
-use super::{Words, Body, Deed, Effect, Effects, Host, Request, create, filled_env, to_map, words_of};
+use super::{Body, Deed, Effect, Effects, Host, Request, Words, create, filled_env, to_map, words_of};
 use crate::files::context::{Sender, Wanted};
 use crate::files::dockerfile::{self, Dockerfile, Given};
 use crate::files::text::{Problem, Text};
@@ -57,7 +57,9 @@ impl Build {
         let frontend = given.arguments.iter().find(|(name, _)| name == "BUILDKIT_SYNTAX");
         let frontend = frontend.and_then(|(_, value)| Some((value.clone()?, words.clone())));
         let mut build = Build { named, frontend, words, ..Build::default() };
-        let wanted = |copied| folder.map(|folder| Wanted { folder: folder.to_owned(), dockerfile: dockerfile.clone(), sender, copied });
+        let wanted = |copied| {
+            folder.map(|folder| Wanted { folder: folder.to_owned(), dockerfile: dockerfile.clone(), sender, copied })
+        };
         match Text::from_bytes(&name, bytes) {
             Ok(text) => {
                 let read = dockerfile::read(&text, &given);
@@ -108,7 +110,8 @@ pub fn of_words(invocation: &Invocation, host: &dyn Host, sender: Sender) -> Opt
     });
     let target = Some(invocation.text("target").to_owned()).filter(|target| !target.is_empty());
     let given = Given { arguments: arguments.collect(), target };
-    let named = invocation.all(&["build-context"]).filter_map(|set| Some(set.value.split_once('=')?.0.to_owned())).collect();
+    let named =
+        invocation.all(&["build-context"]).filter_map(|set| Some(set.value.split_once('=')?.0.to_owned())).collect();
     let (dockerfile, text) = match (context, file) {
         (Context::Folder, "-") => (None, Some(host.input()?)),
         (Context::Folder, _) => (Some(dockerfile_path(typed, file, host)?), None),
@@ -123,7 +126,9 @@ pub fn of_words(invocation: &Invocation, host: &dyn Host, sender: Sender) -> Opt
 /// A tar, as it is or compressed.
 fn is_archive(bytes: &[u8]) -> bool {
     bytes.get(257..262) == Some(b"ustar")
-        || [&[0x1f, 0x8b][..], b"BZh", &[0xfd, b'7', b'z', b'X', b'Z'], &[0x28, 0xb5, 0x2f, 0xfd]].iter().any(|magic| bytes.starts_with(magic))
+        || [&[0x1f, 0x8b][..], b"BZh", &[0xfd, b'7', b'z', b'X', b'Z'], &[0x28, 0xb5, 0x2f, 0xfd]]
+            .iter()
+            .any(|magic| bytes.starts_with(magic))
 }
 
 /// Where the Dockerfile of a folder lies.

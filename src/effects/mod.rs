@@ -30,8 +30,8 @@ pub mod workload;
 
 use serde_json::Value;
 
-use crate::grammar::parse::{Invocation, Refusal, Set, Shows};
 use crate::files::context::{Problem, Survey, Wanted};
+use crate::grammar::parse::{Invocation, Refusal, Set, Shows};
 use crate::grammar::values;
 pub use body::Body;
 pub use build::Build;

@@ -246,7 +246,11 @@ fn without_here_documents(text: &str) -> (String, Vec<Span>) {
         }
         if !continued {
             let word = trimmed.split_whitespace().next().unwrap_or_default().to_uppercase();
-            let word = if word == "ONBUILD" { trimmed.split_whitespace().nth(1).unwrap_or_default().to_uppercase() } else { word };
+            let word = if word == "ONBUILD" {
+                trimmed.split_whitespace().nth(1).unwrap_or_default().to_uppercase()
+            } else {
+                word
+            };
             takes_here = matches!(word.as_str(), "RUN" | "COPY" | "ADD");
         }
         let mut shown = line.to_owned();
@@ -344,8 +348,13 @@ impl Reading<'_> {
     }
 
     fn flags<'f, 'g: 'f>(&self, flags: impl IntoIterator<Item = &'f parser::Flag<'g>>) -> Vec<(String, String, Span)> {
-        let value = |flag: &parser::Flag| flag.value.as_ref().map_or_else(String::new, |value| value.value.clone().into_owned());
-        flags.into_iter().map(|flag| (flag.name.value.clone().into_owned(), value(flag), self.span(&flag.span()))).collect()
+        let value = |flag: &parser::Flag| {
+            flag.value.as_ref().map_or_else(String::new, |value| value.value.clone().into_owned())
+        };
+        flags
+            .into_iter()
+            .map(|flag| (flag.name.value.clone().into_owned(), value(flag), self.span(&flag.span())))
+            .collect()
     }
 
     /// The end of an instruction whose line ends here: behind its here-documents, where it has some.
@@ -365,9 +374,10 @@ impl Reading<'_> {
 
     fn command(&self, command: &parser::Command) -> Command {
         match command {
-            parser::Command::Exec(words) => {
-                Command::Exec(words.value.iter().map(|word| word.value.clone().into_owned()).collect(), self.span(&words.span))
-            }
+            parser::Command::Exec(words) => Command::Exec(
+                words.value.iter().map(|word| word.value.clone().into_owned()).collect(),
+                self.span(&words.span),
+            ),
             parser::Command::Shell(text) => {
                 let end = self.end(text.span.end);
                 let written = &self.plain[text.span.start..text.span.end];
@@ -383,13 +393,21 @@ impl Reading<'_> {
         }
     }
 
-    fn copied(&self, is_add: bool, flags: &[(String, String, Span)], sources: &[Source], target: &parser::UnescapedString) -> What {
+    fn copied(
+        &self,
+        is_add: bool,
+        flags: &[(String, String, Span)],
+        sources: &[Source],
+        target: &parser::UnescapedString,
+    ) -> What {
         let from = flags.iter().rev().find(|(name, _, _)| name == "from");
         let from = from.map(|(_, value, span)| Word { text: value.clone(), span: span.clone() });
         let (mut paths, mut here) = (Vec::new(), 0);
         for source in sources {
             match source {
-                Source::Path(path) if self.plain.get(path.span.clone()).is_some_and(|text| text.starts_with("<<")) => here += 1,
+                Source::Path(path) if self.plain.get(path.span.clone()).is_some_and(|text| text.starts_with("<<")) => {
+                    here += 1
+                }
                 Source::Path(path) => paths.push(self.word(path)),
                 _ => here += 1,
             }
@@ -401,7 +419,13 @@ impl Reading<'_> {
         use parser::Instruction as It;
         let plain = |keyword: &parser::Keyword, end: usize, what: What, flags: Vec<(String, String, Span)>| {
             let end = self.end(end);
-            Instruction { what, keyword: self.span(&keyword.span), span: self.span(&(keyword.span.start..end)), flags, on_build }
+            Instruction {
+                what,
+                keyword: self.span(&keyword.span),
+                span: self.span(&(keyword.span.start..end)),
+                flags,
+                on_build,
+            }
         };
         let command_end = |command: &parser::Command| match command {
             parser::Command::Exec(words) => words.span.end,
@@ -419,18 +443,30 @@ impl Reading<'_> {
                 let what = self.copied(false, &flags, &it.src, &it.dest);
                 plain(&it.copy, it.dest.span.end, what, flags)
             }
-            It::Run(it) => plain(&it.run, command_end(&it.arguments), What::Run(self.command(&it.arguments)), self.flags(&it.options)),
-            It::Cmd(it) => plain(&it.cmd, command_end(&it.arguments), What::Cmd(self.command(&it.arguments)), Vec::new()),
-            It::Entrypoint(it) => {
-                plain(&it.entrypoint, command_end(&it.arguments), What::Entrypoint(self.command(&it.arguments)), Vec::new())
+            It::Run(it) => plain(
+                &it.run,
+                command_end(&it.arguments),
+                What::Run(self.command(&it.arguments)),
+                self.flags(&it.options),
+            ),
+            It::Cmd(it) => {
+                plain(&it.cmd, command_end(&it.arguments), What::Cmd(self.command(&it.arguments)), Vec::new())
             }
+            It::Entrypoint(it) => plain(
+                &it.entrypoint,
+                command_end(&it.arguments),
+                What::Entrypoint(self.command(&it.arguments)),
+                Vec::new(),
+            ),
             It::Env(it) => plain(&it.env, it.arguments.span.end, What::Env(self.pairs(&it.arguments)), Vec::new()),
             It::Arg(it) => {
                 let list = self.names(&it.arguments);
                 plain(&it.arg, it.arguments.span.end, What::Arg(list), Vec::new())
             }
             It::User(it) => plain(&it.user, it.arguments.span.end, What::User(self.word(&it.arguments)), Vec::new()),
-            It::Workdir(it) => plain(&it.workdir, it.arguments.span.end, What::Workdir(self.word(&it.arguments)), Vec::new()),
+            It::Workdir(it) => {
+                plain(&it.workdir, it.arguments.span.end, What::Workdir(self.word(&it.arguments)), Vec::new())
+            }
             It::Volume(it) => {
                 let (list, end): (Vec<String>, usize) = match &it.arguments {
                     JsonOrStringArray::Json(list) => {
@@ -623,8 +659,20 @@ fn variable(
         [] => known.cloned(),
         [b':', b'-', ..] => spoken.cloned().or_else(|| other(&modifier[2..])),
         [b'-', ..] => known.cloned().or_else(|| other(&modifier[1..])),
-        [b':', b'+', ..] => if spoken.is_some() { other(&modifier[2..]) } else { Some(String::new()) },
-        [b'+', ..] => if known.is_some() { other(&modifier[1..]) } else { Some(String::new()) },
+        [b':', b'+', ..] => {
+            if spoken.is_some() {
+                other(&modifier[2..])
+            } else {
+                Some(String::new())
+            }
+        }
+        [b'+', ..] => {
+            if known.is_some() {
+                other(&modifier[1..])
+            } else {
+                Some(String::new())
+            }
+        }
         // `:?` stops the build where it is not set; patterns are not worked out.
         [b':', b'?', ..] | [b'?', ..] => known.cloned(),
         _ => None,
@@ -632,20 +680,25 @@ fn variable(
 }
 
 /// Arguments that BuildKit sets by itself.
-const PREDEFINED: &[(&str, &str)] = &[("TARGETOS", "linux"), ("BUILDOS", "linux"), ("TARGETVARIANT", ""), ("TARGETSTAGE", "")];
+const PREDEFINED: &[(&str, &str)] =
+    &[("TARGETOS", "linux"), ("BUILDOS", "linux"), ("TARGETVARIANT", ""), ("TARGETSTAGE", "")];
 
 /// Works out what each stage is built from.
 fn fill_in(dockerfile: &mut Dockerfile, given: &Given) {
     let escape = dockerfile.escape;
-    let said = |name: &str| given.arguments.iter().rev().find(|(given, _)| given == name).and_then(|(_, value)| value.clone());
+    let said =
+        |name: &str| given.arguments.iter().rev().find(|(given, _)| given == name).and_then(|(_, value)| value.clone());
     let mut globals: HashMap<String, String> =
         PREDEFINED.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let add = |variables: &mut HashMap<String, String>, name: &str, default: Option<&String>, global: Option<&String>| {
-        let value = said(name).or_else(|| default.and_then(|text| expanded(text, escape, variables))).or_else(|| global.cloned());
-        if let Some(value) = value {
-            variables.insert(name.to_owned(), value);
-        }
-    };
+    let add =
+        |variables: &mut HashMap<String, String>, name: &str, default: Option<&String>, global: Option<&String>| {
+            let value = said(name)
+                .or_else(|| default.and_then(|text| expanded(text, escape, variables)))
+                .or_else(|| global.cloned());
+            if let Some(value) = value {
+                variables.insert(name.to_owned(), value);
+            }
+        };
     for instruction in &dockerfile.globals {
         if let What::Arg(list) = &instruction.what {
             for (name, default) in list {
@@ -655,7 +708,9 @@ fn fill_in(dockerfile: &mut Dockerfile, given: &Given) {
     }
     for at in 0..dockerfile.stages.len() {
         let image = expanded(&dockerfile.stages[at].base.text, escape, &globals).unwrap_or_default();
-        let parent = dockerfile.stages[..at].iter().rposition(|stage| stage.name.as_deref() == Some(image.to_lowercase().as_str()));
+        let parent = dockerfile.stages[..at]
+            .iter()
+            .rposition(|stage| stage.name.as_deref() == Some(image.to_lowercase().as_str()));
         let mut variables = parent.map(|parent| dockerfile.stages[parent].variables.clone()).unwrap_or_default();
         let stage = &mut dockerfile.stages[at];
         for instruction in stage.instructions.iter_mut().filter(|instruction| !instruction.on_build) {
@@ -775,7 +830,9 @@ impl Dockerfile {
                     }
                 }
                 for mount in mounts(instruction) {
-                    let get = |wanted: &[&str]| mount.iter().find(|(key, _)| wanted.contains(&key.as_str())).map(|(_, value)| value.clone());
+                    let get = |wanted: &[&str]| {
+                        mount.iter().find(|(key, _)| wanted.contains(&key.as_str())).map(|(_, value)| value.clone())
+                    };
                     if get(&["from"]).is_none() && get(&["type"]).is_none_or(|kind| kind == "bind") {
                         patterns.push(get(&["source", "src"]).unwrap_or_else(|| ".".to_owned()));
                     }
@@ -829,7 +886,8 @@ mod tests {
         assert_eq!(dockerfile.stages[0].image, "alpine:1.2");
         assert_eq!(dockerfile.stages[2].parent, Some(0));
         assert_eq!(dockerfile.needed(2), [0, 1, 2]);
-        let user = dockerfile.last(2, |it| if let What::User(user) = &it.what { Some(user.text.as_str()) } else { None });
+        let user =
+            dockerfile.last(2, |it| if let What::User(user) = &it.what { Some(user.text.as_str()) } else { None });
         assert_eq!(user, Some("app"));
         let given = Given { arguments: vec![("V".into(), Some("3".into()))], target: Some("other".into()) };
         let dockerfile = read(&Text::new("Dockerfile", text.to_owned()), &given);
@@ -846,14 +904,19 @@ mod tests {
         let kinds: Vec<&What> = dockerfile.stages[0].instructions.iter().map(|it| &it.what).collect();
         assert!(matches!(kinds[1], What::Copy { here: 2, .. }), "{kinds:?}");
         assert!(matches!(kinds[3], What::User(_)), "{kinds:?}");
-        assert!(matches!(kinds[0], What::Run(Command::Shell(script, _)) if script.contains("FROM nowhere")), "{kinds:?}");
+        assert!(
+            matches!(kinds[0], What::Run(Command::Shell(script, _)) if script.contains("FROM nowhere")),
+            "{kinds:?}"
+        );
         let first = &dockerfile.stages[0].instructions[0];
         assert!(dockerfile.text.text[first.span.clone()].ends_with("nowhere\nEOF"));
     }
 
     #[test]
     fn odd_files() {
-        let dockerfile = of("\u{feff}# escape=`\r\n# syntax=docker/dockerfile:1\r\nFROM a:1\r\nRUN a `\r\n  # comment\r\n\r\n  b\r\nCMD run\r\n");
+        let dockerfile = of(
+            "\u{feff}# escape=`\r\n# syntax=docker/dockerfile:1\r\nFROM a:1\r\nRUN a `\r\n  # comment\r\n\r\n  b\r\nCMD run\r\n",
+        );
         assert_eq!((dockerfile.problem.as_ref(), dockerfile.escape), (None, '`'));
         assert_eq!(dockerfile.syntax.unwrap().text, "docker/dockerfile:1");
         let run = &dockerfile.stages[0].instructions[0];
@@ -861,10 +924,15 @@ mod tests {
         let cmd = &dockerfile.stages[0].instructions[1];
         assert_eq!(&dockerfile.text.text[cmd.span.clone()], "CMD run");
         assert_eq!(dockerfile.text.position(cmd.span.start), (8, 1));
-        for (text, line) in [("RUN x\n", 1), ("FROM a\nBAD x\n", 2), ("", 1), ("FROM a\n\nCOPY x\n", 3), ("FROM a\nRUN <<E\nx\n", 2)] {
+        for (text, line) in
+            [("RUN x\n", 1), ("FROM a\nBAD x\n", 2), ("", 1), ("FROM a\n\nCOPY x\n", 3), ("FROM a\nRUN <<E\nx\n", 2)]
+        {
             assert_eq!(of(text).problem.map(|problem| problem.line), Some(line), "{text:?}");
         }
-        assert!(Text::from_bytes("D", vec![b'F', b'\n', 0xff]).is_err_and(|problem| (problem.line, problem.column) == (2, 1)));
+        assert!(
+            Text::from_bytes("D", vec![b'F', b'\n', 0xff])
+                .is_err_and(|problem| (problem.line, problem.column) == (2, 1))
+        );
     }
 
     #[test]

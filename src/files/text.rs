@@ -37,7 +37,8 @@ impl Text {
         let byte = byte.min(self.text.len());
         let line = self.lines.partition_point(|start| *start <= byte);
         let start = self.lines[line.saturating_sub(1)];
-        let column = self.text.get(start..byte).map_or(0, |before| before.trim_start_matches('\u{feff}').chars().count());
+        let column =
+            self.text.get(start..byte).map_or(0, |before| before.trim_start_matches('\u{feff}').chars().count());
         (line, column + 1)
     }
 

@@ -11,8 +11,8 @@ pub static RULE: Rule = Rule {
           decides what the image gets. COPY copies.",
     instead: "COPY",
     references: &["https://docs.docker.com/build/building/best-practices/#add-or-copy", "CIS Docker Benchmark 4.9"],
-    fires: &["build examples/add"],
-    quiet: &["build examples/copy"],
+    fires: &["build examples/add-instead-of-copy/0/bad"],
+    quiet: &["build examples/add-instead-of-copy/0/good"],
     files: &[
         Example {
             name: "Dockerfile",

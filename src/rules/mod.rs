@@ -272,7 +272,8 @@ impl<'a> Case<'a> {
 
     /// The builds with what each would send; None where that is not known.
     pub fn contexts(&self) -> impl Iterator<Item = (&'a Build, Option<&Survey>)> {
-        let looked = || self.builds().map(|build| build.context.as_ref().and_then(|wanted| self.host.survey(wanted).ok()));
+        let looked =
+            || self.builds().map(|build| build.context.as_ref().and_then(|wanted| self.host.survey(wanted).ok()));
         self.builds().zip(self.surveys.get_or_init(|| looked().collect()).iter().map(Option::as_ref))
     }
 

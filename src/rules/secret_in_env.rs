@@ -66,7 +66,9 @@ pub fn is_named_like_one(name: &str) -> bool {
         &["apikey", "auth", "credential", "credentials", "key", "password", "pword", "passwd", "secret", "token"];
     let lower = name.to_lowercase();
     let parts: Vec<&str> = lower.split('_').collect();
-    is_secret_name(name) || parts.iter().any(|part| TOKENS.contains(part)) && !parts.contains(&"public")
+    // The name of a file is no secret; BuildKit says so of it all the same.
+    let is_place = matches!(parts.last(), Some(&("file" | "path" | "dir")));
+    is_secret_name(name) || !is_place && parts.iter().any(|part| TOKENS.contains(part)) && !parts.contains(&"public")
 }
 
 /// Judged by the name and by what the value looks like.

@@ -8,6 +8,9 @@ use fender::effects::Host;
 use fender::facts::target::Target;
 use fender::facts::wire::Problem;
 use fender::facts::{ContainerFacts, EngineFacts, Facts, ImageFacts, Known, MountFacts};
+use fender::files::context::{self, Sent, Survey, Wanted};
+use fender::files::ignore::{self, Matcher};
+use fender::files::secrets;
 use fender::grammar::parse::Invocation;
 use fender::judge::{Bench, Judgement, judge};
 use fender::plan::compose::Project;
@@ -15,6 +18,7 @@ use fender::plan::inventory::{Container, Endpoint, Image, Inventory, Network, Vo
 use fender::plan::protect::Pattern;
 use fender::plan::{Kind, Plan, Protections, Step, plan};
 use fender::policy::Policy;
+use fender::rules::{Example, rule};
 
 /// A host on which every path is there.
 pub struct EveryPath;
@@ -31,6 +35,12 @@ impl Host for EveryPath {
         "/home/ann/project".to_owned()
     }
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        if let Some((example, is_bad)) = file_example(path) {
+            return match path.ends_with(example.name) {
+                true => Ok(if is_bad { example.bad } else { example.good }.as_bytes().to_vec()),
+                false => Ok(b"FROM alpine:3.22\nCOPY . /app\nUSER 10001\n".to_vec()),
+            };
+        }
         if path.ends_with("config.json") { Err("no such file or directory".to_owned()) } else { Ok(Vec::new()) }
     }
     fn exists(&self, _: &str) -> bool {
@@ -45,6 +55,25 @@ impl Host for EveryPath {
     fn resolve(&self, path: &str) -> String {
         if path.starts_with('/') { path.to_owned() } else { format!("/home/ann/project/{path}") }
     }
+    fn survey(&self, wanted: &Wanted) -> Result<Survey, context::Problem> {
+        let ignore = match file_example(&format!("{}/x", wanted.folder)) {
+            Some((example, is_bad)) if example.name == ".dockerignore" => {
+                if is_bad {
+                    example.bad
+                } else {
+                    example.good
+                }
+            }
+            _ => return Ok(Survey::default()),
+        };
+        let matcher = Matcher::new(&ignore::read(ignore.as_bytes()).unwrap()).unwrap();
+        let files = [".env", ".git/config", "README.md", "id_rsa", "node_modules/x/index.js", "src/main.js"];
+        let sent = files.iter().filter(|path| !matcher.matches_alone(path));
+        let files: Vec<Sent> = sent.map(|path| Sent { path: (*path).to_owned(), size: 1000 }).collect();
+        let secrets = secrets::among(&files, &|_, _| b"DB_PASSWORD=hunter2".to_vec());
+        let bytes = files.iter().map(|file| file.size).sum();
+        Ok(Survey { files, bytes, secrets, ignore: Some(".dockerignore".into()), root: "/".into() })
+    }
     fn input_is_terminal(&self) -> bool {
         true
     }
@@ -57,6 +86,14 @@ impl Host for EveryPath {
     fn has_plugin(&self, name: &str, _: &str) -> bool {
         name == "scout"
     }
+}
+
+/// `examples/RULE/NUMBER/bad/…`: a file of a rule's examples.
+fn file_example(path: &str) -> Option<(&'static Example, bool)> {
+    let mut parts = path.split("examples/").nth(1)?.split('/');
+    let rule = rule(parts.next()?)?;
+    let example = rule.files.get(parts.next()?.parse::<usize>().ok()?)?;
+    Some((example, parts.next()? == "bad"))
 }
 
 /// An engine with the few things that the examples name.

@@ -1,0 +1,224 @@
+//! Everything is copied before the dependencies are installed, so that each change installs them again.
+
+use super::{Build, Case, Class, Example, Finding, Rule};
+use crate::effects::Host;
+use crate::files::dockerfile::{Command, Dockerfile, Instruction, What, mounts};
+
+pub static RULE: Rule = Rule {
+    id: "cache-busting-order",
+    title: "dependencies are installed again at each change",
+    class: Class::Hygiene,
+    why: "A step is taken from the cache only while what was copied before it is the same. Here any changed file makes the \
+          next build download and install every dependency.",
+    instead: "copy what names the dependencies, install them, then copy the rest",
+    references: &["https://docs.docker.com/build/cache/optimize/#order-your-layers"],
+    fires: &["build examples/cache-busting-order/0/bad"],
+    quiet: &["build examples/cache-busting-order/0/good"],
+    files: &[
+        Example {
+            name: "Dockerfile",
+            bad: "FROM node:24.11.1\nWORKDIR /app\nCOPY . .\nRUN npm ci\nUSER node\n",
+            good: "FROM node:24.11.1\nWORKDIR /app\nCOPY package.json package-lock.json ./\nRUN npm ci\nCOPY . .\nUSER node\n",
+        },
+        Example {
+            name: "Dockerfile",
+            bad: "FROM python:3.14.0\nCOPY . /app\nRUN pip install --no-cache-dir -r /app/requirements.txt\nUSER 10001\n",
+            good: "FROM python:3.14.0\nCOPY requirements.txt /app/\nRUN pip install --no-cache-dir -r /app/requirements.txt\nCOPY . /app\nUSER 10001\n",
+        },
+        Example {
+            name: "Dockerfile",
+            bad: "FROM golang:1.25.4\nCOPY . .\nRUN go build -o /server .\nUSER 10001\n",
+            good: "FROM golang:1.25.4\nCOPY . .\nRUN --mount=type=cache,target=/go/pkg/mod go build -o /server .\nUSER 10001\n",
+        },
+    ],
+    check,
+};
+
+/// What installs dependencies, and the files that name them.
+struct Ecosystem {
+    programs: &'static [&'static str],
+    /// Words after the program that install and do nothing else; the empty one is the program alone.
+    installs: &'static [&'static str],
+    /// Words that install on the way to something else.
+    builds: &'static [&'static str],
+    names: &'static [&'static str],
+    /// The command that installs and needs nothing but these files.
+    alone: &'static str,
+}
+
+const ECOSYSTEMS: &[Ecosystem] = &[
+    Ecosystem { programs: &["npm"], installs: &["ci", "install", "i", "clean-install"], builds: &[], names: &["package.json", "package-lock.json", "npm-shrinkwrap.json", ".npmrc"], alone: "npm ci" },
+    Ecosystem { programs: &["yarn"], installs: &["", "install"], builds: &[], names: &["package.json", "yarn.lock", ".yarnrc.yml"], alone: "yarn install" },
+    Ecosystem { programs: &["pnpm"], installs: &["install", "i"], builds: &[], names: &["package.json", "pnpm-lock.yaml", "pnpm-workspace.yaml"], alone: "pnpm install --frozen-lockfile" },
+    Ecosystem { programs: &["pip", "pip3"], installs: &["install"], builds: &[], names: &["requirements.txt"], alone: "pip install -r requirements.txt" },
+    Ecosystem { programs: &["poetry"], installs: &["install"], builds: &[], names: &["pyproject.toml", "poetry.lock"], alone: "poetry install --no-root" },
+    Ecosystem { programs: &["uv"], installs: &["sync"], builds: &[], names: &["pyproject.toml", "uv.lock"], alone: "uv sync --no-install-project" },
+    Ecosystem { programs: &["bundle", "bundler"], installs: &["", "install"], builds: &[], names: &["Gemfile", "Gemfile.lock"], alone: "bundle install" },
+    Ecosystem { programs: &["go"], installs: &["mod"], builds: &["build", "install", "test"], names: &["go.mod", "go.sum"], alone: "go mod download" },
+    Ecosystem { programs: &["cargo"], installs: &["fetch"], builds: &["build", "install", "test"], names: &["Cargo.toml", "Cargo.lock"], alone: "cargo fetch" },
+    Ecosystem { programs: &["mvn", "mvnw"], installs: &["dependency:go-offline", "dependency:resolve"], builds: &["package", "install", "verify", "compile"], names: &["pom.xml"], alone: "mvn dependency:go-offline" },
+    Ecosystem { programs: &["gradle", "gradlew"], installs: &["dependencies"], builds: &["build", "assemble", "bootJar", "shadowJar", "installDist", "jar"], names: &["build.gradle", "settings.gradle", "build.gradle.kts", "settings.gradle.kts", "gradle.properties"], alone: "gradle dependencies" },
+    Ecosystem { programs: &["composer"], installs: &["install"], builds: &[], names: &["composer.json", "composer.lock"], alone: "composer install --no-scripts --no-autoloader" },
+    Ecosystem { programs: &["dotnet"], installs: &["restore"], builds: &["build", "publish"], names: &["*.csproj"], alone: "dotnet restore" },
+];
+
+/// A broad copy and the step behind it that installs.
+pub struct Order<'a> {
+    pub copy: &'a Instruction,
+    pub run: &'a Instruction,
+    /// The files that name the dependencies, as far as they are in the context.
+    pub names: Vec<String>,
+    /// The step does nothing but install, and needs only these files.
+    pub only_installs: bool,
+    /// What installs and needs only these files.
+    pub alone: String,
+    /// Where the copy puts them.
+    pub target: String,
+}
+
+impl Order<'_> {
+    /// `COPY package.json ./`
+    pub fn first_copy(&self) -> String {
+        format!("COPY {} {}", self.names.join(" "), self.target)
+    }
+}
+
+fn check(case: &Case) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for build in case.builds() {
+        let Some(file) = build.file() else { continue };
+        for order in orders(build, file, case.host) {
+            let install = if order.only_installs { script_of(order.run) } else { order.alone.clone() };
+            let copy = &file.text.text[order.copy.span.clone()];
+            let mut finding = RULE.found(&build.words).in_file(file.place(&order.copy.span));
+            finding.instead = format!("{}, then RUN {install}, then {copy}", order.first_copy());
+            findings.push(finding);
+        }
+    }
+    findings
+}
+
+fn script_of(run: &Instruction) -> String {
+    match &run.what {
+        What::Run(command) => command.script(),
+        _ => String::new(),
+    }
+}
+
+/// Every such pair of the stages that are built, the first of each stage.
+pub fn orders<'a>(build: &Build, file: &'a Dockerfile, host: &dyn Host) -> Vec<Order<'a>> {
+    build.needed.iter().filter_map(|stage| in_stage(build, &file.stages[*stage].instructions, host)).collect()
+}
+
+fn in_stage<'a>(build: &Build, instructions: &'a [Instruction], host: &dyn Host) -> Option<Order<'a>> {
+    let own = || instructions.iter().filter(|instruction| !instruction.on_build);
+    let copy_at = own().position(|instruction| is_broad(&instruction.what))?;
+    let copy = own().nth(copy_at)?;
+    let What::Copy { target, .. } = &copy.what else { return None };
+    for run in own().skip(copy_at + 1) {
+        let What::Run(command) = &run.what else { continue };
+        let cached = mounts(run).iter().any(|mount| mount.iter().any(|(key, value)| key == "type" && value == "cache"));
+        if cached {
+            continue;
+        }
+        let Some((ecosystem, words, is_install)) = installing(command) else { continue };
+        // Installed before, from fewer files: this only makes it complete.
+        let before = own().take(copy_at).any(|it| match &it.what {
+            What::Run(command) => installing(command).is_some_and(|(other, _, _)| std::ptr::eq(other, ecosystem)),
+            _ => false,
+        });
+        if before {
+            continue;
+        }
+        let folder = build.context.as_ref().map(|wanted| wanted.folder.as_str());
+        let names = names(ecosystem, &words, folder, host);
+        let target = if target.text.ends_with('/') { target.text.clone() } else { format!("{}/", target.text) };
+        let single = commands(&command.script()).len() == 1;
+        return Some(Order { copy, run, names, only_installs: is_install && single, alone: ecosystem.alone.to_owned(), target });
+    }
+    None
+}
+
+/// `COPY . .`
+fn is_broad(what: &What) -> bool {
+    let What::Copy { from: None, sources, .. } = what else { return false };
+    sources.iter().any(|source| matches!(source.text.trim_end_matches('/'), "." | "" | "*" | "./*"))
+}
+
+/// The files that name the dependencies: those that are in the context, else the usual ones.
+fn names(ecosystem: &Ecosystem, words: &[String], folder: Option<&str>, host: &dyn Host) -> Vec<String> {
+    let named: Vec<String> = words
+        .windows(2)
+        .filter(|pair| matches!(pair[0].as_str(), "-r" | "--requirement"))
+        .map(|pair| pair[1].rsplit('/').next().unwrap_or_default().to_owned())
+        .collect();
+    if !named.is_empty() {
+        return named;
+    }
+    let Some(folder) = folder else { return ecosystem.names[..ecosystem.names.len().min(2)].iter().map(|name| (*name).to_owned()).collect() };
+    let there: Vec<String> = host.list(folder);
+    let fits = |name: &str| match name.strip_prefix('*') {
+        Some(end) => there.iter().find(|it| it.ends_with(end)).cloned(),
+        None => there.iter().find(|it| *it == name).cloned(),
+    };
+    let found: Vec<String> = ecosystem.names.iter().filter_map(|name| fits(name)).collect();
+    if found.is_empty() { ecosystem.names[..ecosystem.names.len().min(2)].iter().map(|name| (*name).to_owned()).collect() } else { found }
+}
+
+/// The commands of a script.
+fn commands(script: &str) -> Vec<Vec<String>> {
+    let split = script.split(['\n', ';', '&', '|']).map(str::trim).filter(|part| !part.is_empty());
+    split.map(|part| part.split_whitespace().map(|word| word.trim_matches(['"', '\'']).to_owned()).collect()).collect()
+}
+
+/// Which dependencies a step installs, by which words, and whether that is all that the words do.
+fn installing(command: &Command) -> Option<(&'static Ecosystem, Vec<String>, bool)> {
+    let script = match command {
+        Command::Exec(words, _) => words.join(" "),
+        Command::Shell(text, _) => text.clone(),
+    };
+    for words in commands(&script) {
+        let mut words: &[String] = &words;
+        // `NAME=value npm ci`, `python -m pip …`, `sudo …`
+        while let Some(first) = words.first() {
+            let is_setting = first.contains('=') && !first.starts_with('-');
+            let before = matches!(first.as_str(), "sudo" | "env" | "exec" | "time" | "set" | "-m" | "command");
+            let python = first.starts_with("python") && words.get(1).is_some_and(|next| next == "-m");
+            if !(is_setting || before || python) {
+                break;
+            }
+            words = &words[1..];
+        }
+        let Some(program) = words.first().map(|first| first.rsplit('/').next().unwrap_or_default()) else { continue };
+        let Some(ecosystem) = ECOSYSTEMS.iter().find(|it| it.programs.contains(&program)) else { continue };
+        let flags_with_value = ["--prefix", "-C", "--cwd", "-f", "--file", "-p"];
+        let mut rest: Vec<&str> = Vec::new();
+        let mut skip = false;
+        for word in &words[1..] {
+            if skip || word.starts_with('-') {
+                skip = !skip && flags_with_value.contains(&word.as_str());
+                continue;
+            }
+            rest.push(word);
+        }
+        let verb = rest.first().copied().unwrap_or_default();
+        if ecosystem.builds.contains(&verb) || verb == "clean" && rest.iter().any(|word| ecosystem.builds.contains(word)) {
+            return Some((ecosystem, words.to_vec(), false));
+        }
+        if !ecosystem.installs.contains(&verb) {
+            continue;
+        }
+        let from_file = words.iter().any(|word| word == "-r" || word == "--requirement");
+        let fits = match program {
+            "npm" => rest.len() == 1 && !words.iter().any(|word| matches!(word.as_str(), "-g" | "--global")),
+            "pip" | "pip3" => from_file,
+            "go" => matches!(rest.get(1), Some(&("download" | "tidy" | "verify"))),
+            "yarn" | "pnpm" | "bundle" | "bundler" => rest.len() <= 1,
+            _ => true,
+        };
+        if fits {
+            return Some((ecosystem, words.to_vec(), true));
+        }
+    }
+    None
+}
