@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use crate::effects::{Effect, Host, Lowered, lower};
+use crate::effects::{Effect, Host, Lowered, PLACES, lower};
 use crate::facts::Facts;
 use crate::facts::target::{Target, choose};
 use crate::grammar::parse::{Builder, Invocation, Unknown, parse};
@@ -11,6 +11,7 @@ use crate::plan::{Step, steps};
 use crate::policy::{Action, Decision, Environment, Offers, Place, Policy};
 use crate::rewrite::rewrite;
 use crate::rules::{Case, Finding, check};
+use crate::written::with_files;
 
 /// Everything a judgement needs besides the words.
 pub struct Bench<'a> {
@@ -88,10 +89,12 @@ pub fn builder(host: &dyn Host) -> Builder {
 pub fn judge(words: &[OsString], bench: &Bench) -> Judgement {
     let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let invocation = read(&texts, bench.host);
-    let lowered = lower(&invocation, bench.host);
+    let typed = lower(&invocation, bench.host);
     let target = choose(&invocation, bench.host);
     let facts = (bench.facts)(&target);
     let offers = bench.policy.offers();
+    let mut lowered = typed.clone();
+    with_files(&invocation, &mut lowered, &*facts, bench.host);
     let mut findings = look(&invocation, &lowered, &target, &*facts, bench, &offers);
     if lowered.refusal.as_ref().is_some_and(|refusal| refusal.unknown) {
         findings.extend(whatever_they_mean(&texts, &target, &*facts, bench, &offers));
@@ -113,7 +116,7 @@ pub fn judge(words: &[OsString], bench: &Bench) -> Judgement {
         .filter(|complaint| complaint.decision.action != Action::Allow)
         .map(|complaint| &complaint.finding)
         .collect();
-    let rewrite = rewrite(&invocation, words, &lowered, &wanted, bench.host);
+    let rewrite = rewrite(&invocation, words, &typed, &wanted, bench.host);
     drop(place);
     Judgement { invocation, lowered, target, environment, complaints, action, rewrite, facts }
 }
@@ -126,7 +129,36 @@ fn look(
     bench: &Bench,
     offers: &Offers,
 ) -> Vec<Finding> {
-    check(&Case::new(invocation, lowered, target, facts, bench.host, offers, bench.ids))
+    let found = check(&Case::new(invocation, lowered, target, facts, bench.host, offers, bench.ids));
+    let mut findings: Vec<Finding> = Vec::new();
+    for finding in found.into_iter().map(|finding| pointed(finding, lowered)) {
+        // Replicas of a service have the same to say.
+        let same = |other: &Finding| {
+            other.rule.id == finding.rule.id
+                && other.title == finding.title
+                && other.words == finding.words
+                && other.places == finding.places
+        };
+        if finding.places.is_empty() || !findings.iter().any(same) {
+            findings.push(finding);
+        }
+    }
+    findings
+}
+
+/// What points into files is no word, and no edit of words mends it.
+fn pointed(mut finding: Finding, lowered: &Lowered) -> Finding {
+    let (places, words): (Vec<usize>, Vec<usize>) = finding.words.iter().partition(|at| **at >= PLACES);
+    if !places.is_empty() {
+        let places = places.iter().filter_map(|at| lowered.places.get(at - PLACES)).cloned();
+        // What a Dockerfile says stands there, not where it is named.
+        if finding.places.is_empty() {
+            finding.places.extend(places);
+        }
+        finding.words = words;
+        finding.edits.clear();
+    }
+    finding
 }
 
 /// Words that the old builder refuses, where no buildx was found: docker may look for it in places of its own, and what

@@ -18,3 +18,4 @@ pub mod rewrite;
 pub mod rules;
 pub mod shim;
 pub mod trash;
+pub mod written;

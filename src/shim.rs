@@ -103,6 +103,11 @@ pub fn engine_without_client(target: &Target, policy: &Policy) -> Engine {
     engine(target, &client, policy)
 }
 
+/// The real client, for files alone.
+pub fn printer(policy: &Policy) -> client::Printer {
+    client::Printer::new(client::find(policy.client().as_deref()).ok().map(PathBuf::into_os_string))
+}
+
 /// The engine that docker would reach here without any words, for fender's own commands.
 pub fn engine_here(policy: &Policy) -> Engine {
     let host = Surroundings { assume_terminal: true };

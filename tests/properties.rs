@@ -28,7 +28,7 @@ fn host() -> TestHost {
 
 fn judged(words: &[String]) -> Judgement {
     let (host, policy) = (host(), Policy::default());
-    let facts = |_: &Target| -> Box<dyn Facts> { Box::new(Offline) };
+    let facts = |_: &Target| -> Box<dyn Facts> { Box::new(Offline::default()) };
     let environment = policy.named("prod");
     let bench =
         Bench { host: &host, policy: &policy, facts: &facts, hostname: "m".to_owned(), ids: (5, 6), environment };

@@ -5,3 +5,4 @@ pub mod progress;
 pub mod prompt;
 pub mod report;
 pub mod screen;
+pub mod snippet;

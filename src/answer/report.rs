@@ -4,12 +4,13 @@
 use std::fmt::Write as _;
 
 use super::screen::{Screen, command_line, quoted, shown};
+use super::snippet::snippet;
 use crate::facts::Known;
 use crate::grammar::parse::Invocation;
 use crate::judge::{Complaint, Judgement};
 use crate::plan::Plan;
 use crate::policy::Action;
-use crate::rules::{Class, bytes, count};
+use crate::rules::{Class, Finding, bytes, count};
 
 /// The name of the engine for a person: what it calls itself, else the context's, else this machine's.
 pub fn engine_name(judgement: &Judgement, hostname: &str) -> String {
@@ -91,6 +92,7 @@ pub fn stopping(judgement: &Judgement, screen: &Screen, hostname: &str) -> Strin
     if let [complaint] = complaints.as_slice() {
         out.push('\n');
         out.push_str(&headline(complaint, screen));
+        out.push_str(&places(&complaint.finding, screen));
         out.push_str(&screen.filled("  ", &why(complaint, judgement)));
         out.push_str(&screen.filled("  where    ", &place));
         out.push_str(&screen.filled("  instead  ", &complaint.finding.instead));
@@ -98,16 +100,30 @@ pub fn stopping(judgement: &Judgement, screen: &Screen, hostname: &str) -> Strin
         let (grave, careless): (Vec<&Complaint>, Vec<&Complaint>) =
             complaints.iter().partition(|complaint| matches!(complaint.finding.class, Class::Escape | Class::Loss));
         out.push('\n');
-        let _ = writeln!(out, "  {} things for {}:", complaints.len(), judgement.environment.name);
+        let _ = writeln!(out, "  {} for {}:", count(complaints.len(), "thing"), judgement.environment.name);
+        let mut explained = Vec::new();
         for complaint in grave {
-            let _ =
-                writeln!(out, "\n  {}  {}", screen.marked(complaint.finding.rule.id), shown(&complaint.finding.title));
-            out.push_str(&screen.filled("    ", &why(complaint, judgement)));
-            out.push_str(&screen.filled("    instead  ", &complaint.finding.instead));
+            let finding = &complaint.finding;
+            let _ = writeln!(out, "\n  {}  {}", screen.marked(finding.rule.id), titled(finding));
+            out.push_str(&places(finding, screen));
+            // Where several are of one kind, it is explained once.
+            if !explained.contains(&finding.rule.id) {
+                explained.push(finding.rule.id);
+                out.push_str(&screen.filled("    ", &why(complaint, judgement)));
+                out.push_str(&screen.filled("    instead  ", &finding.instead));
+            }
         }
         out.push('\n');
-        for complaint in careless {
-            out.push_str(&brief_line(complaint, judgement, screen));
+        for (at, complaint) in careless.iter().enumerate() {
+            let alike = |other: &&Complaint| {
+                other.finding.rule.id == complaint.finding.rule.id && other.finding.title == complaint.finding.title
+            };
+            // One line for the same thing in several places.
+            if !complaint.finding.places.is_empty() && careless[..at].iter().any(|other| alike(other)) {
+                continue;
+            }
+            let all: Vec<&Complaint> = careless[at..].iter().copied().filter(|other| alike(other)).collect();
+            out.push_str(&brief_line(complaint, &all, judgement, screen));
         }
         out.push('\n');
         out.push_str(&screen.filled("  where    ", &place));
@@ -189,16 +205,33 @@ fn one_for_each_cause(complaints: Vec<&Complaint>) -> Vec<&Complaint> {
 /// The rule's id and what it is.
 fn headline(complaint: &Complaint, screen: &Screen) -> String {
     let id = complaint.finding.rule.id;
-    screen.filled(&format!("  {id}  "), &shown(&complaint.finding.title)).replacen(id, &screen.marked(id), 1)
+    screen.filled(&format!("  {id}  "), &titled(&complaint.finding)).replacen(id, &screen.marked(id), 1)
+}
+
+/// What it is, and of what.
+pub fn titled(finding: &Finding) -> String {
+    match finding.places.first().and_then(|place| place.of.as_ref()) {
+        Some(of) => shown(&format!("{of}: {}", finding.title)),
+        None => shown(&finding.title),
+    }
+}
+
+/// The places of a finding with their lines.
+pub fn places(finding: &Finding, screen: &Screen) -> String {
+    let secret = finding.rule.id.starts_with("secret-");
+    finding.places.iter().take(3).map(|place| snippet(place, screen, secret)).collect()
 }
 
 /// One complaint among several that are careless rather than grave: a line.
-fn brief_line(complaint: &Complaint, judgement: &Judgement, screen: &Screen) -> String {
+fn brief_line(complaint: &Complaint, alike: &[&Complaint], judgement: &Judgement, screen: &Screen) -> String {
     let finding = &complaint.finding;
     let text = match memory_of_host(judgement).filter(|_| finding.rule.id == "no-memory-limit") {
         Some(size) => format!("it can take all {size} of this host, and others are killed for it"),
         None => shown(&finding.title),
     };
+    let names: Vec<String> =
+        alike.iter().flat_map(|other| &other.finding.places).map(|place| shown(&place.name())).collect();
+    let text = if names.is_empty() { text } else { format!("{text}: {}", names.join(", ")) };
     let line = screen.filled(&format!("  {:<19}", finding.rule.id), &text);
     line.replacen(finding.rule.id, &screen.marked(finding.rule.id), 1)
 }

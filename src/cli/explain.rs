@@ -7,8 +7,8 @@ use std::io::{IsTerminal, Write, stderr, stdout};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
-use crate::answer::report;
 use crate::answer::screen::{Screen, command_line, list, shown};
+use crate::answer::{report, snippet};
 use crate::effects::{Effect, Request};
 use crate::facts::host::Surroundings;
 use crate::facts::target::Target;
@@ -66,7 +66,11 @@ impl Explain {
                 None => None,
             };
         let facts = |target: &Target| -> Box<dyn Facts> {
-            if self.offline { Box::new(Offline) } else { Box::new(shim::engine_without_client(target, &policy)) }
+            if self.offline {
+                Box::new(Offline { printer: shim::printer(&policy) })
+            } else {
+                Box::new(shim::engine_without_client(target, &policy))
+            }
         };
         let bench = Bench {
             host: &host,
@@ -110,6 +114,7 @@ fn as_json(judgement: &Judgement) -> Value {
         json!({
             "rule": finding.rule.id, "action": complaint.decision.action, "title": finding.title,
             "words": finding.words, "why": finding.why, "instead": finding.instead,
+            "places": finding.places.iter().map(snippet::as_json).collect::<Vec<_>>(),
         })
     });
     json!({
@@ -194,7 +199,7 @@ fn as_text(judgement: &Judgement, screen: &Screen, hostname: &str) -> String {
         out.push('\n');
         for complaint in notes {
             let id = format!("  {:<22}", complaint.finding.rule.id);
-            out.push_str(&screen.filled(&id, &shown(&complaint.finding.title)));
+            out.push_str(&screen.filled(&id, &report::titled(&complaint.finding)));
         }
     }
     if let Some(words) = &judgement.rewrite {

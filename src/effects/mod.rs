@@ -20,6 +20,7 @@ mod image;
 mod network;
 mod node;
 mod plugin;
+pub mod project;
 mod secret;
 mod service;
 mod stack;
@@ -31,11 +32,13 @@ pub mod workload;
 use serde_json::Value;
 
 use crate::files::context::{Problem, Survey, Wanted};
+use crate::files::text::Place;
 use crate::grammar::parse::{Invocation, Refusal, Set, Shows};
 use crate::grammar::values;
 pub use body::Body;
 pub use build::Build;
 pub use deed::Deed;
+pub use stack::services as stack_services;
 pub use workload::Workload;
 
 /// What the client itself would see of its surroundings.
@@ -67,8 +70,11 @@ pub trait Host {
     fn has_plugin(&self, name: &str, config_folder: &str) -> bool;
 }
 
-/// Where in the words a part of an effect comes from.
+/// Where a part of an effect comes from: positions of words, and from [`PLACES`] on of [`Lowered::places`].
 pub type Words = Vec<usize>;
+
+/// No command line has so many words.
+pub const PLACES: usize = 1 << 31;
 
 /// One thing that would happen.
 #[derive(Clone, Debug)]
@@ -199,6 +205,8 @@ pub struct Lowered {
     pub refusal: Option<Refusal>,
     /// fender could not tell everything the command does.
     pub blind: bool,
+    /// Where in files the effects come from.
+    pub places: Vec<Place>,
 }
 
 /// A family's lowering gives its effects, or what docker would say against the words.
@@ -221,7 +229,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Lowered {
             return Lowered { refusal: Some(refusal), ..Lowered::default() };
         }
         let runs = Runs { program: format!("docker-{name}"), words, known: false };
-        return Lowered { effects: vec![Effect::Runs(runs)], refusal: None, blind: true };
+        return Lowered { effects: vec![Effect::Runs(runs)], blind: true, ..Lowered::default() };
     }
     let family = invocation.canonical().split(' ').next().unwrap_or_default();
     let outcome = match family {

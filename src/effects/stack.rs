@@ -1,7 +1,16 @@
 //! Stacks.
 
-use super::{Deed, Effect, Effects, Host};
+use bollard_stubs::models::{
+    Limit, Mount, MountType, MountVolumeOptions, MountVolumeOptionsDriverConfig, ServiceSpec, ServiceSpecMode,
+    ServiceSpecModeReplicated, TaskSpec, TaskSpecContainerSpec, TaskSpecResources,
+};
+use serde_json::Value;
+
+use super::{Body, Deed, Effect, Effects, Host, PLACES, Request, Words};
+use crate::files::sources::{Sources, Step};
+use crate::files::text::Place;
 use crate::grammar::parse::Invocation;
+use crate::grammar::values;
 
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     match invocation.canonical() {
@@ -28,4 +37,119 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         }
         _ => Ok(Vec::new()),
     }
+}
+
+/// The services that `stack deploy` would create for a model as `stack config` prints it: docker/cli
+/// `cli/compose/convert`, in the fields that rules read.
+pub fn services(
+    model: &Value,
+    stack: &str,
+    sources: &Sources,
+    host: &dyn Host,
+    words: &Words,
+) -> (Vec<Effect>, Vec<Place>) {
+    let (mut effects, mut places) = (Vec::new(), Vec::new());
+    for (name, service) in model["services"].as_object().into_iter().flatten() {
+        let mut at = |path: &[Step], value: Option<&Value>| {
+            let Some(place) = sources.of_service(name, path, value, host) else { return words.clone() };
+            places.push(place);
+            vec![PLACES + places.len() - 1]
+        };
+        let texts = |key: &str| -> Vec<String> {
+            service[key].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let text = |key: &str| service[key].as_str().map(str::to_owned);
+        let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
+        let mut request = Request::new("POST", "/services/create", at(&[], None));
+        for (part, key) in [("Image", "image"), ("User", "user")] {
+            let found = at(&[Step::Key(key)], service.get(key));
+            request = request.part(part, found);
+        }
+        for capability in texts("cap_add") {
+            let found = at(&[Step::Key("cap_add"), Step::Item(&capability)], None);
+            request.parts.push((format!("CapAdd/{}", super::create::capability(&capability)), found));
+        }
+        let mut env = Vec::new();
+        for (key, value) in service["environment"].as_object().into_iter().flatten() {
+            let found = at(&[Step::Key("environment"), Step::Item(key)], Some(value));
+            request.parts.push((format!("Env/{key}"), found));
+            env.push(match value {
+                Value::Null => key.clone(),
+                Value::String(value) => format!("{key}={value}"),
+                value => format!("{key}={value}"),
+            });
+        }
+        let mut mounts = Vec::new();
+        for volume in service["volumes"].as_array().into_iter().flatten() {
+            let of = |key: &str| volume[key].as_str().map(str::to_owned);
+            let target = of("target").unwrap_or_default();
+            let found = at(&[Step::Key("volumes"), Step::Item(&target)], volume.get("source"));
+            request.parts.push((format!("Mounts/{}", mounts.len()), found));
+            let kind = of("type").unwrap_or_default();
+            let declared = of("source").map(|source| (model["volumes"][&source].clone(), source));
+            let source = match (&declared, kind.as_str()) {
+                (Some((declared, source)), "volume") if declared["external"].as_bool() != Some(true) => {
+                    Some(declared["name"].as_str().map_or_else(|| format!("{stack}_{source}"), str::to_owned))
+                }
+                (Some((_, source)), _) => Some(source.clone()),
+                (None, _) => None,
+            };
+            let driver =
+                declared.as_ref().filter(|_| kind == "volume").map(|(declared, _)| MountVolumeOptionsDriverConfig {
+                    name: declared["driver"].as_str().map(str::to_owned),
+                    options: declared["driver_opts"].as_object().map(|options| {
+                        options
+                            .iter()
+                            .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()))
+                            .collect()
+                    }),
+                });
+            mounts.push(Mount {
+                typ: kind.parse::<MountType>().ok(),
+                source,
+                target: Some(target),
+                read_only: volume["read_only"].as_bool(),
+                volume_options: driver.map(|driver_config| MountVolumeOptions {
+                    driver_config: Some(driver_config),
+                    ..MountVolumeOptions::default()
+                }),
+                ..Mount::default()
+            });
+        }
+        let limits = &service["deploy"]["resources"]["limits"];
+        let memory = match &limits["memory"] {
+            Value::String(text) => values::swap(text).ok(),
+            Value::Number(number) => number.as_i64(),
+            _ => None,
+        };
+        let replicas = service["deploy"]["replicas"].as_i64();
+        let body = ServiceSpec {
+            name: Some(format!("{stack}_{name}")),
+            task_template: Some(TaskSpec {
+                container_spec: Some(TaskSpecContainerSpec {
+                    image: text("image"),
+                    user: text("user"),
+                    command: some(texts("entrypoint")),
+                    args: some(texts("command")),
+                    init: service["init"].as_bool(),
+                    env: some(env),
+                    mounts: (!mounts.is_empty()).then_some(mounts),
+                    capability_add: some(texts("cap_add").iter().map(|name| super::create::capability(name)).collect()),
+                    ..TaskSpecContainerSpec::default()
+                }),
+                resources: Some(TaskSpecResources {
+                    limits: Some(Limit { memory_bytes: memory, ..Limit::default() }),
+                    ..TaskSpecResources::default()
+                }),
+                ..TaskSpec::default()
+            }),
+            mode: replicas.map(|replicas| ServiceSpecMode {
+                replicated: Some(ServiceSpecModeReplicated { replicas: Some(replicas) }),
+                ..ServiceSpecMode::default()
+            }),
+            ..ServiceSpec::default()
+        };
+        effects.push(Effect::Request(request.body(Body::Service(Box::new(body)))));
+    }
+    (effects, places)
 }

@@ -1,10 +1,16 @@
-//! Finds the real docker client.
+//! Finds the real docker client, and has it read files.
 #![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
+use std::io::{IsTerminal, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fs, io};
+
+use super::{Known, input};
 
 /// What was found, or where it was looked for.
 pub type Found = Result<PathBuf, Vec<PathBuf>>;
@@ -30,4 +36,65 @@ pub fn own_identity() -> Option<(u64, u64)> {
 
 pub fn identity(path: &Path) -> Option<(u64, u64)> {
     fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+/// How long the client may take to read its files.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The real client, asked to print what it reads in files. Each question is asked once.
+#[derive(Clone, Debug, Default)]
+pub struct Printer {
+    client: Option<OsString>,
+    known: Answers,
+}
+
+type Answers = RefCell<Vec<(Vec<String>, Known<Vec<u8>>)>>;
+
+impl Printer {
+    pub fn new(client: Option<OsString>) -> Printer {
+        Printer { client, known: Answers::default() }
+    }
+
+    /// What it prints; Missing where it fails, Untold where it cannot be run or takes too long.
+    pub fn printed(&self, words: &[String]) -> Known<Vec<u8>> {
+        if let Some((_, known)) = self.known.borrow().iter().find(|(asked, _)| asked == words) {
+            return known.clone();
+        }
+        let answer = self.client.as_ref().map_or(Known::Untold, |client| run(client, words));
+        self.known.borrow_mut().push((words.to_vec(), answer.clone()));
+        answer
+    }
+}
+
+fn run(client: &OsString, words: &[String]) -> Known<Vec<u8>> {
+    let reads_input = words.iter().any(|word| word == "-" || word == "-f-" || word == "-c-" || word.ends_with("=-"));
+    if reads_input && (io::stdin().is_terminal() || input::kept().is_err()) {
+        return Known::Untold;
+    }
+    let started = Instant::now();
+    let stdin = if reads_input { Stdio::inherit() } else { Stdio::null() };
+    let child = Command::new(client).args(words).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let Ok(mut child) = child else { return Known::Untold };
+    let Some(mut output) = child.stdout.take() else { return Known::Untold };
+    let reader = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        output.read_to_end(&mut bytes).map(|_| bytes)
+    });
+    let mut patient = true;
+    while !reader.is_finished() {
+        if started.elapsed() > PATIENCE {
+            patient = false;
+            let _ = child.kill();
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let succeeded = child.wait().is_ok_and(|status| status.success());
+    if reads_input {
+        input::again();
+    }
+    match reader.join() {
+        Ok(Ok(bytes)) if succeeded => Known::Is(bytes),
+        Ok(Ok(_)) if patient => Known::Missing,
+        _ => Known::Untold,
+    }
 }

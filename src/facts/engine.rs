@@ -4,16 +4,16 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bollard_stubs::models::{ContainerInspectResponse, ImageInspect, SystemInfo, SystemVersion};
 use hyper::Method;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::client::Printer;
 use super::stock::{Info, read, survey, volumes_of};
 use super::target::Target;
 use super::wire::{Link, Problem, Version, Wire, nothing, parse_version, segment, value};
@@ -25,13 +25,12 @@ use crate::plan::compose::Project;
 use crate::plan::inventory::{Inventory, Volume};
 use crate::plan::protect::{LABEL, Pattern};
 use crate::plan::{Needs, Plan, Protections, Step};
+use crate::written::model_words;
 
 /// How long an engine may take before it counts as one that does not answer, where only a word depends on it.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Where a deletion depends on it.
 const MORE_PATIENCE: Duration = Duration::from_secs(120);
-/// How long compose may take to read its files.
-const COMPOSE: Duration = Duration::from_secs(30);
 
 /// An engine that is connected to at the first question.
 pub struct Engine {
@@ -50,10 +49,13 @@ pub struct Engine {
     protections: RefCell<Option<Result<Rc<Protections>, Problem>>>,
     plans: RefCell<Vec<(Vec<Step>, Rc<Plan>)>>,
     project: OnceCell<Known<Project>>,
+    /// Reads compose files and the like.
+    printer: Printer,
 }
 
 impl Engine {
     pub fn new(target: Target, client: Option<OsString>, wanted_api: Option<&str>, patterns: Vec<Pattern>) -> Engine {
+        let printer = Printer::new(client.clone());
         Engine {
             target,
             client,
@@ -66,6 +68,7 @@ impl Engine {
             protections: RefCell::default(),
             plans: RefCell::default(),
             project: OnceCell::new(),
+            printer,
         }
     }
 
@@ -237,61 +240,35 @@ impl Facts for Engine {
         self.protections().ok()?.volume(&volume).map(|protected| protected.why)
     }
 
+    fn printed(&self, words: &[String], _: &dyn Host) -> Known<Vec<u8>> {
+        self.printer.printed(words)
+    }
+
     fn project(&self, invocation: &Invocation, host: &dyn Host) -> Known<Project> {
-        self.project.get_or_init(|| read_project(self.client.as_ref(), invocation, host)).clone()
+        self.project.get_or_init(|| read_project(&self.printer, invocation, host)).clone()
     }
 }
 
 /// Compose's own reading of its files, with the words that stand before its command; else the name that they give.
-fn read_project(client: Option<&OsString>, invocation: &Invocation, host: &dyn Host) -> Known<Project> {
+fn read_project(printer: &Printer, invocation: &Invocation, host: &dyn Host) -> Known<Project> {
     let set = |name: &str| invocation.above.iter().rev().find(|set| set.flag.name == name).map(|set| set.value.clone());
     let named = set("project-name").or_else(|| host.env("COMPOSE_PROJECT_NAME")).filter(|name| !name.is_empty());
     let by_name = || match &named {
         Some(name) => Known::Is(Project { name: name.to_lowercase(), model: None }),
         None => Known::Untold,
     };
-    let reads_input = invocation.above.iter().any(|set| set.flag.name == "file" && set.value == "-");
-    let (Some(client), Some(command)) = (client, invocation.named_by.last()) else { return by_name() };
-    if reads_input {
-        return by_name();
-    }
-    let words: Vec<&str> = invocation.words[..*command].iter().map(String::as_str).collect();
-    let model = compose(client, &words, &["config", "--format", "json"]);
-    let model: Option<Value> = model.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let Some(words) = model_words(invocation) else { return by_name() };
+    let model: Option<Value> = printer.printed(&words).is().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let Some(mut project) = model.as_ref().and_then(Project::from_model) else { return by_name() };
     if invocation.on("remove-orphans")
         && let Some(model) = &mut project.model
     {
         // Compose knows the services of all profiles; its model shows the active ones.
-        let all = compose(client, &words, &["--profile", "*", "config", "--services"]).unwrap_or_default();
+        let mut words = words[..words.len() - 3].to_vec();
+        words.extend(["--profile", "*", "config", "--services"].map(str::to_owned));
+        let all = printer.printed(&words).is().unwrap_or_default();
         let all = String::from_utf8_lossy(&all).into_owned();
         model.inactive = all.lines().map(str::to_owned).filter(|name| !model.has(name)).collect();
     }
     Known::Is(project)
-}
-
-/// What compose prints; None where it fails or takes too long.
-fn compose(client: &OsString, before: &[&str], words: &[&str]) -> Option<Vec<u8>> {
-    let started = Instant::now();
-    let mut child = Command::new(client)
-        .args(before)
-        .args(words)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    let mut output = child.stdout.take()?;
-    let reader = std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut output, &mut bytes).map(|_| bytes)
-    });
-    while !reader.is_finished() {
-        if started.elapsed() > COMPOSE {
-            let _ = child.kill();
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    let succeeded = child.wait().is_ok_and(|status| status.success());
-    reader.join().ok()?.ok().filter(|_| succeeded)
 }

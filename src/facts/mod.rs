@@ -107,6 +107,11 @@ pub trait Facts {
         None
     }
 
+    /// What the real client prints for words that only read; Missing where it fails, Untold where it cannot be asked.
+    fn printed(&self, _: &[String], _: &dyn Host) -> Known<Vec<u8>> {
+        Known::Untold
+    }
+
     /// The compose project of an invocation.
     fn project(&self, _: &Invocation, _: &dyn Host) -> Known<Project> {
         Known::Untold
@@ -118,10 +123,17 @@ fn not_asked() -> Problem {
 }
 
 /// Nothing is asked: `explain --offline`, and help for tests.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Offline;
+#[derive(Clone, Debug, Default)]
+pub struct Offline {
+    /// The client, which reads files and needs no engine for that.
+    pub printer: client::Printer,
+}
 
 impl Facts for Offline {
+    fn printed(&self, words: &[String], _: &dyn Host) -> Known<Vec<u8>> {
+        self.printer.printed(words)
+    }
+
     fn image(&self, _: &str) -> Known<ImageFacts> {
         Known::Untold
     }

@@ -4,4 +4,6 @@ pub mod context;
 pub mod dockerfile;
 pub mod ignore;
 pub mod secrets;
+pub mod sources;
 pub mod text;
+pub mod yaml;

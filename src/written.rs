@@ -1,0 +1,318 @@
+//! What the files say that a command names: compose projects, stacks and bake files, read by docker's own readers and
+//! lowered to the same effects as words.
+
+use serde_json::Value;
+
+use crate::effects::project::{Builds, Project, Wanted, of_build};
+use crate::effects::{Body, Effect, Host, Lowered, Request, Runs, Words, Workload};
+use crate::facts::{Facts, Known};
+use crate::files::sources::{Sources, Step};
+use crate::files::text::Text;
+use crate::files::yaml;
+use crate::grammar::parse::Invocation;
+use crate::grammar::values;
+
+/// Adds to what the words do what the files do.
+pub fn with_files(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Facts, host: &dyn Host) {
+    if lowered.refusal.is_some() {
+        return;
+    }
+    match invocation.canonical() {
+        "stack deploy" => stack(invocation, lowered, facts, host),
+        "buildx bake" => bake(invocation, lowered, facts, host),
+        command => {
+            if let Some(command) = command.strip_prefix("compose ") {
+                compose(command, invocation, lowered, facts, host);
+            }
+        }
+    }
+}
+
+/// The words with which compose prints its model: those that stand before its command.
+pub fn model_words(invocation: &Invocation) -> Option<Vec<String>> {
+    let command = *invocation.named_by.get(1)?;
+    let mut words = invocation.words[..command].to_vec();
+    words.extend(["config", "--format", "json"].map(str::to_owned));
+    Some(words)
+}
+
+fn operands(invocation: &Invocation) -> Vec<String> {
+    invocation.operand_texts()
+}
+
+/// What a compose command wants of its model; None for one that makes nothing of it.
+fn wanted(command: &str, invocation: &Invocation) -> Option<Wanted> {
+    let services = operands(invocation);
+    let builds = || match (invocation.on("build"), invocation.on("no-build")) {
+        (true, _) => Builds::Always,
+        (_, true) => Builds::Never,
+        _ => Builds::Missing,
+    };
+    let scaled = |texts: Vec<String>| {
+        texts
+            .iter()
+            .filter_map(|text| {
+                let (name, count) = text.split_once('=')?;
+                Some((name.to_owned(), count.parse::<usize>().ok()?))
+            })
+            .collect()
+    };
+    Some(match command {
+        "up" | "create" => Wanted {
+            services,
+            dependencies: !invocation.on("no-deps"),
+            scale: scaled(invocation.list("scale")),
+            builds: builds(),
+            creates: true,
+            watches: invocation.on("watch"),
+            run: None,
+        },
+        "run" => Wanted {
+            services: services.first().cloned().into_iter().collect(),
+            dependencies: !invocation.on("no-deps"),
+            builds: builds(),
+            creates: true,
+            run: services.first().cloned(),
+            ..Wanted::default()
+        },
+        "watch" | "alpha watch" => Wanted {
+            services,
+            dependencies: true,
+            builds: Builds::Always,
+            creates: !invocation.on("no-up"),
+            watches: true,
+            ..Wanted::default()
+        },
+        "scale" | "alpha scale" => Wanted {
+            services: services.iter().map(|text| text.split('=').next().unwrap_or_default().to_owned()).collect(),
+            dependencies: !invocation.on("no-deps"),
+            scale: scaled(services),
+            builds: Builds::Missing,
+            creates: true,
+            ..Wanted::default()
+        },
+        "build" if !invocation.on("print") => Wanted {
+            services,
+            dependencies: invocation.on("with-dependencies"),
+            builds: Builds::Always,
+            ..Wanted::default()
+        },
+        "pull" | "start" | "publish" | "alpha publish" => {
+            Wanted { services, builds: Builds::Never, ..Wanted::default() }
+        }
+        _ => return None,
+    })
+}
+
+fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Facts, host: &dyn Host) {
+    if invocation.on_above("dry-run") || invocation.on("dry-run") {
+        return;
+    }
+    let Some(wanted) = wanted(command, invocation) else { return };
+    let Some(mut words) = model_words(invocation) else { return };
+    // A service that is named is there, whatever its profile.
+    let printed = match facts.printed(&words, host) {
+        Known::Is(bytes) => Known::Is(bytes),
+        other => other,
+    };
+    let mut model = match as_json(printed) {
+        Ok(model) => model,
+        Err(blind) => return unknown(lowered, invocation, "docker-compose", blind),
+    };
+    let lacks = |model: &Value| wanted.services.iter().any(|name| model["services"].get(name).is_none());
+    if lacks(&model) {
+        words.extend(wanted.services.iter().cloned());
+        if let Ok(with) = as_json(facts.printed(&words, host)) {
+            model = with;
+        }
+    }
+    let sources = Sources::of_words(invocation, host);
+    let has_image = |name: &str| matches!(facts.image(name), Known::Is(_));
+    let mut project = Project {
+        model: &model,
+        sources: &sources,
+        host,
+        has_image: &has_image,
+        effects: Vec::new(),
+        places: Vec::new(),
+        words: invocation.named_by.clone(),
+    };
+    project.lower(&wanted);
+    let chosen = project.chosen(&wanted);
+    match command {
+        "run" => run(&mut project, invocation, lowered),
+        "start" => {
+            for name in &chosen {
+                let request = Request::new(
+                    "POST",
+                    format!("/containers/{}-{name}-1/start", project.name()),
+                    invocation.named_by.clone(),
+                );
+                project.effects.push(Effect::Request(request));
+            }
+        }
+        "pull" => {
+            for image in chosen.iter().filter_map(|name| model["services"][name]["image"].as_str()) {
+                let Ok(reference) = values::reference(image) else { continue };
+                let request = Request::new("POST", "/images/create", invocation.named_by.clone())
+                    .with("fromImage", reference.name())
+                    .with("tag", reference.api_tag());
+                project.effects.push(Effect::Request(request));
+            }
+        }
+        "publish" | "alpha publish" => {
+            for text in sources.texts() {
+                project.effects.push(Effect::ReadsFile { path: text.path.clone(), words: invocation.named_by.clone() });
+            }
+        }
+        _ => {}
+    }
+    lowered.effects.append(&mut project.effects);
+    lowered.places = project.places;
+}
+
+/// The container of `compose run`: the service's, with what the words say.
+fn run(project: &mut Project, invocation: &Invocation, lowered: &mut Lowered) {
+    let name = invocation.operand(0).to_owned();
+    let Some((mut body, mut parts)) = project.described(&name) else { return };
+    let described = lowered.effects.iter().position(|effect| matches!(effect, Effect::Describes(_)));
+    let Some(Effect::Describes(typed)) = described.map(|at| lowered.effects.remove(at)) else { return };
+    let typed: Workload = *typed;
+    let config = body.host_config.get_or_insert_default();
+    config.restart_policy = None;
+    if !invocation.on("service-ports") {
+        config.port_bindings = None;
+        parts.retain(|(part, _)| !part.starts_with("PortBindings"));
+    }
+    for set in invocation.all(&["publish"]) {
+        for mapping in
+            values::to_standard_notation(&set.value).and_then(|spec| values::publish(&spec)).unwrap_or_default()
+        {
+            parts.push((format!("PortBindings/{}", mapping.port), set.words()));
+            let binding = bollard_stubs::models::PortBinding {
+                host_ip: Some(mapping.host_ip),
+                host_port: Some(mapping.host_port),
+            };
+            config
+                .port_bindings
+                .get_or_insert_default()
+                .entry(mapping.port)
+                .or_default()
+                .get_or_insert_default()
+                .push(binding);
+        }
+    }
+    for mount in &typed.mounts {
+        let mode = if mount.read_only { "ro" } else { "rw" };
+        let bind = format!("{}:{}:{mode}", mount.source, mount.target);
+        parts.push((format!("Binds/{bind}"), mount.words.clone()));
+        config.binds.get_or_insert_default().push(bind);
+    }
+    for (capability, words) in &typed.cap_add {
+        parts.push((format!("CapAdd/{capability}"), words.clone()));
+        config.cap_add.get_or_insert_default().push(capability.clone());
+    }
+    config.auto_remove = Some(invocation.on("rm"));
+    for (key, value, words) in &typed.env {
+        parts.push((format!("Env/{key}"), words.clone()));
+        body.env.get_or_insert_default().push(format!("{key}={value}"));
+    }
+    if let Some(user) = &typed.user {
+        body.user = Some(user.clone());
+        parts.push(("User".to_owned(), typed.user_words.clone()));
+    }
+    let entrypoint = invocation.text("entrypoint");
+    if !entrypoint.is_empty() {
+        body.entrypoint = shell_words::split(entrypoint).ok();
+        body.cmd = None;
+    }
+    let command: Vec<String> = operands(invocation).into_iter().skip(1).collect();
+    if !command.is_empty() {
+        body.cmd = Some(command);
+    }
+    let attached = !invocation.on("detach");
+    body.attach_stdin = Some(attached && invocation.on("interactive"));
+    body.attach_stdout = Some(attached);
+    body.attach_stderr = Some(attached);
+    let typed_name = invocation.text("name");
+    let container =
+        if typed_name.is_empty() { format!("{}-{name}-run", project.name()) } else { typed_name.to_owned() };
+    let mut request = Request::new("POST", "/containers/create", invocation.named_by.clone()).with("name", container);
+    request.parts = parts;
+    project.effects.push(Effect::Request(request.body(Body::Container(Box::new(body)))));
+}
+
+/// What was printed; else whether it cannot be told what docker would do.
+fn as_json(printed: Known<Vec<u8>>) -> Result<Value, bool> {
+    match printed {
+        Known::Is(bytes) => serde_json::from_slice(&bytes).map_err(|_| true),
+        // It will say to the person what it said to us.
+        Known::Missing => Err(false),
+        Known::Untold => Err(true),
+    }
+}
+
+fn unknown(lowered: &mut Lowered, invocation: &Invocation, program: &str, blind: bool) {
+    if blind {
+        let words = invocation.named_by.clone();
+        lowered.effects.push(Effect::Runs(Runs {
+            program: format!("{program} with files that it could not be asked for"),
+            words,
+            known: false,
+        }));
+    }
+}
+
+/// `stack deploy`: the services of the files, as `stack config` reads them.
+fn stack(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Facts, host: &dyn Host) {
+    let files = invocation.list("compose-file");
+    let Some(first) = invocation.named_by.first() else { return };
+    let mut words = invocation.words[..*first].to_vec();
+    words.extend(["stack", "config"].map(str::to_owned));
+    for file in &files {
+        words.extend(["-c".to_owned(), file.clone()]);
+    }
+    let printed = match facts.printed(&words, host) {
+        Known::Is(bytes) => bytes,
+        other => return unknown(lowered, invocation, "docker stack", matches!(other, Known::Untold)),
+    };
+    let text = Text::new("stack config", String::from_utf8_lossy(&printed).into_owned());
+    let Ok(Some(root)) = yaml::read(&text) else { return unknown(lowered, invocation, "docker stack", true) };
+    let sources = Sources::of_files(&files, host);
+    let name = invocation.operand(0).to_owned();
+    let (effects, places) = crate::effects::stack_services(&root.value(), &name, &sources, host, &invocation.named_by);
+    lowered.effects.extend(effects);
+    lowered.places = places;
+}
+
+/// `buildx bake`: its targets, as it prints them itself.
+fn bake(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Facts, host: &dyn Host) {
+    let remote = operands(invocation).iter().any(|word| crate::files::sources::is_remote(word));
+    if invocation.on("print") || !invocation.text("list").is_empty() || remote {
+        return;
+    }
+    let mut words = invocation.words.clone();
+    words.insert(invocation.flags_end.min(words.len()), "--print".to_owned());
+    let model = match as_json(facts.printed(&words, host)) {
+        Ok(model) => model,
+        Err(blind) => return unknown(lowered, invocation, "docker-buildx", blind),
+    };
+    let sources = Sources::default();
+    let has_image = |_: &str| false;
+    let words: Words = invocation.named_by.clone();
+    let mut project = Project {
+        model: &model,
+        sources: &sources,
+        host,
+        has_image: &has_image,
+        effects: Vec::new(),
+        places: Vec::new(),
+        words: words.clone(),
+    };
+    for (name, target) in model["target"].as_object().into_iter().flatten() {
+        let effects = of_build(&mut project, name, target, words.clone(), &[Step::Key("target"), Step::Key(name)]);
+        project.effects.extend(effects);
+    }
+    lowered.effects.append(&mut project.effects);
+    lowered.places = project.places;
+}
