@@ -14,7 +14,7 @@ use fender::policy::Policy;
 fn main() {
     let host = Surroundings { assume_terminal: true };
     let policy = Policy::default();
-    let facts = |_: &Target| -> Box<dyn Facts> { Box::new(Offline) };
+    let facts = |_: &Target| -> Box<dyn Facts> { Box::new(Offline::default()) };
     let bench =
         Bench { host: &host, policy: &policy, facts: &facts, hostname: "m".to_owned(), ids: (5, 5), environment: None };
     println!("{:<64} {:>9} {:>9}", "docker …", "parse", "decision");

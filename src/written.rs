@@ -110,15 +110,12 @@ fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts:
     }
     let Some(wanted) = wanted(command, invocation) else { return };
     let Some(mut words) = model_words(invocation) else { return };
-    // A service that is named is there, whatever its profile.
-    let printed = match facts.printed(&words, host) {
-        Known::Is(bytes) => Known::Is(bytes),
-        other => other,
-    };
+    let printed = facts.printed(&words, host);
     let mut model = match as_json(printed) {
         Ok(model) => model,
         Err(blind) => return unknown(lowered, invocation, "docker-compose", blind),
     };
+    // A service that is named is there, whatever its profile.
     let lacks = |model: &Value| wanted.services.iter().any(|name| model["services"].get(name).is_none());
     if lacks(&model) {
         words.extend(wanted.services.iter().cloned());
@@ -126,6 +123,7 @@ fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts:
             model = with;
         }
     }
+    single_dollars(&mut model);
     let sources = Sources::of_words(invocation, host);
     let has_image = |name: &str| matches!(facts.image(name), Known::Is(_));
     let mut project = Project {
@@ -249,6 +247,16 @@ fn as_json(printed: Known<Vec<u8>>) -> Result<Value, bool> {
         // It will say to the person what it said to us.
         Known::Missing => Err(false),
         Known::Untold => Err(true),
+    }
+}
+
+/// Compose prints a dollar twice, so that what it prints could be read again.
+fn single_dollars(model: &mut Value) {
+    match model {
+        Value::String(text) if text.contains("$$") => *text = text.replace("$$", "$"),
+        Value::Array(list) => list.iter_mut().for_each(single_dollars),
+        Value::Object(map) => map.values_mut().for_each(single_dollars),
+        _ => {}
     }
 }
 

@@ -119,7 +119,7 @@ pub fn stopping(judgement: &Judgement, screen: &Screen, hostname: &str) -> Strin
                 other.finding.rule.id == complaint.finding.rule.id && other.finding.title == complaint.finding.title
             };
             // One line for the same thing in several places.
-            if !complaint.finding.places.is_empty() && careless[..at].iter().any(|other| alike(other)) {
+            if !complaint.finding.places.is_empty() && careless[..at].iter().any(&alike) {
                 continue;
             }
             let all: Vec<&Complaint> = careless[at..].iter().copied().filter(|other| alike(other)).collect();

@@ -925,7 +925,7 @@ mod tests {
         assert_eq!(&dockerfile.text.text[cmd.span.clone()], "CMD run");
         assert_eq!(dockerfile.text.position(cmd.span.start), (8, 1));
         for (text, line) in
-            [("RUN x\n", 1), ("FROM a\nBAD x\n", 2), ("", 1), ("FROM a\n\nCOPY x\n", 3), ("FROM a\nRUN <<E\nx\n", 2)]
+            [("RUN x\n", 1), ("FROM a\nBAD x\n", 2), ("", 1), ("FROM a\n\nCOPY x\n", 3), ("FROM a\nRUN <<E\nx\n", 4)]
         {
             assert_eq!(of(text).problem.map(|problem| problem.line), Some(line), "{text:?}");
         }

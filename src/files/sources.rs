@@ -129,7 +129,7 @@ impl Sources {
         if depth < 10 {
             for include in root.get("include").iter().flat_map(|node| node.list().to_vec()) {
                 let listed = include.get("path").unwrap_or_else(|| include.clone());
-                let single = vec![listed.clone()];
+                let single = [listed.clone()];
                 for one in if listed.list().is_empty() { &single[..] } else { listed.list() } {
                     let Some(named) = one.text().filter(|named| !named.contains("://")) else { continue };
                     let place = Place::new(&text, one.span.clone());
@@ -147,7 +147,7 @@ impl Sources {
         for source in &self.files {
             for include in source.root.get("include").iter().flat_map(|node| node.list().to_vec()) {
                 let listed = include.get("path").unwrap_or_else(|| include.clone());
-                let single = vec![listed.clone()];
+                let single = [listed.clone()];
                 for one in if listed.list().is_empty() { &single[..] } else { listed.list() } {
                     if let Some(named) = one.text().filter(|named| is_remote(named)) {
                         found.push((named.to_owned(), Place::new(&source.text, one.span.clone())));
