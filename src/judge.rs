@@ -146,14 +146,33 @@ fn look(
     findings
 }
 
+/// Flags as compose's keys.
+fn for_compose(text: &str) -> String {
+    const KEYS: &[(&str, &str)] = &[
+        ("--cap-add", "cap_add"),
+        ("--device", "devices"),
+        ("--memory and --memory-swap", "mem_limit and memswap_limit"),
+        ("--memory", "mem_limit"),
+        ("--user", "user"),
+        ("--init", "init: true"),
+        ("-v NAME:/path", "NAME:/path under volumes"),
+        ("--pids-limit", "pids_limit"),
+        ("--security-opt", "security_opt"),
+    ];
+    KEYS.iter().fold(text.to_owned(), |text, (flag, key)| text.replace(flag, key))
+}
+
 /// What points into files is no word, and no edit of words mends it.
-fn pointed(mut finding: Finding, lowered: &Lowered) -> Finding {
+pub fn pointed(mut finding: Finding, lowered: &Lowered) -> Finding {
     let (places, words): (Vec<usize>, Vec<usize>) = finding.words.iter().partition(|at| **at >= PLACES);
     if !places.is_empty() {
         let places = places.iter().filter_map(|at| lowered.places.get(at - PLACES)).cloned();
         // What a Dockerfile says stands there, not where it is named.
         if finding.places.is_empty() {
             finding.places.extend(places);
+        }
+        if finding.places.iter().any(|place| place.path().ends_with(".yaml") || place.path().ends_with(".yml")) {
+            finding.instead = for_compose(&finding.instead);
         }
         finding.words = words;
         finding.edits.clear();
@@ -231,6 +250,11 @@ fn decide(findings: Vec<Finding>, place: &Place, bench: &Bench) -> Vec<Complaint
             // What a policy file says of this rule holds as it stands.
             if finding.milder && decision.source.is_none() {
                 decision.action = decision.action.milder();
+            }
+            // What a Dockerfile allows itself is no word worth.
+            let allowed = |place| crate::lint::is_allowed(place, finding.rule.id);
+            if finding.calm && finding.places.first().is_some_and(allowed) {
+                decision.action = Action::Allow;
             }
             // What is written in a Dockerfile is said in a line, and stops a build where a policy names the rule.
             if finding.calm && decision.source.is_none() {

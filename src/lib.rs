@@ -11,6 +11,7 @@ pub mod grammar;
 pub mod answer;
 pub mod cli;
 pub mod judge;
+pub mod lint;
 pub mod plan;
 pub mod policy;
 pub mod process;

@@ -5,6 +5,7 @@ mod completions;
 mod context;
 mod doctor;
 mod explain;
+mod lint;
 mod plan;
 mod protect;
 pub mod rules;
@@ -39,6 +40,8 @@ enum Commands {
     Explain(explain::Explain),
     /// Show what a docker command would delete, and what that would mean; deletes nothing
     Plan(plan::PlanCommand),
+    /// Find what is wrong in Dockerfiles, ignore files, compose and bake files, and mend it
+    Lint(lint::Lint),
     /// Show which files a build would send, which of them are secrets, and what makes it large
     Context(context::ContextCommand),
     /// Bring back what the last deletion on this engine took
@@ -77,6 +80,7 @@ pub fn run() -> u8 {
         Commands::Explain(explain) => explain.run(),
         Commands::Plan(plan) => plan.run(),
         Commands::Context(context) => context.run(),
+        Commands::Lint(lint) => lint.run(),
         Commands::Undo => trash::undo(),
         Commands::Trash { command } => command.run(),
         Commands::Protect(protect) => protect.run(),

@@ -3,6 +3,10 @@
 
 mod places;
 
+pub use add_instead_of_copy::is_plain as copies_plainly;
+pub use cache_busting_order::orders as dependency_orders;
+pub use pid1_signals::replaces_itself;
+pub use root_user::{drops_root, is_root as is_root_user};
 pub use secret_in_env::is_secret_name;
 
 use std::cell::OnceCell;
@@ -118,6 +122,7 @@ impl Rule {
             milder: false,
             places: Vec::new(),
             calm: false,
+            unsure: false,
         }
     }
 }
@@ -148,6 +153,8 @@ pub struct Finding {
     pub places: Vec<Place>,
     /// What a file says about how an image is built stops no build, unless a policy names the rule.
     pub calm: bool,
+    /// The engine did not tell: it may be nothing.
+    pub unsure: bool,
 }
 
 impl Finding {

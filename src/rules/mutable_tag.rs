@@ -1,6 +1,7 @@
 //! An image whose name will mean another one tomorrow.
 
 use super::{Build, Case, Class, Edit, Example, Finding, Rule};
+use crate::effects::PLACES;
 use crate::facts::Known;
 use crate::files::dockerfile::{What, mounts};
 use crate::grammar::values::{image_id, reference};
@@ -28,7 +29,9 @@ fn check(case: &Case) -> Vec<Finding> {
     for workload in case.workloads() {
         let Some(name) = workload.image.as_deref().filter(|name| !name.is_empty() && !image_id(name)) else { continue };
         let Ok(parsed) = reference(name) else { continue };
-        if parsed.digest.is_some() || parsed.tag_or_latest() != Some("latest") {
+        // Compose's own name for what it builds.
+        let is_made_up = workload.image_words == workload.words && workload.words.iter().any(|at| *at >= PLACES);
+        if is_made_up || parsed.digest.is_some() || parsed.tag_or_latest() != Some("latest") {
             continue;
         }
         let title = if parsed.tag.is_some() { "the tag latest moves" } else { "no tag: latest, which moves" };

@@ -47,7 +47,9 @@ fn check(case: &Case) -> Vec<Finding> {
             (Shape::Other, false) => "no init; the engine did not tell whether the image brings one".to_owned(),
         };
         let edit = Edit::Set { flag: "init", value: None };
-        findings.push(RULE.found(&workload.words).titled(title).about(workload).edit(edit));
+        let mut finding = RULE.found(&workload.words).titled(title).about(workload).edit(edit);
+        finding.unsure = !known && matches!(shape(&words), Shape::Other);
+        findings.push(finding);
     }
     findings.extend(case.builds().filter_map(in_dockerfile));
     findings

@@ -41,9 +41,10 @@ fn check(case: &Case) -> Vec<Finding> {
             },
         };
         let user = case.offers.user.clone().unwrap_or_else(|| own(case.ids));
-        findings.push(
-            RULE.found(&words).titled(title).about(workload).edit(Edit::Set { flag: "user", value: Some(user) }),
-        );
+        let mut finding =
+            RULE.found(&words).titled(title).about(workload).edit(Edit::Set { flag: "user", value: Some(user) });
+        finding.unsure = workload.user.is_none() && !matches!(case.image(workload), Known::Is(_));
+        findings.push(finding);
     }
     findings.extend(case.builds().filter_map(|build| in_dockerfile(case, build)));
     findings
@@ -75,7 +76,7 @@ fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
 }
 
 /// Programs that start as root to become somebody else.
-fn drops_root(file: &Dockerfile, stage: usize) -> bool {
+pub fn drops_root(file: &Dockerfile, stage: usize) -> bool {
     let start = |it: &crate::files::dockerfile::Instruction| match &it.what {
         What::Entrypoint(command) | What::Cmd(command) => Some(command.script()),
         _ => None,

@@ -1,0 +1,197 @@
+//! `fender lint`: what is wrong in Dockerfiles, ignore files, compose and bake files, and what can be mended.
+#![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{IsTerminal, Write, stderr, stdout};
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+use similar::TextDiff;
+
+use crate::answer::report;
+use crate::answer::screen::{Screen, shown};
+use crate::answer::snippet;
+use crate::facts::host::Surroundings;
+use crate::facts::{Facts, Offline};
+use crate::lint::fix::{Change, changes};
+use crate::lint::sarif::sarif;
+use crate::lint::{Level, Report, collect, lint};
+use crate::policy::{Policy, read_layers};
+use crate::rules::{Finding, count};
+use crate::shim;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+    Sarif,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Least {
+    Note,
+    Warning,
+    Error,
+}
+
+#[derive(Args, Debug)]
+pub struct Lint {
+    /// How to print it
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// End with code 1 for findings from this level on: note (careless defaults), warning, error (escapes and losses)
+    #[arg(long, value_enum, default_value = "note")]
+    level: Least,
+    /// Mend what can be mended, showing the difference
+    #[arg(long)]
+    fix: bool,
+    /// Files, or folders with files below
+    #[arg(default_value = ".", value_name = "PATH")]
+    paths: Vec<String>,
+}
+
+impl Lint {
+    pub fn run(self) -> u8 {
+        match self.linted() {
+            Ok((text, code)) => {
+                if stdout().write_all(text.as_bytes()).is_err() {
+                    return super::USAGE;
+                }
+                code
+            }
+            Err(problem) => {
+                let _ = writeln!(stderr(), "fender: {problem}");
+                super::USAGE
+            }
+        }
+    }
+
+    fn linted(&self) -> Result<(String, u8), String> {
+        let policy =
+            Policy { layers: read_layers().map_err(|problem| format!("the policy cannot be read: {problem}"))? };
+        let files = collect(&self.paths)?;
+        // An engine is asked for digests alone.
+        let facts: Box<dyn Facts> = match self.fix {
+            true => Box::new(shim::engine_here(&policy)),
+            false => Box::new(Offline { printer: shim::printer(&policy) }),
+        };
+        let screen = Screen::new(stdout().is_terminal());
+        let mut report = lint(&files, &*facts);
+        let mut out = String::new();
+        let host = Surroundings { assume_terminal: true };
+        if self.fix {
+            let made = changes(&report.builds, &*facts, &host);
+            for change in &made {
+                write(change)?;
+                if self.format == Format::Text {
+                    out.push_str(&difference(change, &screen));
+                }
+            }
+            if !made.is_empty() {
+                let offline = Offline { printer: shim::printer(&policy) };
+                report = lint(&collect(&self.paths)?, &offline);
+            }
+        }
+        match self.format {
+            Format::Text => {
+                // What --fix would do is counted, not shown.
+                let mendable = if self.fix { 0 } else { changes(&report.builds, &*facts, &host).len() };
+                out.push_str(&as_text(&report, mendable, &screen));
+            }
+            Format::Json => out.push_str(&format!("{:#}\n", as_json(&report))),
+            Format::Sarif => out.push_str(&format!("{:#}\n", sarif(&report))),
+        }
+        let least = match self.level {
+            Least::Note => Level::Note,
+            Least::Warning => Level::Warning,
+            Least::Error => Level::Error,
+        };
+        let found = report.findings.iter().any(|finding| Level::of(finding.class) >= least);
+        Ok((out, u8::from(found)))
+    }
+}
+
+/// A file in its place at once, with the rights it had.
+fn write(change: &Change) -> Result<(), String> {
+    let path = Path::new(&change.path);
+    let failed = |error: std::io::Error| format!("{}: {error}", change.path);
+    // What a link leads to is written, not the link.
+    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let name = real.file_name().unwrap_or_default().to_string_lossy();
+    let beside = real.with_file_name(format!(".{name}.fender-{}", std::process::id()));
+    fs::write(&beside, &change.after).map_err(failed)?;
+    if let Ok(known) = fs::metadata(&real) {
+        let _ = fs::set_permissions(&beside, known.permissions());
+    }
+    fs::rename(&beside, &real).map_err(|error| {
+        let _ = fs::remove_file(&beside);
+        failed(error)
+    })
+}
+
+fn difference(change: &Change, screen: &Screen) -> String {
+    let before = change.before.clone().unwrap_or_default();
+    let diff = TextDiff::from_lines(&before, &change.after);
+    let old = if change.before.is_some() { change.path.as_str() } else { "/dev/null" };
+    let text = diff.unified_diff().context_radius(2).header(old, &change.path).to_string();
+    let mut out = String::new();
+    for line in text.lines() {
+        let line = shown(line.trim_end_matches('\r'));
+        let line = match line.chars().next() {
+            Some('+') => screen.good(&line),
+            Some('-') => screen.dim(&line),
+            _ => line,
+        };
+        let _ = writeln!(out, "{line}");
+    }
+    out.push('\n');
+    out
+}
+
+fn as_text(report: &Report, mendable: usize, screen: &Screen) -> String {
+    let mut out = String::new();
+    for finding in &report.findings {
+        let level = Level::of(finding.class).name();
+        let id = finding.rule.id;
+        let line = screen.filled(&format!("{level}  {id}  "), &report::titled(finding));
+        out.push_str(&line.replacen(id, &screen.marked(id), 1));
+        out.push_str(&report::places(finding, screen));
+        if finding.instead.trim() != "" {
+            out.push_str(&screen.dim(&screen.filled("    instead  ", &shown(&finding.instead))));
+        }
+        out.push('\n');
+    }
+    let files = count(report.files, "file");
+    if report.findings.is_empty() {
+        let _ = writeln!(out, "{files}, nothing to mend");
+        return out;
+    }
+    let mends = if mendable > 0 { "; fender lint --fix mends what it can".to_owned() } else { String::new() };
+    let _ = writeln!(out, "{} in {files}{mends}", count(report.findings.len(), "thing"));
+    out
+}
+
+fn as_json(report: &Report) -> Value {
+    let one = |finding: &Finding| {
+        let mut place = snippet::as_json(&finding.places[0]);
+        let entry = place.as_object_mut().expect("a place is an object");
+        for (key, value) in [
+            ("rule", json!(finding.rule.id)),
+            ("class", json!(finding.class.name())),
+            ("level", json!(Level::of(finding.class).name())),
+            ("title", json!(finding.title)),
+            ("why", json!(finding.why)),
+            ("instead", json!(finding.instead)),
+        ] {
+            entry.insert(key.to_owned(), value);
+        }
+        if finding.rule.id.starts_with("secret-") {
+            entry.insert("meaning".to_owned(), Value::Null);
+            entry.insert("text".to_owned(), Value::Null);
+        }
+        place
+    };
+    json!({"files": report.files, "findings": report.findings.iter().map(one).collect::<Vec<_>>()})
+}

@@ -1,0 +1,388 @@
+//! What is wrong in the files below a folder, before any command uses them: each file is judged by the command that
+//! would use it, with the same rules.
+#![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
+
+pub mod fix;
+pub mod sarif;
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
+use std::path::Path;
+use std::rc::Rc;
+
+use crate::effects::{Build, Effect, Host, Lowered, lower};
+use crate::facts::Facts;
+use crate::facts::host::Surroundings;
+use crate::facts::target::Target;
+use crate::files::context::{self, Survey, Wanted};
+use crate::files::ignore::{self, Matcher};
+use crate::files::text::{Place, Problem, Text};
+use crate::grammar::parse::{Builder, Unknown, parse};
+use crate::judge::pointed;
+use crate::policy::Offers;
+use crate::rules::{Case, Class, Finding, check, rule};
+use crate::written::with_files;
+
+/// How much a finding weighs, after its class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    Note,
+    Warning,
+    Error,
+}
+
+impl Level {
+    pub fn of(class: Class) -> Level {
+        match class {
+            Class::Hygiene => Level::Note,
+            Class::Outage => Level::Warning,
+            Class::Loss | Class::Escape => Level::Error,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Note => "note",
+            Level::Warning => "warning",
+            Level::Error => "error",
+        }
+    }
+}
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Dockerfile,
+    Ignore,
+    Compose,
+    Bake,
+}
+
+/// What was found below some paths.
+#[derive(Default)]
+pub struct Report {
+    /// Every one has a place.
+    pub findings: Vec<Finding>,
+    pub files: usize,
+    /// What can be built, for fixes: its Dockerfile's path and all that is known of it.
+    pub builds: Vec<Build>,
+}
+
+/// Folders that hold other people's files.
+const NOT_OURS: &[&str] =
+    &[".git", "node_modules", "target", "vendor", ".venv", "venv", ".terraform", "__pycache__", ".hg", ".svn"];
+
+/// The kind of a file by its name; None for another.
+pub fn kind_of(name: &str) -> Option<Kind> {
+    let lower = name.to_lowercase();
+    let yaml = lower.strip_suffix(".yaml").or_else(|| lower.strip_suffix(".yml"));
+    if lower.ends_with(".dockerignore") {
+        return Some(Kind::Ignore);
+    }
+    if matches!(lower.as_str(), "dockerfile" | "containerfile")
+        || lower.starts_with("dockerfile.")
+        || lower.starts_with("containerfile.")
+        || lower.ends_with(".dockerfile")
+    {
+        return Some(Kind::Dockerfile);
+    }
+    if yaml.is_some_and(|stem| {
+        ["compose", "docker-compose"].iter().any(|known| stem == *known || stem.starts_with(&format!("{known}.")))
+    }) {
+        return Some(Kind::Compose);
+    }
+    let bake = ["docker-bake.hcl", "docker-bake.json", "docker-bake.override.hcl", "docker-bake.override.json"];
+    bake.contains(&lower.as_str()).then_some(Kind::Bake)
+}
+
+/// The kind of a file that was named: by its name, else by what stands in it.
+fn kind_of_named(path: &str) -> Option<Kind> {
+    kind_of(path.rsplit('/').next().unwrap_or_default()).or_else(|| {
+        let start = context::start_of(Path::new(path), 64 * 1024);
+        let text = String::from_utf8_lossy(&start);
+        let begins = |word: &str| text.lines().any(|line| line.trim_start().to_lowercase().starts_with(word));
+        match () {
+            () if begins("services:") => Some(Kind::Compose),
+            () if begins("from ") => Some(Kind::Dockerfile),
+            () if begins("target ") => Some(Kind::Bake),
+            () => None,
+        }
+    })
+}
+
+/// Every file of a kind below some paths, in order. Else the path that cannot be looked at, and why.
+pub fn collect(paths: &[String]) -> Result<Vec<(String, Kind)>, String> {
+    let mut found = Vec::new();
+    for path in paths {
+        let known = fs::metadata(path).map_err(|error| format!("{path}: {error}"))?;
+        if known.is_dir() {
+            let shown = if path == "." { String::new() } else { format!("{}/", path.trim_end_matches('/')) };
+            below(Path::new(path), &shown, &mut found);
+        } else if let Some(kind) = kind_of_named(path) {
+            found.push((path.clone(), kind));
+        } else {
+            return Err(format!("{path}: no Dockerfile, ignore file, compose file or bake file"));
+        }
+    }
+    found.sort_by(|one, other| one.0.cmp(&other.0));
+    found.dedup();
+    Ok(found)
+}
+
+fn below(folder: &Path, shown: &str, found: &mut Vec<(String, Kind)>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_dir() {
+            if !NOT_OURS.contains(&name.as_str()) {
+                below(&entry.path(), &format!("{shown}{name}/"), found);
+            }
+        } else if kind.is_file()
+            && let Some(kind) = kind_of(&name)
+        {
+            found.push((format!("{shown}{name}"), kind));
+        }
+    }
+}
+
+/// The world, with each context looked at once.
+struct Looking {
+    surroundings: Surroundings,
+    surveys: RefCell<HashMap<Wanted, Result<Survey, context::Problem>>>,
+}
+
+impl Host for Looking {
+    fn env(&self, name: &str) -> Option<String> {
+        self.surroundings.env(name)
+    }
+    fn directory(&self) -> String {
+        self.surroundings.directory()
+    }
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        self.surroundings.read(path)
+    }
+    fn exists(&self, path: &str) -> bool {
+        self.surroundings.exists(path)
+    }
+    fn is_directory(&self, path: &str) -> bool {
+        self.surroundings.is_directory(path)
+    }
+    fn list(&self, path: &str) -> Vec<String> {
+        self.surroundings.list(path)
+    }
+    fn resolve(&self, path: &str) -> String {
+        self.surroundings.resolve(path)
+    }
+    fn survey(&self, wanted: &Wanted) -> Result<Survey, context::Problem> {
+        // The Dockerfile matters to it by its own ignore file alone.
+        let mut key = wanted.clone();
+        let own = wanted.dockerfile.as_ref().is_some_and(|path| Path::new(&format!("{path}.dockerignore")).exists());
+        if !own {
+            key.dockerfile = None;
+        }
+        self.surveys.borrow_mut().entry(key).or_insert_with(|| context::survey(wanted)).clone()
+    }
+    fn input_is_terminal(&self) -> bool {
+        true
+    }
+    fn output_is_terminal(&self) -> bool {
+        false
+    }
+    fn config_folder(&self, chosen: Option<&str>) -> String {
+        self.surroundings.config_folder(chosen)
+    }
+    fn has_plugin(&self, name: &str, config_folder: &str) -> bool {
+        self.surroundings.has_plugin(name, config_folder)
+    }
+}
+
+/// Judges all of them.
+pub fn lint(files: &[(String, Kind)], facts: &dyn Facts) -> Report {
+    let host = Looking { surroundings: Surroundings { assume_terminal: true }, surveys: RefCell::default() };
+    let mut report = Report { files: files.len(), ..Report::default() };
+    let mut built: BTreeSet<String> = BTreeSet::new();
+    let of = |kind: Kind| files.iter().filter(move |(_, other)| *other == kind).map(|(path, _)| path.as_str());
+    for path in of(Kind::Ignore) {
+        report.findings.extend(ignore_problem(path));
+    }
+    for path in of(Kind::Compose) {
+        let mut words = vec!["compose", "--profile", "*"];
+        let base = base_of(path, files);
+        for file in base.iter().map(String::as_str).chain([path]) {
+            words.extend(["-f", file]);
+        }
+        words.push("create");
+        run(&words, path, &host, facts, &mut report, &mut built);
+    }
+    for path in of(Kind::Bake) {
+        run(&["buildx", "bake", "-f", path], path, &host, facts, &mut report, &mut built);
+    }
+    for path in of(Kind::Dockerfile) {
+        if built.contains(path) {
+            continue;
+        }
+        let folder = path.rsplit_once('/').map_or(".", |(folder, _)| if folder.is_empty() { "/" } else { folder });
+        run(&["buildx", "build", "-f", path, folder], path, &host, facts, &mut report, &mut built);
+    }
+    quiet(&mut report.findings);
+    report.findings.sort_by(|one, other| position(one).cmp(&position(other)));
+    report
+}
+
+fn position(finding: &Finding) -> (String, (usize, usize), &'static str) {
+    let place = &finding.places[0];
+    (place.path().to_owned(), place.start(), finding.rule.id)
+}
+
+/// The file that an override is laid over: the usual one beside it.
+fn base_of(path: &str, files: &[(String, Kind)]) -> Option<String> {
+    let (folder, name) = path.rsplit_once('/').map_or(("", path), |(folder, name)| (folder, name));
+    let stem = name.split('.').next().unwrap_or_default();
+    if name.matches('.').count() < 2 {
+        return None;
+    }
+    let beside = |end: &str| if folder.is_empty() { format!("{stem}.{end}") } else { format!("{folder}/{stem}.{end}") };
+    let candidates = [beside("yaml"), beside("yml")];
+    candidates.into_iter().find(|base| files.iter().any(|(path, _)| path == base) || Path::new(base).is_file())
+}
+
+/// The findings of one command that point into files.
+fn run(
+    words: &[&str],
+    path: &str,
+    host: &Looking,
+    facts: &dyn Facts,
+    report: &mut Report,
+    built: &mut BTreeSet<String>,
+) {
+    let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    let invocation = parse(&words, Unknown::Refuse, &|| Builder::Buildx);
+    let mut lowered: Lowered = lower(&invocation, host);
+    with_files(&invocation, &mut lowered, facts, host);
+    let unread = lowered.effects.iter().any(
+        |effect| matches!(effect, Effect::Runs(runs) if !runs.known && runs.program.contains("could not be asked")),
+    );
+    if unread || lowered.refusal.is_some() {
+        report
+            .findings
+            .push(not_understood(path, &format!("docker could not be asked to read it: docker {}", words.join(" "))));
+        return;
+    }
+    let printed_nothing = invocation.canonical() != "buildx build"
+        && lowered.places.is_empty()
+        && !lowered.effects.iter().any(|effect| matches!(effect, Effect::Builds(_) | Effect::Request(_)));
+    if printed_nothing {
+        report.findings.push(not_understood(path, &format!("docker does not take it: docker {}", words.join(" "))));
+        return;
+    }
+    for effect in &lowered.effects {
+        let Effect::Builds(build) = effect else { continue };
+        if let Some(problem) = &build.problem {
+            report.findings.extend(problem_at(problem, host));
+        }
+        if let Some(file) = &build.dockerfile {
+            built.insert(file.text.path.clone());
+        }
+        report.builds.push((**build).clone());
+    }
+    let target = Target::default();
+    let offers = Offers::default();
+    let case = Case::new(&invocation, &lowered, &target, facts, host, &offers, (1000, 1000));
+    for mut finding in check(&case).into_iter().map(|finding| pointed(finding, &lowered)) {
+        // Bake's files are not searched: its own file is named.
+        if finding.places.is_empty() && invocation.canonical() == "buildx bake" && finding.rule.id != "reads-host-file"
+        {
+            finding.places.extend(start_of(path));
+        }
+        let same = |other: &Finding| {
+            other.rule.id == finding.rule.id && other.title == finding.title && other.places == finding.places
+        };
+        if !finding.places.is_empty() && !finding.unsure && !report.findings.iter().any(same) {
+            report.findings.push(finding);
+        }
+    }
+}
+
+/// The first line of a file.
+fn start_of(path: &str) -> Option<Place> {
+    let text = Text::from_bytes(path, fs::read(path).ok()?).ok()?;
+    let end = text.line(1).len();
+    Some(Place::new(&text, 0..end))
+}
+
+fn not_understood(path: &str, title: &str) -> Finding {
+    let mut finding = rule("not-understood").expect("it is one of the rules").found(&[]).titled(title);
+    finding.places.push(start_of(path).unwrap_or_else(|| Place::new(&Text::new(path, String::new()), 0..0)));
+    finding
+}
+
+/// A file that docker would not take.
+fn problem_at(problem: &Problem, host: &dyn Host) -> Option<Finding> {
+    let text = match Text::from_bytes(&problem.path, host.read(&problem.path).unwrap_or_default()) {
+        Ok(text) => text,
+        // What is no text is not shown.
+        Err(_) => Text::new(problem.path.as_str(), "\n".repeat(problem.line)),
+    };
+    let start = text.byte(problem.line, problem.column.saturating_sub(1));
+    let end = start + text.text[start..].find('\n').unwrap_or(text.text.len() - start);
+    let mut finding = not_understood(&problem.path, &format!("docker may say: {}", problem.reason));
+    finding.places = vec![Place::new(&text, start..end)];
+    Some(finding)
+}
+
+fn ignore_problem(path: &str) -> Option<Finding> {
+    let bytes = fs::read(path).ok()?;
+    let problem = ignore::read(&bytes).and_then(|patterns| Matcher::new(&patterns)).err()?;
+    problem_at(
+        &Problem { path: path.to_owned(), line: problem.line, column: 1, reason: problem.reason },
+        &Surroundings { assume_terminal: true },
+    )
+}
+
+/// `# fender: allow RULE[, RULE] because …`: the rules, and whether there is a reason.
+fn allowance(line: &str) -> Option<(Vec<&str>, bool)> {
+    let rest =
+        line.trim().strip_prefix('#')?.trim_start().strip_prefix("fender:")?.trim_start().strip_prefix("allow")?;
+    let (ids, reason) = rest.split_once(" because").map_or((rest, ""), |(ids, reason)| (ids, reason));
+    let ids = ids.split([',', ' ']).map(str::trim).filter(|id| !id.is_empty()).collect();
+    Some((ids, !reason.trim().trim_matches([':', '…', '.']).is_empty()))
+}
+
+/// Whether the lines of comment above a place allow a rule there.
+pub fn is_allowed(place: &Place, id: &str) -> bool {
+    let (line, _) = place.start();
+    let above =
+        (1..line).rev().map(|number| place.text.line(number)).take_while(|line| line.trim_start().starts_with('#'));
+    above.filter_map(allowance).any(|(ids, reasoned)| reasoned && ids.contains(&id))
+}
+
+/// Takes out what is allowed, and adds what is wrong with the allowing.
+fn quiet(findings: &mut Vec<Finding>) {
+    let mut texts: Vec<Rc<Text>> = Vec::new();
+    for place in findings.iter().flat_map(|finding| &finding.places) {
+        if !texts.iter().any(|text| text.path == place.text.path) {
+            texts.push(place.text.clone());
+        }
+    }
+    findings.retain(|finding| !is_allowed(&finding.places[0], finding.rule.id));
+    for text in texts {
+        let mut start = 0;
+        for line in text.text.split_inclusive('\n') {
+            let span = start..start + line.trim_end().len();
+            start += line.len();
+            let Some((ids, reasoned)) = allowance(line) else { continue };
+            let wrong = match ids.iter().find(|id| rule(id).is_none()) {
+                Some(id) => format!("there is no rule {id:?}: fender rules lists them"),
+                None if ids.is_empty() => "which rule is allowed? # fender: allow RULE because …".to_owned(),
+                None if !reasoned => {
+                    format!("an exception needs its reason: # fender: allow {} because …", ids.join(", "))
+                }
+                None => continue,
+            };
+            let mut finding = not_understood(&text.path, &wrong);
+            finding.places = vec![Place::new(&text, span)];
+            findings.push(finding);
+        }
+    }
+}
