@@ -6,7 +6,8 @@
 #   ./install.sh --prefix DIR     below another folder
 #   ./install.sh --uninstall      take it all away again (with the same --system or --prefix)
 #
-# What is put where: DIR/bin/fender, a link named docker before the real one on PATH, completions for bash, zsh and
+# What is put where: DIR/bin/fender, a link named docker before the real one on PATH (and docker-compose, where there
+# is one), completions for bash, zsh and
 # fish, and, only where PATH has to be changed, a marked line in the startup files of your shells. A file of somebody
 # else's under one of these names is left alone. Running it twice is fine.
 set -eu
@@ -23,7 +24,7 @@ while [ $# -gt 0 ]; do
   --uninstall) uninstall=1 ;;
   --prefix) [ $# -gt 1 ] || fail "--prefix needs a folder"; prefix=$2; shift ;;
   --prefix=*) prefix=${1#--prefix=} ;;
-  -h | --help) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
   *) fail "$1 is not known; --help lists what is" ;;
   esac
   shift
@@ -61,7 +62,7 @@ forget_lines() {
 }
 
 if [ -n "$uninstall" ]; then
-  for link in "$bin/docker" "$own/bin/docker"; do
+  for link in "$bin/docker" "$own/bin/docker" "$bin/docker-compose" "$own/bin/docker-compose"; do
     if is_ours "$link"; then rm -f "$link"; fi
   done
   rm -f "$program" "$bash_completion" "$zsh_completion" "$fish_completion"
@@ -97,6 +98,27 @@ fi
 mkdir -p "$links"
 ln -sf "$program" "$links/docker"
 say "linked     $links/docker"
+
+# Compose under its own name is guarded, too, where it is there.
+has_compose() {
+  old_ifs=$IFS
+  IFS=:
+  for folder in $PATH; do
+    IFS=$old_ifs
+    case $folder in /*) ;; *) continue ;; esac
+    if [ -x "$folder/docker-compose" ] && ! is_ours "$folder/docker-compose"; then return 0; fi
+  done
+  IFS=$old_ifs
+  return 1
+}
+if has_compose; then
+  if [ ! -e "$links/docker-compose" ] && [ ! -L "$links/docker-compose" ] || is_ours "$links/docker-compose"; then
+    ln -sf "$program" "$links/docker-compose"
+    say "linked     $links/docker-compose"
+  else
+    say "left alone $links/docker-compose, which is not fender's"
+  fi
+fi
 
 for pair in "bash:$bash_completion" "zsh:$zsh_completion" "fish:$fish_completion"; do
   file=${pair#*:}

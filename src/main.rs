@@ -22,6 +22,9 @@ fn run() -> u8 {
     if called == "docker" {
         return fender::shim::run(&words);
     }
+    if called == "docker-compose" {
+        return fender::shim::run_compose(&words);
+    }
     if let Some((first, rest)) = words.split_first()
         && first == "docker"
     {

@@ -34,23 +34,55 @@ const DEEPEST: u32 = 16;
 /// because of it.
 const CHAIN: &str = "FENDER_CHAIN";
 
+/// Under which of docker's names fender was called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Face {
+    Docker,
+    /// `docker-compose`: compose without docker in front.
+    Compose,
+}
+
+impl Face {
+    fn find(self, named: Option<&Path>) -> client::Found {
+        match self {
+            Face::Docker => client::find(named),
+            Face::Compose => client::find_program("docker-compose", None),
+        }
+    }
+}
+
 /// Guards `docker` with these words.
 pub fn run(words: &[OsString]) -> u8 {
+    guard(Face::Docker, words)
+}
+
+/// Guards `docker-compose`, whose words are those of `docker compose`.
+pub fn run_compose(words: &[OsString]) -> u8 {
+    let words: Vec<OsString> = std::iter::once("compose".into()).chain(words.iter().cloned()).collect();
+    guard(Face::Compose, &words)
+}
+
+fn guard(face: Face, words: &[OsString]) -> u8 {
     let host = Surroundings { assume_terminal: false };
     let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     if changes_nothing(&read(&texts, &host)) {
-        return become_client(read_client().as_deref(), words);
+        return become_client(face, read_client().as_deref(), words);
     }
     let policy = match read_layers() {
         Ok(layers) => Policy { layers },
         Err(problem) => return refuse_for_policy(&problem),
     };
     let named = policy.client();
-    let client = match client::find(named.as_deref()) {
+    let real = match face.find(named.as_deref()) {
         Ok(client) => client,
-        Err(places) => return no_client(&places),
+        Err(places) => return no_client(face, &places),
     };
-    let facts = |target: &Target| -> Box<dyn Facts> { Box::new(engine(target, &client, &policy)) };
+    // Who has compose alone has nobody else to ask.
+    let client = client::find(named.as_deref()).unwrap_or_else(|_| real.clone());
+    let facts = |target: &Target| -> Box<dyn Facts> {
+        let printer = client::Printer::new(Some(real.clone().into_os_string()));
+        Box::new(engine(target, &client, &policy).with_printer(printer))
+    };
     let hostname = hostname();
     let bench = Bench {
         host: &host,
@@ -65,7 +97,7 @@ pub fn run(words: &[OsString]) -> u8 {
         Guard { words, judgement: &judgement, policy: &policy, client: &client, hostname: &hostname, host: &host };
     match guard.run() {
         Next::Usual => {}
-        Next::Docker(words) => return become_client(Some(&client), &words),
+        Next::Docker(words) => return become_client(face, Some(&real), &words),
         Next::Ended(code) => return code,
     }
     let chosen = match judgement.action {
@@ -88,7 +120,7 @@ pub fn run(words: &[OsString]) -> u8 {
             return NOT_RUN;
         }
     };
-    become_client(Some(&client), &chosen)
+    become_client(face, Some(&real), &chosen)
 }
 
 /// The way to ask this engine; the real client carries the questions to one that is not on a local socket.
@@ -222,20 +254,29 @@ fn refuse_for_policy(problem: &Problem) -> u8 {
     NOT_RUN
 }
 
-fn no_client(places: &[PathBuf]) -> u8 {
+fn no_client(face: Face, places: &[PathBuf]) -> u8 {
+    let name = if face == Face::Docker { "docker" } else { "docker-compose" };
     let places: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
     let places = if places.is_empty() { "an empty PATH".to_owned() } else { places.join(", ") };
-    say(&format!("fender: found no docker but itself; looked in {places}\n"));
+    say(&format!("fender: found no {name} but itself; looked in {places}\n"));
     NO_CLIENT
 }
 
 /// Becomes the real client: the same words, environment, streams, signals and folder. The client gets its own path as
 /// its name, because it tells its plugins by which name to call back, and what they ask was judged already.
-fn become_client(named: Option<&Path>, words: &[OsString]) -> u8 {
-    let client = match client::find(named) {
-        Ok(client) => client,
-        Err(places) => return no_client(&places),
+fn become_client(face: Face, named: Option<&Path>, words: &[OsString]) -> u8 {
+    let found = match (face, named) {
+        // It was found before.
+        (Face::Compose, Some(path)) if path.file_name().is_some_and(|name| name == "docker-compose") => {
+            Ok(path.to_path_buf())
+        }
+        _ => face.find(named),
     };
+    let client = match found {
+        Ok(client) => client,
+        Err(places) => return no_client(face, &places),
+    };
+    let words = if face == Face::Compose { words.get(1..).unwrap_or_default() } else { words };
     let chain = match deeper(&client) {
         Ok(chain) => chain,
         Err(code) => return code,

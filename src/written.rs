@@ -111,15 +111,12 @@ fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts:
     let Some(wanted) = wanted(command, invocation) else { return };
     let Some(mut words) = model_words(invocation) else { return };
     let printed = facts.printed(&words, host);
-    let mut model = match as_json(printed) {
-        Ok(model) => model,
-        Err(blind) => return unknown(lowered, invocation, "docker-compose", blind),
-    };
+    let Some(mut model) = as_json(printed) else { return unknown(lowered, invocation, "docker-compose") };
     // A service that is named is there, whatever its profile.
     let lacks = |model: &Value| wanted.services.iter().any(|name| model["services"].get(name).is_none());
     if lacks(&model) {
         words.extend(wanted.services.iter().cloned());
-        if let Ok(with) = as_json(facts.printed(&words, host)) {
+        if let Some(with) = as_json(facts.printed(&words, host)) {
             model = with;
         }
     }
@@ -240,14 +237,9 @@ fn run(project: &mut Project, invocation: &Invocation, lowered: &mut Lowered) {
     project.effects.push(Effect::Request(request.body(Body::Container(Box::new(body)))));
 }
 
-/// What was printed; else whether it cannot be told what docker would do.
-fn as_json(printed: Known<Vec<u8>>) -> Result<Value, bool> {
-    match printed {
-        Known::Is(bytes) => serde_json::from_slice(&bytes).map_err(|_| true),
-        // It will say to the person what it said to us.
-        Known::Missing => Err(false),
-        Known::Untold => Err(true),
-    }
+/// What was printed. Where the client fails it will mostly fail for the person, too; but who cannot tell says so.
+fn as_json(printed: Known<Vec<u8>>) -> Option<Value> {
+    serde_json::from_slice(&printed.is()?).ok()
 }
 
 /// Compose prints a dollar twice, so that what it prints could be read again.
@@ -260,16 +252,13 @@ fn single_dollars(model: &mut Value) {
     }
 }
 
-fn unknown(lowered: &mut Lowered, invocation: &Invocation, program: &str, blind: bool) {
-    if blind {
-        let words = invocation.named_by.clone();
-        lowered.effects.push(Effect::Runs(Runs {
-            program: format!("{program} with files that it could not be asked for"),
-            words,
-            known: false,
-        }));
-    }
+fn unknown(lowered: &mut Lowered, invocation: &Invocation, program: &str) {
+    let program = format!("{program} {UNREAD}");
+    lowered.effects.push(Effect::Runs(Runs { program, words: invocation.named_by.clone(), known: false }));
 }
+
+/// Said of a program whose files it did not print.
+pub const UNREAD: &str = "with files that it does not read for fender";
 
 /// `stack deploy`: the services of the files, as `stack config` reads them.
 fn stack(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Facts, host: &dyn Host) {
@@ -280,12 +269,9 @@ fn stack(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Facts, host
     for file in &files {
         words.extend(["-c".to_owned(), file.clone()]);
     }
-    let printed = match facts.printed(&words, host) {
-        Known::Is(bytes) => bytes,
-        other => return unknown(lowered, invocation, "docker stack", matches!(other, Known::Untold)),
-    };
+    let Known::Is(printed) = facts.printed(&words, host) else { return unknown(lowered, invocation, "docker stack") };
     let text = Text::new("stack config", String::from_utf8_lossy(&printed).into_owned());
-    let Ok(Some(root)) = yaml::read(&text) else { return unknown(lowered, invocation, "docker stack", true) };
+    let Ok(Some(root)) = yaml::read(&text) else { return unknown(lowered, invocation, "docker stack") };
     let sources = Sources::of_files(&files, host);
     let name = invocation.operand(0).to_owned();
     let (effects, places) = crate::effects::stack_services(&root.value(), &name, &sources, host, &invocation.named_by);
@@ -301,9 +287,8 @@ fn bake(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Facts, host:
     }
     let mut words = invocation.words.clone();
     words.insert(invocation.flags_end.min(words.len()), "--print".to_owned());
-    let model = match as_json(facts.printed(&words, host)) {
-        Ok(model) => model,
-        Err(blind) => return unknown(lowered, invocation, "docker-buildx", blind),
+    let Some(model) = as_json(facts.printed(&words, host)) else {
+        return unknown(lowered, invocation, "docker-buildx");
     };
     let sources = Sources::default();
     let has_image = |_: &str| false;

@@ -5,7 +5,7 @@
 //! `-e NAME`, `--env-file` or `-v ./x:/y` mean nothing. One file for each family of commands.
 
 mod body;
-mod build;
+pub mod build;
 mod buildx;
 mod checkpoint;
 mod compose;

@@ -18,6 +18,11 @@ pub type Found = Result<PathBuf, Vec<PathBuf>>;
 /// The client that the policy names, else the first `docker` on PATH that is not fender itself. Relative entries of
 /// PATH are skipped: what they hold depends on where one stands.
 pub fn find(named: Option<&Path>) -> Found {
+    find_program("docker", named)
+}
+
+/// The same for another of docker's programs.
+pub fn find_program(name: &str, named: Option<&Path>) -> Found {
     if let Some(path) = named {
         return if path.is_file() { Ok(path.to_path_buf()) } else { Err(vec![path.to_path_buf()]) };
     }
@@ -25,7 +30,7 @@ pub fn find(named: Option<&Path>) -> Found {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
     let absolute: OsString = env::join_paths(&folders).unwrap_or_default();
-    let mut found = which::which_in_all("docker", Some(absolute), "/").into_iter().flatten();
+    let mut found = which::which_in_all(name, Some(absolute), "/").into_iter().flatten();
     found.find(|candidate| identity(candidate) != own || own.is_none()).ok_or(folders)
 }
 
@@ -73,6 +78,9 @@ fn run(client: &OsString, words: &[String]) -> Known<Vec<u8>> {
     }
     let started = Instant::now();
     let stdin = if reads_input { Stdio::inherit() } else { Stdio::null() };
+    // The program that is compose alone takes no word for it.
+    let alone = Path::new(client).file_name().is_some_and(|name| name == "docker-compose");
+    let words = if alone { words.strip_prefix(&["compose".to_owned()][..]).unwrap_or(words) } else { words };
     let child = Command::new(client).args(words).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
     let Ok(mut child) = child else { return Known::Untold };
     let Some(mut output) = child.stdout.take() else { return Known::Untold };

@@ -72,6 +72,12 @@ impl Engine {
         }
     }
 
+    /// Who else prints what is in files, where that is not the client.
+    pub fn with_printer(mut self, printer: Printer) -> Engine {
+        self.printer = printer;
+        self
+    }
+
     fn wire(&self) -> Option<&Wire> {
         self.wire.get_or_init(|| Wire::open(&self.target, self.client.clone())).as_ref()
     }

@@ -22,7 +22,7 @@ use crate::grammar::parse::{Builder, Unknown, parse};
 use crate::judge::pointed;
 use crate::policy::Offers;
 use crate::rules::{Case, Class, Finding, check, rule};
-use crate::written::with_files;
+use crate::written::{UNREAD, with_files};
 
 /// How much a finding weighs, after its class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -260,20 +260,15 @@ fn run(
     let invocation = parse(&words, Unknown::Refuse, &|| Builder::Buildx);
     let mut lowered: Lowered = lower(&invocation, host);
     with_files(&invocation, &mut lowered, facts, host);
-    let unread = lowered.effects.iter().any(
-        |effect| matches!(effect, Effect::Runs(runs) if !runs.known && runs.program.contains("could not be asked")),
-    );
+    let unread = lowered
+        .effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::Runs(runs) if !runs.known && runs.program.ends_with(UNREAD)));
     if unread || lowered.refusal.is_some() {
-        report
-            .findings
-            .push(not_understood(path, &format!("docker could not be asked to read it: docker {}", words.join(" "))));
-        return;
-    }
-    let printed_nothing = invocation.canonical() != "buildx build"
-        && lowered.places.is_empty()
-        && !lowered.effects.iter().any(|effect| matches!(effect, Effect::Builds(_) | Effect::Request(_)));
-    if printed_nothing {
-        report.findings.push(not_understood(path, &format!("docker does not take it: docker {}", words.join(" "))));
+        report.findings.push(not_understood(
+            path,
+            &format!("docker does not take it, or is not here: docker {}", words.join(" ")),
+        ));
         return;
     }
     for effect in &lowered.effects {

@@ -1,0 +1,89 @@
+#![no_main]
+//! Any bytes as a Dockerfile, an ignore file and a compose file: reading and mending never panic, and every place is
+//! one in the text.
+
+use fender::effects::{Build, Host};
+use fender::effects::build::Said;
+use fender::facts::Offline;
+use fender::files::context::Sender;
+use fender::files::dockerfile::Given;
+use fender::files::ignore::{self, Matcher};
+use fender::files::text::Text;
+use fender::files::yaml;
+use fender::lint::fix::changes;
+use libfuzzer_sys::fuzz_target;
+
+struct Nowhere;
+
+impl Host for Nowhere {
+    fn env(&self, _: &str) -> Option<String> {
+        None
+    }
+    fn directory(&self) -> String {
+        "/project".to_owned()
+    }
+    fn read(&self, _: &str) -> Result<Vec<u8>, String> {
+        Ok(b"{}".to_vec())
+    }
+    fn exists(&self, _: &str) -> bool {
+        true
+    }
+    fn is_directory(&self, _: &str) -> bool {
+        true
+    }
+    fn list(&self, _: &str) -> Vec<String> {
+        vec!["package.json".to_owned(), "go.mod".to_owned(), "requirements.txt".to_owned()]
+    }
+    fn resolve(&self, path: &str) -> String {
+        path.to_owned()
+    }
+    fn input_is_terminal(&self) -> bool {
+        true
+    }
+    fn output_is_terminal(&self) -> bool {
+        false
+    }
+    fn config_folder(&self, _: Option<&str>) -> String {
+        String::new()
+    }
+    fn has_plugin(&self, _: &str, _: &str) -> bool {
+        false
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let given = Given { arguments: vec![("A".to_owned(), Some("b".to_owned()))], target: None };
+    let said = Said {
+        folder: Some("."),
+        dockerfile: Some("Dockerfile".to_owned()),
+        text: Some(data.to_vec()),
+        given,
+        named: Vec::new(),
+        sender: Sender::BuildKit,
+        words: Vec::new(),
+    };
+    if let Some(build) = Build::read(said, &Nowhere) {
+        if let Some(file) = &build.dockerfile {
+            for instruction in file.stages.iter().flat_map(|stage| &stage.instructions) {
+                let _ = &file.text.text[instruction.span.clone()];
+                let _ = &file.text.text[instruction.keyword.clone()];
+            }
+        }
+        for change in changes(&[build], &Offline::default(), &Nowhere) {
+            assert_ne!(change.before.as_deref(), Some(change.after.as_str()));
+        }
+    }
+    if let Ok(patterns) = ignore::read(data)
+        && let Ok(matcher) = Matcher::new(&patterns)
+    {
+        for path in ["a", "a/b/c", "node_modules/x", "", "ü/[x]"] {
+            matcher.matches_alone(path);
+        }
+    }
+    if let Ok(text) = Text::from_bytes("compose.yaml", data.to_vec())
+        && let Ok(Some(node)) = yaml::read(&text)
+    {
+        let _ = &text.text[node.span.clone()];
+        let _ = node.value();
+    }
+});
