@@ -288,7 +288,11 @@ pub fn tell(effect: &Effect) -> Option<String> {
         Effect::Does { deed, .. } => Some(format!("which            {}", deed.text())),
         Effect::Builds(build) => {
             let name = build.dockerfile.as_ref().map(|dockerfile| dockerfile.text.path.clone());
-            Some(format!("builds           {}", name.unwrap_or_else(|| "an image".to_owned())))
+            let mut text = format!("builds           {}", name.unwrap_or_else(|| "an image".to_owned()));
+            for line in build.added() {
+                text.push_str(&format!("\n  {line}"));
+            }
+            Some(text)
         }
         Effect::Describes(_) => None,
     }

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::effects::project::{Builds, Project, Wanted, of_build};
-use crate::effects::{Body, Effect, Host, Lowered, Request, Runs, Words, Workload};
+use crate::effects::{Body, Effect, Host, Lowered, PLACES, Request, Runs, Words, Workload};
 use crate::facts::{Facts, Known};
 use crate::files::sources::{Sources, Step};
 use crate::files::text::Text;
@@ -279,6 +279,17 @@ fn stack(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Facts, host
     lowered.places = places;
 }
 
+/// The files that bake reads: those that are named, else the usual ones that are there.
+fn bake_files(invocation: &Invocation, host: &dyn Host) -> Vec<String> {
+    let named: Vec<String> =
+        invocation.list("file").into_iter().filter(|file| file != "-" && !file.contains("://")).collect();
+    if !named.is_empty() {
+        return named;
+    }
+    let usual = ["docker-bake.json", "docker-bake.hcl", "docker-bake.override.json", "docker-bake.override.hcl"];
+    usual.iter().filter(|file| host.exists(file)).map(|file| (*file).to_owned()).collect()
+}
+
 /// `buildx bake`: its targets, as it prints them itself.
 fn bake(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Facts, host: &dyn Host) {
     let remote = operands(invocation).iter().any(|word| crate::files::sources::is_remote(word));
@@ -290,9 +301,10 @@ fn bake(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Facts, host:
     let Some(model) = as_json(facts.printed(&words, host)) else {
         return unknown(lowered, invocation, "docker-buildx");
     };
+    let files = bake_files(invocation, host);
     let sources = Sources::default();
     let has_image = |_: &str| false;
-    let words: Words = invocation.named_by.clone();
+    let typed: Words = invocation.named_by.clone();
     let mut project = Project {
         model: &model,
         sources: &sources,
@@ -300,10 +312,19 @@ fn bake(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Facts, host:
         has_image: &has_image,
         effects: Vec::new(),
         places: Vec::new(),
-        words: words.clone(),
+        words: typed.clone(),
     };
     for (name, target) in model["target"].as_object().into_iter().flatten() {
-        let effects = of_build(&mut project, name, target, words.clone(), &[Step::Key("target"), Step::Key(name)]);
+        // Where its block begins; what it is made of may stand anywhere.
+        let words = match Sources::of_targets(&files, name, host) {
+            Some(place) => {
+                project.places.push(place);
+                vec![PLACES + project.places.len() - 1]
+            }
+            None => typed.clone(),
+        };
+        project.words.clone_from(&words);
+        let effects = of_build(&mut project, name, target, words, &[Step::Key("target"), Step::Key(name)]);
         project.effects.extend(effects);
     }
     lowered.effects.append(&mut project.effects);

@@ -132,7 +132,11 @@ fn fields(config: &Value, host: &Value, names: &BTreeMap<String, String>) -> BTr
         out.insert(key.to_owned(), json!(host[key] == json!(true)));
     }
     for key in ["Memory", "PidsLimit", "OomScoreAdj", "NanoCpus", "MemoryReservation", "CpuShares"] {
-        out.insert(key.to_owned(), json!(host[key].as_i64().unwrap_or(0)));
+        // What is unlimited the engine keeps as nothing.
+        out.insert(
+            key.to_owned(),
+            json!(host[key].as_i64().filter(|number| *number != -1 || key != "PidsLimit").unwrap_or(0)),
+        );
     }
     // Without a word the engine gives as much swap again.
     let memory = host["Memory"].as_i64().unwrap_or(0);
@@ -247,6 +251,7 @@ fn copy(from: &Path, to: &Path) {
 fn what_compose_makes() {
     let bench = Bench { engine: Engine::start("compose", "new", ""), config: support::cache().join("config") };
     bench.engine.image("stand-in:1", &[]);
+    bench.engine.plain(&["volume", "create", "outside"]);
     let place = tempfile::tempdir().unwrap();
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/compose");
     let mut names: Vec<String> =

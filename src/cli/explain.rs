@@ -186,7 +186,9 @@ fn as_text(judgement: &Judgement, screen: &Screen, hostname: &str) -> String {
         out.push_str(&screen.filled("  docker says      ", &shown(refusal.text.lines().next().unwrap_or_default())));
     }
     for line in judgement.lowered.effects.iter().filter_map(tell) {
-        let _ = writeln!(out, "  {}", shown(&line));
+        for line in line.lines() {
+            let _ = writeln!(out, "  {}", shown(line.trim_start()));
+        }
     }
     if judgement.lowered.effects.is_empty() && judgement.lowered.refusal.is_none() {
         out.push_str("  changes nothing\n");

@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use super::{Body, Deed, Effect, Effects, Host, Request, Words, create, filled_env, to_map, words_of};
 use crate::files::context::{Sender, Wanted};
-use crate::files::dockerfile::{self, Dockerfile, Given};
+use crate::files::dockerfile::{self, Dockerfile, Given, What};
+use crate::files::ignore::clean;
 use crate::files::text::{Problem, Text};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
@@ -86,6 +87,48 @@ impl Build {
             }
         }
         Some(build)
+    }
+
+    /// What `ADD` does with what is no plain file.
+    pub fn added(&self) -> Vec<String> {
+        let Some(file) = self.file() else { return Vec::new() };
+        let mut lines = Vec::new();
+        for instruction in self.needed.iter().flat_map(|stage| &file.stages[*stage].instructions) {
+            let What::Copy { is_add: true, sources, .. } = &instruction.what else { continue };
+            let checked = instruction.flag("checksum").is_some();
+            for source in sources {
+                let text = &source.text;
+                let git = text.starts_with("git@")
+                    || text.split(['#', '?']).next().is_some_and(|path| path.ends_with(".git"));
+                if git {
+                    lines.push(format!("clones           {text} (ADD)"));
+                } else if dockerfile::is_remote(text) {
+                    let how = if checked { "and compares its checksum" } else { "at each build, whatever it is then" };
+                    lines.push(format!("downloads        {text} (ADD), {how}"));
+                } else if dockerfile::is_archive(text) {
+                    lines.push(format!("unpacks          {text} (ADD)"));
+                }
+            }
+        }
+        lines
+    }
+
+    /// Another context, as far as the Dockerfile copies from it.
+    pub fn from_named(&self, name: &str, folder: &str, words: Words) -> Option<Build> {
+        let file = self.file()?;
+        let taken =
+            self.needed.iter().flat_map(|stage| &file.stages[*stage].instructions).filter_map(|it| match &it.what {
+                What::Copy { from: Some(from), sources, .. } if from.text == name => Some(sources),
+                _ => None,
+            });
+        let patterns: Vec<String> = taken
+            .flatten()
+            .map(|source| clean(&format!("/{}", source.text)).trim_start_matches('/').to_owned())
+            .collect();
+        let whole = patterns.iter().any(|pattern| pattern.is_empty() || pattern.contains('$'));
+        let copied = (!whole).then_some(patterns.clone());
+        let wanted = Wanted { folder: folder.to_owned(), dockerfile: None, sender: Sender::BuildKit, copied };
+        (!patterns.is_empty()).then(|| Build { context: Some(wanted), words, ..Build::default() })
     }
 
     /// Its Dockerfile, where it has a stage to build.

@@ -81,7 +81,14 @@ fn built(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Effect>) ->
     if let Some(set) = invocation.last("file").filter(|set| set.value != "-" && host.exists(&set.value)) {
         effects.push(Effect::ReadsFile { path: set.value.clone(), words: set.words() });
     }
-    effects.extend(build::of_words(invocation, host, Sender::BuildKit).map(|build| Effect::Builds(Box::new(build))));
+    if let Some(build) = build::of_words(invocation, host, Sender::BuildKit) {
+        for set in invocation.all(&["build-context"]) {
+            let named = set.value.split_once('=').filter(|(_, place)| host.is_directory(place));
+            let other = named.and_then(|(name, place)| build.from_named(name, place, set.words()));
+            effects.extend(other.map(|build| Effect::Builds(Box::new(build))));
+        }
+        effects.push(Effect::Builds(Box::new(build)));
+    }
     entitlements(invocation, effects);
     for set in invocation.all(&["build-arg"]) {
         let name = set.value.split('=').next().unwrap_or_default().to_owned();

@@ -1,7 +1,8 @@
-//! Compose, as far as its words say: what its files say is not read here.
+//! Compose, as far as its words say: what its files say is added in `written`.
 
 use super::create::capability;
 use super::{Deed, Effect, Effects, Host, Runs, Workload, copy};
+use crate::files::sources::is_remote;
 use crate::grammar::parse::{Invocation, Set};
 use crate::grammar::values;
 
@@ -9,7 +10,11 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     let mut effects = Vec::new();
     let canonical = invocation.canonical();
     for set in invocation.above.iter().filter(|set| matches!(set.flag.name, "file" | "env-file") && set.value != "-") {
-        effects.push(Effect::ReadsFile { path: set.value.clone(), words: set.words() });
+        if is_remote(&set.value) {
+            effects.push(Effect::Does { deed: Deed::RemoteContext(set.value.clone()), words: set.words() });
+        } else {
+            effects.push(Effect::ReadsFile { path: set.value.clone(), words: set.words() });
+        }
     }
     effects.push(Effect::Runs(Runs {
         program: "docker-compose".to_owned(),

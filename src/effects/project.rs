@@ -181,6 +181,14 @@ impl Project<'_> {
         for name in &chosen {
             let Some(service) = self.service(name).cloned() else { continue };
             self.build(name, &service, wanted);
+            for (path, place) in self.sources.env_files(name, self.host) {
+                let words = self.point(Some(place));
+                self.effects.push(Effect::ReadsFile { path, words });
+            }
+            if wanted.creates && service.get("models").is_some_and(|models| !models.is_null()) {
+                let words = self.at(name, &[Step::Key("models")], None);
+                self.effects.push(Effect::Runs(Runs { program: "docker-model".to_owned(), words, known: true }));
+            }
             if wanted.creates {
                 self.containers(name, &service, wanted);
             }
@@ -862,6 +870,16 @@ pub fn of_build(project: &mut Project, service: &str, build: &Value, words: Word
         sender: Sender::BuildKit,
         words,
     };
-    effects.extend(Build::read(said, project.host).map(|build| Effect::Builds(Box::new(build))));
+    if let Some(read) = Build::read(said, project.host) {
+        for (name, place) in ["additional_contexts", "contexts"].iter().flat_map(|key| entries(build, key)) {
+            let place = place.as_str().unwrap_or_default();
+            if project.host.is_directory(place)
+                && let Some(other) = read.from_named(name, place, read.words.clone())
+            {
+                effects.push(Effect::Builds(Box::new(other)));
+            }
+        }
+        effects.push(Effect::Builds(Box::new(read)));
+    }
     effects
 }

@@ -180,6 +180,42 @@ impl Sources {
         Some(place)
     }
 
+    /// The env files that a service names, with where it does.
+    pub fn env_files(&self, service: &str, host: &dyn Host) -> Vec<(String, Place)> {
+        let mut files = Vec::new();
+        for found in self.services(service, host) {
+            let Some(listed) = found.node.get("env_file") else { continue };
+            let single = [listed.clone()];
+            for item in if listed.list().is_empty() { &single[..] } else { listed.list() } {
+                let path = item.text().map(str::to_owned).or_else(|| item.get("path")?.text().map(str::to_owned));
+                let Some(path) = path else { continue };
+                let folder = found.text.path.rsplit_once('/').map_or(".", |(folder, _)| folder);
+                let mut place = Place::new(&found.text, item.span.clone());
+                place.of = Some(format!("service {service}"));
+                place.through = found.through.clone().map(Box::new);
+                files.push((join(folder, &self.interpolated(&path, host).0), place));
+            }
+        }
+        files
+    }
+
+    /// Where a text begins in the files, for those that are no YAML.
+    pub fn of_targets(paths: &[String], target: &str, host: &dyn Host) -> Option<Place> {
+        paths.iter().find_map(|path| {
+            let text = Text::from_bytes(path, host.read(path).ok()?).ok()?;
+            let quoted = format!("\"{target}\"");
+            let at = text.text.match_indices(&quoted).map(|(at, _)| at).find(|at| {
+                let line = &text.text[text.line_start(*at)..*at];
+                line.trim_start().starts_with("target") || text.text[at + quoted.len()..].trim_start().starts_with(':')
+            })?;
+            let start = text.line_start(at);
+            let start = start + text.text[start..at].len() - text.text[start..at].trim_start().len();
+            let mut place = Place::new(&text, start..at + quoted.len());
+            place.of = Some(format!("target {target}"));
+            Some(place)
+        })
+    }
+
     /// Everything that describes a service, the last word first.
     fn services(&self, service: &str, host: &dyn Host) -> Vec<Found> {
         let mut all = Vec::new();

@@ -1,7 +1,7 @@
 //! `ADD` where `COPY` says what is meant.
 
 use super::{Case, Class, Example, Finding, Rule};
-use crate::files::dockerfile::{What, is_remote};
+use crate::files::dockerfile::{What, is_archive, is_remote};
 
 pub static RULE: Rule = Rule {
     id: "add-instead-of-copy",
@@ -49,7 +49,5 @@ pub fn is_plain(what: &What) -> bool {
 
 /// What is unpacked or downloaded, or may be.
 fn does_more(source: &str) -> bool {
-    let lower = source.to_lowercase();
-    let archives = [".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz", ".tar.zst", ".tzst", ".gz", ".bz2", ".xz", ".zst"];
-    is_remote(source) || source.contains(['$', '*', '?', '[']) || archives.iter().any(|end| lower.ends_with(end))
+    is_remote(source) || source.contains(['$', '*', '?', '[']) || is_archive(source)
 }

@@ -19,7 +19,9 @@ pub static RULE: Rule = Rule {
 
 fn check(case: &Case) -> Vec<Finding> {
     let remote = case.deeds().filter_map(|(deed, words)| match deed {
-        Deed::RemoteContext(place) if !is_pinned(place) => Some(RULE.found(words)),
+        Deed::RemoteContext(place) if !is_pinned(place) => {
+            Some(RULE.found(words).titled(format!("from another place: {place}")))
+        }
         _ => None,
     });
     remote.collect()
