@@ -31,6 +31,9 @@ _fender() {
             fender,explain)
                 cmd="fender__subcmd__explain"
                 ;;
+            fender,lint)
+                cmd="fender__subcmd__lint"
+                ;;
             fender,plan)
                 cmd="fender__subcmd__plan"
                 ;;
@@ -68,7 +71,7 @@ _fender() {
 
     case "${cmd}" in
         fender)
-            opts="-h -V --help --version explain plan context undo trash protect unprotect rules doctor completions docker"
+            opts="-h -V --help --version explain plan lint context undo trash protect unprotect rules doctor completions docker"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -162,6 +165,28 @@ _fender() {
                     ;;
                 --environment)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        fender__subcmd__lint)
+            opts="-h --format --level --fix --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "text json sarif" -- "${cur}"))
+                    return 0
+                    ;;
+                --level)
+                    COMPREPLY=($(compgen -W "note warning error" -- "${cur}"))
                     return 0
                     ;;
                 *)

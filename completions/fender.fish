@@ -28,6 +28,7 @@ complete -c fender -n "__fish_fender_needs_command" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_needs_command" -s V -l version -d 'Print version'
 complete -c fender -n "__fish_fender_needs_command" -f -a "explain" -d 'Show what a docker command would do, and what fender would say; runs nothing'
 complete -c fender -n "__fish_fender_needs_command" -f -a "plan" -d 'Show what a docker command would delete, and what that would mean; deletes nothing'
+complete -c fender -n "__fish_fender_needs_command" -f -a "lint" -d 'Find what is wrong in Dockerfiles, ignore files, compose and bake files, and mend it'
 complete -c fender -n "__fish_fender_needs_command" -f -a "context" -d 'Show which files a build would send, which of them are secrets, and what makes it large'
 complete -c fender -n "__fish_fender_needs_command" -f -a "undo" -d 'Bring back what the last deletion on this engine took'
 complete -c fender -n "__fish_fender_needs_command" -f -a "trash" -d 'See what was deleted and kept, bring it back, or empty it'
@@ -45,6 +46,14 @@ complete -c fender -n "__fish_fender_using_subcommand explain" -s h -l help -d '
 complete -c fender -n "__fish_fender_using_subcommand plan" -l format -d 'How to print it' -r -f -a "text\t''
 json\t''"
 complete -c fender -n "__fish_fender_using_subcommand plan" -s h -l help -d 'Print help'
+complete -c fender -n "__fish_fender_using_subcommand lint" -l format -d 'How to print it' -r -f -a "text\t''
+json\t''
+sarif\t''"
+complete -c fender -n "__fish_fender_using_subcommand lint" -l level -d 'End with code 1 for findings from this level on: note (careless defaults), warning, error (escapes and losses)' -r -f -a "note\t''
+warning\t''
+error\t''"
+complete -c fender -n "__fish_fender_using_subcommand lint" -l fix -d 'Mend what can be mended, showing the difference'
+complete -c fender -n "__fish_fender_using_subcommand lint" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand context" -l format -d 'How to print it' -r -f -a "text\t''
 json\t''"
 complete -c fender -n "__fish_fender_using_subcommand context" -s f -l file -d 'The Dockerfile, if it is not the folder\'s own' -r

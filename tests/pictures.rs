@@ -90,6 +90,7 @@ fn pictures_are_real_output() {
     current(&root().join("docs/images/deletion.svg"), &svg);
     for (name, line, environment) in [
         ("question", "run -v /var/run/docker.sock:/s -m 1g --init -u 5 tools:1.4", ""),
+        ("compose", "compose -f compose.prod.yaml up -d", ""),
         ("note", "run -d -p 8080:80 nginx", ""),
         ("production", "--context prod-web run -d --name api -p 8080:80 tools:1.4", ""),
         ("refused", "--context prod-web run --privileged tools:1.4", ""),
@@ -97,6 +98,23 @@ fn pictures_are_real_output() {
         let svg = anstyle_svg::Term::new().render_svg(&seen(line, environment));
         current(&root().join(format!("docs/images/{name}.svg")), &svg);
     }
+}
+
+/// `fender lint` on a terminal.
+#[test]
+fn the_picture_of_lint_is_real_output() {
+    let place = tempfile::tempdir().unwrap();
+    fs::write(place.path().join("package.json"), "{}").unwrap();
+    fs::write(place.path().join("Dockerfile"), "FROM node:24.11.1\nWORKDIR /app\nADD . /app\nRUN npm ci\nUSER node\nCMD node server.js\n").unwrap();
+    fs::write(place.path().join("id_rsa"), "x").unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_fender"));
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", place.path()).env("TERM", "xterm").arg("lint");
+    command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock").current_dir(place.path());
+    let mut terminal = support::terminal::Terminal::start(&command, None);
+    terminal.expect("mends what it can\n");
+    assert_eq!(terminal.wait().code(), Some(1));
+    let text = format!("\u{1b}[2m$\u{1b}[0m fender lint\n{}", terminal.seen().replace('\r', ""));
+    current(&root().join("docs/images/lint.svg"), &anstyle_svg::Term::new().render_svg(&text));
 }
 
 #[test]

@@ -55,6 +55,15 @@ fn page(rule: &Rule, screen: &Screen) -> String {
     let mut out = format!("{}  {}\n\n", screen.bold(rule.id), rule.title);
     out.push_str(&screen.filled("  ", rule.why));
     let _ = writeln!(out, "\n  found      docker {}\n  not found  docker {}\n", rule.fires[0], rule.quiet[0]);
+    if let Some(example) = rule.files.first() {
+        for (what, text) in [("found", example.bad), ("not found", example.good)] {
+            let _ = writeln!(out, "  {what} in a {}:", example.name);
+            for line in text.lines() {
+                let _ = writeln!(out, "    {line}");
+            }
+            out.push('\n');
+        }
+    }
     out.push_str(&screen.filled("  instead    ", rule.instead));
     let class = format!("{}: {}; dev {dev}, ci {ci}, prod {prod}", rule.class.name(), rule.class.meaning());
     out.push_str(&screen.filled("  class      ", &class));
@@ -90,6 +99,10 @@ pub fn markdown() -> String {
                     list.get(at).map_or(String::new(), |line| format!("`docker {}`", line.replace('|', "\\|")))
                 };
                 let _ = writeln!(out, "| {} | {} |", cell(rule.fires), cell(rule.quiet));
+            }
+            for example in rule.files {
+                let block = |text: &str| format!("```\n{text}```");
+                let _ = writeln!(out, "\nFound in a {}:\n\n{}\n\nNot found:\n\n{}", example.name, block(example.bad), block(example.good));
             }
             if !rule.references.is_empty() {
                 let _ = writeln!(out, "\nSee {}.", rule.references.join(", "));

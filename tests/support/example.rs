@@ -20,6 +20,18 @@ use fender::plan::{Kind, Plan, Protections, Step, plan};
 use fender::policy::Policy;
 use fender::rules::{Example, rule};
 
+const COMPOSE: &str = "services:
+  worker:
+    extends: {file: base.yaml, service: base}
+    mem_limit: 1g
+";
+const BASE: &str = "services:
+  base:
+    image: safe:1
+    init: true
+    privileged: ${DEBUG:-true}
+";
+
 /// A host on which every path is there.
 pub struct EveryPath;
 
@@ -40,6 +52,11 @@ impl Host for EveryPath {
                 true => Ok(if is_bad { example.bad } else { example.good }.as_bytes().to_vec()),
                 false => Ok(b"FROM alpine:3.22\nCOPY . /app\nUSER 10001\n".to_vec()),
             };
+        }
+        match path {
+            "compose.prod.yaml" => return Ok(COMPOSE.as_bytes().to_vec()),
+            "base.yaml" => return Ok(BASE.as_bytes().to_vec()),
+            _ => {}
         }
         if path.ends_with("config.json") { Err("no such file or directory".to_owned()) } else { Ok(Vec::new()) }
     }
@@ -167,8 +184,15 @@ impl Facts for SmallEngine {
         let volume = Volume { name: name.to_owned(), ..Volume::default() };
         self.protections().ok()?.volume(&volume).map(|protected| protected.why)
     }
-    fn printed(&self, _: &[String], _: &dyn Host) -> Known<Vec<u8>> {
-        Known::Is(b"{\"name\": \"project\", \"services\": {}}".to_vec())
+    fn printed(&self, words: &[String], _: &dyn Host) -> Known<Vec<u8>> {
+        let services = match words.iter().any(|word| word == "compose.prod.yaml") {
+            true => serde_json::json!({"worker": {
+                "image": "safe:1", "privileged": true, "mem_limit": "1073741824", "init": true,
+                "networks": {"default": null},
+            }}),
+            false => serde_json::json!({}),
+        };
+        Known::Is(serde_json::json!({"name": "project", "services": services}).to_string().into_bytes())
     }
     fn project(&self, invocation: &Invocation, _: &dyn Host) -> Known<Project> {
         let name = invocation.above.iter().find(|set| set.flag.name == "project-name");

@@ -1,0 +1,163 @@
+//! `fender lint` of 1,000 Dockerfiles, a context of 100,000 files against walking it, and what `compose up` costs on top of
+//! compose's own reading. `cargo bench --bench files`; the client comes from `tests/engine.sh`.
+#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fender::files::context::{Sender, Wanted, survey};
+
+const DOCKERFILE: &str = "# syntax=docker/dockerfile:1
+ARG VERSION=1.25.4
+FROM golang:${VERSION} AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN --mount=type=cache,target=/go/pkg/mod \\
+    # the modules alone
+    go mod download
+COPY . .
+RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /out/server ./cmd/server
+RUN <<EOF
+set -eu
+test -x /out/server
+EOF
+
+FROM debian:13-slim
+RUN apt-get update && apt-get install -y --no-install-recommends \\
+        ca-certificates \\
+        tzdata \\
+    && rm -rf /var/lib/apt/lists/*
+ENV MODE=production PORT=8080
+COPY --from=build /out/server /usr/local/bin/server
+ADD config.yaml /etc/server/
+EXPOSE 8080
+CMD server --config /etc/server/config.yaml
+";
+
+/// The middle one of several times.
+fn middle(rounds: usize, mut run: impl FnMut() -> Duration) -> Duration {
+    let mut times: Vec<Duration> = (0..rounds).map(|_| run()).collect();
+    times.sort_unstable();
+    times[rounds / 2]
+}
+
+fn timed(run: impl FnOnce()) -> Duration {
+    let start = Instant::now();
+    run();
+    start.elapsed()
+}
+
+fn walk(folder: &Path, count: &mut usize) {
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            walk(&entry.path(), count);
+        } else {
+            *count += usize::from(entry.metadata().is_ok());
+        }
+    }
+}
+
+fn lint(place: &Path) {
+    for (name, path) in [
+        ("each in its own folder", "many/f-N/Dockerfile"),
+        ("all in one folder", "one/Dockerfile.N"),
+    ] {
+        for number in 0..1000 {
+            let path = place.join(path.replace('N', &number.to_string()));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, DOCKERFILE).unwrap();
+            fs::write(path.with_file_name("config.yaml"), "x: 1\n").unwrap();
+        }
+        let folder = place.join(path.split('/').next().unwrap());
+        let time = middle(5, || {
+            timed(|| {
+                let status = Command::new(env!("CARGO_BIN_EXE_fender"))
+                    .args(["lint", "--format", "json"])
+                    .current_dir(&folder)
+                    .env("HOME", place)
+                    .stdout(Stdio::null())
+                    .status()
+                    .unwrap();
+                assert_eq!(status.code(), Some(1));
+            })
+        });
+        println!("lint of 1,000 Dockerfiles, {name:<24} {:>7.0} ms", time.as_secs_f64() * 1e3);
+    }
+}
+
+fn context(place: &Path) {
+    let root = place.join("tree");
+    for folder in 0..1000 {
+        let folder = root.join(format!("a{}/b{}", folder % 30, folder));
+        fs::create_dir_all(&folder).unwrap();
+        for file in 0..100 {
+            fs::write(folder.join(format!("file-{file}.rs")), "fn main() {}\n").unwrap();
+        }
+    }
+    fs::write(root.join(".dockerignore"), "**/*.pyc\n*.md\n!README.md\nbuild\n**/file-99.*\n").unwrap();
+    let plain = middle(5, || {
+        timed(|| {
+            let mut count = 0;
+            walk(&root, &mut count);
+            assert_eq!(count, 100_001);
+        })
+    });
+    let wanted = Wanted {
+        folder: root.to_string_lossy().into_owned(),
+        dockerfile: None,
+        sender: Sender::BuildKit,
+        copied: None,
+    };
+    let ours = middle(5, || timed(|| assert_eq!(survey(&wanted).unwrap().files.len(), 99_001)));
+    println!(
+        "a context of 100,000 files: walked in {:.0} ms, computed in {:.0} ms, {:.2} times",
+        plain.as_secs_f64() * 1e3,
+        ours.as_secs_f64() * 1e3,
+        ours.as_secs_f64() / plain.as_secs_f64()
+    );
+}
+
+fn compose(place: &Path) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine.sh");
+    let fetched = Command::new(script).arg("fetch").output().unwrap();
+    let bin = String::from_utf8_lossy(&fetched.stdout).trim().to_owned();
+    let config = Path::new(&bin).ancestors().nth(3).unwrap().join("config");
+    let (front, real) = (place.join("front"), place.join("real"));
+    fs::create_dir_all(&front).unwrap();
+    fs::create_dir_all(&real).unwrap();
+    symlink(env!("CARGO_BIN_EXE_fender"), front.join("docker")).unwrap();
+    // Reads as compose does, and makes nothing.
+    let client = real.join("docker");
+    fs::write(&client, format!("#!/bin/sh\ncase \"$*\" in *config*) exec {bin}/docker \"$@\" ;; esac\n")).unwrap();
+    fs::set_permissions(&client, fs::Permissions::from_mode(0o755)).unwrap();
+    let services: String = (0..20)
+        .map(|at| format!("  s{at}:\n    image: app:{at}\n    mem_limit: 1g\n    user: \"1000\"\n    init: true\n    volumes: [\"d:/d\"]\n"))
+        .collect();
+    fs::write(place.join("compose.yaml"), format!("services:\n{services}volumes: {{d: {{}}}}\n")).unwrap();
+    let run = |program: &Path, words: &[&str]| {
+        timed(|| {
+            let mut command = Command::new(program);
+            command.args(words).current_dir(place).env("PATH", format!("{}:{}:/usr/bin:/bin", front.display(), real.display()));
+            command.env("DOCKER_CONFIG", &config).env("HOME", place).env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
+            assert!(command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null()).status().unwrap().success());
+        })
+    };
+    let own = middle(15, || run(&client, &["compose", "config", "--format", "json"]));
+    let ours = middle(15, || run(&front.join("docker"), &["compose", "up", "-d"]));
+    println!(
+        "compose up of 20 services: compose reads in {:.0} ms, fender needs {:.0} ms with that",
+        own.as_secs_f64() * 1e3,
+        ours.as_secs_f64() * 1e3
+    );
+}
+
+fn main() {
+    let place = tempfile::tempdir().unwrap();
+    lint(place.path());
+    context(place.path());
+    compose(place.path());
+}
