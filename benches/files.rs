@@ -62,10 +62,7 @@ fn walk(folder: &Path, count: &mut usize) {
 }
 
 fn lint(place: &Path) {
-    for (name, path) in [
-        ("each in its own folder", "many/f-N/Dockerfile"),
-        ("all in one folder", "one/Dockerfile.N"),
-    ] {
+    for (name, path) in [("each in its own folder", "many/f-N/Dockerfile"), ("all in one folder", "one/Dockerfile.N")] {
         for number in 0..1000 {
             let path = place.join(path.replace('N', &number.to_string()));
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -141,9 +138,17 @@ fn compose(place: &Path) {
     let run = |program: &Path, words: &[&str]| {
         timed(|| {
             let mut command = Command::new(program);
-            command.args(words).current_dir(place).env("PATH", format!("{}:{}:/usr/bin:/bin", front.display(), real.display()));
-            command.env("DOCKER_CONFIG", &config).env("HOME", place).env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
-            assert!(command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null()).status().unwrap().success());
+            command
+                .args(words)
+                .current_dir(place)
+                .env("PATH", format!("{}:{}:/usr/bin:/bin", front.display(), real.display()));
+            command
+                .env("DOCKER_CONFIG", &config)
+                .env("HOME", place)
+                .env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
+            assert!(
+                command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null()).status().unwrap().success()
+            );
         })
     };
     let own = middle(15, || run(&client, &["compose", "config", "--format", "json"]));

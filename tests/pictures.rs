@@ -105,7 +105,11 @@ fn pictures_are_real_output() {
 fn the_picture_of_lint_is_real_output() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("package.json"), "{}").unwrap();
-    fs::write(place.path().join("Dockerfile"), "FROM node:24.11.1\nWORKDIR /app\nADD . /app\nRUN npm ci\nUSER node\nCMD node server.js\n").unwrap();
+    fs::write(
+        place.path().join("Dockerfile"),
+        "FROM node:24.11.1\nWORKDIR /app\nADD . /app\nRUN npm ci\nUSER node\nCMD node server.js\n",
+    )
+    .unwrap();
     fs::write(place.path().join("id_rsa"), "x").unwrap();
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_fender"));
     command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", place.path()).env("TERM", "xterm").arg("lint");

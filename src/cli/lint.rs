@@ -8,7 +8,8 @@ use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use similar::TextDiff;
+use similar::DiffTag;
+use similar::algorithms::{Capture, Replace, myers};
 
 use crate::answer::report;
 use crate::answer::screen::{Screen, shown};
@@ -131,20 +132,37 @@ fn write(change: &Change) -> Result<(), String> {
     })
 }
 
+/// Lines of context around a change.
+const CONTEXT: usize = 2;
+
+/// As `diff -u` shows it.
 fn difference(change: &Change, screen: &Screen) -> String {
-    let before = change.before.clone().unwrap_or_default();
-    let diff = TextDiff::from_lines(&before, &change.after);
+    let before: Vec<&str> = change.before.as_deref().unwrap_or_default().lines().collect();
+    let after: Vec<&str> = change.after.lines().collect();
+    let mut captured = Replace::new(Capture::new());
+    // Capturing cannot fail.
+    let _ = myers::diff(&mut captured, &before, 0..before.len(), &after, 0..after.len());
     let old = if change.before.is_some() { change.path.as_str() } else { "/dev/null" };
-    let text = diff.unified_diff().context_radius(2).header(old, &change.path).to_string();
-    let mut out = String::new();
-    for line in text.lines() {
-        let line = shown(line.trim_end_matches('\r'));
-        let line = match line.chars().next() {
-            Some('+') => screen.good(&line),
-            Some('-') => screen.dim(&line),
-            _ => line,
-        };
-        let _ = writeln!(out, "{line}");
+    let mut out = format!("{}\n{}\n", shown(&format!("--- {old}")), shown(&format!("+++ {}", change.path)));
+    for group in captured.into_inner().into_grouped_ops(CONTEXT) {
+        let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
+        let range = |start: usize, end: usize| format!("{},{}", start + usize::from(end > start), end - start);
+        let (olds, news) = (
+            range(first.old_range().start, last.old_range().end),
+            range(first.new_range().start, last.new_range().end),
+        );
+        let _ = writeln!(out, "@@ -{olds} +{news} @@");
+        for operation in &group {
+            let is_same = operation.tag() == DiffTag::Equal;
+            for line in &before[operation.old_range()] {
+                let sign = if is_same { ' ' } else { '-' };
+                let line = shown(&format!("{sign}{}", line.trim_end_matches('\r')));
+                let _ = writeln!(out, "{}", if is_same { line } else { screen.dim(&line) });
+            }
+            for line in after[operation.new_range()].iter().filter(|_| !is_same) {
+                let _ = writeln!(out, "{}", screen.good(&shown(&format!("+{}", line.trim_end_matches('\r')))));
+            }
+        }
     }
     out.push('\n');
     out

@@ -102,7 +102,13 @@ pub fn markdown() -> String {
             }
             for example in rule.files {
                 let block = |text: &str| format!("```\n{text}```");
-                let _ = writeln!(out, "\nFound in a {}:\n\n{}\n\nNot found:\n\n{}", example.name, block(example.bad), block(example.good));
+                let _ = writeln!(
+                    out,
+                    "\nFound in a {}:\n\n{}\n\nNot found:\n\n{}",
+                    example.name,
+                    block(example.bad),
+                    block(example.good)
+                );
             }
             if !rule.references.is_empty() {
                 let _ = writeln!(out, "\nSee {}.", rule.references.join(", "));
