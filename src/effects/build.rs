@@ -159,7 +159,7 @@ pub fn of_words(invocation: &Invocation, host: &dyn Host, sender: Sender) -> Opt
         (Context::Folder, "-") => (None, Some(host.input()?)),
         (Context::Folder, _) => (Some(dockerfile_path(typed, file, host)?), None),
         // A tar is not looked into.
-        (Context::Stdin, _) => (None, Some(host.input().filter(|bytes| !is_archive(bytes))?)),
+        (Context::Stdin, _) => (None, Some(host.input_file().filter(|bytes| !is_archive(bytes))?)),
         _ => return None,
     };
     let folder = (context == Context::Folder).then_some(typed);

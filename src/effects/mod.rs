@@ -60,6 +60,10 @@ pub trait Host {
     fn input(&self) -> Option<Vec<u8>> {
         None
     }
+    /// The same where it is a small file: a stream may be an archive of any size, which is not held back.
+    fn input_file(&self) -> Option<Vec<u8>> {
+        None
+    }
     /// Which files a build would send.
     fn survey(&self, _: &Wanted) -> Result<Survey, Problem> {
         Ok(Survey::default())

@@ -64,6 +64,10 @@ impl Host for Surroundings {
         if io::stdin().is_terminal() { None } else { super::input::kept().ok() }
     }
 
+    fn input_file(&self) -> Option<Vec<u8>> {
+        if super::input::is_small_file() { super::input::kept().ok() } else { None }
+    }
+
     fn survey(&self, wanted: &Wanted) -> Result<Survey, Problem> {
         survey(wanted)
     }

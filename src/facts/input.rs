@@ -35,6 +35,16 @@ pub fn kept() -> io::Result<Vec<u8>> {
     Ok(KEPT.get_or_init(|| (bytes, start)).0.clone())
 }
 
+/// No Dockerfile is larger.
+const SMALL: u64 = 1024 * 1024;
+
+/// Whether it is a file that can be read and put back, and small.
+pub fn is_small_file() -> bool {
+    let owned = std::os::fd::AsFd::as_fd(&stdin()).try_clone_to_owned();
+    let known = owned.and_then(|owned| File::from(owned).metadata());
+    known.is_ok_and(|known| known.is_file() && known.len() <= SMALL)
+}
+
 /// Back to the start, after a program read it.
 pub fn again() {
     if let Some((_, start)) = KEPT.get()
