@@ -105,7 +105,7 @@ pub fn survey(wanted: &Wanted) -> Result<Survey, Problem> {
     let mut folder = root.clone();
     walk.folder(&mut folder, "", None)?;
     let mut files = walk.files;
-    files.sort_by(|one, other| one.path.cmp(&other.path));
+    files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
     let bytes = files.iter().map(|file| file.size).sum();
     let secrets = secrets::among(&files, &|path, most| start_of(&root.join(path), most));
     Ok(Survey { root, files, bytes, ignore, secrets })
@@ -187,6 +187,15 @@ impl Walk<'_> {
             let name = entry.file_name();
             let name = name.to_string_lossy();
             let path = if below.is_empty() { name.into_owned() } else { format!("{below}/{name}") };
+            if !kind.is_dir() {
+                let skipped = self.matcher.matches_file(&path, known.map(|known| known.0));
+                let is_copied = |copied: &Matcher| copied.matches_file(&path, known.and_then(|known| known.1));
+                if !skipped && self.copied.is_none_or(is_copied) && !kind.is_socket() {
+                    let size = if kind.is_file() { entry.metadata().map_or(0, |known| known.len()) } else { 0 };
+                    self.files.push(Sent { path, size });
+                }
+                continue;
+            }
             let (skipped, matched) = self.matcher.matches(&path, known.map(|known| known.0));
             let (copied, copying) = match self.copied {
                 Some(copied) => {
@@ -195,17 +204,12 @@ impl Walk<'_> {
                 }
                 None => (true, None),
             };
-            if kind.is_dir() {
-                if skipped && !self.may_hold_exceptions(&path) || !copied && !self.may_hold_copied(&path) {
-                    continue;
-                }
-                folder.push(entry.file_name());
-                self.folder(folder, &path, Some((&matched, copying.as_ref())))?;
-                folder.pop();
-            } else if !skipped && copied && !kind.is_socket() {
-                let size = if kind.is_file() { entry.metadata().map_or(0, |known| known.len()) } else { 0 };
-                self.files.push(Sent { path, size });
+            if skipped && !self.may_hold_exceptions(&path) || !copied && !self.may_hold_copied(&path) {
+                continue;
             }
+            folder.push(entry.file_name());
+            self.folder(folder, &path, Some((&matched, copying.as_ref())))?;
+            folder.pop();
         }
         Ok(())
     }

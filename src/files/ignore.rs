@@ -153,6 +153,19 @@ impl Matcher {
         (matched, info)
     }
 
+    /// The same where nothing can lie in it.
+    pub fn matches_file(&self, path: &str, parent: Option<&Matched>) -> bool {
+        let Some(parent) = parent else { return self.matches(path, None).0 };
+        let mut matched = false;
+        for (at, pattern) in self.patterns.iter().enumerate() {
+            let hit = parent[at] || pattern.is_exception == matched && pattern.matches(path);
+            if hit {
+                matched = !pattern.is_exception;
+            }
+        }
+        matched
+    }
+
     /// The same for a path of which nothing is known.
     pub fn matches_alone(&self, path: &str) -> bool {
         self.matches(path, None).0
@@ -364,6 +377,8 @@ fn compile(pattern: &str) -> Option<Form> {
 #[derive(Clone, Debug)]
 struct Expression {
     items: Vec<Item>,
+    /// The longest run of letters that has to be there.
+    needle: String,
 }
 
 #[derive(Clone, Debug)]
@@ -414,21 +429,23 @@ impl Expression {
             let many = letters.next_if_eq(&'*').is_some();
             items.push(Item { what, many });
         }
-        Some(Expression { items })
+        let (mut needle, mut run) = (String::new(), String::new());
+        for item in &items {
+            match (&item.what, item.many) {
+                (What::Letter(letter), false) => run.push(*letter),
+                _ => run.clear(),
+            }
+            if run.len() > needle.len() {
+                needle.clone_from(&run);
+            }
+        }
+        Some(Expression { items, needle })
     }
 
     fn matches(&self, text: &str) -> bool {
-        // Most patterns begin with letters, and most paths with others.
-        let mut bytes = text.chars();
-        for item in &self.items {
-            match (&item.what, item.many) {
-                (What::Letter(letter), false) => {
-                    if bytes.next() != Some(*letter) {
-                        return false;
-                    }
-                }
-                _ => break,
-            }
+        // Most paths lack the letters that a pattern needs.
+        if !text.contains(&self.needle) {
+            return false;
         }
         let letters: Vec<char> = text.chars().collect();
         let mut tried = Tried::default();

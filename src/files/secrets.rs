@@ -18,7 +18,7 @@ const EXAMPLES: &[&str] =
 pub fn among(files: &[Sent], read: &dyn Fn(&str, usize) -> Vec<u8>) -> Vec<(String, String)> {
     let mut opened = 0;
     let mut found = Vec::new();
-    for file in files {
+    for file in files.iter().filter(|file| is_worth_a_look(&file.path)) {
         let parts: Vec<&str> = file.path.split('/').collect();
         if parts.iter().any(|part| EXAMPLES.contains(part)) {
             continue;
@@ -51,6 +51,39 @@ pub fn among(files: &[Sent], read: &dyn Fn(&str, usize) -> Vec<u8>) -> Vec<(Stri
     }
     found
 }
+
+/// Nearly every file of a tree is none of those that are looked at: told without another word.
+fn is_worth_a_look(path: &str) -> bool {
+    let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
+    let Some((_, end)) = name.rsplit_once('.').filter(|_| !name.starts_with('.')) else { return true };
+    let is = |known: &&str| known.eq_ignore_ascii_case(end);
+    READABLE.iter().any(|known| is(known))
+        || ["p12", "pfx", "jks", "keystore", "kdbx", "env"].iter().any(|known| is(known))
+}
+
+/// Ends of names under which keys lie that cannot be told by the name.
+const READABLE: &[&str] = &[
+    "pem",
+    "key",
+    "priv",
+    "ppk",
+    "p8",
+    "asc",
+    "json",
+    "cfg",
+    "conf",
+    "ini",
+    "properties",
+    "txt",
+    "yaml",
+    "yml",
+    "toml",
+    "crt",
+    "cer",
+    "tfvars",
+    "tfstate",
+    "sh",
+];
 
 enum Look {
     /// The name says it.
@@ -104,29 +137,7 @@ fn is_readable(name: &str) -> bool {
     match name.rsplit_once('.') {
         None => !name.is_empty(),
         Some(("", _)) => true,
-        Some((_, end)) => matches!(
-            end,
-            "pem"
-                | "key"
-                | "priv"
-                | "ppk"
-                | "p8"
-                | "asc"
-                | "json"
-                | "cfg"
-                | "conf"
-                | "ini"
-                | "properties"
-                | "txt"
-                | "yaml"
-                | "yml"
-                | "toml"
-                | "crt"
-                | "cer"
-                | "tfvars"
-                | "tfstate"
-                | "sh"
-        ),
+        Some((_, end)) => READABLE.contains(&end),
     }
 }
 
