@@ -30,10 +30,11 @@ pub fn note(judgement: &Judgement, screen: &Screen) -> Option<String> {
     (!lines.is_empty()).then(|| lines.iter().map(|line| format!("{}\n", screen.dim(line))).collect())
 }
 
-/// `3 things to mend in Dockerfile: fender lint`
+/// `3 things to mend in Dockerfile: fender lint`; what services are careless about is said like what words are.
 fn to_mend(judgement: &Judgement) -> Vec<String> {
     let mut files: Vec<(&str, usize)> = Vec::new();
-    for place in judgement.with(Action::Note).filter_map(|complaint| complaint.finding.places.first()) {
+    let calm = judgement.with(Action::Note).filter(|complaint| complaint.finding.calm);
+    for place in calm.filter_map(|complaint| complaint.finding.places.first()) {
         match files.iter_mut().find(|(path, _)| *path == place.path()) {
             Some((_, count)) => *count += 1,
             None => files.push((place.path(), 1)),
@@ -52,10 +53,12 @@ fn to_mend(judgement: &Judgement) -> Vec<String> {
 }
 
 fn notes_on_words(judgement: &Judgement) -> Option<String> {
-    let on_words = |complaint: &&Complaint| complaint.finding.places.is_empty();
-    let mut ids: Vec<&str> =
-        judgement.with(Action::Note).filter(on_words).map(|complaint| complaint.finding.rule.id).collect();
-    ids.dedup();
+    let mut ids: Vec<&str> = Vec::new();
+    for complaint in judgement.with(Action::Note).filter(|complaint| !complaint.finding.calm) {
+        if !ids.contains(&complaint.finding.rule.id) {
+            ids.push(complaint.finding.rule.id);
+        }
+    }
     if ids.is_empty() {
         return None;
     }
