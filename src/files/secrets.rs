@@ -57,8 +57,7 @@ fn is_worth_a_look(path: &str) -> bool {
     let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
     let Some((_, end)) = name.rsplit_once('.').filter(|_| !name.starts_with('.')) else { return true };
     let is = |known: &&str| known.eq_ignore_ascii_case(end);
-    READABLE.iter().any(is)
-        || ["p12", "pfx", "jks", "keystore", "kdbx", "env"].iter().any(is)
+    READABLE.iter().any(is) || ["p12", "pfx", "jks", "keystore", "kdbx", "env"].iter().any(is)
 }
 
 /// Ends of names under which keys lie that cannot be told by the name.
