@@ -123,15 +123,7 @@ fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts:
     single_dollars(&mut model);
     let sources = Sources::of_words(invocation, host);
     let has_image = |name: &str| matches!(facts.image(name), Known::Is(_));
-    let mut project = Project {
-        model: &model,
-        sources: &sources,
-        host,
-        has_image: &has_image,
-        effects: Vec::new(),
-        places: Vec::new(),
-        words: invocation.named_by.clone(),
-    };
+    let mut project = Project::new(&model, &sources, host, &has_image, &invocation.named_by);
     project.lower(&wanted);
     let chosen = project.chosen(&wanted);
     match command {
@@ -305,15 +297,7 @@ fn bake(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Facts, host:
     let sources = Sources::default();
     let has_image = |_: &str| false;
     let typed: Words = invocation.named_by.clone();
-    let mut project = Project {
-        model: &model,
-        sources: &sources,
-        host,
-        has_image: &has_image,
-        effects: Vec::new(),
-        places: Vec::new(),
-        words: typed.clone(),
-    };
+    let mut project = Project::new(&model, &sources, host, &has_image, &typed);
     for (name, target) in model["target"].as_object().into_iter().flatten() {
         // Where its block begins; what it is made of may stand anywhere.
         let words = match Sources::of_targets(&files, name, host) {

@@ -117,7 +117,17 @@ fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
 }
 
-impl Project<'_> {
+impl<'a> Project<'a> {
+    pub fn new(
+        model: &'a Value,
+        sources: &'a Sources,
+        host: &'a dyn Host,
+        has_image: &'a dyn Fn(&str) -> bool,
+        words: &Words,
+    ) -> Self {
+        Project { model, sources, host, has_image, effects: Vec::new(), places: Vec::new(), words: words.clone() }
+    }
+
     pub fn name(&self) -> String {
         text(self.model, "name")
     }
@@ -193,14 +203,13 @@ impl Project<'_> {
                 self.containers(name, &service, wanted);
             }
             if wanted.watches {
-                for (at, rule) in list(&service["develop"], "watch").enumerate() {
+                for rule in list(&service["develop"], "watch") {
                     let path = text(rule, "path");
                     let words = self.at(
                         name,
                         &[Step::Key("develop"), Step::Key("watch"), Step::Item(&text(rule, "target"))],
                         None,
                     );
-                    let _ = at;
                     self.effects.push(Effect::ReadsFile { path, words });
                 }
             }
@@ -619,11 +628,8 @@ impl Project<'_> {
         if let Some(container) = from.strip_prefix("container:") {
             return container.to_owned();
         }
-        let (service, mode) = from.split_once(':').map_or((from, None), |(service, mode)| (service, Some(mode)));
-        let container = self.container_of(service);
         // Compose does not hand the mode on.
-        let _ = mode;
-        container
+        self.container_of(from.split(':').next().unwrap_or_default())
     }
 
     fn network(&self, name: &str, service: &Value) -> (String, Option<NetworkingConfig>) {

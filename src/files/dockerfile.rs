@@ -218,7 +218,6 @@ fn without_here_documents(text: &str) -> (String, Vec<Span>) {
     let (mut in_body, mut continued, mut takes_here, mut at) = (false, false, false, 0);
     for line in text.split_inclusive('\n') {
         let bare = line.trim_end_matches(['\n', '\r']);
-        let start = at;
         at += line.len();
         if in_body {
             if let Some((delimiter, strips)) = waiting.first() {
@@ -266,7 +265,6 @@ fn without_here_documents(text: &str) -> (String, Vec<Span>) {
             in_body = true;
             bodies.push(at..at);
         }
-        let _ = start;
     }
     // Without its end the crate shall say so where it begins.
     if waiting.is_empty() { (out, bodies) } else { (text.to_owned(), Vec::new()) }

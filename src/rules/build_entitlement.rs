@@ -37,9 +37,8 @@ fn in_dockerfile(build: &Build) -> Vec<Finding> {
         matches!((name.as_str(), value.as_str()), ("security", "insecure") | ("network", "host"))
     });
     asked
-        .map(|(name, value, span)| {
+        .map(|(name, _, span)| {
             let title = if name == "security" { "a step with all privileges" } else { "a step in the host's network" };
-            let _ = value;
             RULE.found(&build.words).titled(title).in_file(file.place(span)).grave()
         })
         .collect()
