@@ -10,11 +10,12 @@
 #   tests/engine.sh registry NAME         start a registry that the engine NAME reaches as localhost:5000
 #
 # new: Docker 28 of Debian sid with compose and buildx; old: Docker 20.10 of bookworm (API 1.41).
-# Everything lies in FENDER_TEST_CACHE (default: ~/.cache/fender-tests); running engines in its folder run/.
+# What is fetched lies in FENDER_TEST_CACHE (default: ~/.cache/fender-tests), running engines in FENDER_TEST_RUN (default: its
+# folder run/): two runs of the tests beside each other need a FENDER_TEST_RUN each.
 set -euo pipefail
 
 cache=${FENDER_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fender-tests}
-run=$cache/run
+run=${FENDER_TEST_RUN:-$cache/run}
 say() { echo "engine.sh: $*" >&2; }
 
 # Where the machine's own apt gets Debian from: the first Debian archive its sources name.
@@ -166,5 +167,5 @@ case ${1:-} in
 fetch) fetch ;;
 start | again | stop | image | registry) "$@" ;;
 kill) kill_hard "$2" ;;
-*) sed -n '2,15s/^# \{0,1\}//p' "$0"; exit 2 ;;
+*) sed -n '2,16s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
