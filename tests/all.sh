@@ -16,13 +16,16 @@ step "formatting"
 cargo fmt --check
 step "lints"
 cargo clippy --locked --all-targets --quiet -- -D warnings
+cargo clippy --locked --test engines --quiet -- -D warnings
 step "shell scripts"
 for script in install.sh tests/engine.sh tests/all.sh tests/install.sh; do bash -n "$script"; done
 
 step "the program as it is installed"
 cargo build --locked --release
-step "tests, the real client and the real engines"
-cargo test --locked --no-fail-fast -- --nocapture
+step "the quick tests"
+cargo test --locked --no-fail-fast
+step "the real client and the real engines"
+cargo test --locked --no-fail-fast --test engines -- --nocapture
 step "installing and taking away"
 tests/install.sh
 step "licences and advisories"

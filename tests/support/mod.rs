@@ -6,6 +6,7 @@ pub mod engine;
 pub mod example;
 pub mod generator;
 pub mod guarded;
+pub mod lint;
 pub mod place;
 pub mod recorder;
 pub mod state;

@@ -85,3 +85,13 @@ pub fn script(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
+
+/// What was printed on standard error.
+pub fn error(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The same on one line, however it was wrapped.
+pub fn unwrapped(output: &Output) -> String {
+    error(output).split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -3,9 +3,6 @@
 //!
 //! `FENDER_CONTEXT_CASES` sets how many trees (2,000 without it; a tenth of them for BuildKit, whose builds take longer),
 //! `FENDER_CONTEXT_SEED` where they start.
-#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
-
-mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,14 +12,15 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::support;
+use crate::support::engine::Engine;
+use crate::support::recorder::{Answers, Recorder};
 use fender::files::context::{Sender, Wanted, survey};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
-use support::engine::Engine;
-use support::recorder::{Answers, Recorder};
 
 #[derive(Clone, Debug)]
 struct Case {

@@ -1,7 +1,4 @@
 //! fender in front of the real client and the real engine: Docker 28 and the old 20.10.
-#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
-
-mod support;
 
 use std::fs;
 use std::io::Write;
@@ -9,10 +6,11 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use crate::support;
+use crate::support::engine::Engine;
+use crate::support::place::Place;
+use crate::support::terminal::Terminal;
 use serde_json::Value;
-use support::engine::Engine;
-use support::place::Place;
-use support::terminal::Terminal;
 
 /// Something in front of the engine: fender or the client itself.
 fn docker(place: &Place, front: bool, engine: &Engine) -> Command {

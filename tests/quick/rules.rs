@@ -1,11 +1,8 @@
 //! Every rule's own examples, and the page that is made from the rules.
-#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
 
-mod support;
-
+use crate::support::example::judged;
 use fender::policy::Action;
 use fender::rules::{Class, RULES};
-use support::example::judged;
 
 fn finds(line: &str, rule: &str) -> bool {
     judged(line, "dev").complaints.iter().any(|complaint| complaint.finding.rule.id == rule)
@@ -71,7 +68,7 @@ fn the_page_of_rules_is_current() {
         std::fs::write(path, &made).unwrap();
     }
     let is_current = std::fs::read_to_string(path).unwrap_or_default() == made;
-    assert!(is_current, "docs/rules.md is stale: FENDER_UPDATE=1 cargo test --test rules makes it again");
+    assert!(is_current, "docs/rules.md is stale: FENDER_UPDATE=1 cargo test --test quick makes it again");
 }
 
 #[test]

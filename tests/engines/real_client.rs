@@ -1,9 +1,6 @@
 //! fender's foreseen effects against what the real client asks of a recorder engine.
 //!
 //! `FENDER_CLIENT_CASES` sets how many command lines (2,000 without it), `FENDER_CLIENT_SEED` where they start.
-#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,14 +11,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::support;
+use crate::support::TestHost;
+use crate::support::generator::command_line;
+use crate::support::recorder::{Answers, Recorded, Recorder};
 use fender::effects::{Effect, Lowered, lower};
 use fender::grammar::parse::{Builder, Unknown, parse};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
-use support::TestHost;
-use support::generator::command_line;
-use support::recorder::{Answers, Recorded, Recorder};
 
 /// One request in a form that can be compared.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,7 +1,4 @@
 //! The shim as a process, in front of a stand-in docker that writes down what reaches it.
-#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
-
-mod support;
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,18 +6,9 @@ use std::io::Write;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
-use support::place::{Place, STAND_IN, script};
-
-fn error(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// The same on one line, however it was wrapped.
-fn unwrapped(output: &Output) -> String {
-    error(output).split_whitespace().collect::<Vec<_>>().join(" ")
-}
+use crate::support::place::{Place, STAND_IN, error, script, unwrapped};
 
 #[test]
 fn what_is_let_through_reaches_docker_as_it_was() {
@@ -322,35 +310,6 @@ fn the_users_policy_decides() {
     let output = place.run(&["run", "alpine"]);
     assert_eq!(output.status.code(), Some(125));
     assert!(unwrapped(&output).contains("policy.toml:3 decides: root-user refuse"), "{}", error(&output));
-}
-
-#[test]
-fn the_systems_policy_stands_over_the_users() {
-    let place = Place::new();
-    // A mount namespace of its own, where /etc holds nothing but the policy.
-    let under = |system: &str, words: &[&str]| {
-        let script = "mount -t tmpfs none /etc && mkdir /etc/fender && printf %s \"$SYSTEM\" >/etc/fender/policy.toml \
-                      && exec setsid --wait \"$@\"";
-        let docker = place.docker();
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "sh", "-c", script, "sh"]).arg(place.path("front/docker")).args(words);
-        command.env_clear().envs(docker.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        command.env("SYSTEM", system).stdin(Stdio::null()).output().unwrap()
-    };
-    let system = "[rules]\nprivileged = \"refuse\"\nroot-user = \"ask\"\n";
-    place.policy("[rules]\nprivileged = \"allow\"\nroot-user = \"refuse\"\nhost-mount = \"allow\"\n");
-    let output = under(system, &["run", "--privileged", "-u", "5", "alpine"]);
-    assert_eq!(output.status.code(), Some(125));
-    assert!(unwrapped(&output).contains("/etc/fender/policy.toml:2"), "weaker is not taken: {}", error(&output));
-    let output = under(system, &["run", "alpine"]);
-    assert!(unwrapped(&output).contains("root-user refuse"), "stricter is: {}", error(&output));
-    assert_eq!(under(system, &["run", "-u", "5", "-v", "/:/h", "alpine"]).status.code(), Some(0));
-    // One that does not parse: reading commands run, the others are refused with the place.
-    let broken = "[rules]\nprivilged = \"allow\"\n";
-    assert_eq!(under(broken, &["ps"]).status.code(), Some(0));
-    let output = under(broken, &["run", "alpine"]);
-    assert_eq!(output.status.code(), Some(125));
-    assert!(unwrapped(&output).contains("/etc/fender/policy.toml:2:1"), "{}", error(&output));
 }
 
 #[test]

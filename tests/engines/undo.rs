@@ -1,17 +1,15 @@
 //! Delete and bring back: the same thing is there again.
-#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
+use crate::support;
+use crate::support::api::Api;
+use crate::support::engine::Engine;
+use crate::support::guarded::Guarded;
+use crate::support::state::{Chance, Ground, look};
 use serde_json::Value;
-use support::api::Api;
-use support::engine::Engine;
-use support::guarded::Guarded;
-use support::state::{Chance, Ground, look};
 
 #[test]
 fn on_docker_28() {

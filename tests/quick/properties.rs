@@ -1,12 +1,11 @@
 //! What must hold for every command line and every policy.
-#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
-
-mod support;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
 
+use crate::support::TestHost;
+use crate::support::generator::command_line;
 use fender::effects::{Effect, lower};
 use fender::facts::target::Target;
 use fender::facts::{Facts, Offline};
@@ -17,8 +16,6 @@ use fender::policy::{Action, Place, Policy, parse_layer};
 use fender::rules::{Class, RULES};
 use proptest::prelude::*;
 use serde_json::Value;
-use support::TestHost;
-use support::generator::command_line;
 
 fn host() -> TestHost {
     let mut host = TestHost::new(Path::new("/nonexistent"));

@@ -1,16 +1,14 @@
 //! What was shown is what goes: the race, docker's own words, and what is protected.
-#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
-
-mod support;
 
 use std::collections::HashMap;
 use std::process::{Command, Output};
 
+use crate::support;
+use crate::support::api::{Api, tar};
+use crate::support::engine::Engine;
+use crate::support::guarded::Guarded;
 use hyper::Method;
 use serde_json::{Value, json};
-use support::api::{Api, tar};
-use support::engine::Engine;
-use support::guarded::Guarded;
 
 fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)

@@ -2,17 +2,15 @@
 //!
 //! `FENDER_PLAN_CASES` and `FENDER_PLAN_SEED` choose how many and which, `FENDER_PLAN_ENGINE` one of the three engines;
 //! with `FENDER_PLAN_REPORT` all differences are written to that file before the test fails.
-#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
-
-mod support;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::process::{Command, Stdio};
 
+use crate::support;
+use crate::support::engine::Engine;
+use crate::support::state::{Chance, Ground, Seen, look};
 use serde_json::Value;
-use support::engine::Engine;
-use support::state::{Chance, Ground, Seen, look};
 
 /// Enough for every kind of command on each engine, and done in some minutes.
 const CASES: u64 = 100;

@@ -1,16 +1,13 @@
 //! Faults while something is kept and deleted: whatever happens, each object is on the engine or whole in the trash.
-#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
-
-mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use crate::support::engine::Engine;
+use crate::support::guarded::Guarded;
 use fender::trash::Store;
-use support::engine::Engine;
-use support::guarded::Guarded;
 
 fn flat(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -1,14 +1,13 @@
 //! The pictures of the README are real output, and the README's table is made from the rules. `FENDER_UPDATE=1` makes
 //! them again.
-#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
-
-mod support;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support;
+use crate::support::example::{EveryPath, NOW, judged};
 use fender::answer::report;
 use fender::answer::screen::Screen;
 use fender::cli::completions_for;
@@ -16,7 +15,6 @@ use fender::effects::lower;
 use fender::judge::{deletions, read};
 use fender::policy::{Action, preset};
 use fender::rules::{Class, RULES};
-use support::example::{EveryPath, NOW, judged};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -29,7 +27,7 @@ fn current(path: &Path, made: &str) {
         fs::write(path, made).unwrap();
     }
     let kept = fs::read_to_string(path).unwrap_or_default();
-    assert!(kept == made, "{} is stale: FENDER_UPDATE=1 cargo test --test pictures makes it again", path.display());
+    assert!(kept == made, "{} is stale: FENDER_UPDATE=1 cargo test --test quick makes it again", path.display());
 }
 
 /// What a person sees of a command: the prompt, fender's text and its question.
@@ -142,7 +140,7 @@ fn every_screen_fits_eighty_columns() {
 fn the_readmes_table_of_rules_is_current() {
     let path = root().join("README.md");
     let readme = fs::read_to_string(&path).unwrap();
-    let (begin, end) = ("<!-- rules: made by tests/pictures.rs -->\n", "<!-- rules end -->");
+    let (begin, end) = ("<!-- rules: made by tests/quick/pictures.rs -->\n", "<!-- rules end -->");
     let (before, rest) = readme.split_once(begin).expect("the README has the table's mark");
     let (_, after) = rest.split_once(end).expect("the README has the table's end");
     let mut table = String::from("| class | dev | ci | prod | rules |\n| --- | --- | --- | --- | --- |\n");

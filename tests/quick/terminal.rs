@@ -1,14 +1,11 @@
 //! Every question and answer, on a pseudo-terminal.
-#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
-
-mod support;
 
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
+use crate::support::place::Place;
+use crate::support::terminal::Terminal;
 use nix::sys::termios::LocalFlags;
-use support::place::Place;
-use support::terminal::Terminal;
 
 /// `docker` on a terminal; setsid is the terminal's own.
 fn docker(place: &Place, words: &[&str]) -> Command {

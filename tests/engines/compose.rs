@@ -1,15 +1,13 @@
 //! The containers that fender foresees for compose files, against those that real compose makes on a real engine.
-#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
-
-mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use crate::support;
+use crate::support::engine::Engine;
 use serde_json::{Value, json};
-use support::engine::Engine;
 
 struct Bench {
     engine: Engine,

@@ -1,0 +1,219 @@
+//! `fender lint` and its fixes with the real client and on a real engine, and what BuildKit's own checks say.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support;
+use crate::support::engine::Engine;
+use crate::support::lint::{fender, out, rules, write};
+use crate::support::place::Place;
+use serde_json::Value;
+
+/// What BuildKit's own checks find is found here, under our name.
+#[test]
+fn buildkits_checks_agree() {
+    let engine = Engine::start("lint", "new", "");
+    engine.image("alpine:3.22", &[]);
+    let files = [
+        "FROM alpine:3.22\nCMD a b\n",
+        "FROM alpine:3.22\nENTRYPOINT a b\n",
+        "FROM alpine:3.22\nENTRYPOINT [\"a\"]\nCMD b c\n",
+        "FROM alpine:3.22\nCMD [\"a\", 'b']\n",
+        "FROM alpine:3.22\nCMD [\"a\"]\n",
+        "FROM alpine:3.22\nSHELL [\"/bin/sh\", \"-ec\"]\nCMD a\n",
+        "FROM alpine:3.22\nENV API_KEY=x\n",
+        "FROM alpine:3.22\nENV AUTH=x GITHUB_TOKEN=y\n",
+        "FROM alpine:3.22\nARG DB_PASSWORD\nRUN true\n",
+        "FROM alpine:3.22\nARG MYSQL_ROOT_PASSWORD=a\nENV SECRET_MESSAGE=b PUBLIC_KEY=c\n",
+        "FROM alpine:3.22\nENV MODE=x KEYS=1 MONKEY=2 TOKENIZE=3\n",
+        "ARG AUTH_TOKEN\nFROM alpine:3.22\n",
+        "FROM alpine:3.22 AS a\nENV PASSWD=1\nFROM a\nCMD x\n",
+    ];
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for text in files {
+        let place = tempfile::tempdir().unwrap();
+        write(place.path(), &[("Dockerfile", text)]);
+        let output = Command::new(support::real_docker())
+            .env("DOCKER_HOST", engine.host())
+            .env("DOCKER_CONFIG", support::cache().join("config"))
+            .env("HOME", place.path())
+            .args(["build", "--call", "check,format=json"])
+            .arg(place.path())
+            .output()
+            .unwrap();
+        let said: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{text:?}: {}", out(&output)));
+        let warnings: Vec<&str> =
+            said["warnings"].as_array().into_iter().flatten().filter_map(|it| it["ruleName"].as_str()).collect();
+        let ours = rules(place.path());
+        let has = |names: &[&str]| ours.iter().any(|rule| names.contains(&rule.as_str()));
+        for (theirs, names) in [
+            ("JSONArgsRecommended", &["pid1-signals"][..]),
+            ("SecretsUsedInArgOrEnv", &["secret-in-env", "secret-in-build-arg"]),
+        ] {
+            let found = warnings.contains(&theirs);
+            seen += usize::from(found);
+            if found && !has(names) {
+                wrong.push(format!("{text:?}: BuildKit {warnings:?}, fender {ours:?}"));
+            }
+        }
+    }
+    assert!(seen >= 8 && wrong.is_empty(), "{seen} {}", wrong.join("\n"));
+}
+
+/// The issue's own end: all mistakes in one file, mended, built, run and stopped.
+#[test]
+fn all_mistakes_are_mended_and_the_image_works() {
+    let engine = Engine::start("lint-fix", "new", "");
+    engine.registry();
+    engine.image("localhost:5000/base:latest", &[]);
+    engine.plain(&["push", "--quiet", "localhost:5000/base:latest"]);
+    let place = tempfile::tempdir().unwrap();
+    write(
+        place.path(),
+        &[
+            ("package.json", "{\"name\": \"a\"}"),
+            ("package-lock.json", "{}"),
+            ("node_modules/x/index.js", "x"),
+            ("server.key", "-----BEGIN PRIVATE KEY-----\nMII\n"),
+            (".env", "API_TOKEN=hunter2\n"),
+            ("server.sh", "#!/bin/sh\ntrap 'exit 0' TERM\nid -u\nls -A /app\nwhile :; do sleep 0.1; done\n"),
+            // Something that is called npm, and what it installs.
+            ("tools/npm", "#!/bin/sh\ncat package.json package-lock.json >/dev/null && echo done >/installed\n"),
+            (
+                "Dockerfile",
+                "FROM localhost:5000/base\nCOPY tools/npm /bin/npm\nWORKDIR /app\nADD . /app\nRUN npm ci\nENTRYPOINT /app/server.sh\n",
+            ),
+        ],
+    );
+    for name in ["server.sh", "tools/npm"] {
+        let path = place.path().join(name);
+        support::place::script(&path, &fs::read_to_string(&path).unwrap());
+    }
+    let before = rules(place.path());
+    for rule in
+        ["mutable-tag", "root-user", "add-instead-of-copy", "cache-busting-order", "pid1-signals", "build-context-leak"]
+    {
+        assert!(before.contains(&rule.to_owned()), "{rule}: {before:?}");
+    }
+    let output = fender(place.path(), &["lint", "--fix"], &[("DOCKER_HOST", engine.host())]);
+    assert_eq!(rules(place.path()), [""; 0], "{}", out(&output));
+    assert!(fs::read_to_string(place.path().join("Dockerfile")).unwrap().contains("FROM localhost:5000/base@sha256:"));
+    let docker = |words: &[&str]| {
+        let output = Command::new(support::real_docker())
+            .env("DOCKER_HOST", engine.host())
+            .env("DOCKER_CONFIG", support::cache().join("config"))
+            .env("HOME", place.path())
+            .args(words)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{words:?} {}", out(&output));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    docker(&["build", "-q", "-t", "mended", &place.path().to_string_lossy()]);
+    docker(&["run", "-d", "--name", "mended", "mended"]);
+    std::thread::sleep(Duration::from_millis(700));
+    let start = Instant::now();
+    docker(&["stop", "mended"]);
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    let logs = docker(&["logs", "mended"]);
+    let lines: Vec<&str> = logs.lines().collect();
+    assert_eq!(lines[0], "10001", "{logs}");
+    assert!(lines.contains(&"server.sh") && !lines.contains(&"server.key") && !lines.contains(&".env"), "{logs}");
+    // The order that keeps the cache: a changed file installs nothing again.
+    fs::write(place.path().join("other.txt"), "changed").unwrap();
+    let again = Command::new(support::real_docker())
+        .env("DOCKER_HOST", engine.host())
+        .env("DOCKER_CONFIG", support::cache().join("config"))
+        .env("HOME", place.path())
+        .args(["build", "--progress=plain", "-t", "mended"])
+        .arg(place.path())
+        .output()
+        .unwrap();
+    let said = out(&again);
+    let step = said.lines().position(|line| line.contains("RUN npm ci")).unwrap();
+    let number = said.lines().nth(step).unwrap().split(' ').next().unwrap().to_owned();
+    assert!(said.lines().any(|line| line == format!("{number} CACHED")), "{said}");
+}
+
+/// `docker compose up` on a file that hides a privileged service behind `extends` and a variable.
+#[test]
+fn compose_up_stops_and_points_at_the_line() {
+    let place = Place::new().with_real_client();
+    let folder = place.path("home");
+    write(
+        &folder,
+        &[
+            ("base.yaml", "services:\n  base:\n    image: alpine:3.22\n    privileged: ${DEBUG:-true}\n"),
+            ("compose.yaml", "services:\n  worker:\n    extends:\n      file: base.yaml\n      service: base\n"),
+        ],
+    );
+    let docker = || {
+        let mut command = place.docker();
+        command.env("DOCKER_CONFIG", support::cache().join("config")).current_dir(&folder);
+        command
+    };
+    let output = docker().args(["compose", "up", "-d"]).output().unwrap();
+    let text = out(&output);
+    assert_eq!(output.status.code(), Some(125), "{text}");
+    for expected in
+        ["privileged", "service worker", "base.yaml:4:17", "^^^^^^^^^^^^^^ true: DEBUG is not set", "compose.yaml:3:5"]
+    {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    // Set to something else it is nothing; docker then says that there is no engine.
+    let output = docker().args(["compose", "up", "-d"]).env("DEBUG", "false").output().unwrap();
+    assert_ne!(output.status.code(), Some(125), "{}", out(&output));
+    // From standard input; what is let through has every byte of it.
+    let file = folder.join("in.yaml");
+    write(&folder, &[("in.yaml", "services:\n  web:\n    image: alpine:3.22\n    pid: host\n    privileged: true\n")]);
+    let input = || Stdio::from(fs::File::open(&file).unwrap());
+    let output = docker().args(["compose", "-f", "-", "up", "-d"]).stdin(input()).output().unwrap();
+    assert!(output.status.code() == Some(125) && out(&output).contains("standard input:5:17"), "{}", out(&output));
+    let mut pipe = Command::new("cat").arg(&file).stdout(Stdio::piped()).spawn().unwrap();
+    let output = docker().args(["compose", "-f", "-", "config"]).stdin(pipe.stdout.take().unwrap()).output().unwrap();
+    pipe.wait().unwrap();
+    assert!(output.status.success() && out(&output).contains("privileged: true"), "{}", out(&output));
+    let harmless = "services:\n  web:\n    image: alpine:3.22\n";
+    write(&folder, &[("in.yaml", harmless)]);
+    let mut pipe = Command::new("cat").arg(&file).stdout(Stdio::piped()).spawn().unwrap();
+    let output = docker().args(["compose", "-f", "-", "create"]).stdin(pipe.stdout.take().unwrap()).output().unwrap();
+    pipe.wait().unwrap();
+    // Compose has read the file, and found no engine.
+    assert!(out(&output).contains("Cannot connect to the Docker daemon"), "{}", out(&output));
+    // Under the name docker-compose it is the same.
+    let compose = place.path("front/docker-compose");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_fender"), &compose).unwrap();
+    std::os::unix::fs::symlink(support::programs().join("docker-compose"), place.path("real/docker-compose")).unwrap();
+    let alone = |words: &[&str]| {
+        let path = format!("{}:{}:/usr/bin:/bin", place.path("front").display(), place.path("real").display());
+        let mut command = Command::new("setsid");
+        command.arg("--wait").arg(&compose).args(words).env_clear().env("PATH", path).env("HOME", &folder);
+        command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock").current_dir(&folder).stdin(Stdio::null());
+        command.output().unwrap()
+    };
+    let output = alone(&["up", "-d"]);
+    assert!(output.status.code() == Some(125) && out(&output).contains("base.yaml:4:17"), "{}", out(&output));
+    let output = alone(&["config", "--services"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "worker\n", "{}", out(&output));
+}
+
+/// Compose files are read by compose: an exception in a comment holds there, too.
+#[test]
+fn an_exception_in_a_compose_file() {
+    let place = tempfile::tempdir().unwrap();
+    let compose = "services:\n  web:\n    image: a:1\n    mem_limit: 1g\n    # fender: allow privileged because it drives the host\n    privileged: true\n";
+    let without = compose.replace("because", "");
+    let client = [
+        ("PATH", format!("{}:/usr/bin:/bin", support::programs().display())),
+        ("DOCKER_CONFIG", support::cache().join("config").display().to_string()),
+    ];
+    for (text, code, expected) in [(compose, 0, None), (&without, 1, Some("privileged"))] {
+        write(place.path(), &[("compose.yaml", text)]);
+        let output = fender(place.path(), &["lint"], &client);
+        assert_eq!(output.status.code(), Some(code), "{}", out(&output));
+        assert!(expected.is_none_or(|rule| out(&output).contains(rule)), "{}", out(&output));
+    }
+}

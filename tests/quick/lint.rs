@@ -1,0 +1,237 @@
+//! `fender lint` and its fixes, without an engine.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support;
+use crate::support::lint::{fender, found, out, rules, write};
+use crate::support::place::Place;
+use crate::support::terminal::Terminal;
+use serde_json::Value;
+
+const MANY: &[(&str, &str)] = &[
+    ("package.json", "{\"name\": \"a\"}"),
+    ("package-lock.json", "{}"),
+    ("node_modules/x/index.js", "x"),
+    ("server.key", "-----BEGIN PRIVATE KEY-----\nMII\n"),
+    ("Dockerfile", "FROM node\nWORKDIR /app\nADD . /app\nRUN npm ci\nENV API_TOKEN=abcdef0123\nCMD node server.js\n"),
+];
+
+#[test]
+fn findings_have_lines_levels_and_codes() {
+    let place = tempfile::tempdir().unwrap();
+    write(place.path(), MANY);
+    let expected = [
+        ("mutable-tag", 1),
+        ("root-user", 1),
+        ("add-instead-of-copy", 3),
+        ("build-context-leak", 3),
+        ("build-context-leak", 3),
+        ("cache-busting-order", 3),
+        ("secret-in-env", 5),
+        ("pid1-signals", 6),
+    ];
+    let expected: Vec<(String, u64)> = expected.iter().map(|(rule, line)| ((*rule).to_owned(), *line)).collect();
+    assert_eq!(found(place.path(), &[]), expected);
+    assert_eq!(found(place.path(), &["Dockerfile"]), expected);
+    let code = |words: &[&str]| fender(place.path(), words, &[]).status.code();
+    assert_eq!(code(&["lint"]), Some(1));
+    assert_eq!(code(&["lint", "--level", "error"]), Some(1));
+    fs::remove_file(place.path().join("server.key")).unwrap();
+    assert_eq!(code(&["lint", "--level", "error"]), Some(0));
+    assert_eq!(code(&["lint", "nowhere"]), Some(2));
+    let text = out(&fender(place.path(), &["lint"], &[]));
+    assert!(
+        text.contains("Dockerfile:6:1") && text.contains("6 | CMD node server.js") && text.contains("^^^^"),
+        "{text}"
+    );
+    // A secret is not told again.
+    assert!(!text.contains("abcdef0123"), "{text}");
+    let sarif = fender(place.path(), &["lint", "--format", "sarif"], &[]);
+    let sarif: Value = serde_json::from_slice(&sarif.stdout).unwrap();
+    assert_eq!(sarif["version"], "2.1.0");
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    assert_eq!(results.len(), 7);
+    let region = &results[0]["locations"][0]["physicalLocation"];
+    assert_eq!(
+        (region["artifactLocation"]["uri"].as_str(), region["region"]["startColumn"].as_u64()),
+        (Some("Dockerfile"), Some(6))
+    );
+    assert!(!sarif.to_string().contains("abcdef0123"));
+}
+
+#[test]
+fn an_exception_needs_its_reason() {
+    let place = tempfile::tempdir().unwrap();
+    let file = |comment: &str| format!("FROM alpine:3.22\nUSER 1\n# about it\n{comment}\nCMD a b\n");
+    for (comment, expected) in [
+        ("# nothing", vec!["pid1-signals"]),
+        ("# fender: allow pid1-signals because it is a shell's work", vec![]),
+        ("# fender: allow root-user, pid1-signals because both are", vec![]),
+        ("# fender: allow root-user because another", vec!["pid1-signals"]),
+        ("# fender: allow pid1-signals", vec!["not-understood", "pid1-signals"]),
+        ("# fender: allow pid1-signals because", vec!["not-understood", "pid1-signals"]),
+        ("# fender: allow pid2-signals because x", vec!["not-understood", "pid1-signals"]),
+    ] {
+        write(place.path(), &[("Dockerfile", &file(comment))]);
+        let mut rules = rules(place.path());
+        rules.sort();
+        assert_eq!(rules, expected, "{comment}");
+    }
+}
+
+#[test]
+fn files_that_docker_would_not_take() {
+    let place = tempfile::tempdir().unwrap();
+    write(
+        place.path(),
+        &[
+            ("a/Dockerfile", "FROM alpine:3.22\nUSER 1\nCOPPY a b\n"),
+            ("b/.dockerignore", "a\n[\n"),
+            ("c/compose.yaml", "services:\n  web: [\n"),
+            ("d/Dockerfile", "RUN x\n"),
+        ],
+    );
+    fs::create_dir_all(place.path().join("e")).unwrap();
+    fs::write(place.path().join("e/Dockerfile"), b"FROM a:1\n\xff\xfe\x00").unwrap();
+    let found = found(place.path(), &[]);
+    let expected = [3, 2, 1, 1, 2].map(|line| ("not-understood".to_owned(), line));
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn one_megabyte_and_rubbish() {
+    let place = tempfile::tempdir().unwrap();
+    let big = format!("FROM alpine:3.22\nUSER 1\n{}", "RUN echo hello \\\n  # comment\n  world\n".repeat(30_000));
+    write(place.path(), &[("Dockerfile", &big)]);
+    let start = Instant::now();
+    assert_eq!(rules(place.path()), [""; 0]);
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    let mut seed = 88_172_645_463_325_252_u64;
+    for case in 0..20 {
+        let bytes: Vec<u8> = (0..2000)
+            .map(|_| {
+                seed ^= seed << 13;
+                seed ^= seed >> 7;
+                seed ^= seed << 17;
+                if case % 2 == 0 { seed as u8 } else { b"FROM RUN\n\\#<[\"'$ {}=:-"[(seed % 22) as usize] }
+            })
+            .collect();
+        fs::write(place.path().join("Dockerfile"), bytes).unwrap();
+        let output = fender(place.path(), &["lint"], &[]);
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{}", out(&output));
+    }
+}
+
+#[test]
+fn fixes_keep_the_rest_to_the_byte() {
+    let place = tempfile::tempdir().unwrap();
+    let before = "# syntax=docker/dockerfile:1\r\n\r\nFROM  alpine:3.22   AS x\r\n# a comment\r\nADD  --chown=1:1 a.conf \\\r\n  b.conf   /etc/\r\n\r\nCMD   httpd -f  # no\r\n";
+    write(place.path(), &[("Dockerfile", before), ("a.conf", ""), ("b.conf", "")]);
+    let output = fender(place.path(), &["lint", "--fix"], &[]);
+    let after = fs::read_to_string(place.path().join("Dockerfile")).unwrap();
+    let user = "RUN echo 'app:x:10001:10001::/nonexistent:/sbin/nologin' >> /etc/passwd && echo 'app:x:10001:' >> /etc/group\r\nUSER app\r\n";
+    // A comment sign in a command is the shell's: this one stays in shell form.
+    let expected =
+        before.replace("ADD  --chown", "COPY  --chown").replace("\r\n\r\nCMD", &format!("\r\n{user}\r\nCMD"));
+    assert_eq!(after, expected, "{}", out(&output));
+    assert!(out(&output).contains("-ADD  --chown") && out(&output).contains("+COPY  --chown"), "{}", out(&output));
+    // What means something to a shell, or is somebody's choice, stays.
+    for (text, same) in [
+        ("FROM alpine:3.22\nUSER 1\nCMD a && b\n", true),
+        ("FROM alpine:3.22\nUSER 1\nCMD echo $HOME\n", true),
+        ("FROM alpine:3.22\nUSER 1\nENTRYPOINT a\nCMD b\n", true),
+        ("FROM alpine:3.22\nUSER 1\nSHELL [\"/bin/bash\", \"-c\"]\nCMD a b\n", true),
+        ("FROM alpine:3.22\nUSER 1\nADD https://example.com/x /x\nADD x.tar.gz /\n", true),
+        ("FROM alpine:3.22\nUSER 1\nCMD nginx -g 'daemon off;'\n", false),
+    ] {
+        write(place.path(), &[("Dockerfile", text)]);
+        fender(place.path(), &["lint", "--fix"], &[]);
+        let after = fs::read_to_string(place.path().join("Dockerfile")).unwrap();
+        assert_eq!(after == text, same, "{text:?} became {after:?}");
+    }
+    let after = fs::read_to_string(place.path().join("Dockerfile")).unwrap();
+    assert!(after.ends_with("CMD [\"nginx\", \"-g\", \"daemon off;\"]\n"), "{after}");
+}
+
+#[test]
+fn an_ignore_file_is_completed_and_nothing_needed_is_left_out() {
+    let place = tempfile::tempdir().unwrap();
+    write(place.path(), MANY);
+    write(place.path(), &[(".dockerignore", "*.md"), (".env", "DB_PASSWORD=x1y2\n"), ("we [ird]/id_rsa", "x")]);
+    fender(place.path(), &["lint", "--fix"], &[]);
+    let after = fs::read_to_string(place.path().join(".dockerignore")).unwrap();
+    assert_eq!(after, "*.md\n.env\nnode_modules\nserver.key\nwe \\[ird\\]/id_rsa\n");
+    assert!(!rules(place.path()).contains(&"build-context-leak".to_owned()));
+    // What is copied by name is needed.
+    let place = tempfile::tempdir().unwrap();
+    write(
+        place.path(),
+        &[("Dockerfile", "FROM alpine:3.22\nCOPY . /x\nCOPY id_rsa /root/.ssh/\nUSER 1\n"), ("id_rsa", "x")],
+    );
+    fender(place.path(), &["lint", "--fix"], &[]);
+    assert!(!place.path().join(".dockerignore").exists());
+}
+
+/// `docker build .` in a folder with a private key names the key before anything leaves.
+#[test]
+fn a_build_names_the_key_before_anything_leaves() {
+    let place = Place::new();
+    let folder = place.path("home/work");
+    write(&folder, &[("Dockerfile", "FROM alpine\nCOPY . /app\n"), ("deploy/id_rsa", "x")]);
+    let docker = |words: &[&str], buildkit: &str| {
+        let _ = fs::remove_file(place.path("out/words"));
+        let mut command = place.docker();
+        command.env("DOCKER_BUILDKIT", buildkit).current_dir(&folder).args(words);
+        command
+    };
+    for buildkit in ["0", "1"] {
+        let output = docker(&["build", "."], buildkit).output().unwrap();
+        assert!(output.status.code() == Some(125) && place.reached().is_none(), "{}", out(&output));
+        assert!(out(&output).contains("deploy/id_rsa"), "{}", out(&output));
+    }
+    // On a terminal it is a question.
+    let mut command = Command::new(place.path("front/docker"));
+    command
+        .args(["build", "."])
+        .env_clear()
+        .env("PATH", format!("{}:{}:/usr/bin:/bin", place.path("front").display(), place.path("real").display()));
+    command
+        .env("HOME", place.path("home"))
+        .env("STAND_IN_OUT", place.path("out"))
+        .env("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+        .current_dir(&folder);
+    let mut terminal = Terminal::start(&command, None);
+    terminal.expect("Run it?");
+    terminal.send("n\n");
+    assert_eq!(terminal.wait().code(), Some(125));
+    // Without the key the rest is one line.
+    write(&folder, &[(".dockerignore", "deploy\n")]);
+    let output = docker(&["build", "."], "0").env("FENDER_NOTES", "always").output().unwrap();
+    assert!(place.reached().is_some() && output.status.success(), "{}", out(&output));
+    assert!(out(&output).contains("fender: 2 things to mend in Dockerfile: fender lint\n"), "{}", out(&output));
+    // BuildKit is sent what is copied, and no more.
+    let plugins = place.path("home/.docker/cli-plugins");
+    fs::create_dir_all(&plugins).unwrap();
+    support::place::script(&plugins.join("docker-buildx"), "#!/bin/sh\n");
+    write(
+        &folder,
+        &[(".dockerignore", ""), ("Dockerfile", "FROM alpine:3.22\nCOPY src /app\nUSER 1\n"), ("src/a", "x")],
+    );
+    let output = docker(&["build", "."], "1").output().unwrap();
+    assert!(place.reached().is_some() && output.status.success(), "{}", out(&output));
+    // A Dockerfile from standard input is judged, and the client gets it.
+    let text = "FROM alpine:3.22\nCOPY . /app\nUSER 1\n";
+    fs::write(folder.join("other"), text).unwrap();
+    let mut pipe = Command::new("cat").arg(folder.join("other")).stdout(Stdio::piped()).spawn().unwrap();
+    let output = docker(&["build", "-f", "-", "."], "1").stdin(pipe.stdout.take().unwrap()).output().unwrap();
+    pipe.wait().unwrap();
+    assert!(place.reached().is_none() && out(&output).contains("deploy/id_rsa"), "{}", out(&output));
+    let mut pipe = Command::new("cat").arg(folder.join("other")).stdout(Stdio::piped()).spawn().unwrap();
+    let mut command = docker(&["build", "-f", "-", "./src"], "1");
+    command.env("STAND_IN_READS", "1").stdin(pipe.stdout.take().unwrap());
+    let output = command.output().unwrap();
+    pipe.wait().unwrap();
+    assert_eq!(fs::read_to_string(place.path("out/input")).unwrap(), text, "{}", out(&output));
+}
