@@ -7,8 +7,8 @@ pub static RULE: Rule = Rule {
     id: "add-instead-of-copy",
     title: "ADD of a plain file",
     class: Class::Hygiene,
-    why: "ADD unpacks what turns out to be an archive and downloads what looks like an address; whoever replaces the file \
-          decides what the image gets. COPY copies.",
+    why: "ADD unpacks archives and downloads URLs. If the file is replaced by an archive, the image gets other \
+          content. COPY always copies.",
     instead: "COPY",
     references: &["https://docs.docker.com/build/building/best-practices/#add-or-copy", "CIS Docker Benchmark 4.9"],
     fires: &["build examples/add-instead-of-copy/0/bad"],

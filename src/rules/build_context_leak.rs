@@ -7,11 +7,12 @@ use crate::files::text::Place;
 
 pub static RULE: Rule = Rule {
     id: "build-context-leak",
-    title: "secrets in the build's context",
+    title: "secrets in the build context",
     class: Class::Escape,
-    why: "What is sent ends in a layer of the image or in the engine's build cache: everybody who can pull the image, or \
-          build on this engine, can read it, also when a later step deletes it.",
-    instead: "a line in .dockerignore; what a step needs comes with docker build --secret and RUN --mount=type=secret",
+    why: "What is sent can end in a layer of the image or in the engine's build cache. Everybody who can pull the \
+          image or build on this engine can then read it, even if a later step deletes the file.",
+    instead: "exclude it in .dockerignore; pass a secret that a step needs with docker build --secret and RUN \
+          --mount=type=secret",
     references: &["https://docs.docker.com/build/concepts/context/#dockerignore-files", "https://docs.docker.com/build/building/secrets/"],
     fires: &["build examples/build-context-leak/0/bad"],
     quiet: &["build examples/build-context-leak/0/good"],

@@ -5,11 +5,11 @@ use crate::effects::Deed;
 
 pub static RULE: Rule = Rule {
     id: "build-entitlement",
-    title: "a build that may do what only root may",
+    title: "build steps get more rights than a container",
     class: Class::Escape,
-    why: "The steps of the build get more than a container gets: security.insecure is --privileged for every RUN that asks \
-          for it, network.host is the host's network, device hands over hardware.",
-    instead: "a build without it; what needs privileges belongs into a container that you start knowingly",
+    why: "security.insecure gives --privileged to each RUN that asks for it, network.host gives the host's network, \
+          and device gives the host's devices.",
+    instead: "build without it; run what needs these privileges in a container that you start for this purpose",
     references: &["https://docs.docker.com/reference/cli/docker/buildx/build/#allow"],
     fires: &["buildx build --allow security.insecure .", "buildx bake --allow network.host", "buildx bake --allow 'fs=*'"],
     quiet: &["buildx build .", "buildx bake --allow fs.read=./shared"],
@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
 
 fn check(case: &Case) -> Vec<Finding> {
     let allowed = case.deeds().filter_map(|(deed, words)| match deed {
-        Deed::BuildEntitlement(name) if is_dangerous(name) => Some(RULE.found(words).titled(format!("the entitlement {name}"))),
+        Deed::BuildEntitlement(name) if is_dangerous(name) => Some(RULE.found(words).titled(format!("gives the build the entitlement {name}"))),
         _ => None,
     });
     allowed.chain(case.builds().flat_map(in_dockerfile)).collect()

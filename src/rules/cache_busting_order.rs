@@ -6,11 +6,11 @@ use crate::files::dockerfile::{Command, Dockerfile, Instruction, What, mounts};
 
 pub static RULE: Rule = Rule {
     id: "cache-busting-order",
-    title: "dependencies are installed again at each change",
+    title: "dependencies are installed again after each change",
     class: Class::Hygiene,
-    why: "A step is taken from the cache only while what was copied before it is the same. Here any changed file makes the \
-          next build download and install every dependency.",
-    instead: "copy what names the dependencies, install them, then copy the rest",
+    why: "A build step comes from the cache only while all files that were copied before it are unchanged. Here a \
+          change of any file makes the next build install all dependencies again.",
+    instead: "copy the files that list the dependencies, install them, then copy the rest",
     references: &["https://docs.docker.com/build/cache/optimize/#order-your-layers"],
     fires: &["build examples/cache-busting-order/0/bad"],
     quiet: &["build examples/cache-busting-order/0/good"],

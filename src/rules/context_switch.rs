@@ -5,10 +5,10 @@ use crate::effects::Deed;
 
 pub static RULE: Rule = Rule {
     id: "context-switch",
-    title: "changes the engine of every open terminal",
+    title: "redirects later docker commands to another engine",
     class: Class::Outage,
-    why: "The choice is kept in a file, not in this shell: a docker command typed in another window from now on goes to \
-          another engine than the one its reader has in mind.",
+    why: "The current context is stored in a file, not in this shell. Docker commands in all other terminals go to \
+          the new engine too.",
     instead: "docker --context NAME for one command, or export DOCKER_CONTEXT=NAME in this shell",
     references: &["https://docs.docker.com/engine/manage-resources/contexts/"],
     fires: &["context use staging", "context update staging --docker host=tcp://x"],

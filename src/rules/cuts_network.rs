@@ -4,10 +4,10 @@ use super::{Case, Class, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "cuts-network",
-    title: "takes a container off a network",
+    title: "disconnects a container from a network",
     class: Class::Outage,
-    why: "What the container had open on this network ends, and nobody reaches it there any more.",
-    instead: "connect it to the new network first, and take the old one away when nothing uses it",
+    why: "The container's connections on this network break, and other containers cannot reach it there any more.",
+    instead: "connect it to the new network first; disconnect it from the old one when nothing uses it any more",
     references: &["https://docs.docker.com/reference/cli/docker/network/disconnect/"],
     fires: &["network disconnect front web", "network disconnect -f front web"],
     quiet: &["network connect front web"],

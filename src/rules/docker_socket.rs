@@ -7,12 +7,13 @@ use crate::grammar::values::clean;
 
 pub static RULE: Rule = Rule {
     id: "docker-socket",
-    title: "an engine's socket in a container",
+    title: "container gets the engine's API socket",
     class: Class::Escape,
-    why: "This container will control the container engine of the host. Code in it can start a privileged container and \
-          read or change every file of the host; mounting the socket read-only does not help, because orders are \
-          written through it, not to it.",
-    instead: "rootless Docker or BuildKit to build, an exporter's own endpoint to watch, a proxy that lets single requests through",
+    why: "This container will control the container engine of the host. Code in it can start a privileged container \
+          and read or change every file of the host. Mounting the socket read-only does not help: commands are sent \
+          through the socket, not written to it.",
+    instead: "rootless Docker or BuildKit to build images; a metrics endpoint to monitor; a proxy that allows \
+          single API requests",
     references: &["CIS Docker Benchmark 5.32", "https://docs.docker.com/engine/security/protect-access/"],
     fires: &["run -v /var/run/docker.sock:/var/run/docker.sock tools:1.4", "run --use-api-socket tools:1.4", "run --mount type=bind,src=/run,dst=/r tools:1.4", "run -v /proc/1/root/run/docker.sock:/s:ro tools:1.4"],
     quiet: &["run -v ./app:/app tools:1.4", "run -v /run/mysqld/mysqld.sock:/m tools:1.4"],
@@ -32,7 +33,7 @@ fn check(case: &Case) -> Vec<Finding> {
                 },
             };
             if leads_to_engine(case, source) {
-                let title = if source.ends_with(".sock") { "an engine's socket" } else { "the folder of an engine's socket" };
+                let title = if source.ends_with(".sock") { "container gets the engine's API socket" } else { "container gets the folder of the engine's API socket" };
                 findings.push(RULE.found(&mount.words).titled(title));
             }
         }

@@ -13,11 +13,11 @@ const USUAL: &[&str] = &[
 
 pub static RULE: Rule = Rule {
     id: "host-device",
-    title: "a device of the host",
+    title: "device of the host that gives access to the host",
     class: Class::Escape,
-    why: "Through this device, code in the container reads and writes what belongs to the host, past every permission: a \
-          disk's files, the machine's memory.",
-    instead: "mount the folder that is needed, or give the one device that the program drives",
+    why: "Through this device a process in the container can read and write data of the host without a permission \
+          check: the files on a disk, or the machine's memory.",
+    instead: "mount the folder that is needed, or pass only the device that the program uses",
     references: &["CIS Docker Benchmark 5.18"],
     fires: &["run --device /dev/sda tools:1.4", "run --device=/dev/mem:/m:r tools:1.4", "run --device-cgroup-rule 'b *:* rwm' tools:1.4"],
     quiet: &["run --device /dev/dri tools:1.4", "run --device /dev/ttyUSB0 tools:1.4", "run --gpus all tools:1.4", "run --device-cgroup-rule 'c 189:* rwm' tools:1.4"],
@@ -32,12 +32,12 @@ fn check(case: &Case) -> Vec<Finding> {
             let cleaned = clean(path);
             let real = case.on_host(&cleaned);
             if !is_usual(&cleaned) || !is_usual(&real) {
-                findings.push(RULE.found(words).titled(format!("the host's {cleaned}")));
+                findings.push(RULE.found(words).titled(format!("passes the host's device {cleaned}")));
             }
         }
         for (rule, words) in &workload.device_rules {
             if opens_disks(rule) {
-                findings.push(RULE.found(words).titled(format!("the devices {rule:?}")));
+                findings.push(RULE.found(words).titled(format!("allows the devices {rule:?}")));
             }
         }
     }

@@ -8,11 +8,12 @@ use crate::grammar::values::clean;
 
 pub static RULE: Rule = Rule {
     id: "host-mount",
-    title: "a part of the host that gives the host away",
+    title: "host folder that gives root on the host",
     class: Class::Escape,
-    why: "Whoever is root in this container can write there, and with that become root on the host: a line in cron, a key \
-          in .ssh, a program that root runs. What is mounted read-only can still be read, keys and passwords included.",
-    instead: "mount the one folder that the program needs, or a named volume",
+    why: "Root in this container can write to this part of the host and become root on the host: through a cron \
+          job, a key in .ssh, or a program that root runs. If it is mounted read-only, keys and passwords in it can \
+          still be read.",
+    instead: "mount only the folder that the program needs, or a named volume",
     references: &["CIS Docker Benchmark 5.6", "https://docs.docker.com/engine/storage/bind-mounts/"],
     fires: &["run -v /:/host tools:1.4", "run --mount TYPE=BIND,SRC=/etc,DST=/e tools:1.4", "run -itv/root/.ssh:/k tools:1.4", "volume create -o type=none -o o=bind -o device=/ all", "run -v /srv/../etc:/e tools:1.4"],
     quiet: &["run -v /srv/app:/app tools:1.4", "run -v /etc/localtime:/etc/localtime:ro tools:1.4", "run -v /etc/nginx/nginx.conf:/n tools:1.4", "run -v data:/var/lib/data tools:1.4"],
@@ -30,7 +31,7 @@ fn check(case: &Case) -> Vec<Finding> {
             && let Some(device) = body.driver_opts.as_ref().and_then(device_of)
             && let Some(what) = problem(case, &device, false)
         {
-            findings.push(RULE.found(&request.words_of("DriverOpts")).titled(what));
+            findings.push(RULE.found(&request.words_of("DriverOpts")).titled(format!("mounts {what}")));
         }
     }
     findings
@@ -41,7 +42,8 @@ fn found(case: &Case, mount: &Mounted) -> Option<Finding> {
         MountKind::Bind => &mount.source,
         _ => mount.device.as_ref()?,
     };
-    Some(RULE.found(&mount.words).titled(problem(case, source, mount.read_only)?))
+    let what = problem(case, source, mount.read_only)?;
+    Some(RULE.found(&mount.words).titled(format!("mounts {what}")))
 }
 
 /// What is wrong with mounting this path of the host.

@@ -5,11 +5,13 @@ use crate::effects::Deed;
 
 pub static RULE: Rule = Rule {
     id: "host-namespace",
-    title: "shares the host's own view",
+    title: "shares a namespace of the host",
     class: Class::Outage,
-    why: "What is shared is not separated: with the host's network a container listens on every address of the host and \
-          reaches what listens on localhost; with its processes it sees and signals them all; with its users, root is root.",
-    instead: "published ports for the network; a sidecar that shares one container's view, not the host's",
+    why: "The container is not isolated from the host in this namespace. Network: it listens on all addresses of \
+          the host and reaches services on the host's localhost. PID: it sees all processes of the host and can send \
+          them signals. User: root in the container is root on the host.",
+    instead: "published ports instead of the host's network; the namespace of one other container instead of the \
+          host's",
     references: &["CIS Docker Benchmark 5.10, 5.16, 5.17, 5.21, 5.31"],
     fires: &["run --network host tools:1.4", "run --pid=host tools:1.4", "run --ipc host tools:1.4", "run --userns host tools:1.4", "create --net=host tools:1.4"],
     quiet: &["run --network front tools:1.4", "run -p 127.0.0.1:80:80 tools:1.4", "run --pid container:web tools:1.4"],
@@ -41,10 +43,10 @@ fn check(case: &Case) -> Vec<Finding> {
         }
     }
     for request in case.requests().filter(|request| request.is("POST", "/build") && request.value("networkmode") == Some("host")) {
-        findings.push(RULE.found(&request.words_of("networkmode")).titled("builds in the host's network"));
+        findings.push(RULE.found(&request.words_of("networkmode")).titled("build steps use the host's network"));
     }
     if let Some(words) = case.words_of_deed(&Deed::HostNetworkBuild) {
-        findings.push(RULE.found(&words).titled("builds in the host's network"));
+        findings.push(RULE.found(&words).titled("build steps use the host's network"));
     }
     findings
 }

@@ -7,11 +7,11 @@ use crate::facts::Known;
 
 pub static RULE: Rule = Rule {
     id: "inherits-mounts",
-    title: "takes over another container's mounts",
+    title: "takes the mounts of another container",
     class: Class::Outage,
-    why: "Whatever the other container mounts is mounted here too, under the same paths, and this command does not show \
-          what that is.",
-    instead: "name the one volume: -v VOLUME:/path",
+    why: "Everything that the other container mounts is mounted here under the same paths. The command does not \
+          show what that is.",
+    instead: "mount the one volume that is needed: -v VOLUME:/path",
     references: &["https://docs.docker.com/reference/cli/docker/container/run/#volumes-from"],
     fires: &["run --volumes-from web tools:1.4", "create --volumes-from web:ro tools:1.4"],
     quiet: &["run -v data:/data tools:1.4", "run --volumes-from plain tools:1.4"],
@@ -31,18 +31,18 @@ fn judged(case: &Case, typed: &str, words: &[usize]) -> Vec<Finding> {
         // Docker will say that it is not there.
         Known::Missing => return Vec::new(),
         Known::Untold => {
-            return vec![RULE.found(words).because(format!("{} The engine did not tell what it mounts.", RULE.why))];
+            return vec![RULE.found(words).because(format!("{} The engine did not answer which mounts it has.", RULE.why))];
         }
     };
     let mut findings = Vec::new();
     for mount in container.mounts.iter().filter(|mount| mount.volume.is_none()) {
         let through = |rule: &'static Rule, what: String| {
-            rule.found(words).titled(format!("{what}, through the container {name}"))
+            rule.found(words).titled(format!("{what}, through the mounts of the container {name}"))
         };
         if leads_to_engine(case, &mount.source) {
-            findings.push(through(&super::docker_socket::RULE, "an engine's socket".to_owned()));
+            findings.push(through(&super::docker_socket::RULE, "container gets the engine's API socket".to_owned()));
         } else if let Some(what) = host_mount::problem(case, &mount.source, mode == "ro" || !mount.writable) {
-            findings.push(through(&host_mount::RULE, what));
+            findings.push(through(&host_mount::RULE, format!("mounts {what}")));
         }
     }
     findings

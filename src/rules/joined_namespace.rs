@@ -4,11 +4,11 @@ use super::{Case, Class, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "joined-namespace",
-    title: "shares another container's view",
+    title: "shares a namespace of another container",
     class: Class::Outage,
-    why: "It sees and reaches whatever the other container does, on its localhost too, and it stops working when the other \
-          one is removed.",
-    instead: "a network of their own for both",
+    why: "The container sees and reaches what the other container does, including services on its localhost. It \
+          stops working if the other container is removed.",
+    instead: "a network that both containers are connected to",
     references: &["https://docs.docker.com/engine/network/#container-networks"],
     fires: &["run --network container:web tools:1.4", "run --pid container:web tools:1.4", "run --ipc=container:web tools:1.4"],
     quiet: &["run --network front tools:1.4", "run --ipc private tools:1.4"],

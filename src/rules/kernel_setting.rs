@@ -4,11 +4,11 @@ use super::{Case, Class, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "kernel-setting",
-    title: "changes a setting of the kernel",
+    title: "changes a kernel setting",
     class: Class::Outage,
-    why: "The setting holds for everything that shares the container's network or memory view, and with the host's network \
-          for the host.",
-    instead: "leave it, unless the program's own documents ask for this value",
+    why: "The setting applies to all containers that share this network or IPC namespace. With the host's network \
+          it applies to the host.",
+    instead: "leave it out, unless the documentation of the program asks for this value",
     references: &["https://docs.docker.com/reference/cli/docker/container/run/#sysctl"],
     fires: &["run --sysctl net.ipv4.ip_forward=1 tools:1.4", "create --sysctl kernel.shmmax=1 tools:1.4"],
     quiet: &["run --shm-size 1g tools:1.4"],

@@ -5,11 +5,11 @@ use crate::effects::Body;
 
 pub static RULE: Rule = Rule {
     id: "limits-off",
-    title: "a limit switched off",
+    title: "a resource limit is switched off",
     class: Class::Hygiene,
-    why: "When the container goes wrong, it takes the host with it: by starting processes until no other can start, by \
-          filling the swap, or by never being the one that is killed when memory runs out.",
-    instead: "a number: --pids-limit 512, --memory-swap as large as --memory",
+    why: "If the program fails, it can make the host unusable: by starting processes until no other can start, by \
+          filling the swap, or because the kernel kills other programs in its place when memory is low.",
+    instead: "set a limit: --pids-limit 512, --memory-swap as large as --memory",
     references: &["CIS Docker Benchmark 5.29", "https://docs.docker.com/engine/containers/resource_constraints/"],
     fires: &["run --pids-limit -1 safe:1", "run --oom-kill-disable safe:1", "run --oom-score-adj -500 safe:1", "run -m 1g --memory-swap -1 safe:1", "update --pids-limit -1 web"],
     quiet: &["run --pids-limit 100 safe:1", "run --oom-score-adj 500 safe:1", "run -m 1g --memory-swap 2g safe:1"],
@@ -30,7 +30,7 @@ fn check(case: &Case) -> Vec<Finding> {
             });
         };
         if workload.pids_limit < 0 {
-            found(&workload.pids_words, "any number of processes", Some(&pids));
+            found(&workload.pids_words, "no limit on the number of processes", Some(&pids));
         }
         if let Some(words) = &workload.oom_kill_disable {
             found(words, "never killed when memory runs out", None);
@@ -41,16 +41,16 @@ fn check(case: &Case) -> Vec<Finding> {
         if workload.memory_swap < 0 {
             // With no memory limit the number for swap would be an error.
             let edit = (workload.memory > 0).then_some(&swap);
-            found(&workload.memory_swap_words, "as much swap as the host has", edit);
+            found(&workload.memory_swap_words, "no limit on swap", edit);
         }
     }
     for request in case.requests() {
         let Body::Update(body) = &request.body else { continue };
         if body.pids_limit.is_some_and(|limit| limit < 0) {
-            findings.push(RULE.found(&request.words_of("PidsLimit")).titled("any number of processes"));
+            findings.push(RULE.found(&request.words_of("PidsLimit")).titled("no limit on the number of processes"));
         }
         if body.memory_swap.is_some_and(|limit| limit < 0) {
-            findings.push(RULE.found(&request.words_of("MemorySwap")).titled("as much swap as the host has"));
+            findings.push(RULE.found(&request.words_of("MemorySwap")).titled("no limit on swap"));
         }
     }
     findings

@@ -46,11 +46,11 @@ rules! {
 /// What a rule is about, which decides what a preset does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// Hands the host or the engine over.
+    /// Gives root on the host or control of the engine.
     Escape,
-    /// Destroys what may not come back.
+    /// Deletes data that may not be recoverable.
     Loss,
-    /// Stops or removes what is in use, or moves the ground.
+    /// Stops, removes or redirects something in use.
     Outage,
     /// Careless defaults.
     Hygiene,
@@ -70,9 +70,9 @@ impl Class {
 
     pub fn meaning(self) -> &'static str {
         match self {
-            Class::Escape => "hands the host or the engine over",
-            Class::Loss => "destroys what may not come back",
-            Class::Outage => "stops or removes what is in use, or moves the ground",
+            Class::Escape => "gives root on the host or control of the engine",
+            Class::Loss => "deletes data that may not be recoverable",
+            Class::Outage => "stops, removes or redirects something in use",
             Class::Hygiene => "careless defaults",
         }
     }

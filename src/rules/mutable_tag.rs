@@ -8,11 +8,11 @@ use crate::grammar::values::{image_id, reference};
 
 pub static RULE: Rule = Rule {
     id: "mutable-tag",
-    title: "a tag that moves",
+    title: "a tag that can move",
     class: Class::Hygiene,
-    why: "The same command starts another program after the next push, here or on the next host, and nobody can say which \
-          one ran.",
-    instead: "a version's tag, or the digest: NAME@sha256:…",
+    why: "After the next push to this tag, the same command starts another program, here or on the next host. Later \
+          nobody can tell which version ran.",
+    instead: "the tag of a version, or a digest: NAME@sha256:…",
     references: &["CIS Docker Benchmark 4.2, 5.28", "https://docs.docker.com/build/building/best-practices/#pin-base-image-versions"],
     fires: &["run nginx", "run nginx:latest", "create registry.example.com:5000/api", "service create nginx"],
     quiet: &["run nginx:1.29.3", "run nginx@sha256:1111111111111111111111111111111111111111111111111111111111111111"],

@@ -5,10 +5,10 @@ use crate::effects::Body;
 
 pub static RULE: Rule = Rule {
     id: "network-reach",
-    title: "containers on the host's own network",
+    title: "containers get addresses on the host's network",
     class: Class::Outage,
-    why: "With macvlan and ipvlan a container has an address of its own beside the host's: it reaches every machine there, \
-          past the host's firewall, and may answer for an address that is somebody else's.",
+    why: "With macvlan or ipvlan a container has its own address beside the host. It can reach every machine on \
+          that network, the host's firewall does not apply, and its address may belong to another machine.",
     instead: "a bridge network and published ports",
     references: &["https://docs.docker.com/engine/network/drivers/macvlan/"],
     fires: &["network create -d macvlan lan", "network create --driver ipvlan lan"],

@@ -6,8 +6,9 @@ pub static RULE: Rule = Rule {
     id: "no-memory-limit",
     title: "no memory limit",
     class: Class::Hygiene,
-    why: "It can take all memory of the host, and then the kernel kills another program, of its own choice.",
-    instead: "--memory and --memory-swap with what the program needs; docker stats shows it",
+    why: "The container can use all memory of the host. The kernel may then kill other containers or programs of \
+          the host.",
+    instead: "--memory and --memory-swap with what the program needs; docker stats shows its current use",
     references: &["CIS Docker Benchmark 5.11", "https://docs.docker.com/engine/containers/resource_constraints/"],
     fires: &["run safe:1", "run -m 0 safe:1", "run --memory 0b safe:1", "run --memory=1g --memory=0 safe:1"],
     quiet: &["run --memory 1g safe:1", "run -m512m safe:1"],

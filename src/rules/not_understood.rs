@@ -4,10 +4,10 @@ use super::{Case, Class, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "not-understood",
-    title: "words that fender does not know",
+    title: "arguments that fender does not know",
     class: Class::Outage,
-    why: "fender knows docker 23 to 29. These words may be a slip, which docker will say, or belong to a newer docker, and \
-          then fender cannot tell what they would do.",
+    why: "fender knows docker 23 to 29. These arguments may be a typing error, which docker will report. They may \
+          also belong to a newer docker, and then fender cannot tell what they would do.",
     instead: "docker COMMAND --help shows what your docker knows; a newer fender may know it too",
     references: &[],
     fires: &["run --shiny tools:1.4", "contianer ls", "run --mount type=bind,src=/srv,dst=/s,shiny=1 tools:1.4", "image shine"],
@@ -19,5 +19,5 @@ pub static RULE: Rule = Rule {
 fn check(case: &Case) -> Vec<Finding> {
     let Some(refusal) = case.lowered.refusal.as_ref().filter(|refusal| refusal.unknown) else { return Vec::new() };
     let words: Vec<usize> = refusal.word.into_iter().collect();
-    vec![RULE.found(&words).titled(format!("docker may say: {}", refusal.text.trim_start_matches("docker: ")))]
+    vec![RULE.found(&words).titled(format!("docker may report: {}", refusal.text.trim_start_matches("docker: ")))]
 }

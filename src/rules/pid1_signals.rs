@@ -12,10 +12,10 @@ const INITS: &[&str] = &[
 
 pub static RULE: Rule = Rule {
     id: "pid1-signals",
-    title: "its first process does not do an init's work",
+    title: "PID 1 does not forward signals or reap children",
     class: Class::Hygiene,
-    why: "The first process of a container gets no signal that it does not handle, and has to collect the others when they \
-          end. A shell there passes nothing on: docker stop waits 10 s and then kills it.",
+    why: "PID 1 of a container gets only signals that it handles, and it has to reap ended processes. A shell as \
+          PID 1 forwards no signals: docker stop waits 10 s and then kills the container.",
     instead: "--init, or the exec form of ENTRYPOINT and CMD with a program that handles SIGTERM",
     references: &["https://docs.docker.com/reference/cli/docker/container/run/#init", "https://docs.docker.com/reference/build-checks/json-args-recommended/"],
     fires: &["run tools:1.4", "run tools:1.4 sh -c 'cd / && server'", "run --entrypoint sh tools:1.4"],
@@ -42,9 +42,9 @@ fn check(case: &Case) -> Vec<Finding> {
         let words: Vec<String> = entrypoint.into_iter().chain(command).filter(|word| !word.is_empty()).collect();
         let title = match (shape(&words), known) {
             (Shape::Init, _) => continue,
-            (Shape::Shell, _) => "a shell is its first process".to_owned(),
+            (Shape::Shell, _) => "PID 1 is a shell".to_owned(),
             (Shape::Other, true) => RULE.title.to_owned(),
-            (Shape::Other, false) => "no init; the engine did not tell whether the image brings one".to_owned(),
+            (Shape::Other, false) => "no init; whether the image has one is not known, because the engine did not answer".to_owned(),
         };
         let edit = Edit::Set { flag: "init", value: None };
         let mut finding = RULE.found(&workload.words).titled(title).about(workload).edit(edit);
@@ -77,7 +77,7 @@ fn in_dockerfile(build: &Build) -> Option<Finding> {
     }
     let place = file.place(&(keyword.start..span.end));
     let name = file.text.text[keyword.clone()].to_uppercase();
-    Some(RULE.found(&build.words).titled(format!("{name} in shell form: a shell is the first process")).in_file(place))
+    Some(RULE.found(&build.words).titled(format!("{name} in shell form: PID 1 is a shell")).in_file(place))
 }
 
 /// Whether the script's last command takes the shell's place.

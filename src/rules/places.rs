@@ -224,10 +224,10 @@ pub fn gives_away(path: &str, read_only: bool, home: &str) -> Option<String> {
     }
     if let Some(below) = below_home(path, home) {
         if below.is_empty() {
-            return Some(format!("the whole home {path}"));
+            return Some(format!("the whole home folder {path}"));
         }
         if IN_A_HOME.iter().any(|place| is_in(below, place) || is_in(place, below)) {
-            return Some(format!("{path}, which holds what a home keeps secret or runs at login"));
+            return Some(format!("{path}, which holds keys or files that run at login"));
         }
         // A project below a home that is not /root.
         if !is_in(path, "/root") {
@@ -271,7 +271,7 @@ pub fn holds_secrets(path: &str, home: &str) -> Option<String> {
     }
     if let Some(below) = below_home(path, home) {
         if below.is_empty() {
-            return Some(format!("the whole home {path}, keys and credentials in it"));
+            return Some(format!("the whole home folder {path}, with keys and credentials"));
         }
         let kept =
             IN_A_HOME.iter().filter(|place| !matches!(**place, ".bashrc" | ".profile" | ".zshrc" | ".local/bin"));
@@ -295,7 +295,7 @@ pub fn runs_the_host(path: &str, home: &str) -> Option<String> {
     if let Some(below) = below_home(path, home).or_else(|| below_home(path, "/root")) {
         // A new file in a home is no more than a new file.
         let place = IN_A_HOME.iter().find(|place| is_in(below, place))?;
-        return Some(format!("{path}, where {place} decides who may enter or what runs at login"));
+        return Some(format!("{path}, where {place} decides who may log in or what runs at login"));
     }
     if let Some(place) = INSIDE.iter().find(|place| is_in(path, place)) {
         return Some(format!("{path}, inside {place} of the host"));

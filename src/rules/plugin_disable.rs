@@ -4,11 +4,11 @@ use super::{Case, Class, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "plugin-disable",
-    title: "an engine plugin switched off",
+    title: "engine plugin is switched off",
     class: Class::Escape,
-    why: "If it is the plugin that decides who may do what (authorization), the engine is open to everybody from then on; \
-          if it serves volumes or networks, what uses them stops.",
-    instead: "docker plugin inspect first, and see what the plugin does and who uses it",
+    why: "If the plugin decides who may use the engine (an authorization plugin), everybody may use it afterwards. \
+          If it serves volumes or networks, containers that use them stop working.",
+    instead: "run docker plugin inspect first, and check what the plugin does and who uses it",
     references: &["CVE-2024-41110", "https://docs.docker.com/engine/extend/plugins_authorization/"],
     fires: &["plugin disable authz", "plugin rm -f authz"],
     quiet: &["plugin enable authz"],

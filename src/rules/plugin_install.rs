@@ -4,11 +4,11 @@ use super::{Case, Class, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "plugin-install",
-    title: "a program that becomes part of the engine",
+    title: "engine plugin runs on the host",
     class: Class::Escape,
-    why: "An engine plugin runs on the host with the privileges that it asks for, often all of them, and sees every \
-          volume or network that it serves.",
-    instead: "a plugin whose publisher you know, by its digest, after reading the privileges that docker lists",
+    why: "An engine plugin runs on the host with the privileges that it asks for, often all of them. It sees all \
+          data of the volumes or networks that it serves.",
+    instead: "a plugin from a publisher that you know, by digest, after reading the privileges that docker lists",
     references: &["https://docs.docker.com/engine/extend/"],
     fires: &["plugin install vieux/sshfs", "plugin install --grant-all-permissions a/b:1", "plugin upgrade sshfs"],
     quiet: &["plugin ls", "plugin inspect sshfs"],

@@ -4,10 +4,10 @@ use super::{Case, Class, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "privileged",
-    title: "all privileges",
+    title: "--privileged: root on the host",
     class: Class::Escape,
-    why: "This container is root on the host in all but name: it has every capability and every device, and nothing keeps \
-          it from loading a kernel module or mounting the host's disk.",
+    why: "A privileged container has every capability and every device of the host. Root in it can load a kernel \
+          module or mount the host's disk, and is then root on the host.",
     instead: "--cap-add with the one capability that it needs, --device with the one device",
     references: &["CIS Docker Benchmark 5.5", "https://docs.docker.com/engine/containers/run/#runtime-privilege-and-linux-capabilities"],
     fires: &["run --privileged tools:1.4", "run --privileged=false --privileged tools:1.4", "run --cap-drop ALL --privileged tools:1.4", "container create --privileged=T tools:1.4"],

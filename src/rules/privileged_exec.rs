@@ -5,11 +5,11 @@ use crate::effects::{Body, Deed};
 
 pub static RULE: Rule = Rule {
     id: "privileged-exec",
-    title: "a command with all privileges",
+    title: "command runs with all privileges",
     class: Class::Escape,
-    why: "The command runs in the container with every capability, whatever the container itself was given; from there it \
-          is a step to the host.",
-    instead: "exec without --privileged; as root of the container with -u 0, if need be",
+    why: "The command runs in the container with every capability, whatever the container itself was given. Such a \
+          process can become root on the host.",
+    instead: "exec without --privileged; add -u 0 if the command needs root in the container",
     references: &["CIS Docker Benchmark 5.23"],
     fires: &["exec --privileged web sh", "compose exec --privileged web sh"],
     quiet: &["exec -it web sh", "exec --privileged=false web sh", "exec web sh --privileged"],

@@ -5,11 +5,11 @@ use crate::facts::wire::Problem;
 
 pub static RULE: Rule = Rule {
     id: "protected",
-    title: "deletes what is protected",
+    title: "deletes a protected object",
     class: Class::Loss,
-    why: "Somebody marked it as never to be deleted: by the label fender.protect, by a pattern of the policy, or with fender \
-          protect. It is refused in every environment; a prune goes on without it.",
-    instead: "leave it out; fender protect lists the locks, fender unprotect lifts one",
+    why: "This object is marked as never to be deleted: by the label fender.protect, by a pattern in the policy, or \
+          by fender protect. Deleting it is refused in every environment. A prune deletes the rest and skips it.",
+    instead: "leave it out of the command. fender protect lists the locks, and fender unprotect removes one",
     references: &["moby/moby#45725"],
     fires: &["volume rm protected-data", "rm -f protected-web", "compose -p protected down -v"],
     quiet: &["volume rm other-data", "volume inspect protected-data"],
@@ -36,19 +36,19 @@ fn check(case: &Case) -> Vec<Finding> {
         Err(problem) => return vec![unknown(case, &problem)],
     };
     if plan.unknown {
-        return vec![unknown(case, &"compose's project cannot be read here")];
+        return vec![unknown(case, &"the compose project cannot be read here")];
     }
     let refused: Vec<String> =
         plan.refused().map(|it| format!("{} {} is protected: {}", it.kind.name(), it.name, it.reason)).collect();
     if refused.is_empty() {
         return Vec::new();
     }
-    vec![RULE.found(&case.invocation.named_by).titled("deletes what is protected").because(refused.join("; "))]
+    vec![RULE.found(&case.invocation.named_by).titled("deletes a protected object").because(refused.join("; "))]
 }
 
 /// An engine that does not say what is protected: what cannot be told is not taken for free.
 fn unknown(case: &Case, problem: &dyn std::fmt::Display) -> Finding {
     RULE.found(&case.invocation.named_by)
-        .titled("may delete what is protected")
-        .because(format!("It cannot be told what is protected here: {problem}."))
+        .titled("may delete a protected object")
+        .because(format!("fender cannot tell what is protected here: {problem}."))
 }

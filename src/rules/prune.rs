@@ -5,11 +5,11 @@ use crate::effects::Deed;
 
 pub static RULE: Rule = Rule {
     id: "prune",
-    title: "removes what is left over",
+    title: "removes unused objects",
     class: Class::Outage,
-    why: "Stopped containers go with what they wrote to their own layers, and networks go that a stopped container needs to \
-          start again.",
-    instead: "docker system df -v shows what is there; --filter until=… and label=… narrow it",
+    why: "Stopped containers are removed with the data in their own layers. Networks are removed that a stopped \
+          container needs to start again.",
+    instead: "look at docker system df -v first; narrow it with --filter until=… and label=…",
     references: &["https://docs.docker.com/engine/manage-resources/pruning/"],
     fires: &["system prune", "container prune -f", "network prune", "image prune", "builder prune", "buildx prune", "buildx rm old"],
     quiet: &["system df", "image ls --filter dangling=true"],

@@ -6,11 +6,11 @@ use crate::facts::Known;
 
 pub static RULE: Rule = Rule {
     id: "prune-all",
-    title: "removes everything that is not running right now",
+    title: "removes everything that is not in use now",
     class: Class::Loss,
-    why: "What no running container uses is not what nobody needs: images that exist only here, the volume of a service \
-          that is stopped for the night, the cache that a build lives on.",
-    instead: "prune without -a and without named volumes, or with --filter until=… and label=…",
+    why: "Not used by a running container does not mean not needed. It can include images that exist only on this \
+          engine, the volume of a service that is stopped for the night, and build cache.",
+    instead: "prune without -a and without named volumes, or narrow it with --filter until=… and label=…",
     references: &["https://docs.docker.com/engine/manage-resources/pruning/", "moby/moby#30623"],
     fires: &["system prune -a", "image prune --all -f", "volume prune -a", "builder prune -a", "system prune -a --volumes --force", "buildx prune --all", "volume prune --filter all=true"],
     quiet: &["image prune", "container prune", "system prune -f", "image prune -a=false"],
@@ -33,7 +33,7 @@ fn check(case: &Case) -> Vec<Finding> {
             if has(&filters, "all", &["true", "1", "t", "T", "True", "TRUE"]) {
                 add("every volume that no container uses, named ones too", request);
             } else if takes_named_volumes(case) {
-                add("every volume that no container uses: this engine's API takes named ones without being asked", request);
+                add("every volume that no container uses, named ones too (always so with this API version)", request);
             }
         } else if request.is("POST", "/build/prune") && request.value("all") == Some("1") {
             add("all build cache", request);

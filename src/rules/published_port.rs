@@ -7,11 +7,11 @@ use crate::grammar::values;
 
 pub static RULE: Rule = Rule {
     id: "published-port",
-    title: "a port on every address of the host",
+    title: "port is open on all addresses of the host",
     class: Class::Hygiene,
-    why: "Everybody who reaches the host reaches this port, past the host's firewall: docker's own rules come before those \
-          of ufw and firewalld.",
-    instead: "127.0.0.1: before the port for what only this host needs, or one address of the host",
+    why: "Everybody who can reach the host can reach this port. Docker's own rules come before those of ufw and \
+          firewalld, so the host's firewall does not block it.",
+    instead: "127.0.0.1: before the port if only this host needs it, or one address of the host",
     references: &["CIS Docker Benchmark 5.14", "https://docs.docker.com/engine/network/packet-filtering-firewalls/", "docker/for-linux#690"],
     fires: &["run -p 8080:80 safe:1", "run -p 0.0.0.0:8080:80 safe:1", "run -P safe:1", "run -p [::]:80:80 safe:1"],
     quiet: &["run -p 127.0.0.1:8080:80 safe:1", "run --expose 80 safe:1", "run -p 10.0.0.5:80:80 safe:1"],
@@ -37,9 +37,9 @@ fn found(invocation: &Invocation, workload: &Workload) -> Option<Finding> {
         return None;
     }
     let title = match open.as_slice() {
-        [] => "every exposed port on every address of the host".to_owned(),
-        [(_, port, _)] => format!("port {port} of the container on every address of the host"),
-        several => format!("{} ports on every address of the host", several.len()),
+        [] => "all exposed ports are open on all addresses of the host".to_owned(),
+        [(_, port, _)] => format!("port {port} of the container is open on all addresses of the host"),
+        several => format!("{} ports are open on all addresses of the host", several.len()),
     };
     let mut finding = RULE.found(&words).titled(title).about(workload);
     for set in invocation.all(&["publish"]) {

@@ -5,12 +5,12 @@ use crate::effects::Deed;
 
 pub static RULE: Rule = Rule {
     id: "raw-api",
-    title: "a raw connection to the engine",
+    title: "raw connection to the engine's API",
     class: Class::Escape,
-    why: "Whatever is sent through this pipe reaches the engine unseen: fender judges commands, not what another program \
-          writes there.",
-    instead: "the docker command for what you want to do; docker's own ssh contexts need this on the far side, where the \
-              policy may allow it",
+    why: "A program can send any request through this connection. fender does not see these requests: it judges \
+          commands only.",
+    instead: "the docker command for what you want to do. An ssh:// context of docker needs this command on the \
+          remote host: allow it there in the policy",
     references: &["https://docs.docker.com/engine/security/protect-access/"],
     fires: &["system dial-stdio", "buildx dial-stdio"],
     quiet: &["system info", "system df"],

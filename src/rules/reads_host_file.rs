@@ -7,11 +7,11 @@ use crate::grammar::values::clean;
 
 pub static RULE: Rule = Rule {
     id: "reads-host-file",
-    title: "secrets of the host sent along",
+    title: "secrets of the host are copied",
     class: Class::Escape,
-    why: "What is copied into a container, an image, a secret or a config is out of the host's hands: everybody who can \
-          read there can read it.",
-    instead: "copy the one file that is needed; keep keys and credentials where they are",
+    why: "A secret that is copied into a container, an image, a swarm secret or a config can be read by everybody \
+          who can read that object.",
+    instead: "copy only the one file that is needed; leave keys and credentials on the host",
     references: &["https://docs.docker.com/build/building/secrets/"],
     fires: &["cp /etc/shadow web:/tmp/", "cp /root/.ssh web:/tmp/", "build /etc", "secret create s /etc/ssh/sshd_config"],
     quiet: &["cp ./app.conf web:/etc/", "build .", "cp web:/var/log/app.log ."],
@@ -29,7 +29,7 @@ fn check(case: &Case) -> Vec<Finding> {
         let written = if path.starts_with('/') { clean(path) } else { clean(&format!("{}/{path}", case.host.directory())) };
         let real = case.host.resolve(&written);
         let what = holds_secrets(&written, &home).or_else(|| holds_secrets(&real, &home))?;
-        Some(RULE.found(words).titled(what))
+        Some(RULE.found(words).titled(format!("copies {what}")))
     })
     .collect()
 }

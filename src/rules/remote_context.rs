@@ -5,11 +5,11 @@ use crate::effects::Deed;
 
 pub static RULE: Rule = Rule {
     id: "remote-context",
-    title: "builds from another place",
+    title: "builds from a remote address",
     class: Class::Outage,
-    why: "What is built is whatever is there at this moment: the steps run on this engine, and the next build may be another \
-          program under the same name.",
-    instead: "clone it, look at the Dockerfile, and build the folder; or name a commit: URL#COMMIT",
+    why: "The build uses the content that is there at that moment. Its steps run on this engine, and the next build \
+          can get other content from the same address.",
+    instead: "clone the repository, read the Dockerfile and build the folder, or name a commit: URL#COMMIT",
     references: &["https://docs.docker.com/build/concepts/context/#remote-context"],
     fires: &["build https://example.com/a/b.git", "buildx build git@example.com:a/b.git", "buildx bake https://example.com/a/b.git"],
     quiet: &["build .", "buildx build ./app", "build https://example.com/a/b.git#0123456789abcdef0123456789abcdef01234567"],
@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
 fn check(case: &Case) -> Vec<Finding> {
     let remote = case.deeds().filter_map(|(deed, words)| match deed {
         Deed::RemoteContext(place) if !is_pinned(place) => {
-            Some(RULE.found(words).titled(format!("from another place: {place}")))
+            Some(RULE.found(words).titled(format!("builds from a remote address: {place}")))
         }
         _ => None,
     });

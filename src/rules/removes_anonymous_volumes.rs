@@ -5,11 +5,11 @@ use crate::facts::Known;
 
 pub static RULE: Rule = Rule {
     id: "removes-anonymous-volumes",
-    title: "removes volumes that have no name",
+    title: "removes anonymous volumes",
     class: Class::Loss,
-    why: "An image that declares a volume keeps its data in one without a name when nothing was mounted there: often it is \
-          the only copy.",
-    instead: "docker inspect the container and see its Mounts; without -v the volumes stay",
+    why: "If an image declares a volume and nothing is mounted there, docker creates an anonymous volume for the \
+          data. It is often the only copy.",
+    instead: "look at Mounts in docker inspect CONTAINER first; without -v the volumes are kept",
     references: &["https://docs.docker.com/engine/storage/volumes/#remove-anonymous-volumes"],
     fires: &["rm -v web", "rm -fv web", "volume prune", "system prune --volumes", "volume prune -f"],
     quiet: &["rm web", "rm -f web", "system prune"],

@@ -7,8 +7,8 @@ pub static RULE: Rule = Rule {
     id: "removes-container",
     title: "removes a container",
     class: Class::Outage,
-    why: "With a container go its settings, its log and what it wrote to its own layer.",
-    instead: "docker commit keeps the layer, docker inspect the settings, docker logs the log",
+    why: "The container's settings, its log and the data in its own layer are removed with it.",
+    instead: "docker commit saves the layer, docker inspect the settings, docker logs the log",
     references: &["https://docs.docker.com/reference/cli/docker/container/rm/"],
     fires: &["rm web", "container remove a b", "compose rm web", "compose up --remove-orphans"],
     quiet: &["stop web", "rm -f web", "ps -a"],
@@ -28,7 +28,7 @@ fn check(case: &Case) -> Vec<Finding> {
         findings.push(RULE.found(&removed.concat()).titled(format!("removes {}", count(removed.len(), "container"))));
     }
     if let Some(words) = case.words_of_deed(&Deed::RemovesContainers) {
-        findings.push(RULE.found(&words).titled("removes containers of the project"));
+        findings.push(RULE.found(&words).titled("removes the project's containers"));
     }
     findings
 }

@@ -5,10 +5,11 @@ use crate::effects::Deed;
 
 pub static RULE: Rule = Rule {
     id: "removes-context",
-    title: "removes a context with its keys",
+    title: "removes a context and its TLS keys",
     class: Class::Loss,
-    why: "A context holds the endpoint of an engine and the TLS keys for it; there may be no other copy.",
-    instead: "docker context export NAME keeps a copy",
+    why: "A context holds the endpoint of an engine and the TLS keys for it. There may be no other copy of the \
+          keys.",
+    instead: "docker context export NAME saves a copy",
     references: &["https://docs.docker.com/engine/manage-resources/contexts/"],
     fires: &["context rm prod-web", "context rm -f a b"],
     quiet: &["context ls", "context export prod-web"],

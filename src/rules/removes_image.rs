@@ -7,9 +7,9 @@ pub static RULE: Rule = Rule {
     id: "removes-image",
     title: "removes an image",
     class: Class::Outage,
-    why: "An image that was built here, or whose tag has moved on in the registry, cannot be pulled again; the next start \
-          of a container may then fail.",
-    instead: "docker image inspect shows whether it has a repository digest; docker save keeps a copy",
+    why: "An image that was built here, or whose tag has moved in the registry, cannot be pulled again. A container \
+          that needs it then fails to start.",
+    instead: "check with docker image inspect whether it has a repository digest; docker save makes a copy",
     references: &["https://docs.docker.com/reference/cli/docker/image/rm/"],
     fires: &["rmi app:1", "image rm -f app:1 app:2", "compose down --rmi all"],
     quiet: &["images", "image inspect app:1"],

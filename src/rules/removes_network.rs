@@ -6,8 +6,9 @@ pub static RULE: Rule = Rule {
     id: "removes-network",
     title: "removes a network",
     class: Class::Outage,
-    why: "A stopped container that was on it cannot be started any more until a network of that name is there again.",
-    instead: "docker network inspect shows who is on it; docker ps -a --filter network=NAME, who would be",
+    why: "A stopped container that used this network cannot start until a network of that name exists again.",
+    instead: "docker network inspect NAME shows the running containers on it, docker ps -a --filter network=NAME \
+          all of them",
     references: &["https://docs.docker.com/reference/cli/docker/network/rm/"],
     fires: &["network rm front", "network remove a b"],
     quiet: &["network ls", "network create front"],

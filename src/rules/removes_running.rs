@@ -5,10 +5,11 @@ use crate::effects::Deed;
 
 pub static RULE: Rule = Rule {
     id: "removes-running",
-    title: "removes containers even while they run",
+    title: "removes running containers",
     class: Class::Outage,
-    why: "What runs is killed without the time to end, and then removed with all that was written to its own layer.",
-    instead: "docker stop and then docker rm",
+    why: "A running container is killed without a grace period. Then it is removed with everything that was written \
+          to its own layer.",
+    instead: "docker stop, then docker rm",
     references: &["https://docs.docker.com/reference/cli/docker/container/rm/"],
     fires: &["rm -f web", "compose down", "compose rm -s", "container rm --force a b"],
     quiet: &["rm web", "stop web", "compose stop"],
@@ -24,7 +25,7 @@ fn check(case: &Case) -> Vec<Finding> {
         .collect();
     let mut findings = Vec::new();
     if !forced.is_empty() {
-        let title = format!("removes {} even while running", count(forced.len(), "container"));
+        let title = format!("removes {}, also while running", count(forced.len(), "container"));
         findings.push(RULE.found(&forced.concat()).titled(title));
     }
     if let Some(words) = case.words_of_deed(&Deed::RemovesRunning) {

@@ -5,10 +5,11 @@ use crate::effects::Deed;
 
 pub static RULE: Rule = Rule {
     id: "removes-swarm-object",
-    title: "removes a part of the swarm",
+    title: "removes an object of the swarm",
     class: Class::Loss,
-    why: "A service goes with its settings and its history, on every node; a secret cannot be read back from the swarm.",
-    instead: "docker service inspect and keep the output; scale to 0 to stop a service for a while",
+    why: "A removed service loses its settings and its history on every node. A removed secret cannot be read back \
+          from the swarm.",
+    instead: "save the output of docker service inspect first; scale to 0 to stop a service for some time",
     references: &["https://docs.docker.com/engine/swarm/services/"],
     fires: &["service rm web", "stack rm shop", "stack down shop", "secret rm s", "config rm c", "stack deploy --prune -c stack.yaml shop"],
     quiet: &["service ls", "stack services shop", "secret ls"],
@@ -28,7 +29,7 @@ fn check(case: &Case) -> Vec<Finding> {
         findings.push(RULE.found(&words).titled("removes a stack: its services, networks, secrets and configs"));
     }
     if let Some(words) = case.words_of_deed(&Deed::RemovesServices) {
-        findings.push(RULE.found(&words).titled("removes the services that the file no longer names"));
+        findings.push(RULE.found(&words).titled("removes the services that are no longer in the file"));
     }
     findings
 }

@@ -5,10 +5,11 @@ use crate::effects::Deed;
 
 pub static RULE: Rule = Rule {
     id: "removes-volume",
-    title: "removes a volume and the data in it",
+    title: "removes a volume and its data",
     class: Class::Loss,
-    why: "A volume is where a service keeps its data; docker has no way to bring one back.",
-    instead: "keep a copy first: docker run --rm -v VOLUME:/v:ro -v \"$PWD\":/out alpine tar czf /out/volume.tgz -C /v .",
+    why: "Services keep their data in volumes. Docker cannot restore a removed volume.",
+    instead: "make a copy first: docker run --rm -v VOLUME:/v:ro -v \"$PWD\":/out alpine tar czf /out/volume.tgz -C \
+          /v .",
     references: &["docker/cli#1437", "docker/compose#6468"],
     fires: &["volume rm pg-data", "compose down -v", "compose rm -fsv db", "compose up -V", "volume remove a b"],
     quiet: &["compose down", "volume inspect pg-data", "compose --dry-run down -v", "compose down --volumes=false"],

@@ -6,11 +6,11 @@ use crate::facts::Known;
 
 pub static RULE: Rule = Rule {
     id: "retags",
-    title: "gives an image a name that may be another's",
+    title: "takes a tag from another image",
     class: Class::Outage,
-    why: "If an image has that name already, it loses it: the next container from that name is a different program, and the \
-          old image is left without a name, for the next prune.",
-    instead: "a tag that nothing has yet; docker image inspect NAME shows whether one has",
+    why: "If an image has this name already, it loses the name. New containers from this name then run another \
+          program, and the next prune removes the old image if nothing uses it.",
+    instead: "a tag that no image has yet; docker image inspect NAME shows whether one has it",
     references: &["https://docs.docker.com/reference/cli/docker/image/tag/"],
     fires: &["tag app:2 app:prod", "load -i images.tar", "import fs.tar app:1", "commit web app:1"],
     quiet: &["commit web", "import fs.tar", "tag app:2 new:1"],
@@ -28,7 +28,7 @@ fn check(case: &Case) -> Vec<Finding> {
         let gives = request.is("POST", "/images/*/tag") || request.is("POST", "/commit") || request.is("POST", "/images/create");
         let words = || request.words.clone();
         if request.is("POST", "/images/load") {
-            return Some(RULE.found(&words()).titled("gives images the names that the file says, whoever has them now"));
+            return Some(RULE.found(&words()).titled("gives images the names in the file, also names that other images have now"));
         }
         let name = name(repository.filter(|_| gives)?);
         let source = request.object("/images/", "/tag").unwrap_or_default();
@@ -36,7 +36,7 @@ fn check(case: &Case) -> Vec<Finding> {
             // Nobody loses the name.
             Known::Missing => None,
             Known::Is(now) if matches!(case.facts.image(source), Known::Is(image) if image.id == now.id) => None,
-            Known::Is(_) => Some(RULE.found(&words()).titled(format!("takes the name {} from the image that has it", familiar(&name)))),
+            Known::Is(_) => Some(RULE.found(&words()).titled(format!("takes the name {} from the image that has it now", familiar(&name)))),
             Known::Untold => Some(RULE.found(&words())),
         }
     });

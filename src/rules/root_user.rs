@@ -9,8 +9,9 @@ pub static RULE: Rule = Rule {
     id: "root-user",
     title: "runs as root",
     class: Class::Hygiene,
-    why: "What breaks into this program is root in the container, and root on the host as soon as it finds a way out.",
-    instead: "--user with an id that owns the files it needs, or a USER in the image",
+    why: "If an attacker takes over this program, the attacker is root in the container, and root on the host if a \
+          way out of the container is found.",
+    instead: "--user with an id that owns the files it needs, or USER in the image",
     references: &["CIS Docker Benchmark 4.1", "https://docs.docker.com/build/building/best-practices/#user"],
     fires: &["run tools:1.4", "run -u 0 safe:1", "run --user root:root safe:1", "run -u 00:5 safe:1"],
     quiet: &["run --user 1000:1000 tools:1.4", "run safe:1"],
@@ -31,12 +32,12 @@ fn check(case: &Case) -> Vec<Finding> {
             None if workload.partial => continue,
             None => match case.image(workload) {
                 Known::Is(image) if !image.user.is_empty() && !is_root(&image.user) => continue,
-                Known::Is(_) => ("the image sets no user: root".to_owned(), workload.image_words.clone()),
+                Known::Is(_) => ("the image sets no user, so the process is root".to_owned(), workload.image_words.clone()),
                 Known::Missing => {
-                    ("sets no user; the image is not here yet, so fender cannot tell whether it does".to_owned(), workload.image_words.clone())
+                    ("--user is not set; whether the image sets a user is not known, because it is not on this engine".to_owned(), workload.image_words.clone())
                 }
                 Known::Untold => {
-                    ("sets no user; the engine did not tell whether the image does".to_owned(), workload.image_words.clone())
+                    ("--user is not set; whether the image sets a user is not known, because the engine did not answer".to_owned(), workload.image_words.clone())
                 }
             },
         };

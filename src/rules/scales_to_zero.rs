@@ -5,10 +5,10 @@ use crate::effects::Deed;
 
 pub static RULE: Rule = Rule {
     id: "scales-to-zero",
-    title: "leaves no replica running",
+    title: "stops all replicas of a service",
     class: Class::Outage,
-    why: "The service is still listed, but nothing answers for it any more: whoever needs it gets an error.",
-    instead: "the number that it should have; docker service ls shows what it has",
+    why: "The service is still listed, but no container answers for it. Clients get errors.",
+    instead: "scale to the number of replicas that it should have; docker service ls shows the current number",
     references: &["https://docs.docker.com/reference/cli/docker/service/scale/"],
     fires: &["service scale web=0", "service update --replicas 0 web", "compose up --scale web=0", "compose scale web=0"],
     quiet: &["service scale web=3", "compose up --scale web=2"],

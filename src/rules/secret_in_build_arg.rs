@@ -7,9 +7,10 @@ use crate::files::dockerfile::What;
 
 pub static RULE: Rule = Rule {
     id: "secret-in-build-arg",
-    title: "a secret as a build argument",
+    title: "secret in a build argument",
     class: Class::Hygiene,
-    why: "A build argument is kept in the image's history: everybody who can pull the image can read it with docker history.",
+    why: "A build argument is stored in the image's history. Everybody who can pull the image can read it with \
+          docker history.",
     instead: "docker build --secret id=NAME,src=FILE and RUN --mount=type=secret,id=NAME",
     references: &["https://docs.docker.com/build/building/secrets/", "https://docs.docker.com/reference/build-checks/secrets-used-in-arg-or-env/"],
     fires: &["build --build-arg NPM_TOKEN=abc .", "buildx build --build-arg DB_PASSWORD=x .", "compose build --build-arg API_KEY=x"],
@@ -27,7 +28,7 @@ fn check(case: &Case) -> Vec<Finding> {
     for request in case.requests().filter(|request| request.is("POST", "/build")) {
         for (part, words) in &request.parts {
             if let Some(name) = part.strip_prefix("buildargs/").filter(|name| is_secret_name(name)) {
-                findings.push(RULE.found(words).titled(format!("{name} as a build argument")));
+                findings.push(RULE.found(words).titled(format!("secret in the build argument {name}")));
             }
         }
     }
@@ -35,7 +36,7 @@ fn check(case: &Case) -> Vec<Finding> {
         if let Deed::BuildArgument(name) = deed
             && is_secret_name(name)
         {
-            findings.push(RULE.found(words).titled(format!("{name} as a build argument")));
+            findings.push(RULE.found(words).titled(format!("secret in the build argument {name}")));
         }
     }
     findings.extend(case.builds().flat_map(in_dockerfile));
@@ -49,7 +50,7 @@ fn in_dockerfile(build: &Build) -> Vec<Finding> {
     let declared = file.globals.iter().chain(stages).filter_map(|it| if let What::Arg(list) = &it.what { Some(list) } else { None });
     let mut findings: Vec<Finding> = Vec::new();
     for (name, _) in declared.flatten().filter(|(name, _)| is_named_like_one(&name.text)) {
-        let title = format!("{} as a build argument", name.text);
+        let title = format!("secret in the build argument {}", name.text);
         if !findings.iter().any(|finding| finding.title == title) {
             findings.push(RULE.found(&build.words).titled(title).in_file(file.place(&name.span)));
         }

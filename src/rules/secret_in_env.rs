@@ -5,11 +5,11 @@ use crate::files::dockerfile::What;
 
 pub static RULE: Rule = Rule {
     id: "secret-in-env",
-    title: "a secret in the environment",
+    title: "secret in an environment variable",
     class: Class::Hygiene,
-    why: "Everybody who may run docker inspect reads it, every child process inherits it, and the shell's history and crash \
-          reports keep it.",
-    instead: "a file: NAME_FILE where the image knows it, a mounted file, or docker secret",
+    why: "Everybody who may run docker inspect can read it, and every child process inherits it. The shell's \
+          history and crash reports can contain it.",
+    instead: "a file: NAME_FILE if the image supports it, a mounted file, or docker secret",
     references: &["https://docs.docker.com/engine/swarm/secrets/", "https://docs.docker.com/reference/build-checks/secrets-used-in-arg-or-env/"],
     fires: &["run -e POSTGRES_PASSWORD=hunter2 safe:1", "run --env API_TOKEN=abc safe:1", "run -e AWS_SECRET_ACCESS_KEY=x safe:1", "run -e KEY=AKIAIOSFODNN7EXAMPLE safe:1"],
     quiet: &["run -e POSTGRES_PASSWORD_FILE=/run/secrets/pg safe:1", "run -e MODE=production safe:1", "run -e MYSQL_ALLOW_EMPTY_PASSWORD=yes safe:1", "run -e PASSWORD= safe:1"],
@@ -33,7 +33,7 @@ fn check(case: &Case) -> Vec<Finding> {
             words.extend(these);
         }
         if !names.is_empty() {
-            findings.push(RULE.found(&words).titled(format!("{} in the environment", names.join(", "))).about(workload));
+            findings.push(RULE.found(&words).titled(format!("secret in the environment variable {}", names.join(", "))).about(workload));
         }
     }
     findings.extend(case.builds().flat_map(in_dockerfile));
@@ -52,7 +52,7 @@ fn in_dockerfile(build: &Build) -> Vec<Finding> {
             if !sure && !is_named_like_one(&name.text) {
                 continue;
             }
-            let title = format!("{} in the image's environment", name.text);
+            let title = format!("secret in the image's environment variable {}", name.text);
             let finding = RULE.found(&build.words).titled(title).in_file(file.place(&name.span));
             findings.push(if sure { finding.grave() } else { finding });
         }

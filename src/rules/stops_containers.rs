@@ -5,10 +5,11 @@ use crate::effects::Deed;
 
 pub static RULE: Rule = Rule {
     id: "stops-containers",
-    title: "stops containers without the time to end",
+    title: "kills containers without a grace period",
     class: Class::Outage,
-    why: "A program that is killed writes nothing out and closes nothing: a database has to recover, a job is half done.",
-    instead: "docker stop, which asks first and waits 10 s; -t gives it longer",
+    why: "A killed program cannot save its data or finish its work. A database has to run its recovery at the next \
+          start.",
+    instead: "docker stop sends SIGTERM and waits 10 s; -t sets another grace period",
     references: &["https://docs.docker.com/reference/cli/docker/container/stop/"],
     fires: &["kill web", "stop -t 0 web", "kill -s KILL web", "stop --signal KILL web", "restart -t 0 web", "compose kill", "compose stop -t 0", "node update --availability drain n1"],
     quiet: &["stop web", "kill -s HUP web", "stop -t 30 web", "restart web"],
@@ -33,7 +34,7 @@ fn check(case: &Case) -> Vec<Finding> {
             }
         }
         if request.is("POST", "/nodes/*/update") && request.body_json()["Availability"] == "drain" {
-            findings.push(RULE.found(&request.words_of("Availability")).titled("moves every task off the node"));
+            findings.push(RULE.found(&request.words_of("Availability")).titled("stops all tasks on the node; the swarm starts them on other nodes"));
         }
     }
     words.extend(case.words_of_deed(&Deed::KillsContainers).unwrap_or_default());

@@ -4,11 +4,11 @@ use super::{Case, Class, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "swarm-membership",
-    title: "changes who belongs to the swarm",
+    title: "changes the members of the swarm",
     class: Class::Loss,
-    why: "A manager that leaves takes its vote along; when too few are left, the swarm takes no orders any more, and with \
-          the last one its state is gone: services, secrets, everything.",
-    instead: "docker node update --availability drain first, then demote, and look at docker node ls in between",
+    why: "A manager that leaves no longer votes. With too few managers the swarm accepts no changes. When the last \
+          manager leaves, all services, secrets and configs are lost.",
+    instead: "docker node update --availability drain first, then demote; check docker node ls after each step",
     references: &["https://docs.docker.com/engine/swarm/admin_guide/"],
     fires: &["swarm leave --force", "swarm leave", "node rm worker-1", "node demote manager-2", "swarm init --force-new-cluster"],
     quiet: &["node ls", "swarm init", "swarm join-token worker", "node promote worker-1"],
@@ -24,9 +24,9 @@ fn check(case: &Case) -> Vec<Finding> {
         } else if request.is("DELETE", "/nodes/*") {
             "removes a node from the swarm"
         } else if request.is("POST", "/nodes/*/update") && body["Role"] == "worker" {
-            "a node leads no more"
+            "demotes a manager to a worker"
         } else if request.is("POST", "/swarm/init") && body["ForceNewCluster"] == true {
-            "makes a new swarm of this node alone"
+            "creates a new swarm with this node as its only member"
         } else {
             return None;
         };

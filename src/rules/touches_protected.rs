@@ -5,10 +5,11 @@ use crate::effects::workload::MountKind;
 
 pub static RULE: Rule = Rule {
     id: "touches-protected",
-    title: "can delete inside a protected volume",
+    title: "can delete data in a protected volume",
     class: Class::Loss,
-    why: "The volume itself is protected from deletion; a command in a container that has it can still empty it.",
-    instead: "mount it read-only where reading is enough: -v VOLUME:/path:ro",
+    why: "fender refuses to delete the volume itself. A command in a container that mounts the volume can still \
+          delete the data in it.",
+    instead: "mount it read-only if reading is enough: -v VOLUME:/path:ro",
     references: &[],
     fires: &["run -v protected-data:/x alpine rm -rf /x/old", "run -v protected-data:/x alpine sh -c 'find /x -delete'"],
     quiet: &["run -v protected-data:/x:ro alpine rm -rf /x", "run -v protected-data:/x postgres:16", "run -v other:/x alpine rm -rf /x"],
@@ -32,7 +33,7 @@ fn check(case: &Case) -> Vec<Finding> {
         }
         for mount in workload.mounts.iter().filter(|mount| mount.kind == MountKind::Volume && !mount.read_only) {
             if let Some(why) = case.facts.protected_volume(&mount.source) {
-                let text = format!("The volume {} is protected ({why}), and this command can empty it.", mount.source);
+                let text = format!("The volume {} is protected ({why}). This command can delete the data in it.", mount.source);
                 findings.push(RULE.found(&mount.words).because(text));
             }
         }

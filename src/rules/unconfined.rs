@@ -4,10 +4,11 @@ use super::{Case, Class, Edit, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "unconfined",
-    title: "confinement taken off",
+    title: "a security profile is switched off",
     class: Class::Escape,
-    why: "What is switched off here is the wall that stops most ways out of a container, when one of them is found.",
-    instead: "the default profile, or a profile of your own that allows the one call that is missing",
+    why: "seccomp, AppArmor, SELinux and the masked paths stop most known ways out of a container. Here one of them \
+          is switched off.",
+    instead: "the default profile, or your own profile that also allows the one missing call",
     references: &["CIS Docker Benchmark 5.2, 5.3, 5.22, 5.26", "CVE-2019-5736", "https://docs.docker.com/engine/security/seccomp/"],
     fires: &["run --security-opt seccomp=unconfined tools:1.4", "run --security-opt apparmor:unconfined tools:1.4", "run --security-opt label=disable tools:1.4", "run --security-opt systempaths=unconfined tools:1.4", "run --security-opt no-new-privileges=false tools:1.4"],
     quiet: &["run --security-opt no-new-privileges tools:1.4", "run --security-opt label=level:s0:c1 tools:1.4"],
@@ -21,11 +22,11 @@ fn check(case: &Case) -> Vec<Finding> {
         for (option, words) in &workload.security {
             let (key, value) = option.split_once(['=', ':']).unwrap_or((option, ""));
             let what = match (key, value) {
-                ("seccomp", "unconfined") => "no limit on system calls",
+                ("seccomp", "unconfined") => "system calls are not filtered (seccomp)",
                 ("seccomp", profile) if allows_everything(profile) => "a profile that allows every system call",
-                ("apparmor", "unconfined") => "no AppArmor profile",
-                ("label", "disable") => "no SELinux label",
-                ("no-new-privileges", "false") => "setuid programs may give privileges",
+                ("apparmor", "unconfined") => "the AppArmor profile is switched off",
+                ("label", "disable") => "the SELinux label is switched off",
+                ("no-new-privileges", "false") => "setuid programs can give more privileges",
                 _ => continue,
             };
             let mut finding = RULE.found(words).titled(what);
@@ -38,13 +39,13 @@ fn check(case: &Case) -> Vec<Finding> {
             findings.push(finding);
         }
         if let Some(words) = &workload.open_paths {
-            findings.push(RULE.found(words).titled("the kernel's own files open to the container"));
+            findings.push(RULE.found(words).titled("kernel files in /proc and /sys are not masked"));
         }
     }
     for request in case.requests().filter(|request| request.is("POST", "/build")) {
         let opened = request.query.iter().any(|(name, value)| name == "securityopt" && value.ends_with("unconfined"));
         if opened {
-            findings.push(RULE.found(&request.words).titled("a build without confinement"));
+            findings.push(RULE.found(&request.words).titled("the build runs without a security profile"));
         }
     }
     findings

@@ -7,9 +7,9 @@ pub static RULE: Rule = Rule {
     id: "unknown-program",
     title: "a program that fender does not know",
     class: Class::Outage,
-    why: "This docker command is another program, a plugin of the client. fender does not know what it does with these \
-          words, and judges nothing of it.",
-    instead: "the plugin's own --help; allow it in the policy when you know it",
+    why: "This docker command starts a plugin of the client. fender does not know what the plugin does with these \
+          arguments and cannot judge it.",
+    instead: "read the plugin's --help; allow it in the policy if you trust it",
     references: &["https://docs.docker.com/engine/cli/plugins/"],
     fires: &["scout cves app:1"],
     quiet: &["compose ps", "buildx ls"],
@@ -22,5 +22,5 @@ fn check(case: &Case) -> Vec<Finding> {
         Effect::Runs(runs) if !runs.known => Some(runs),
         _ => None,
     });
-    programs.map(|runs| RULE.found(&runs.words).titled(format!("the program {}", runs.program))).collect()
+    programs.map(|runs| RULE.found(&runs.words).titled(format!("runs the plugin {}, which fender does not know", runs.program))).collect()
 }

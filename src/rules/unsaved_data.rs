@@ -25,11 +25,11 @@ const WORTH_SAVING: i64 = 10_000_000;
 
 pub static RULE: Rule = Rule {
     id: "unsaved-data",
-    title: "data that the next rm throws away",
+    title: "data is not in a named volume",
     class: Class::Hygiene,
-    why: "What is written to a container's own layer, or to a volume without a name, goes with the container or is lost \
-          from sight: an update of the image is enough.",
-    instead: "-v NAME:/path with a volume that has a name",
+    why: "Data in a container's own layer is removed with the container. Data in an anonymous volume stays behind, \
+          but the next container does not use it. Updating the image replaces the container.",
+    instead: "a named volume: -v NAME:/path",
     references: &["https://docs.docker.com/engine/storage/"],
     fires: &["run -d postgres:17", "create mysql:8", "run -d stateful:1", "rm heavy"],
     quiet: &["run -d -v pg:/var/lib/postgresql/data postgres:17", "run -d --mount source=pg,target=/var/lib/postgresql postgres:17", "run -d safe:1", "run --rm postgres:17", "rm light"],
@@ -79,7 +79,7 @@ fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
         // `/data` alone may be anything.
         let known = |word: &str| DATA.iter().any(|(_, place)| place.len() > "/data/db".len() && *place == word.trim_end_matches('/'));
         if let Some(place) = places.into_iter().find(|word| known(word) && !is_covered(word.trim_end_matches('/'))) {
-            let title = format!("no VOLUME for {place}, where data is kept");
+            let title = format!("no VOLUME for {place}, where the program keeps its data");
             return Some(RULE.found(&build.words).titled(title).in_file(file.place(&instruction.span)));
         }
     }
@@ -98,7 +98,7 @@ fn at_start<'a>(case: &'a Case) -> impl Iterator<Item = Finding> + 'a {
         let place = unsaved.first()?;
         Some(
             RULE.found(&workload.image_words)
-                .titled(format!("nothing is mounted at {place}, where it keeps its data"))
+                .titled(format!("nothing is mounted at {place}, where the program keeps its data"))
                 .about(workload),
         )
     })
@@ -133,14 +133,14 @@ fn at_removal<'a>(case: &'a Case) -> impl Iterator<Item = Finding> + 'a {
     case.requests().filter(|request| request.is("DELETE", "/containers/*") && !request.path.contains("/checkpoints/")).filter_map(|request| {
         let container = case.facts.container(request.object("/containers/", "")?, true).is()?;
         let size = container.layer_bytes.filter(|size| *size >= WORTH_SAVING)?;
-        let mut finding = RULE.found(&request.words).titled(format!("{} in the layer of {}", bytes(size), container.name));
+        let mut finding = RULE.found(&request.words).titled(format!("{} of data in the own layer of {}", bytes(size), container.name));
         finding.class = Class::Loss;
         finding.why = format!(
-            "{} holds {} that are in no volume and no image; they go with it, and docker cannot bring them back.",
+            "{} has {} of data that is in no volume and no image. The data is removed with the container, and docker cannot restore it.",
             container.name,
             bytes(size)
         );
-        finding.instead = format!("docker commit {} NAME keeps the layer, docker cp single files; docker diff shows them", container.name);
+        finding.instead = format!("docker commit {} NAME saves the layer, docker cp single files; docker diff lists the changed files", container.name);
         Some(finding)
     })
 }

@@ -5,11 +5,11 @@ use crate::grammar::values::reference;
 
 pub static RULE: Rule = Rule {
     id: "untrusted-frontend",
-    title: "another program reads the Dockerfile",
+    title: "an image decides how the Dockerfile is read",
     class: Class::Outage,
-    why: "The image that # syntax names is run by BuildKit to read this file: it decides what is built, and it is handed the \
-          context, the secrets and the ssh agent of the build.",
-    instead: "docker/dockerfile:1, or no syntax line at all",
+    why: "BuildKit runs the image that is named by # syntax to read this file. That image decides what is built and \
+          gets the build's context, its secrets and its ssh agent.",
+    instead: "docker/dockerfile:1, or no syntax line",
     references: &["https://docs.docker.com/build/buildkit/frontend/"],
     fires: &["build --build-arg BUILDKIT_SYNTAX=example.com/frontend:1 ."],
     quiet: &["build --build-arg BUILDKIT_SYNTAX=docker/dockerfile:1.19 .", "build ."],
@@ -25,12 +25,12 @@ fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
     for build in case.builds() {
         if let Some((name, words)) = build.frontend.as_ref().filter(|(name, _)| !is_dockers(name)) {
-            findings.push(RULE.found(words).titled(format!("{name} reads the Dockerfile")));
+            findings.push(RULE.found(words).titled(format!("the image {name} decides how the Dockerfile is read")));
         }
         if let Some(file) = &build.dockerfile
             && let Some(syntax) = file.syntax.as_ref().filter(|syntax| !is_dockers(&syntax.text))
         {
-            let title = format!("{} reads the Dockerfile", syntax.text);
+            let title = format!("the image {} decides how the Dockerfile is read", syntax.text);
             findings.push(RULE.found(&build.words).titled(title).in_file(file.place(&syntax.span)));
         }
     }

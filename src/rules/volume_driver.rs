@@ -5,11 +5,11 @@ use crate::effects::Body;
 
 pub static RULE: Rule = Rule {
     id: "volume-driver",
-    title: "a volume of another driver",
+    title: "uses another volume driver",
     class: Class::Outage,
-    why: "The data lies where the driver puts it, often on another machine, and the container hangs or fails to start when \
-          the driver is not there.",
-    instead: "the local driver, which also mounts NFS and CIFS",
+    why: "The driver decides where the data is stored, often on another machine. If the driver is not available, \
+          the container hangs or fails to start.",
+    instead: "the local driver; it can also mount NFS and CIFS",
     references: &["https://docs.docker.com/engine/extend/legacy_plugins/#volume-plugins"],
     fires: &["volume create -d rexray/ebs v", "run --volume-driver=vieux/sshfs -v v:/x tools:1.4", "run --mount source=v,target=/x,volume-driver=nfs tools:1.4"],
     quiet: &["volume create v", "volume create --driver local v", "run -v v:/x tools:1.4"],
@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
 
 fn check(case: &Case) -> Vec<Finding> {
     let foreign = |name: &str| !name.is_empty() && name != "local";
-    let found = |name: &str, words: &[usize]| RULE.found(words).titled(format!("a volume of the driver {name}"));
+    let found = |name: &str, words: &[usize]| RULE.found(words).titled(format!("uses the volume driver {name}"));
     let mut findings = Vec::new();
     for workload in case.workloads() {
         if let Some((name, words)) = workload.volume_driver.as_ref().filter(|(name, _)| foreign(name)) {

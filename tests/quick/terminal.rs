@@ -29,7 +29,7 @@ fn a_question_says_what_where_why_and_what_instead() {
     let seen = terminal.seen();
     for part in [
         "  docker run -v /var/run/docker.sock:/s alpine:3\n             ^^ ^^^^^^^^^^^^^^^^^^^^^^^\n",
-        "  docker-socket  an engine's socket\n",
+        "  docker-socket  container gets the engine's API socket\n",
         "  where    ",
         "  instead  ",
         "  allow    fender rules docker-socket\n",
