@@ -5,11 +5,13 @@ use std::ffi::OsString;
 use std::hint::black_box;
 use std::time::Instant;
 
+use fender::effects::read;
+use fender::facts::Offline;
 use fender::facts::host::Surroundings;
-use fender::facts::target::Target;
-use fender::facts::{Facts, Offline};
-use fender::judge::{Bench, judge, read};
+use fender::judge::{Bench, judge};
+use fender::plan::Facts;
 use fender::policy::Policy;
+use fender::target::Target;
 
 fn main() {
     let host = Surroundings { assume_terminal: true };

@@ -205,7 +205,7 @@ fn volumes() {
     assert!(docker(&host, &["rm", "filler"]).stdout(Stdio::null()).status().unwrap().success());
     let mut keeps = Vec::new();
     for round in 0..3 {
-        let target = fender::facts::target::Target { host: host.clone(), ..Default::default() };
+        let target = fender::target::Target { host: host.clone(), ..Default::default() };
         let wire = fender::facts::wire::Wire::open(&target, None).unwrap();
         let steps = [fender::plan::Step::Volume { name: "big".to_owned(), force: false }];
         let plan = wire.block_on(fender::facts::stock::survey(&wire.link, &steps, &Default::default(), None)).unwrap();

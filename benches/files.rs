@@ -8,7 +8,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use fender::files::context::{Sender, Wanted, survey};
+use fender::facts::context::survey;
+use fender::files::context::{Sender, Wanted};
 
 const DOCKERFILE: &str = "# syntax=docker/dockerfile:1
 ARG VERSION=1.25.4

@@ -2,16 +2,15 @@
 
 use std::ffi::OsString;
 
-use crate::effects::{Effect, Host, Lowered, PLACES, lower};
-use crate::facts::Facts;
-use crate::facts::target::{Target, choose};
+use crate::effects::{Lowered, PLACES, buildkit_is_off, lower, read, with_files};
+use crate::files::allowance::is_allowed;
 use crate::grammar::parse::{Builder, Invocation, Unknown, parse};
-use crate::grammar::values;
-use crate::plan::{Step, steps};
-use crate::policy::{Action, Decision, Environment, Offers, Place, Policy};
+use crate::host::Host;
+use crate::plan::{Facts, Step, steps};
+use crate::policy::{Action, Decision, Environment, Place, Policy};
 use crate::rewrite::rewrite;
-use crate::rules::{Case, Finding, check};
-use crate::written::with_files;
+use crate::rules::{Case, Finding, Offers, check};
+use crate::target::{Target, choose};
 
 /// Everything a judgement needs besides the words.
 pub struct Bench<'a> {
@@ -66,23 +65,6 @@ impl Judgement {
     pub fn stopping(&self) -> impl Iterator<Item = &Complaint> {
         self.complaints.iter().filter(|complaint| complaint.decision.action >= Action::Ask)
     }
-}
-
-/// Parses the words as docker on this host would.
-pub fn read(words: &[String], host: &dyn Host) -> Invocation {
-    parse(words, Unknown::Refuse, &|| builder(host))
-}
-
-fn buildkit_is_off(host: &dyn Host) -> bool {
-    host.env("DOCKER_BUILDKIT").filter(|value| !value.is_empty()).is_some_and(|value| values::bool(&value) == Ok(false))
-}
-
-/// docker/cli `cmd/docker/builder.go`: which program builds.
-pub fn builder(host: &dyn Host) -> Builder {
-    if buildkit_is_off(host) {
-        return Builder::Legacy;
-    }
-    if host.has_plugin("buildx", &host.config_folder(None)) { Builder::Buildx } else { Builder::Legacy }
 }
 
 /// Judges a parsed command line.
@@ -252,7 +234,7 @@ fn decide(findings: Vec<Finding>, place: &Place, bench: &Bench) -> Vec<Complaint
                 decision.action = decision.action.milder();
             }
             // What a Dockerfile allows itself is no word worth.
-            let allowed = |place| crate::lint::is_allowed(place, finding.rule.id);
+            let allowed = |place| is_allowed(place, finding.rule.id);
             if finding.calm && finding.places.first().is_some_and(allowed) {
                 decision.action = Action::Allow;
             }
@@ -276,24 +258,4 @@ pub fn changes_nothing(invocation: &Invocation) -> bool {
     }
     invocation.shows.is_some()
         || invocation.command.is_some_and(|command| crate::grammar::only_reads(command.canonical))
-}
-
-/// What a reader is told of one effect.
-pub fn tell(effect: &Effect) -> Option<String> {
-    match effect {
-        Effect::Request(request) => Some(format!("asks the engine  {} {}", request.method, request.path)),
-        Effect::ReadsFile { path, .. } => Some(format!("reads            {path}")),
-        Effect::WritesFile { path, .. } | Effect::KeepsFile { path, .. } => Some(format!("writes           {path}")),
-        Effect::Runs(runs) => Some(format!("runs             {}", runs.program)),
-        Effect::Does { deed, .. } => Some(format!("which            {}", deed.text())),
-        Effect::Builds(build) => {
-            let name = build.dockerfile.as_ref().map(|dockerfile| dockerfile.text.path.clone());
-            let mut text = format!("builds           {}", name.unwrap_or_else(|| "an image".to_owned()));
-            for line in build.added() {
-                text.push_str(&format!("\n  {line}"));
-            }
-            Some(text)
-        }
-        Effect::Describes(_) => None,
-    }
 }

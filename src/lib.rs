@@ -2,11 +2,15 @@
 //! fender stands in front of `docker`: it works out what a command would do, judges that, and then becomes the real
 //! client, or does not.
 
+pub mod api;
 pub mod deletion;
 pub mod effects;
+pub mod engine;
+pub mod exit;
 pub mod facts;
 pub mod files;
 pub mod grammar;
+pub mod host;
 
 pub mod answer;
 pub mod cli;
@@ -17,6 +21,8 @@ pub mod policy;
 pub mod process;
 pub mod rewrite;
 pub mod rules;
+pub mod session;
 pub mod shim;
+pub mod target;
+pub mod text;
 pub mod trash;
-pub mod written;

@@ -6,9 +6,9 @@ use std::ffi::OsString;
 
 use serde_json::Value;
 
-use crate::effects::{Effect, Host, Lowered, Request, lower};
+use crate::effects::{Effect, Lowered, Request, lower, read, tell};
 use crate::grammar::parse::Invocation;
-use crate::judge::read;
+use crate::host::Host;
 use crate::rules::{Edit, Finding};
 
 /// The words after all edits of these findings; None where nothing is to be changed or a change would do more than it says.
@@ -95,7 +95,7 @@ fn only_as_said(before: &Lowered, after: &Lowered, edits: &[&Edit]) -> bool {
 }
 
 fn said(effect: &Effect) -> Option<String> {
-    crate::judge::tell(effect)
+    tell(effect)
 }
 
 fn same_but_for(one: &Request, other: &Request, allowed: &BTreeSet<&str>) -> bool {
@@ -135,4 +135,16 @@ fn differences(one: &Value, other: &Value, pointer: String, changes: &mut Vec<St
         _ if one == other => {}
         _ => changes.push(pointer),
     }
+}
+
+/// Docker asks before a prune, too. The person has answered: docker is told so, and asks nothing.
+pub fn asked_once(mut words: Vec<OsString>, host: &dyn Host) -> Vec<OsString> {
+    let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let invocation = read(&texts, host);
+    let prunes = invocation.canonical().ends_with(" prune");
+    if prunes && invocation.command.is_some_and(|command| command.long("force").is_some()) && !invocation.on("force") {
+        let at = invocation.flags_end.min(words.len());
+        words.insert(at, "--force".into());
+    }
+    words
 }

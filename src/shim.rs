@@ -11,22 +11,18 @@ use crate::answer::prompt::{Answer, Terminal};
 use crate::answer::report;
 use crate::answer::screen::{Screen, command_line};
 use crate::deletion::{Guard, Next};
-use crate::effects::Host;
-use crate::facts::Facts;
+use crate::effects::read;
+use crate::exit::{CANNOT_RUN, NO_CLIENT, NOT_RUN};
 use crate::facts::client;
-use crate::facts::engine::Engine;
-use crate::facts::host::Surroundings;
-use crate::facts::target::Target;
-use crate::judge::{Bench, Judgement, changes_nothing, judge, read};
+use crate::facts::host::{Surroundings, hostname, ids};
+use crate::judge::{Bench, Judgement, changes_nothing, judge};
+use crate::plan::Facts;
 use crate::policy::{Action, Policy, Problem, read_client, read_layers};
 use crate::process::become_program;
+use crate::rewrite::{asked_once, rewrite};
+use crate::session::engine;
+use crate::target::Target;
 
-/// Docker's own code for "docker itself failed": the command was not run.
-pub const NOT_RUN: u8 = 125;
-/// The shell's code for "no such program".
-const NO_CLIENT: u8 = 127;
-/// The shell's code for a program that cannot be run.
-const CANNOT_RUN: u8 = 126;
 /// How often fender may be found in front of itself in one chain of calls. Plugins and scripts call docker again, a few
 /// levels deep; a loop of two wrappers passes any number.
 const DEEPEST: u32 = 16;
@@ -123,43 +119,6 @@ fn guard(face: Face, words: &[OsString]) -> u8 {
     become_client(face, Some(&real), &chosen)
 }
 
-/// The way to ask this engine; the real client carries the questions to one that is not on a local socket.
-pub fn engine(target: &Target, client: &Path, policy: &Policy) -> Engine {
-    let api = env::var("DOCKER_API_VERSION").ok();
-    Engine::new(target.clone(), Some(client.as_os_str().to_owned()), api.as_deref(), policy.protected())
-}
-
-/// The same where there may be no client at all: a local engine can be asked without one.
-pub fn engine_without_client(target: &Target, policy: &Policy) -> Engine {
-    let client = client::find(policy.client().as_deref()).unwrap_or_else(|_| PathBuf::from("/nonexistent/docker"));
-    engine(target, &client, policy)
-}
-
-/// The real client, for files alone.
-pub fn printer(policy: &Policy) -> client::Printer {
-    client::Printer::new(client::find(policy.client().as_deref()).ok().map(PathBuf::into_os_string))
-}
-
-/// The engine that docker would reach here without any words, for fender's own commands.
-pub fn engine_here(policy: &Policy) -> Engine {
-    let host = Surroundings { assume_terminal: true };
-    engine_without_client(&crate::facts::target::choose(&read(&[], &host), &host), policy)
-}
-
-pub fn hostname() -> String {
-    nix::sys::utsname::uname().map(|names| names.nodename().to_string_lossy().into_owned()).unwrap_or_default()
-}
-
-/// The ids of the person: of the one who called sudo, where that is how this process became root.
-pub fn ids() -> (u32, u32) {
-    let own = (nix::unistd::getuid().as_raw(), nix::unistd::getgid().as_raw());
-    let number = |name: &str| env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
-    match (own.0, number("SUDO_UID"), number("SUDO_GID")) {
-        (0, Some(user), Some(group)) => (user, group),
-        _ => own,
-    }
-}
-
 fn screen() -> Screen {
     Screen::new(stderr().is_terminal())
 }
@@ -185,8 +144,7 @@ fn tell_notes(judgement: &Judgement) {
 fn fixed(words: &[OsString], judgement: &Judgement) -> Option<Vec<OsString>> {
     let host = Surroundings { assume_terminal: false };
     let wanted: Vec<_> = judgement.with(Action::Fix).map(|complaint| &complaint.finding).collect();
-    let Some(changed) = crate::rewrite::rewrite(&judgement.invocation, words, &judgement.lowered, &wanted, &host)
-    else {
+    let Some(changed) = rewrite(&judgement.invocation, words, &judgement.lowered, &wanted, &host) else {
         say("fender: not run: the policy says fix, and these words cannot be changed without changing more\n");
         return None;
     };
@@ -233,18 +191,6 @@ fn ask(words: &[OsString], judgement: &Judgement, hostname: &str) -> Option<Vec<
             None
         }
     }
-}
-
-/// Docker asks before a prune, too. The person has answered: docker is told so, and asks nothing.
-pub fn asked_once(mut words: Vec<OsString>, host: &dyn Host) -> Vec<OsString> {
-    let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let invocation = read(&texts, host);
-    let prunes = invocation.canonical().ends_with(" prune");
-    if prunes && invocation.command.is_some_and(|command| command.long("force").is_some()) && !invocation.on("force") {
-        let at = invocation.flags_end.min(words.len());
-        words.insert(at, "--force".into());
-    }
-    words
 }
 
 fn refuse_for_policy(problem: &Problem) -> u8 {

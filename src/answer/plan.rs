@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::screen::{Screen, list, shown};
 use crate::plan::{Item, Kind, Plan, Recoverable};
-use crate::rules::{bytes, count};
+use crate::text::{bytes, count};
 
 /// So many are named in a sentence; more are counted.
 const NAMED: usize = 3;

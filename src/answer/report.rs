@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 
 use super::screen::{Screen, command_line, quoted, shown};
 use super::snippet::snippet;
-use crate::facts::Known;
+use crate::engine::Known;
 use crate::grammar::parse::Invocation;
 use crate::judge::{Complaint, Judgement};
 use crate::plan::Plan;
 use crate::policy::Action;
-use crate::rules::{Class, Finding, bytes, count};
+use crate::rules::{Class, Finding};
+use crate::text::{bytes, count};
 
 /// The name of the engine for a person: what it calls itself, else the context's, else this machine's.
 pub fn engine_name(judgement: &Judgement, hostname: &str) -> String {

@@ -7,11 +7,12 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::answer::screen::{Screen, shown};
+use crate::effects;
+use crate::facts::context::survey;
 use crate::facts::host::Surroundings;
-use crate::files::context::{Entry, Sender, Survey, Wanted, survey};
+use crate::files::context::{Entry, Sender, Survey, Wanted};
 use crate::grammar::parse::Builder;
-use crate::judge;
-use crate::rules::{bytes, count};
+use crate::text::{bytes, count};
 
 /// How many of the largest entries are named.
 const LARGEST: usize = 10;
@@ -37,7 +38,7 @@ pub struct ContextCommand {
 
 impl ContextCommand {
     pub fn run(self) -> u8 {
-        let sender = match judge::builder(&Surroundings { assume_terminal: true }) {
+        let sender = match effects::builder(&Surroundings { assume_terminal: true }) {
             Builder::Legacy => Sender::Legacy,
             Builder::Buildx => Sender::BuildKit,
         };

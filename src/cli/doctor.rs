@@ -7,13 +7,14 @@ use std::process::Command;
 use std::{env, fs};
 
 use crate::answer::screen::{Screen, shown};
+use crate::effects::read;
+use crate::engine::Inspect;
+use crate::engine::Known;
 use crate::facts::client::{self, identity, own_identity};
-use crate::facts::host::Surroundings;
-use crate::facts::target::{Target, choose};
-use crate::facts::{Facts, Known};
-use crate::judge::read;
+use crate::facts::host::{Surroundings, hostname};
 use crate::policy::{Place, Policy, read_layers};
-use crate::shim;
+use crate::session;
+use crate::target::{Target, choose};
 
 /// One check's outcome.
 enum Mark {
@@ -212,12 +213,12 @@ fn engine(policy: &Policy) -> Check {
     let host = Surroundings { assume_terminal: true };
     let target: Target = choose(&read(&[], &host), &host);
     let client = client::find(policy.client().as_deref()).unwrap_or_else(|_| PathBuf::from("docker"));
-    let facts = shim::engine(&target, &client, policy);
+    let facts = session::engine(&target, &client, policy);
     let known = facts.engine();
     let labels = || facts.engine().is().map(|engine| engine.labels).unwrap_or_default();
     let address = if target.is_local() { "" } else { target.address() };
     let ci = env::var_os("CI").is_some_and(|value| !value.is_empty());
-    let place = Place::new(&target.context, &target.host, address, &shim::hostname(), ci, labels);
+    let place = Place::new(&target.context, &target.host, address, &hostname(), ci, labels);
     let environment = policy.environment(&place);
     let environment = format!("{} ({})", environment.name, environment.because);
     match known {

@@ -9,13 +9,15 @@ use serde_json::{Map, Value, json};
 
 use crate::answer::screen::{Screen, command_line, list, shown};
 use crate::answer::{report, snippet};
+use crate::effects::tell;
 use crate::effects::{Effect, Request};
-use crate::facts::host::Surroundings;
-use crate::facts::target::Target;
-use crate::facts::{Facts, Offline};
-use crate::judge::{Bench, Judgement, judge, tell};
+use crate::facts::Offline;
+use crate::facts::host::{Surroundings, hostname, ids};
+use crate::judge::{Bench, Judgement, judge};
+use crate::plan::Facts;
 use crate::policy::{Action, Policy, read_layers};
-use crate::shim;
+use crate::session;
+use crate::target::Target;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
@@ -67,19 +69,13 @@ impl Explain {
             };
         let facts = |target: &Target| -> Box<dyn Facts> {
             if self.offline {
-                Box::new(Offline { printer: shim::printer(&policy) })
+                Box::new(Offline { printer: session::printer(&policy) })
             } else {
-                Box::new(shim::engine_without_client(target, &policy))
+                Box::new(session::engine_without_client(target, &policy))
             }
         };
-        let bench = Bench {
-            host: &host,
-            policy: &policy,
-            facts: &facts,
-            hostname: shim::hostname(),
-            ids: shim::ids(),
-            environment,
-        };
+        let bench =
+            Bench { host: &host, policy: &policy, facts: &facts, hostname: hostname(), ids: ids(), environment };
         let judgement = judge(&words, &bench);
         match self.format {
             Format::Json => serde_json::to_string_pretty(&as_json(&judgement))

@@ -14,14 +14,16 @@ use similar::algorithms::{Capture, Replace, myers};
 use crate::answer::report;
 use crate::answer::screen::{Screen, shown};
 use crate::answer::snippet;
+use crate::facts::Offline;
 use crate::facts::host::Surroundings;
-use crate::facts::{Facts, Offline};
 use crate::lint::fix::{Change, changes};
 use crate::lint::sarif::sarif;
 use crate::lint::{Level, Report, collect, lint};
+use crate::plan::Facts;
 use crate::policy::{Policy, read_layers};
-use crate::rules::{Finding, count};
-use crate::shim;
+use crate::rules::Finding;
+use crate::session;
+use crate::text::count;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -75,8 +77,8 @@ impl Lint {
         let files = collect(&self.paths)?;
         // An engine is asked for digests alone.
         let facts: Box<dyn Facts> = match self.fix {
-            true => Box::new(shim::engine_here(&policy)),
-            false => Box::new(Offline { printer: shim::printer(&policy) }),
+            true => Box::new(session::engine_here(&policy)),
+            false => Box::new(Offline { printer: session::printer(&policy) }),
         };
         let screen = Screen::new(stdout().is_terminal());
         let mut report = lint(&files, &*facts);
@@ -91,7 +93,7 @@ impl Lint {
                 }
             }
             if !made.is_empty() {
-                let offline = Offline { printer: shim::printer(&policy) };
+                let offline = Offline { printer: session::printer(&policy) };
                 report = lint(&collect(&self.paths)?, &offline);
             }
         }

@@ -9,16 +9,19 @@ use clap::{Args, ValueEnum};
 use super::explain::docker_words;
 use crate::answer::plan as shown;
 use crate::answer::screen::{Screen, command_line};
-use crate::effects::{Effect, Host, Lowered, Workload, lower};
+use crate::effects::read;
+use crate::effects::{Effect, Lowered, Workload, lower};
+use crate::engine::Known;
 use crate::facts::engine::Engine;
 use crate::facts::host::Surroundings;
-use crate::facts::target::choose;
-use crate::facts::{Facts, Known};
 use crate::grammar::parse::Invocation;
-use crate::judge::{deletions, read};
+use crate::host::Host;
+use crate::judge::deletions;
+use crate::plan::Facts;
 use crate::plan::Plan;
 use crate::policy::{Policy, read_layers};
-use crate::{shim, trash};
+use crate::target::choose;
+use crate::{session, trash};
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
@@ -63,7 +66,7 @@ impl PlanCommand {
             let said = refusal.text.lines().next().unwrap_or_default();
             return Err((super::USAGE, format!("docker would refuse this: {said}")));
         }
-        let engine = shim::engine_without_client(&choose(&invocation, &host), &policy);
+        let engine = session::engine_without_client(&choose(&invocation, &host), &policy);
         let plan = of(&invocation, &lowered, &engine, &host, &policy).map_err(|problem| (1, problem))?;
         match self.format {
             Format::Json => {

@@ -12,7 +12,7 @@ use crate::plan::inventory::{Inventory, find_container, find_network};
 use crate::plan::protect::{LABEL, Lock};
 use crate::plan::{Kind, Needs};
 use crate::policy::{Policy, read_layers};
-use crate::shim;
+use crate::session;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum What {
@@ -155,7 +155,7 @@ fn look(kind: Option<Kind>) -> Result<(Inventory, Policy), String> {
     let policy = Policy { layers };
     let wants = |wanted: Kind| kind.is_none_or(|kind| kind == wanted);
     let needs = Needs { images: wants(Kind::Image), networks: wants(Kind::Network), ..Needs::default() };
-    let stock = shim::engine_here(&policy).stock(needs, wants(Kind::Volume));
+    let stock = session::engine_here(&policy).stock(needs, wants(Kind::Volume));
     Ok((stock.map_err(|problem| problem.to_string())?, policy))
 }
 

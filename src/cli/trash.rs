@@ -11,8 +11,8 @@ use crate::answer::screen::{Screen, command_line, shown};
 use crate::facts::stock::Info;
 use crate::plan::{Kind, Recoverable};
 use crate::policy::{Policy, read_layers};
-use crate::rules::{bytes, count};
-use crate::shim;
+use crate::session;
+use crate::text::{bytes, count};
 use crate::trash::{Back, Entry, Locked, Object, Store, fits, folder, now, restore};
 
 #[derive(Debug, Subcommand)]
@@ -144,7 +144,7 @@ pub fn undo() -> u8 {
 
 fn last() -> Result<Option<u64>, String> {
     let policy = policy()?;
-    let engine = shim::engine_here(&policy);
+    let engine = session::engine_here(&policy);
     let wire = engine.line().ok_or("the engine is not there")?;
     let info: Info = wire.block_on(wire.link.get("/info")).map_err(|problem| problem.to_string())?;
     let locked = current()?;
@@ -168,7 +168,7 @@ fn bring_back(id: u64, name: Option<&str>, new_name: Option<&str>) -> Result<u8,
     {
         return Err(format!("{name:?} is none of the objects of {id}: fender trash show {id}"));
     }
-    let engine = shim::engine_here(&policy);
+    let engine = session::engine_here(&policy);
     let wire = engine.line().ok_or("the engine is not there")?;
     let info: Info = wire.block_on(wire.link.get("/info")).map_err(|problem| problem.to_string())?;
     if info.id != entry.engine {

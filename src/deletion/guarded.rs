@@ -10,12 +10,15 @@ use super::{Fate, Outcome, Words, carry_out, same_engine};
 use crate::answer::prompt::{Choice, Terminal};
 use crate::answer::screen::Screen;
 use crate::answer::{plan as shown, report};
-use crate::effects::Host;
+use crate::effects::read;
+use crate::exit::NOT_RUN;
 use crate::grammar::parse::Invocation;
-use crate::judge::{Judgement, deletions, read};
+use crate::host::Host;
+use crate::judge::{Judgement, deletions};
 use crate::plan::{Plan, Recoverable};
 use crate::policy::{Action, Policy};
-use crate::{effects, shim, trash};
+use crate::rewrite::asked_once;
+use crate::{effects, session, trash};
 
 /// What the shim does next.
 #[derive(Debug)]
@@ -69,7 +72,7 @@ impl Guard<'_> {
             Choice::Run if by_docker => self.by_docker(&plan),
             Choice::Run => Next::Ended(self.delete(&plan, &judgement.invocation, self.words)),
             Choice::Smaller => self.smaller(),
-            Choice::List | Choice::Leave => Next::Ended(shim::NOT_RUN),
+            Choice::List | Choice::Leave => Next::Ended(NOT_RUN),
         }
     }
 
@@ -151,7 +154,7 @@ impl Guard<'_> {
                 let words: Vec<OsString> = invocation.words.iter().map(OsString::from).collect();
                 Next::Ended(self.delete(&plan, &invocation, &words))
             }
-            None => Next::Ended(shim::NOT_RUN),
+            None => Next::Ended(NOT_RUN),
         }
     }
 
@@ -166,10 +169,10 @@ impl Guard<'_> {
         if plan.spared().next().is_some() {
             self.tell_spared(plan);
             say("fender: not run: docker cannot leave out what is protected here\n");
-            return Next::Ended(shim::NOT_RUN);
+            return Next::Ended(NOT_RUN);
         }
         match self.keep(plan, self.words) {
-            Ok(_) => Next::Docker(shim::asked_once(self.words.to_vec(), self.host)),
+            Ok(_) => Next::Docker(asked_once(self.words.to_vec(), self.host)),
             Err(code) => Next::Ended(code),
         }
     }
@@ -179,24 +182,24 @@ impl Guard<'_> {
         if !plan.deletes.iter().any(|item| item.recoverable == Recoverable::Trash) {
             return Ok(None);
         }
-        let engine = shim::engine(&self.judgement.target, self.client, self.policy);
+        let engine = session::engine(&self.judgement.target, self.client, self.policy);
         let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        let line = engine.line().ok_or(shim::NOT_RUN)?;
+        let line = engine.line().ok_or(NOT_RUN)?;
         trash::keep(line, plan, &texts, &self.policy.trash()).map(Some).map_err(|why| {
             say(&format!("fender: not run, nothing was deleted: {}\n", safe(&why)));
-            shim::NOT_RUN
+            NOT_RUN
         })
     }
 
     fn delete(&self, plan: &Plan, invocation: &Invocation, words: &[OsString]) -> u8 {
-        let engine = shim::engine(&self.judgement.target, self.client, self.policy);
+        let engine = session::engine(&self.judgement.target, self.client, self.policy);
         let Some(line) = engine.line() else {
             say("fender: not run, nothing was deleted: the engine is not there any more\n");
-            return shim::NOT_RUN;
+            return NOT_RUN;
         };
         if let Err(why) = same_engine(line, plan) {
             say(&format!("fender: not run, nothing was deleted: {why}\n"));
-            return shim::NOT_RUN;
+            return NOT_RUN;
         }
         self.tell_spared(plan);
         let kept = match self.keep(plan, words) {

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::facts::wire::{Link, Problem, Wire, segment, value};
+use crate::api::Problem;
+use crate::facts::wire::{Link, Wire, segment, value};
 use crate::plan::inventory::short;
 use crate::plan::{Item, Kind, Plan, Step};
 pub use guarded::{Guard, Next};

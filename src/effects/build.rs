@@ -4,13 +4,14 @@ use serde_json::{Map, Value};
 
 use std::rc::Rc;
 
-use super::{Body, Deed, Effect, Effects, Host, Request, Words, create, filled_env, to_map, words_of};
+use super::{Body, Deed, Effect, Effects, Request, Words, create, filled_env, to_map, words_of};
 use crate::files::context::{Sender, Wanted};
 use crate::files::dockerfile::{self, Dockerfile, Given, What};
 use crate::files::ignore::clean;
 use crate::files::text::{Problem, Text};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
+use crate::host::Host;
 
 /// An image that is built from files: its Dockerfile, read, and where its context lies.
 #[derive(Clone, Debug, Default)]

@@ -1,9 +1,10 @@
 //! Buildx: builds, bakes, builders and their cache, as far as the words say.
 
-use super::{Deed, Effect, Effects, Host, Runs, build, words_of};
+use super::{Deed, Effect, Effects, Runs, build, words_of};
 use crate::files::context::Sender;
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
+use crate::host::Host;
 
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     let mut effects = vec![Effect::Runs(Runs {

@@ -1,10 +1,11 @@
 //! Compose, as far as its words say: what its files say is added in `written`.
 
 use super::create::capability;
-use super::{Deed, Effect, Effects, Host, Runs, Workload, copy};
-use crate::files::sources::is_remote;
+use super::{Deed, Effect, Effects, Runs, Workload, copy};
+use crate::effects::sources::is_remote;
 use crate::grammar::parse::{Invocation, Set};
 use crate::grammar::values;
+use crate::host::Host;
 
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     let mut effects = Vec::new();
@@ -143,4 +144,12 @@ fn run(invocation: &Invocation, host: &dyn Host) -> Result<Workload, String> {
     }
     workload.auto_remove = invocation.on("rm");
     Ok(workload)
+}
+
+/// The words with which compose prints its model: those that stand before its command.
+pub fn model_words(invocation: &Invocation) -> Option<Vec<String>> {
+    let command = *invocation.named_by.get(1)?;
+    let mut words = invocation.words[..command].to_vec();
+    words.extend(["config", "--format", "json"].map(str::to_owned));
+    Some(words)
 }

@@ -3,9 +3,10 @@
 use bollard_stubs::models::{ContainerUpdateBody, RestartPolicy, RestartPolicyNameEnum};
 use serde_json::Value;
 
-use super::{Body, Effect, Effects, Host, Request, copy, create, exec, filters, for_each, trim_id, words_of};
+use super::{Body, Effect, Effects, Request, copy, create, exec, filters, for_each, trim_id, words_of};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
+use crate::host::Host;
 
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     match invocation.canonical() {

@@ -1,8 +1,9 @@
 //! Contexts: the client's own list of engines. They change files of the client, never an engine.
 
 use super::container::written_file;
-use super::{Deed, Effect, Effects, Host};
+use super::{Deed, Effect, Effects};
 use crate::grammar::parse::Invocation;
+use crate::host::Host;
 
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     let folder = host.config_folder(invocation.global("config").map(|set| set.value.as_str()));

@@ -1,7 +1,8 @@
 //! `cp`: docker/cli `cli/command/container/cp.go`.
 
-use super::{Body, Effect, Effects, Host, Request};
+use super::{Body, Effect, Effects, Request};
 use crate::grammar::parse::Invocation;
+use crate::host::Host;
 
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     let (source, destination) = (invocation.operand(0), invocation.operand(1));

@@ -10,9 +10,10 @@ use bollard_stubs::models::{
 use serde_json::Value;
 
 use super::endpoints::{as_sent, endpoints};
-use super::{Body, Effect, Effects, Host, Request, filled_env, key_values, platform, to_map};
+use super::{Body, Effect, Effects, Request, filled_env, key_values, platform, to_map};
 use crate::grammar::parse::{Invocation, Set};
 use crate::grammar::values::{self, Attachment, Device};
+use crate::host::Host;
 
 /// The request that creates the container, with what is read and written around it.
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {

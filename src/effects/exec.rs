@@ -2,8 +2,9 @@
 
 use bollard_stubs::models::ExecConfig;
 
-use super::{Body, Effect, Effects, Host, Request, filled_env, key_values, trim_id, words_of};
+use super::{Body, Effect, Effects, Request, filled_env, key_values, trim_id, words_of};
 use crate::grammar::parse::Invocation;
+use crate::host::Host;
 
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     let mut effects = Vec::new();

@@ -1,9 +1,10 @@
 //! Images: pull, push, tag, load, import, save, remove, prune; building with the old builder is in `build`.
 
 use super::container::written_file;
-use super::{Body, Effect, Effects, Host, Request, build, filters, for_each, platform, platform_json, words_of};
+use super::{Body, Effect, Effects, Request, build, filters, for_each, platform, platform_json, words_of};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
+use crate::host::Host;
 
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     match invocation.canonical() {

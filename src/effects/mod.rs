@@ -21,58 +21,32 @@ mod network;
 mod node;
 mod plugin;
 pub mod project;
+mod read;
 mod secret;
 mod service;
+pub mod sources;
 mod stack;
 mod swarm;
 mod system;
+mod tell;
 mod volume;
 pub mod workload;
+mod written;
 
 use serde_json::Value;
 
-use crate::files::context::{Problem, Survey, Wanted};
 use crate::files::text::Place;
 use crate::grammar::parse::{Invocation, Refusal, Set, Shows};
 use crate::grammar::values;
+use crate::host::Host;
 pub use body::Body;
 pub use build::Build;
+pub use compose::model_words;
 pub use deed::Deed;
-pub use stack::services as stack_services;
+pub use read::{builder, buildkit_is_off, read};
+pub use tell::tell;
 pub use workload::Workload;
-
-/// What the client itself would see of its surroundings.
-pub trait Host {
-    fn env(&self, name: &str) -> Option<String>;
-    /// The working directory, absolute.
-    fn directory(&self) -> String;
-    /// A file's contents, or the system's words for why not (`no such file or directory`).
-    fn read(&self, path: &str) -> Result<Vec<u8>, String>;
-    fn exists(&self, path: &str) -> bool;
-    fn is_directory(&self, path: &str) -> bool;
-    /// The names in a folder; none where it cannot be read.
-    fn list(&self, path: &str) -> Vec<String>;
-    /// The path with `..` and links followed as far as they exist.
-    fn resolve(&self, path: &str) -> String;
-    fn input_is_terminal(&self) -> bool;
-    fn output_is_terminal(&self) -> bool;
-    /// Standard input, kept for the client; None where it is a terminal or cannot be read.
-    fn input(&self) -> Option<Vec<u8>> {
-        None
-    }
-    /// The same where it is a small file: a stream may be an archive of any size, which is not held back.
-    fn input_file(&self) -> Option<Vec<u8>> {
-        None
-    }
-    /// Which files a build would send.
-    fn survey(&self, _: &Wanted) -> Result<Survey, Problem> {
-        Ok(Survey::default())
-    }
-    /// The client's configuration folder, after `--config` and `DOCKER_CONFIG`.
-    fn config_folder(&self, chosen: Option<&str>) -> String;
-    /// Whether docker would find the plugin `docker-NAME`, with this configuration folder.
-    fn has_plugin(&self, name: &str, config_folder: &str) -> bool;
-}
+pub use written::{UNREAD, with_files};
 
 /// Where a part of an effect comes from: positions of words, and from [`PLACES`] on of [`Lowered::places`].
 pub type Words = Vec<usize>;

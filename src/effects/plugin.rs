@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use super::{Body, Effect, Effects, Host, Request, for_each, trim_id, words_of};
+use super::{Body, Effect, Effects, Request, for_each, trim_id, words_of};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
+use crate::host::Host;
 
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     let one = |effect: Request| Ok(vec![Effect::Request(effect)]);

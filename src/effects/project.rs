@@ -12,11 +12,12 @@ use bollard_stubs::models::{
 use serde_json::{Map, Value};
 
 use super::build::Said;
-use super::{Body, Build, Deed, Effect, Host, PLACES, Request, Runs, Words, create};
+use super::{Body, Build, Deed, Effect, PLACES, Request, Runs, Words, create};
+use crate::effects::sources::{Sources, Step};
 use crate::files::context::Sender;
 use crate::files::dockerfile::Given;
-use crate::files::sources::{Sources, Step};
 use crate::files::text::Place;
+use crate::host::Host;
 
 /// Which containers are wanted of the model.
 #[derive(Clone, Debug, Default)]
@@ -849,13 +850,13 @@ pub fn of_build(project: &mut Project, service: &str, build: &Value, words: Word
         for (name, place) in entries(build, key) {
             named.push(name.clone());
             let place = place.as_str().unwrap_or_default();
-            if crate::files::sources::is_remote(place) {
+            if crate::effects::sources::is_remote(place) {
                 let words = at(key, Some(name));
                 effects.push(Effect::Does { deed: Deed::RemoteContext(place.to_owned()), words });
             }
         }
     }
-    if crate::files::sources::is_remote(&context) {
+    if crate::effects::sources::is_remote(&context) {
         let words = at("context", None);
         effects.push(Effect::Does { deed: Deed::RemoteContext(context), words });
         return effects;

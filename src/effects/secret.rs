@@ -3,8 +3,9 @@
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use super::{Body, Effect, Effects, Host, Request, for_each, to_map};
+use super::{Body, Effect, Effects, Request, for_each, to_map};
 use crate::grammar::parse::Invocation;
+use crate::host::Host;
 
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     let kind = invocation.canonical().split(' ').next().unwrap_or_default();

@@ -13,9 +13,10 @@ use bollard_stubs::models::{
 use serde_json::{Value, json};
 
 use super::create::{capability, ulimits};
-use super::{Body, Deed, Effect, Effects, Host, Request, Workload, filled_env, for_each, key_values, to_map, words_of};
+use super::{Body, Deed, Effect, Effects, Request, Workload, filled_env, for_each, key_values, to_map, words_of};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values::{self, Attachment};
+use crate::host::Host;
 
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     match invocation.canonical() {

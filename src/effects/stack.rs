@@ -6,11 +6,12 @@ use bollard_stubs::models::{
 };
 use serde_json::Value;
 
-use super::{Body, Deed, Effect, Effects, Host, PLACES, Request, Words};
-use crate::files::sources::{Sources, Step};
+use super::{Body, Deed, Effect, Effects, PLACES, Request, Words};
+use crate::effects::sources::{Sources, Step};
 use crate::files::text::Place;
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
+use crate::host::Host;
 
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     match invocation.canonical() {

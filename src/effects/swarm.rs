@@ -3,9 +3,10 @@
 use bollard_stubs::models::{SwarmInitRequest, SwarmJoinRequest};
 use serde_json::{Map, Value, json};
 
-use super::{Body, Effect, Effects, Host, Request, words_of};
+use super::{Body, Effect, Effects, Request, words_of};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
+use crate::host::Host;
 
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     check_files(invocation, host)?;

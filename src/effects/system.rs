@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use super::{Body, Deed, Effect, Effects, Host, Request, build, filters, words_of};
+use super::{Body, Deed, Effect, Effects, Request, build, filters, words_of};
 use crate::grammar::parse::{Invocation, Set};
 use crate::grammar::values;
+use crate::host::Host;
 
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     match invocation.canonical() {

@@ -10,7 +10,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, io};
 
-use super::{Known, input};
+use super::input;
+use crate::engine::Known;
 
 /// What was found, or where it was looked for.
 pub type Found = Result<PathBuf, Vec<PathBuf>>;

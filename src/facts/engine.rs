@@ -1,6 +1,7 @@
 //! Asks the engine, when a rule needs to know, and reads what it holds, when something is to be deleted.
 #![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
+use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -14,18 +15,19 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::client::Printer;
+use super::state;
 use super::stock::{Info, read, survey, volumes_of};
-use super::target::Target;
-use super::wire::{Link, Problem, Version, Wire, nothing, parse_version, segment, value};
-use super::{ContainerFacts, EngineFacts, Facts, ImageFacts, Known, MountFacts, state};
-use crate::answer::progress;
-use crate::effects::Host;
+use super::wire::{Link, Wire, nothing, segment, value};
+use crate::api::{Problem, Version, parse_version};
+use crate::effects::model_words;
+use crate::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Known, MountFacts};
 use crate::grammar::parse::Invocation;
+use crate::host::Host;
 use crate::plan::compose::Project;
 use crate::plan::inventory::{Inventory, Volume};
 use crate::plan::protect::{LABEL, Pattern};
-use crate::plan::{Needs, Plan, Protections, Step};
-use crate::written::model_words;
+use crate::plan::{Facts, Needs, Plan, Protections, Step};
+use crate::target::Target;
 
 /// How long an engine may take before it counts as one that does not answer, where only a word depends on it.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -51,6 +53,8 @@ pub struct Engine {
     project: OnceCell<Known<Project>>,
     /// Reads compose files and the like.
     printer: Printer,
+    /// Says what is being waited for, until what it returns is dropped.
+    waiting: fn(&'static str) -> Box<dyn Any>,
 }
 
 impl Engine {
@@ -69,7 +73,14 @@ impl Engine {
             plans: RefCell::default(),
             project: OnceCell::new(),
             printer,
+            waiting: |_| Box::new(()),
         }
+    }
+
+    /// Who says what is being waited for where it takes long; without it nobody does.
+    pub fn with_waiting(mut self, waiting: fn(&'static str) -> Box<dyn Any>) -> Engine {
+        self.waiting = waiting;
+        self
     }
 
     /// Who else prints what is in files, where that is not the client.
@@ -153,7 +164,7 @@ async fn labelled(link: &Arc<Link>, path: &str) -> Result<bool, Problem> {
     Ok(list.as_array().is_some_and(|list| !list.is_empty()))
 }
 
-impl Facts for Engine {
+impl Inspect for Engine {
     fn image(&self, name: &str) -> Known<ImageFacts> {
         if let Some(known) = self.images.borrow().get(name) {
             return known.clone();
@@ -218,6 +229,12 @@ impl Facts for Engine {
         }
     }
 
+    fn printed(&self, words: &[String], _: &dyn Host) -> Known<Vec<u8>> {
+        self.printer.printed(words)
+    }
+}
+
+impl Facts for Engine {
     fn protections(&self) -> Result<Rc<Protections>, Problem> {
         let known = self.protections.borrow().clone();
         if let Some(known) = known {
@@ -234,7 +251,7 @@ impl Facts for Engine {
         }
         let protections = self.protections()?;
         let wire = self.must()?;
-        let _waiting = progress::after_a_second("reading what the engine holds");
+        let _waiting = (self.waiting)("reading what the engine holds");
         let plan = wire.within(MORE_PATIENCE, survey(&wire.link, steps, &protections, self.wanted_api))?;
         let plan = Rc::new(plan);
         self.plans.borrow_mut().push((steps.to_vec(), plan.clone()));
@@ -244,10 +261,6 @@ impl Facts for Engine {
     fn protected_volume(&self, name: &str) -> Option<String> {
         let volume: Volume = self.ask(&format!("/volumes/{}", segment(name))).is()?;
         self.protections().ok()?.volume(&volume).map(|protected| protected.why)
-    }
-
-    fn printed(&self, words: &[String], _: &dyn Host) -> Known<Vec<u8>> {
-        self.printer.printed(words)
     }
 
     fn project(&self, invocation: &Invocation, host: &dyn Host) -> Known<Project> {

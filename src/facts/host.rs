@@ -5,8 +5,9 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::{env, fs, io};
 
-use crate::effects::Host;
-use crate::files::context::{Problem, Survey, Wanted, survey};
+use super::context::survey;
+use crate::files::context::{Problem, Survey, Wanted};
+use crate::host::Host;
 
 /// Where docker looks for plugins besides the configuration folder: docker/cli `cli-plugins/manager/manager_unix.go`.
 const PLUGIN_FOLDERS: &[&str] = &[
@@ -131,5 +132,20 @@ fn resolve(path: &Path, directory: &str) -> String {
         let Some(last) = parts.next_back() else { return absolute.to_string_lossy().into_owned() };
         missing.push(last.as_os_str().to_owned());
         existing = parts.as_path();
+    }
+}
+
+/// This machine's name.
+pub fn hostname() -> String {
+    nix::sys::utsname::uname().map(|names| names.nodename().to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The ids of the person: of the one who called sudo, where that is how this process became root.
+pub fn ids() -> (u32, u32) {
+    let own = (nix::unistd::getuid().as_raw(), nix::unistd::getgid().as_raw());
+    let number = |name: &str| env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
+    match (own.0, number("SUDO_UID"), number("SUDO_GID")) {
+        (0, Some(user), Some(group)) => (user, group),
+        _ => own,
     }
 }

@@ -13,10 +13,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::wire::{Link, Problem, Version, nothing, segment, value};
+use super::wire::{Link, nothing, segment, value};
+use crate::api::{Problem, Version};
 use crate::plan::inventory::{CacheRecord, Container, Image, Inventory, Layer, Network, Volume, seconds};
 use crate::plan::{Item, Kind, Needs, Plan, Protections, Step, needs, plan};
-use crate::rules::bytes;
+use crate::text::bytes;
 
 /// So many requests run at once.
 const AT_ONCE: usize = 8;

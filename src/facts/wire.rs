@@ -3,7 +3,6 @@
 #![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::io;
 use std::path::Path;
 use std::process::Stdio;
@@ -21,7 +20,8 @@ use serde_json::Value;
 use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
 
-use super::target::Target;
+use crate::api::{Problem, Version, parse_version};
+use crate::target::Target;
 
 /// What is sent along with a request.
 pub type Body = UnsyncBoxBody<Bytes, io::Error>;
@@ -31,46 +31,6 @@ const CONNECTS: Duration = Duration::from_secs(10);
 
 /// The newest API whose answers are known here. Newer engines still speak it.
 const NEWEST: Version = (1, 51);
-
-/// `1.41` as two numbers.
-pub type Version = (u32, u32);
-
-/// Why there is no answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Problem {
-    /// Nobody listens at the endpoint.
-    Unreachable(String),
-    /// It was reached, and then did not answer as an engine does.
-    Silent(String),
-    /// It said no.
-    Said { status: u16, message: String },
-}
-
-impl Problem {
-    pub fn is(&self, wanted: u16) -> bool {
-        matches!(self, Problem::Said { status, .. } if *status == wanted)
-    }
-
-    fn silent(error: impl fmt::Display) -> Problem {
-        Problem::Silent(error.to_string())
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Problem::Unreachable(why) => write!(formatter, "the engine cannot be reached: {why}"),
-            Problem::Silent(why) => write!(formatter, "the engine did not answer: {why}"),
-            Problem::Said { message, .. } => formatter.write_str(message),
-        }
-    }
-}
-
-impl From<io::Error> for Problem {
-    fn from(error: io::Error) -> Problem {
-        Problem::silent(error)
-    }
-}
 
 /// An answer whose body is still to be read.
 pub struct Reply {
@@ -258,13 +218,6 @@ pub fn nothing() -> Body {
 /// A body that is there already.
 pub fn whole(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
-}
-
-/// `1.41`, or `1.41. …`.
-pub fn parse_version(text: &str) -> Option<Version> {
-    let (major, minor) = text.trim().split_once('.')?;
-    let digits: String = minor.chars().take_while(char::is_ascii_digit).collect();
-    Some((major.parse().ok()?, digits.parse().ok()?))
 }
 
 /// A name or id as one segment of a path; slashes and colons of image names stay as docker sends them.

@@ -1,9 +1,9 @@
 //! What is written down in files: build contexts and their ignore files, Dockerfiles, compose files.
 
+pub mod allowance;
 pub mod context;
 pub mod dockerfile;
 pub mod ignore;
 pub mod secrets;
-pub mod sources;
 pub mod text;
 pub mod yaml;

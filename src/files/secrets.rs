@@ -1,7 +1,6 @@
 //! Which files are secrets, by their names and by what stands in them. Pure: reading is the caller's.
 
 use super::context::Sent;
-use crate::rules::is_secret_name;
 
 /// How much of a file is looked at.
 const START: usize = 16 * 1024;
@@ -150,6 +149,21 @@ fn variable(text: &str) -> Option<String> {
         let said = !name.starts_with('#') && !value.is_empty() && !is_placeholder(value);
         (said && is_secret_name(name)).then(|| name.to_owned())
     })
+}
+
+/// Whether a variable of this name keeps a secret.
+pub fn is_secret_name(name: &str) -> bool {
+    let upper = name.to_uppercase();
+    let parts: Vec<&str> = upper.split(['_', '-', '.']).collect();
+    if upper.ends_with("_FILE") || upper.ends_with("_PATH") || parts.contains(&"ALLOW") || parts.contains(&"RANDOM") {
+        return false;
+    }
+    let whole =
+        ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "APIKEY", "CREDENTIAL", "CREDENTIALS", "PGPASSWORD"];
+    parts.iter().any(|part| whole.contains(part) || part.ends_with("PASSWORD") || part.ends_with("SECRET"))
+        || ["API_KEY", "ACCESS_KEY", "PRIVATE_KEY", "SECRET_KEY", "ENCRYPTION_KEY", "AUTH_KEY", "MASTER_KEY"]
+            .iter()
+            .any(|pair| upper.contains(pair))
 }
 
 /// What stands where a secret belongs: another variable, or a word that asks for one.

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
 
-use crate::effects::{Build, Host};
-use crate::facts::{Facts, Known};
+use crate::effects::Build;
+use crate::engine::Known;
+use crate::files::allowance::is_allowed;
 use crate::files::context::Survey;
 use crate::files::dockerfile::{self, Command, Dockerfile, Given, Instruction, What};
 use crate::files::ignore::Matcher;
 use crate::files::text::Text;
 use crate::grammar::values::reference;
-use crate::lint::is_allowed;
+use crate::host::Host;
+use crate::plan::Facts;
 use crate::rules::{copies_plainly, dependency_orders, drops_root, is_root_user, replaces_itself};
 
 /// A file before and after; it was not there where nothing is before.

@@ -11,18 +11,19 @@ use std::fs;
 use std::path::Path;
 use std::rc::Rc;
 
-use crate::effects::{Build, Effect, Host, Lowered, lower};
-use crate::facts::Facts;
+use crate::effects::{Build, Effect, Lowered, UNREAD, lower, with_files};
+use crate::facts::context::{start_of as first_bytes, survey};
 use crate::facts::host::Surroundings;
-use crate::facts::target::Target;
+use crate::files::allowance::{allowance, is_allowed};
 use crate::files::context::{self, Survey, Wanted};
 use crate::files::ignore::{self, Matcher};
 use crate::files::text::{Place, Problem, Text};
 use crate::grammar::parse::{Builder, Unknown, parse};
+use crate::host::Host;
 use crate::judge::pointed;
-use crate::policy::Offers;
-use crate::rules::{Case, Class, Finding, check, rule};
-use crate::written::{UNREAD, with_files};
+use crate::plan::Facts;
+use crate::rules::{Case, Class, Finding, Offers, check, rule};
+use crate::target::Target;
 
 /// How much a finding weighs, after its class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,7 +100,7 @@ pub fn kind_of(name: &str) -> Option<Kind> {
 /// The kind of a file that was named: by its name, else by what stands in it.
 fn kind_of_named(path: &str) -> Option<Kind> {
     kind_of(path.rsplit('/').next().unwrap_or_default()).or_else(|| {
-        let start = context::start_of(Path::new(path), 64 * 1024);
+        let start = first_bytes(Path::new(path), 64 * 1024);
         let text = String::from_utf8_lossy(&start);
         let begins = |word: &str| text.lines().any(|line| line.trim_start().to_lowercase().starts_with(word));
         match () {
@@ -181,7 +182,7 @@ impl Host for Looking {
         if !own {
             key.dockerfile = None;
         }
-        self.surveys.borrow_mut().entry(key).or_insert_with(|| context::survey(wanted)).clone()
+        self.surveys.borrow_mut().entry(key).or_insert_with(|| survey(wanted)).clone()
     }
     fn input_is_terminal(&self) -> bool {
         true
@@ -333,23 +334,6 @@ fn ignore_problem(path: &str) -> Option<Finding> {
         &Problem { path: path.to_owned(), line: problem.line, column: 1, reason: problem.reason },
         &Surroundings { assume_terminal: true },
     )
-}
-
-/// `# fender: allow RULE[, RULE] because …`: the rules, and whether there is a reason.
-fn allowance(line: &str) -> Option<(Vec<&str>, bool)> {
-    let rest =
-        line.trim().strip_prefix('#')?.trim_start().strip_prefix("fender:")?.trim_start().strip_prefix("allow")?;
-    let (ids, reason) = rest.split_once(" because").map_or((rest, ""), |(ids, reason)| (ids, reason));
-    let ids = ids.split([',', ' ']).map(str::trim).filter(|id| !id.is_empty()).collect();
-    Some((ids, !reason.trim().trim_matches([':', '…', '.']).is_empty()))
-}
-
-/// Whether the lines of comment above a place allow a rule there.
-pub fn is_allowed(place: &Place, id: &str) -> bool {
-    let (line, _) = place.start();
-    let above =
-        (1..line).rev().map(|number| place.text.line(number)).take_while(|line| line.trim_start().starts_with('#'));
-    above.filter_map(allowance).any(|(ids, reasoned)| reasoned && ids.contains(&id))
 }
 
 /// Takes out what is allowed, and adds what is wrong with the allowing.

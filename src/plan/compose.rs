@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::inventory::{Container, Inventory};
-use crate::facts::Known;
+use crate::engine::Known;
 use crate::grammar::parse::Invocation;
 
 pub const PROJECT: &str = "com.docker.compose.project";

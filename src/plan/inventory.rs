@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Deserializer};
 
-use crate::facts::wire::Version;
+use crate::api::Version;
 
 pub type Labels = HashMap<String, String>;
 

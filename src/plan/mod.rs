@@ -2,6 +2,7 @@
 //! inventory goes in, the plan comes out.
 
 pub mod compose;
+mod facts;
 pub mod filters;
 pub mod freed;
 pub mod images;
@@ -13,6 +14,7 @@ pub mod steps;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
+pub use facts::Facts;
 pub use inventory::{Inventory, Needs};
 pub use protect::{Protected, Protections};
 pub use simulate::plan;

@@ -3,9 +3,10 @@
 use super::compose::{self, Project};
 use super::filters::Filters;
 use super::inventory::Needs;
-use crate::effects::{Deed, Effect, Host, Lowered, Request};
-use crate::facts::Known;
+use crate::effects::{Deed, Effect, Lowered, Request};
+use crate::engine::Known;
 use crate::grammar::parse::Invocation;
+use crate::host::Host;
 
 /// One deletion, as the engine is asked for it.
 #[derive(Clone, Debug, PartialEq)]

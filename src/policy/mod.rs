@@ -16,7 +16,7 @@ pub use preset::{preset, preset_names};
 
 use crate::plan::Kind;
 use crate::plan::protect::Pattern;
-use crate::rules::{Class, Rule};
+use crate::rules::{Class, Offers, Rule};
 
 /// What happens when a rule finds something, from the mildest to the strictest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
@@ -71,22 +71,6 @@ pub struct Decision {
     pub action: Action,
     /// File and line, where a policy file set it.
     pub source: Option<String>,
-}
-
-/// Values that fixes offer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Offers {
-    pub memory: String,
-    pub memory_swap: String,
-    pub pids_limit: i64,
-    /// None for the caller's own ids.
-    pub user: Option<String>,
-}
-
-impl Default for Offers {
-    fn default() -> Offers {
-        Offers { memory: "1g".to_owned(), memory_swap: "1g".to_owned(), pids_limit: 512, user: None }
-    }
 }
 
 /// How much of what is deleted is kept, and how long.

@@ -1,6 +1,7 @@
 //! What a build sends and had better not.
 
-use super::{Build, Case, Class, Example, Finding, Rule, bytes, count};
+use crate::text::{bytes, count};
+use super::{Build, Case, Class, Example, Finding, Rule};
 use crate::files::context::{Entry, Survey};
 use crate::files::dockerfile::What;
 use crate::files::text::Place;

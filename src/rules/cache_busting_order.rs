@@ -1,7 +1,7 @@
 //! Everything is copied before the dependencies are installed, so that each change installs them again.
 
 use super::{Build, Case, Class, Example, Finding, Rule};
-use crate::effects::Host;
+use crate::host::Host;
 use crate::files::dockerfile::{Command, Dockerfile, Instruction, What, mounts};
 
 pub static RULE: Rule = Rule {

@@ -3,7 +3,7 @@
 use super::docker_socket::leads_to_engine;
 use super::host_mount;
 use super::{Case, Class, Finding, Rule};
-use crate::facts::Known;
+use crate::engine::Known;
 
 pub static RULE: Rule = Rule {
     id: "inherits-mounts",

@@ -1,24 +1,25 @@
 //! The rules: one file each, listed here. A rule looks at a [`Case`] and returns what is wrong with it. Pure: what it
 //! must know of the engine or the host it asks through the case.
 
+mod offers;
 mod places;
 
 pub use add_instead_of_copy::is_plain as copies_plainly;
 pub use cache_busting_order::orders as dependency_orders;
+pub use offers::Offers;
 pub use pid1_signals::replaces_itself;
 pub use root_user::{drops_root, is_root as is_root_user};
-pub use secret_in_env::is_secret_name;
 
 use std::cell::OnceCell;
 
-use crate::effects::{Build, Deed, Effect, Host, Lowered, Request, Words, Workload};
-use crate::facts::target::Target;
-use crate::facts::{Facts, ImageFacts, Known};
+use crate::effects::{Build, Deed, Effect, Lowered, Request, Words, Workload};
+use crate::engine::{ImageFacts, Known};
 use crate::files::context::Survey;
 use crate::files::text::Place;
 use crate::grammar::parse::Invocation;
-use crate::plan::{Step, steps};
-use crate::policy::Offers;
+use crate::host::Host;
+use crate::plan::{Facts, Step, steps};
+use crate::target::Target;
 
 macro_rules! rules {
     ($($module:ident),* $(,)?) => {
@@ -347,21 +348,4 @@ impl<'a> Case<'a> {
 /// Runs every rule.
 pub fn check(case: &Case) -> Vec<Finding> {
     RULES.iter().flat_map(|rule| (rule.check)(case)).collect()
-}
-
-/// A number of bytes, in the units in which docker prints sizes.
-pub fn bytes(count: i64) -> String {
-    const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
-    let (mut size, mut unit) = (count as f64, 0);
-    while size >= 1000.0 && unit + 1 < UNITS.len() {
-        size /= 1000.0;
-        unit += 1;
-    }
-    let whole = size >= 100.0 || unit == 0 || (size * 10.0).round() % 10.0 == 0.0;
-    if whole { format!("{size:.0} {}", UNITS[unit]) } else { format!("{size:.1} {}", UNITS[unit]) }
-}
-
-/// `1 container`, `3 containers`.
-pub fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }

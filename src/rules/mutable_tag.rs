@@ -2,7 +2,7 @@
 
 use super::{Build, Case, Class, Edit, Example, Finding, Rule};
 use crate::effects::PLACES;
-use crate::facts::Known;
+use crate::engine::Known;
 use crate::files::dockerfile::{What, mounts};
 use crate::grammar::values::{image_id, reference};
 

@@ -1,7 +1,7 @@
 //! Process 1 of the container, and what it does with signals.
 
 use super::{Build, Case, Class, Edit, Example, Finding, Rule};
-use crate::facts::Known;
+use crate::engine::Known;
 use crate::files::dockerfile::{Command, What};
 
 /// Programs made to be process 1.

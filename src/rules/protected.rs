@@ -1,7 +1,7 @@
 //! What was marked as never to be deleted.
 
 use super::{Case, Class, Finding, Rule};
-use crate::facts::wire::Problem;
+use crate::api::Problem;
 
 pub static RULE: Rule = Rule {
     id: "protected",

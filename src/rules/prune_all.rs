@@ -2,7 +2,7 @@
 
 use super::{Case, Class, Edit, Finding, Rule};
 use crate::effects::{Deed, Request};
-use crate::facts::Known;
+use crate::engine::Known;
 
 pub static RULE: Rule = Rule {
     id: "prune-all",

@@ -1,7 +1,7 @@
 //! Volumes without a name, removed with their container or by a prune.
 
 use super::{Case, Class, Finding, Rule};
-use crate::facts::Known;
+use crate::engine::Known;
 
 pub static RULE: Rule = Rule {
     id: "removes-anonymous-volumes",

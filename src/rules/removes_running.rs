@@ -1,6 +1,7 @@
 //! Containers removed whether they run or not.
 
-use super::{Case, Class, Finding, Rule, count};
+use crate::text::count;
+use super::{Case, Class, Finding, Rule};
 use crate::effects::Deed;
 
 pub static RULE: Rule = Rule {

@@ -1,6 +1,7 @@
 //! Volumes, removed by name or with a compose project.
 
-use super::{Case, Class, Finding, Rule, count};
+use crate::text::count;
+use super::{Case, Class, Finding, Rule};
 use crate::effects::Deed;
 
 pub static RULE: Rule = Rule {

@@ -2,7 +2,7 @@
 
 use super::{Case, Class, Finding, Rule};
 use crate::effects::Deed;
-use crate::facts::Known;
+use crate::engine::Known;
 
 pub static RULE: Rule = Rule {
     id: "retags",

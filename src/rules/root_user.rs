@@ -1,7 +1,7 @@
 //! A container that runs as root.
 
 use super::{Build, Case, Class, Edit, Example, Finding, Rule};
-use crate::facts::Known;
+use crate::engine::Known;
 use crate::files::dockerfile::{Dockerfile, What};
 use crate::grammar::values;
 

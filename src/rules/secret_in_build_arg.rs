@@ -1,9 +1,10 @@
 //! A secret as a build argument.
 
-use super::secret_in_env::{is_named_like_one, is_secret_name};
+use super::secret_in_env::is_named_like_one;
 use super::{Build, Case, Class, Example, Finding, Rule};
 use crate::effects::Deed;
 use crate::files::dockerfile::What;
+use crate::files::secrets::is_secret_name;
 
 pub static RULE: Rule = Rule {
     id: "secret-in-build-arg",

@@ -2,6 +2,7 @@
 
 use super::{Build, Case, Class, Example, Finding, Rule};
 use crate::files::dockerfile::What;
+use crate::files::secrets::is_secret_name;
 
 pub static RULE: Rule = Rule {
     id: "secret-in-env",
@@ -81,16 +82,4 @@ pub fn is_secret(name: &str, value: &str) -> bool {
         return true;
     }
     is_secret_name(name) && !matches!(value.to_lowercase().as_str(), "true" | "false" | "yes" | "no" | "on" | "off" | "0" | "1")
-}
-
-/// Whether a variable of this name keeps a secret.
-pub fn is_secret_name(name: &str) -> bool {
-    let upper = name.to_uppercase();
-    let parts: Vec<&str> = upper.split(['_', '-', '.']).collect();
-    if upper.ends_with("_FILE") || upper.ends_with("_PATH") || parts.contains(&"ALLOW") || parts.contains(&"RANDOM") {
-        return false;
-    }
-    let whole = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "APIKEY", "CREDENTIAL", "CREDENTIALS", "PGPASSWORD"];
-    parts.iter().any(|part| whole.contains(part) || part.ends_with("PASSWORD") || part.ends_with("SECRET"))
-        || ["API_KEY", "ACCESS_KEY", "PRIVATE_KEY", "SECRET_KEY", "ENCRYPTION_KEY", "AUTH_KEY", "MASTER_KEY"].iter().any(|pair| upper.contains(pair))
 }

@@ -1,8 +1,9 @@
 //! Data written to a container's own layer, which the next `rm` throws away.
 
-use super::{Build, Case, Class, Example, Finding, Rule, bytes};
+use crate::text::bytes;
+use super::{Build, Case, Class, Example, Finding, Rule};
 use crate::effects::Workload;
-use crate::facts::Known;
+use crate::engine::Known;
 use crate::files::dockerfile::What;
 use crate::grammar::values::{clean, reference};
 

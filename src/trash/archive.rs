@@ -19,8 +19,9 @@ use sha2::{Digest, Sha256};
 
 use super::store::{Kept, Locked, Store, hex};
 use crate::answer::progress::Bar;
+use crate::api::Problem;
 use crate::facts::state::create;
-use crate::facts::wire::{Body, Problem, Reply};
+use crate::facts::wire::{Body, Reply};
 
 /// zstd's own numbers; the lowest is about as fast as the engine sends.
 const LEVEL: i32 = 1;

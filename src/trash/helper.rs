@@ -8,7 +8,8 @@ use std::sync::Arc;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::facts::wire::{Link, Problem, segment, value, whole};
+use crate::api::Problem;
+use crate::facts::wire::{Link, segment, value, whole};
 
 /// The repository of everything that is made for a moment.
 pub const REPOSITORY: &str = "fender.helper";

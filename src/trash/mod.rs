@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::facts::state;
 use crate::plan::{Kind, Plan, Recoverable};
 use crate::policy::Trash;
-use crate::rules::bytes;
+use crate::text::bytes;
 pub use keep::{keep, keep_in};
 pub use restore::{Back, fits, restore};
 pub use store::{Entry, Locked, Object, Store};

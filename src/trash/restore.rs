@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 use super::store::{Entry, Locked, Object};
 use super::{archive, helper};
 use crate::answer::progress::Bar;
-use crate::facts::wire::{Body, Link, Problem, Wire, segment, value};
+use crate::api::Problem;
+use crate::facts::wire::{Body, Link, Wire, segment, value};
 use crate::plan::inventory::short;
 use crate::plan::{Kind, Recoverable};
 

@@ -12,7 +12,8 @@ use fender::answer::report;
 use fender::answer::screen::Screen;
 use fender::cli::completions_for;
 use fender::effects::lower;
-use fender::judge::{deletions, read};
+use fender::effects::read;
+use fender::judge::deletions;
 use fender::policy::{Action, preset};
 use fender::rules::{Class, RULES};
 

@@ -7,13 +7,14 @@ use std::path::Path;
 use crate::support::TestHost;
 use crate::support::generator::command_line;
 use fender::effects::{Effect, lower};
-use fender::facts::target::Target;
-use fender::facts::{Facts, Offline};
+use fender::facts::Offline;
 use fender::grammar::parse::{Builder, Unknown, parse};
 use fender::grammar::values;
 use fender::judge::{Bench, Judgement, judge};
+use fender::plan::Facts;
 use fender::policy::{Action, Place, Policy, parse_layer};
 use fender::rules::{Class, RULES};
+use fender::target::Target;
 use proptest::prelude::*;
 use serde_json::Value;
 

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use fender::facts::target::Target;
-use fender::facts::wire::{Problem, Wire, whole};
+use fender::api::Problem;
+use fender::facts::wire::{Wire, whole};
+use fender::target::Target;
 use hyper::Method;
 use serde_json::Value;
 

@@ -4,21 +4,22 @@ use std::ffi::OsString;
 
 use std::rc::Rc;
 
-use fender::effects::Host;
-use fender::facts::target::Target;
-use fender::facts::wire::Problem;
-use fender::facts::{ContainerFacts, EngineFacts, Facts, ImageFacts, Known, MountFacts};
+use fender::api::Problem;
+use fender::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Known, MountFacts};
 use fender::files::context::{self, Sent, Survey, Wanted};
 use fender::files::ignore::{self, Matcher};
 use fender::files::secrets;
 use fender::grammar::parse::Invocation;
+use fender::host::Host;
 use fender::judge::{Bench, Judgement, judge};
+use fender::plan::Facts;
 use fender::plan::compose::Project;
 use fender::plan::inventory::{Container, Endpoint, Image, Inventory, Network, Volume};
 use fender::plan::protect::Pattern;
 use fender::plan::{Kind, Plan, Protections, Step, plan};
 use fender::policy::Policy;
 use fender::rules::{Example, rule};
+use fender::target::Target;
 
 const COMPOSE: &str = "services:
   worker:
@@ -116,7 +117,7 @@ fn file_example(path: &str) -> Option<(&'static Example, bool)> {
 /// An engine with the few things that the examples name.
 pub struct SmallEngine;
 
-impl Facts for SmallEngine {
+impl Inspect for SmallEngine {
     fn image(&self, name: &str) -> Known<ImageFacts> {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         match name {
@@ -171,6 +172,19 @@ impl Facts for SmallEngine {
     fn api_version(&self) -> Known<(u32, u32)> {
         Known::Is((1, 51))
     }
+    fn printed(&self, words: &[String], _: &dyn Host) -> Known<Vec<u8>> {
+        let services = match words.iter().any(|word| word == "compose.prod.yaml") {
+            true => serde_json::json!({"worker": {
+                "image": "safe:1", "privileged": true, "mem_limit": "1073741824", "init": true,
+                "networks": {"default": null},
+            }}),
+            false => serde_json::json!({}),
+        };
+        Known::Is(serde_json::json!({"name": "project", "services": services}).to_string().into_bytes())
+    }
+}
+
+impl Facts for SmallEngine {
     fn protections(&self) -> Result<Rc<Protections>, Problem> {
         let pattern = |kind| Pattern { kind, glob: "protected*".to_owned(), source: "policy.toml:2".to_owned() };
         let patterns = vec![pattern(Kind::Container), pattern(Kind::Volume)];
@@ -183,16 +197,6 @@ impl Facts for SmallEngine {
     fn protected_volume(&self, name: &str) -> Option<String> {
         let volume = Volume { name: name.to_owned(), ..Volume::default() };
         self.protections().ok()?.volume(&volume).map(|protected| protected.why)
-    }
-    fn printed(&self, words: &[String], _: &dyn Host) -> Known<Vec<u8>> {
-        let services = match words.iter().any(|word| word == "compose.prod.yaml") {
-            true => serde_json::json!({"worker": {
-                "image": "safe:1", "privileged": true, "mem_limit": "1073741824", "init": true,
-                "networks": {"default": null},
-            }}),
-            false => serde_json::json!({}),
-        };
-        Known::Is(serde_json::json!({"name": "project", "services": services}).to_string().into_bytes())
     }
     fn project(&self, invocation: &Invocation, _: &dyn Host) -> Known<Project> {
         let name = invocation.above.iter().find(|set| set.flag.name == "project-name");

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use fender::effects::Host;
+use fender::host::Host;
 
 /// A host that is one folder and a few variables.
 #[derive(Clone, Debug)]

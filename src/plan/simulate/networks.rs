@@ -6,7 +6,7 @@ use super::{SWARM_IS_NOT_KEPT, World};
 use crate::plan::filters::Filters;
 use crate::plan::inventory::{Container, Network, find_network, seconds};
 use crate::plan::{Item, Kind, Recoverable};
-use crate::rules::count;
+use crate::text::count;
 
 impl World<'_> {
     pub(super) fn attached(&self, network: &Network) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::World;
-use crate::facts::wire::Version;
+use crate::api::Version;
 use crate::plan::compose::PROJECT;
 use crate::plan::filters::Filters;
 use crate::plan::inventory::{ANONYMOUS, Container, seconds};

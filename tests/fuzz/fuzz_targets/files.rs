@@ -2,7 +2,8 @@
 //! Any bytes as a Dockerfile, an ignore file and a compose file: reading and mending never panic, and every place is
 //! one in the text.
 
-use fender::effects::{Build, Host};
+use fender::effects::Build;
+use fender::host::Host;
 use fender::effects::build::Said;
 use fender::facts::Offline;
 use fender::files::context::Sender;

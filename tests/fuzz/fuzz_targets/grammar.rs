@@ -1,7 +1,8 @@
 #![no_main]
 //! Any words: parsing, lowering and the values never panic. Words are divided by NUL.
 
-use fender::effects::{Host, lower};
+use fender::effects::lower;
+use fender::host::Host;
 use fender::grammar::parse::{Builder, Unknown, parse};
 use libfuzzer_sys::fuzz_target;
 

@@ -3,17 +3,20 @@
 
 use serde_json::Value;
 
-use crate::effects::project::{Builds, Project, Wanted, of_build};
-use crate::effects::{Body, Effect, Host, Lowered, PLACES, Request, Runs, Words, Workload};
-use crate::facts::{Facts, Known};
-use crate::files::sources::{Sources, Step};
+use super::compose::model_words;
+use super::project::{Builds, Project, Wanted, of_build};
+use super::sources::{Sources, Step, is_remote};
+use super::stack::services as stack_services;
+use super::{Body, Effect, Lowered, PLACES, Request, Runs, Words, Workload};
+use crate::engine::{Inspect, Known};
 use crate::files::text::Text;
 use crate::files::yaml;
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
+use crate::host::Host;
 
 /// Adds to what the words do what the files do.
-pub fn with_files(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Facts, host: &dyn Host) {
+pub fn with_files(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Inspect, host: &dyn Host) {
     if lowered.refusal.is_some() {
         return;
     }
@@ -26,14 +29,6 @@ pub fn with_files(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Fa
             }
         }
     }
-}
-
-/// The words with which compose prints its model: those that stand before its command.
-pub fn model_words(invocation: &Invocation) -> Option<Vec<String>> {
-    let command = *invocation.named_by.get(1)?;
-    let mut words = invocation.words[..command].to_vec();
-    words.extend(["config", "--format", "json"].map(str::to_owned));
-    Some(words)
 }
 
 fn operands(invocation: &Invocation) -> Vec<String> {
@@ -104,7 +99,7 @@ fn wanted(command: &str, invocation: &Invocation) -> Option<Wanted> {
     })
 }
 
-fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Facts, host: &dyn Host) {
+fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Inspect, host: &dyn Host) {
     if invocation.on_above("dry-run") || invocation.on("dry-run") {
         return;
     }
@@ -253,7 +248,7 @@ fn unknown(lowered: &mut Lowered, invocation: &Invocation, program: &str) {
 pub const UNREAD: &str = "with files that it does not read for fender";
 
 /// `stack deploy`: the services of the files, as `stack config` reads them.
-fn stack(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Facts, host: &dyn Host) {
+fn stack(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Inspect, host: &dyn Host) {
     let files = invocation.list("compose-file");
     let Some(first) = invocation.named_by.first() else { return };
     let mut words = invocation.words[..*first].to_vec();
@@ -266,7 +261,7 @@ fn stack(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Facts, host
     let Ok(Some(root)) = yaml::read(&text) else { return unknown(lowered, invocation, "docker stack") };
     let sources = Sources::of_files(&files, host);
     let name = invocation.operand(0).to_owned();
-    let (effects, places) = crate::effects::stack_services(&root.value(), &name, &sources, host, &invocation.named_by);
+    let (effects, places) = stack_services(&root.value(), &name, &sources, host, &invocation.named_by);
     lowered.effects.extend(effects);
     lowered.places = places;
 }
@@ -283,8 +278,8 @@ fn bake_files(invocation: &Invocation, host: &dyn Host) -> Vec<String> {
 }
 
 /// `buildx bake`: its targets, as it prints them itself.
-fn bake(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Facts, host: &dyn Host) {
-    let remote = operands(invocation).iter().any(|word| crate::files::sources::is_remote(word));
+fn bake(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Inspect, host: &dyn Host) {
+    let remote = operands(invocation).iter().any(|word| is_remote(word));
     if invocation.on("print") || !invocation.text("list").is_empty() || remote {
         return;
     }

@@ -6,11 +6,11 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::ignore::clean;
-use super::text::{Place, Text};
-use super::yaml::{self, Node};
-use crate::effects::Host;
+use crate::files::ignore::clean;
+use crate::files::text::{Place, Text};
+use crate::files::yaml::{self, Node};
 use crate::grammar::parse::Invocation;
+use crate::host::Host;
 
 /// Docker's own names for the file, the first wins: compose-go `DefaultFileNames` and `DefaultOverrideFileNames`.
 const USUAL: &[&str] = &["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];

@@ -5,9 +5,9 @@
 
 use serde_json::Value;
 
-use crate::effects::Host;
 use crate::grammar::parse::Invocation;
 use crate::grammar::values::parse_host;
+use crate::host::Host;
 
 /// The engine that the words and the surroundings lead to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

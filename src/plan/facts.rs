@@ -1,0 +1,37 @@
+//! Questions about everything that an engine holds.
+
+use std::rc::Rc;
+
+use super::compose::Project;
+use super::{Plan, Protections, Step};
+use crate::api::Problem;
+use crate::engine::{Inspect, Known};
+use crate::grammar::parse::Invocation;
+use crate::host::Host;
+
+/// Questions to the engine, asked only by the rules that need the answer.
+pub trait Facts: Inspect {
+    /// What protects anything on this engine.
+    fn protections(&self) -> Result<Rc<Protections>, Problem> {
+        Err(not_asked())
+    }
+
+    /// What these steps would delete.
+    fn plan(&self, _: &[Step]) -> Result<Rc<Plan>, Problem> {
+        Err(not_asked())
+    }
+
+    /// Why a volume is protected, if it is.
+    fn protected_volume(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    /// The compose project of an invocation.
+    fn project(&self, _: &Invocation, _: &dyn Host) -> Known<Project> {
+        Known::Untold
+    }
+}
+
+fn not_asked() -> Problem {
+    Problem::Unreachable("it was not asked".to_owned())
+}

@@ -1,0 +1,37 @@
+//! The engine and the client that a command, or fender itself, has to do with.
+#![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use crate::answer::progress::after_a_second;
+use crate::effects::read;
+use crate::facts::client;
+use crate::facts::engine::Engine;
+use crate::facts::host::Surroundings;
+use crate::policy::Policy;
+use crate::target::{Target, choose};
+
+/// The way to ask this engine; the real client carries the questions to one that is not on a local socket.
+pub fn engine(target: &Target, client: &Path, policy: &Policy) -> Engine {
+    let api = env::var("DOCKER_API_VERSION").ok();
+    Engine::new(target.clone(), Some(client.as_os_str().to_owned()), api.as_deref(), policy.protected())
+        .with_waiting(|what| Box::new(after_a_second(what)))
+}
+
+/// The same where there may be no client at all: a local engine can be asked without one.
+pub fn engine_without_client(target: &Target, policy: &Policy) -> Engine {
+    let client = client::find(policy.client().as_deref()).unwrap_or_else(|_| PathBuf::from("/nonexistent/docker"));
+    engine(target, &client, policy)
+}
+
+/// The real client, for files alone.
+pub fn printer(policy: &Policy) -> client::Printer {
+    client::Printer::new(client::find(policy.client().as_deref()).ok().map(PathBuf::into_os_string))
+}
+
+/// The engine that docker would reach here without any words, for fender's own commands.
+pub fn engine_here(policy: &Policy) -> Engine {
+    let host = Surroundings { assume_terminal: true };
+    engine_without_client(&choose(&read(&[], &host), &host), policy)
+}
