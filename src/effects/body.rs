@@ -31,6 +31,13 @@ pub enum Body {
 impl Request {
     /// The body as it goes over the wire, or null.
     pub fn body_json(&self) -> Value {
+        let mut json = self.body_without_ports();
+        self.ports.write(&mut json);
+        json
+    }
+
+    /// The same without [`Request::ports`].
+    pub fn body_without_ports(&self) -> Value {
         let converted = match &self.body {
             Body::None | Body::Stream => Ok(Value::Null),
             Body::Container(body) => serde_json::to_value(body),

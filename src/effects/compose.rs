@@ -1,6 +1,7 @@
 //! Compose, as far as its words say: what its files say is added in `written`.
 
 use super::create::capability;
+use super::workload::OpenPorts;
 use super::{Deed, Effect, Effects, Runs, Workload, copy};
 use crate::effects::sources::is_remote;
 use crate::grammar::parse::{Invocation, Set};
@@ -138,9 +139,8 @@ fn run(invocation: &Invocation, host: &dyn Host) -> Result<Workload, String> {
         workload.user_words = set.words();
     }
     for set in invocation.all(&["publish"]) {
-        for mapping in values::to_standard_notation(&set.value).and_then(|spec| values::publish(&spec))? {
-            workload.ports.push((mapping.host_ip, mapping.port, set.words()));
-        }
+        let published = values::to_standard_notation(&set.value).and_then(|spec| values::publish(&spec))?;
+        workload.ports.push(OpenPorts::of(&published, set.words()));
     }
     workload.auto_remove = invocation.on("rm");
     Ok(workload)

@@ -1,16 +1,16 @@
 //! `run` and `create`: docker/cli `cli/command/container/opts.go` and `create.go`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bollard_stubs::models::{
     ContainerCreateBody, DeviceMapping, DeviceRequest, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum,
-    HostConfigIsolationEnum, HostConfigLogConfig, Mount, MountBindOptions, MountType, NetworkingConfig, PortBinding,
+    HostConfigIsolationEnum, HostConfigLogConfig, Mount, MountBindOptions, MountType, NetworkingConfig,
     ResourcesBlkioWeightDevice, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum, ThrottleDevice,
 };
 use serde_json::Value;
 
 use super::endpoints::{as_sent, endpoints};
-use super::{Body, Effect, Effects, Request, filled_env, key_values, platform, to_map};
+use super::{Body, Effect, Effects, Parts, Ports, Request, filled_env, key_values, platform, to_map};
 use crate::grammar::parse::{Invocation, Set};
 use crate::grammar::values::{self, Attachment, Device};
 use crate::host::Host;
@@ -103,7 +103,7 @@ fn add_api_socket(invocation: &Invocation, request: &mut Request) {
 /// Builds the body in the order in which the client checks things, so that the first complaint is the client's.
 #[allow(clippy::too_many_lines)] // One flag after the other, as in the client: a table in all but form.
 fn create_request(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Effect>) -> Result<Request, String> {
-    let mut parts: Vec<(String, Vec<usize>)> = Vec::new();
+    let mut parts = Parts::default();
     let mut beyond: Vec<(String, Value)> = Vec::new();
     let directory = host.directory();
     let text = |name: &str| Some(invocation.text(name).to_owned());
@@ -131,18 +131,20 @@ fn create_request(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Ef
     }
 
     let (mut binds, mut volumes) = (Vec::new(), Vec::new());
+    // A bind has a colon, an anonymous volume none.
+    let mut seen: HashSet<String> = HashSet::new();
     for set in invocation.all(&["volume"]) {
         let spec = values::volume(&set.value)?;
         if spec.source.is_empty() {
             parts.push((format!("Volumes/{}", set.value), set.words()));
-            if !volumes.contains(&set.value) {
+            if seen.insert(set.value.clone()) {
                 volumes.push(set.value.clone());
             }
             continue;
         }
         let bind = if spec.bind { values::bind_source(&set.value, &directory) } else { set.value.clone() };
         parts.push((format!("Binds/{bind}"), set.words()));
-        if !binds.contains(&bind) {
+        if seen.insert(bind.clone()) {
             binds.push(bind);
         }
     }
@@ -155,21 +157,13 @@ fn create_request(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Ef
     let entrypoint = invocation.last("entrypoint").map(|set| vec![set.value.clone()]);
     let command: Vec<String> = invocation.operand_texts().into_iter().skip(1).collect();
 
-    let mut exposed: Vec<String> = Vec::new();
-    let mut bindings: HashMap<String, Option<Vec<PortBinding>>> = HashMap::new();
+    let mut ports = Ports::default();
     let mut published = Vec::new();
     for set in invocation.all(&["publish"]) {
         published.push((set, values::to_standard_notation(&set.value)?));
     }
     for (set, spec) in published {
-        for mapping in values::publish(&spec)? {
-            parts.push((format!("PortBindings/{}", mapping.port), set.words()));
-            if !exposed.contains(&mapping.port) {
-                exposed.push(mapping.port.clone());
-            }
-            let binding = PortBinding { host_ip: Some(mapping.host_ip), host_port: Some(mapping.host_port) };
-            bindings.entry(mapping.port).or_default().get_or_insert_default().push(binding);
-        }
+        ports.published.push((values::publish(&spec)?, set.words()));
     }
     for typed in invocation.list("expose") {
         if typed.contains(':') {
@@ -179,12 +173,7 @@ fn create_request(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Ef
         let protocol = if protocol.is_empty() { "tcp" } else { protocol };
         let (first, last) = values::port_range(range)
             .map_err(|error| format!("invalid range format for --expose: {typed}, error: {error}"))?;
-        for port in first..=last {
-            let port = format!("{port}/{protocol}");
-            if !exposed.contains(&port) {
-                exposed.push(port);
-            }
-        }
+        ports.exposed.push((first, last, protocol.to_owned()));
     }
 
     let (mut devices, mut cdi) = (Vec::new(), Vec::new());
@@ -285,7 +274,7 @@ fn create_request(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Ef
         oom_score_adj: number("oom-score-adj"),
         auto_remove: Some(invocation.on("rm")),
         privileged: Some(invocation.on("privileged")),
-        port_bindings: Some(bindings),
+        port_bindings: Some(HashMap::new()),
         links: some_list(invocation.list("link")),
         publish_all_ports: Some(invocation.on("publish-all")),
         dns: addresses("dns"),
@@ -368,7 +357,6 @@ fn create_request(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Ef
         attach_stdin: Some(attach_stdin),
         attach_stdout: Some(default_streams || attached("stdout")),
         attach_stderr: Some(default_streams || attached("stderr")),
-        exposed_ports: (!exposed.is_empty()).then_some(exposed),
         tty: Some(invocation.on("tty")),
         open_stdin: Some(open_stdin),
         stdin_once: Some(open_stdin && attach_stdin),
@@ -390,6 +378,7 @@ fn create_request(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Ef
         .body(Body::Container(Box::new(body)))
         .part("Image", invocation.operands.first().map(|word| vec![*word]).unwrap_or_default());
     request.parts.extend(parts);
+    request.ports = ports;
     request.beyond = beyond;
     Ok(request)
 }
@@ -443,10 +432,7 @@ pub fn restart_policy(text: &str, beyond: &mut Vec<(String, Value)>) -> Result<R
     }
     let count = match count {
         "" => 0,
-        count => count
-            .strip_prefix('+')
-            .unwrap_or(count)
-            .parse()
+        count => values::decimal(count)
             .map_err(|_| "invalid restart policy format: maximum retry count must be an integer".to_owned())?,
     };
     let known = name.parse::<RestartPolicyNameEnum>().ok();
@@ -460,7 +446,7 @@ pub fn restart_policy(text: &str, beyond: &mut Vec<(String, Value)>) -> Result<R
 fn security_options(
     invocation: &Invocation,
     host: &dyn Host,
-    parts: &mut Vec<(String, Vec<usize>)>,
+    parts: &mut Parts,
     effects: &mut Vec<Effect>,
 ) -> Result<(Vec<String>, bool), String> {
     let (mut options, mut open_paths) = (Vec::new(), false);

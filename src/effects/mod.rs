@@ -19,7 +19,9 @@ mod exec;
 mod image;
 mod network;
 mod node;
+mod parts;
 mod plugin;
+mod ports;
 pub mod project;
 mod read;
 mod secret;
@@ -43,6 +45,8 @@ pub use body::Body;
 pub use build::Build;
 pub use compose::model_words;
 pub use deed::Deed;
+pub use parts::Parts;
+pub use ports::Ports;
 pub use read::{builder, buildkit_is_off, read};
 pub use tell::tell;
 pub use workload::Workload;
@@ -104,7 +108,9 @@ pub struct Request {
     pub beyond: Vec<(String, Value)>,
     /// The words behind the request as a whole, then behind its parts.
     pub words: Words,
-    pub parts: Vec<(String, Words)>,
+    pub parts: Parts,
+    /// Ports of a container that the words publish or expose; not in the body's own fields.
+    pub ports: Ports,
 }
 
 impl Request {
@@ -116,7 +122,8 @@ impl Request {
             body: Body::None,
             beyond: Vec::new(),
             words,
-            parts: Vec::new(),
+            parts: Parts::default(),
+            ports: Ports::default(),
         }
     }
 
@@ -147,11 +154,7 @@ impl Request {
 
     /// The words behind a part, or behind the whole request.
     pub fn words_of(&self, part: &str) -> Words {
-        self.parts
-            .iter()
-            .rev()
-            .find(|(name, _)| name == part)
-            .map_or_else(|| self.words.clone(), |(_, words)| words.clone())
+        self.parts.get(part).unwrap_or(&self.words).clone()
     }
 
     /// Whether method and path fit; `*` stands for one segment, or for the rest where it ends the pattern with `/**`.

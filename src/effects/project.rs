@@ -1,7 +1,7 @@
 //! What compose would ask of the engine for its model: docker/compose `pkg/compose/create.go`, in the API's own fields.
 //! The model is compose's own reading of the files; where each part stands in them is looked for to point at it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use bollard_stubs::models::{
     ContainerCreateBody, DeviceMapping, DeviceRequest, EndpointSettings, ExecConfig, HostConfig,
@@ -12,7 +12,7 @@ use bollard_stubs::models::{
 use serde_json::{Map, Value};
 
 use super::build::Said;
-use super::{Body, Build, Deed, Effect, PLACES, Request, Runs, Words, create};
+use super::{Body, Build, Deed, Effect, PLACES, Parts, Request, Runs, Words, create};
 use crate::effects::sources::{Sources, Step};
 use crate::files::context::Sender;
 use crate::files::dockerfile::Given;
@@ -369,7 +369,7 @@ impl<'a> Project<'a> {
     }
 
     /// The request for the container of `run`, as the file describes it.
-    pub fn described(&mut self, name: &str) -> Option<(ContainerCreateBody, Vec<(String, Words)>)> {
+    pub fn described(&mut self, name: &str) -> Option<(ContainerCreateBody, Parts)> {
         let service = self.service(name)?.clone();
         Some(self.container(name, &service))
     }
@@ -388,8 +388,8 @@ impl<'a> Project<'a> {
     }
 
     #[allow(clippy::too_many_lines)] // One key after the other: a table in all but form.
-    fn container(&mut self, name: &str, service: &Value) -> (ContainerCreateBody, Vec<(String, Words)>) {
-        let mut parts: Vec<(String, Words)> = Vec::new();
+    fn container(&mut self, name: &str, service: &Value) -> (ContainerCreateBody, Parts) {
+        let mut parts = Parts::default();
         for (part, key) in PARTS {
             if let Some(words) = self.at_said(name, &[Step::Key(key)], service.get(key)) {
                 parts.push(((*part).to_owned(), words));
@@ -447,6 +447,7 @@ impl<'a> Project<'a> {
             });
         }
         let (mut bindings, mut exposed) = (HashMap::new(), texts(service, "expose"));
+        let mut seen: HashSet<String> = exposed.iter().cloned().collect();
         for port in list(service, "ports") {
             let protocol = spoken(port, "protocol").unwrap_or_else(|| "tcp".to_owned());
             let key = format!("{}/{protocol}", number(port, "target"));
@@ -456,7 +457,7 @@ impl<'a> Project<'a> {
             parts.push((format!("PortBindings/{key}"), words));
             let binding =
                 PortBinding { host_ip: Some(text(port, "host_ip")), host_port: Some(text(port, "published")) };
-            if !exposed.contains(&key) {
+            if seen.insert(key.clone()) {
                 exposed.push(key.clone());
             }
             let list: &mut Option<Vec<PortBinding>> = bindings.entry(key).or_default();
@@ -517,7 +518,7 @@ impl<'a> Project<'a> {
         let pids = either(number(service, "pids_limit"), limits, "pids");
         let (mode, networking) = self.network(name, service);
         if service.get("network_mode").is_none() {
-            parts.retain(|(part, _)| part != "NetworkMode");
+            parts.retain(|part| part != "NetworkMode");
         }
         let logging = service.get("logging").filter(|logging| logging.is_object());
         let host_config = HostConfig {
@@ -656,7 +657,7 @@ impl<'a> Project<'a> {
     }
 
     /// Plain mounts go as `Binds`, those with options of the newer form as `Mounts`.
-    fn mounts(&mut self, name: &str, service: &Value, parts: &mut Vec<(String, Words)>) -> (Vec<String>, Vec<Mount>) {
+    fn mounts(&mut self, name: &str, service: &Value, parts: &mut Parts) -> (Vec<String>, Vec<Mount>) {
         let mut binds = Vec::new();
         // One for each target; the last one counts.
         let mut mounts: BTreeMap<String, (Mount, Words)> = BTreeMap::new();

@@ -13,7 +13,9 @@ use bollard_stubs::models::{
 use serde_json::{Value, json};
 
 use super::create::{capability, ulimits};
-use super::{Body, Deed, Effect, Effects, Request, Workload, filled_env, for_each, key_values, to_map, words_of};
+use super::{
+    Body, Deed, Effect, Effects, Parts, Request, Workload, filled_env, for_each, key_values, to_map, words_of,
+};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values::{self, Attachment};
 use crate::host::Host;
@@ -271,7 +273,7 @@ fn environment(lines: Vec<String>) -> Vec<String> {
 fn create(invocation: &Invocation, host: &dyn Host) -> Effects {
     let mut effects = Vec::new();
     let mut beyond: Vec<(String, Value)> = Vec::new();
-    let mut parts = Vec::new();
+    let mut parts = Parts::default();
     let typed = filled_env(host, invocation.list("env"));
     let env = environment(key_values(host, invocation.all(&["env-file"]).collect(), typed, true, &mut effects)?);
     if let Some(health) = health(invocation)? {

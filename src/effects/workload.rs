@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use bollard_stubs::models::{ContainerCreateBody, HostConfig, Mount as ApiMount, ServiceSpec};
 
 use super::{Body, Request, Words};
-use crate::grammar::values::{self, VolumeSpec};
+use crate::grammar::values::{self, Published, VolumeSpec};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MountKind {
@@ -28,6 +28,23 @@ pub struct Mounted {
     /// A local volume that is really a mount of this device or path.
     pub device: Option<String>,
     pub words: Words,
+}
+
+/// Ports of the container that the host passes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenPorts {
+    /// The address of the host; empty for all of them.
+    pub address: String,
+    /// The container's ports: `80/tcp`, `8000-8010/udp`.
+    pub name: String,
+    pub count: usize,
+    pub words: Words,
+}
+
+impl OpenPorts {
+    pub fn of(published: &Published, words: Words) -> OpenPorts {
+        OpenPorts { address: published.host_ip.clone(), name: published.name(), count: published.count(), words }
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -64,8 +81,7 @@ pub struct Workload {
     pub entrypoint: Option<Vec<String>>,
     pub command: Vec<String>,
     pub env: Vec<(String, String, Words)>,
-    /// Address of the host, port of the container, words.
-    pub ports: Vec<(String, String, Words)>,
+    pub ports: Vec<OpenPorts>,
     pub publish_all: Option<Words>,
     pub network_mode: String,
     pub network_words: Words,
@@ -231,11 +247,19 @@ fn container(request: &Request, body: &ContainerCreateBody) -> Workload {
         let key = line.split('=').next().unwrap_or_default();
         workload.add_env(line, named(format!("Env/{key}")));
     }
+    workload
+        .ports
+        .extend(request.ports.published.iter().map(|(published, words)| OpenPorts::of(published, words.clone())));
     let mut ports: Vec<(&String, &Option<Vec<_>>)> = host.port_bindings.iter().flatten().collect();
     ports.sort_by_key(|(port, _)| port.as_str());
     for (port, bindings) in ports {
         for binding in bindings.iter().flatten() {
-            workload.ports.push((text(&binding.host_ip), port.clone(), named(format!("PortBindings/{port}"))));
+            workload.ports.push(OpenPorts {
+                address: text(&binding.host_ip),
+                name: port.clone(),
+                count: 1,
+                words: named(format!("PortBindings/{port}")),
+            });
         }
     }
     workload

@@ -7,7 +7,7 @@ use super::compose::model_words;
 use super::project::{Builds, Project, Wanted, of_build};
 use super::sources::{Sources, Step, is_remote};
 use super::stack::services as stack_services;
-use super::{Body, Effect, Lowered, PLACES, Request, Runs, Words, Workload};
+use super::{Body, Effect, Lowered, PLACES, Ports, Request, Runs, Words, Workload};
 use crate::engine::{Inspect, Known};
 use crate::files::text::Text;
 use crate::files::yaml;
@@ -164,25 +164,12 @@ fn run(project: &mut Project, invocation: &Invocation, lowered: &mut Lowered) {
     config.restart_policy = None;
     if !invocation.on("service-ports") {
         config.port_bindings = None;
-        parts.retain(|(part, _)| !part.starts_with("PortBindings"));
+        parts.retain(|part| !part.starts_with("PortBindings"));
     }
+    let mut ports = Ports::default();
     for set in invocation.all(&["publish"]) {
-        for mapping in
-            values::to_standard_notation(&set.value).and_then(|spec| values::publish(&spec)).unwrap_or_default()
-        {
-            parts.push((format!("PortBindings/{}", mapping.port), set.words()));
-            let binding = bollard_stubs::models::PortBinding {
-                host_ip: Some(mapping.host_ip),
-                host_port: Some(mapping.host_port),
-            };
-            config
-                .port_bindings
-                .get_or_insert_default()
-                .entry(mapping.port)
-                .or_default()
-                .get_or_insert_default()
-                .push(binding);
-        }
+        let published = values::to_standard_notation(&set.value).and_then(|spec| values::publish(&spec));
+        ports.published.extend(published.ok().map(|published| (published, set.words())));
     }
     for mount in &typed.mounts {
         let mode = if mount.read_only { "ro" } else { "rw" };
@@ -221,6 +208,7 @@ fn run(project: &mut Project, invocation: &Invocation, lowered: &mut Lowered) {
         if typed_name.is_empty() { format!("{}-{name}-run", project.name()) } else { typed_name.to_owned() };
     let mut request = Request::new("POST", "/containers/create", invocation.named_by.clone()).with("name", container);
     request.parts = parts;
+    request.ports = ports;
     project.effects.push(Effect::Request(request.body(Body::Container(Box::new(body)))));
 }
 

@@ -28,8 +28,8 @@ fn is_everywhere(address: &str) -> bool {
 }
 
 fn found(invocation: &Invocation, workload: &Workload) -> Option<Finding> {
-    let open: Vec<_> = workload.ports.iter().filter(|(address, _, _)| is_everywhere(address)).collect();
-    let mut words: Vec<usize> = open.iter().flat_map(|(_, _, words)| words.clone()).collect();
+    let open: Vec<_> = workload.ports.iter().filter(|ports| is_everywhere(&ports.address)).collect();
+    let mut words: Vec<usize> = open.iter().flat_map(|ports| ports.words.clone()).collect();
     words.extend(workload.publish_all.iter().flatten());
     words.sort_unstable();
     words.dedup();
@@ -38,8 +38,12 @@ fn found(invocation: &Invocation, workload: &Workload) -> Option<Finding> {
     }
     let title = match open.as_slice() {
         [] => "all exposed ports are open on all addresses of the host".to_owned(),
-        [(_, port, _)] => format!("port {port} of the container is open on all addresses of the host"),
-        several => format!("{} ports are open on all addresses of the host", several.len()),
+        [one] if one.count == 1 => format!("port {} of the container is open on all addresses of the host", one.name),
+        [one] => format!("{} ports ({}) are open on all addresses of the host", one.count, one.name),
+        several => {
+            let count: usize = several.iter().map(|ports| ports.count).sum();
+            format!("{count} ports are open on all addresses of the host")
+        }
     };
     let mut finding = RULE.found(&words).titled(title).about(workload);
     for set in invocation.all(&["publish"]) {
@@ -53,7 +57,7 @@ fn found(invocation: &Invocation, workload: &Workload) -> Option<Finding> {
 /// The same ports on 127.0.0.1; None for a value that names an address of its own.
 fn on_localhost(typed: &str) -> Option<String> {
     let short = values::to_standard_notation(typed).ok()?;
-    if !values::publish(&short).ok()?.iter().all(|mapping| is_everywhere(&mapping.host_ip)) {
+    if !is_everywhere(&values::publish(&short).ok()?.host_ip) {
         return None;
     }
     let short = ["0.0.0.0:", "[::]:", ":::"].iter().find_map(|prefix| short.strip_prefix(prefix)).unwrap_or(&short);

@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
 fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
     for request in case.requests().filter(|request| request.is("POST", "/build")) {
-        for (part, words) in &request.parts {
+        for (part, words) in request.parts.iter() {
             if let Some(name) = part.strip_prefix("buildargs/").filter(|name| is_secret_name(name)) {
                 findings.push(RULE.found(words).titled(format!("secret in the build argument {name}")));
             }

@@ -209,7 +209,7 @@ fn pair(map: &mut HashMap<String, String>, text: &str) {
 pub fn gpus(value: &str) -> Result<DeviceRequest, Problem> {
     let count = |text: &str| match text {
         "all" => Ok(-1),
-        _ => text.strip_prefix('+').unwrap_or(text).parse::<i64>().map_err(|_| {
+        _ => super::decimal(text).map_err(|_| {
             Problem::from(format!("invalid count ({text}): value must be either \"all\" or an integer: invalid syntax"))
         }),
     };

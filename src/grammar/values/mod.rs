@@ -15,8 +15,8 @@ mod volume;
 pub use csv::{Mount, gpus, mount, mount_as_known, read_record};
 pub use device::{Device, device, throttle_bytes, throttle_ops, ulimit, weight};
 pub use network::{Attachment, attachment, driver_option, ip, parse_host};
-pub use numbers::{bool, cpus, duration, float, int, size, swap, uint};
-pub use ports::{PortMapping, port_range, publish, to_standard_notation};
+pub use numbers::{bool, cpus, decimal, duration, float, int, size, swap, uint};
+pub use ports::{PortMapping, Published, port_range, publish, to_standard_notation};
 pub use reference::{Reference, any_reference, image_id, reference};
 pub use swarm::{
     ExternalCa, FileReference, ServicePort, external_ca, file_reference, generic_resource, node_address, placement,

@@ -63,9 +63,82 @@ fn magnitude(digits: &str) -> Option<i128> {
     (any && previous_is_digit).then_some(total)
 }
 
-/// `strconv.ParseFloat`.
+/// `strconv.Atoi` and `ParseInt` with base 10: one sign, then digits.
+pub fn decimal(value: &str) -> Result<i64, String> {
+    let digits = value.strip_prefix(['+', '-']).unwrap_or(value);
+    let invalid = || format!("strconv.ParseInt: parsing {value:?}: invalid syntax");
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(invalid());
+    }
+    value.parse().map_err(|_| format!("strconv.ParseInt: parsing {value:?}: value out of range"))
+}
+
+/// `strconv.ParseFloat` with 64 bits, hexadecimal numbers and underscores between their digits included.
 pub fn float(value: &str) -> Result<f64, String> {
-    value.parse().map_err(|_| format!("strconv.ParseFloat: parsing {value:?}: invalid syntax"))
+    let invalid = || format!("strconv.ParseFloat: parsing {value:?}: invalid syntax");
+    let (sign, bare) = match value.strip_prefix(['+', '-']) {
+        Some(bare) => (if value.starts_with('-') { -1.0 } else { 1.0 }, bare),
+        None => (1.0, value),
+    };
+    let lower = without_underscores(&bare.to_ascii_lowercase()).ok_or_else(invalid)?;
+    let number = match lower.strip_prefix("0x") {
+        Some(digits) => sign * hexadecimal(digits).ok_or_else(invalid)?,
+        // A second sign is none.
+        None if lower.starts_with(['+', '-']) => return Err(invalid()),
+        None => sign * lower.parse::<f64>().map_err(|_| invalid())?,
+    };
+    // Rust gives infinity for what is too large, Go an error; both read the word itself.
+    if number.is_infinite() && !lower.starts_with("inf") {
+        return Err(format!("strconv.ParseFloat: parsing {value:?}: value out of range"));
+    }
+    Ok(number)
+}
+
+/// A number in lower case without the underscores between its digits; the base's prefix counts as a digit. None where one
+/// stands elsewhere.
+fn without_underscores(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let hexadecimal = text.starts_with("0x");
+    let is_digit =
+        |at: usize| bytes.get(at).is_some_and(|b| b.is_ascii_digit() || hexadecimal && b.is_ascii_hexdigit());
+    let legal = |at: usize| {
+        let after_prefix = hexadecimal && at == 2;
+        at > 0 && (after_prefix || is_digit(at - 1)) && is_digit(at + 1)
+    };
+    let all_legal = bytes.iter().enumerate().all(|(at, byte)| *byte != b'_' || legal(at));
+    all_legal.then(|| text.replace('_', ""))
+}
+
+/// `1.8p3` behind `0x`, in lower case; the exponent has to be there.
+fn hexadecimal(text: &str) -> Option<f64> {
+    let (mantissa, exponent) = text.split_once('p')?;
+    let exponent = i32::try_from(decimal(exponent).ok()?.clamp(-1_000_000, 1_000_000)).ok()?;
+    let (mut number, mut scale, mut digits, mut in_fraction) = (0.0f64, 0i32, 0, false);
+    for letter in mantissa.chars() {
+        match letter {
+            '.' if !in_fraction => in_fraction = true,
+            letter => {
+                // Digits beyond what a float holds only move the point.
+                number = number.mul_add(16.0, f64::from(letter.to_digit(16)?));
+                if number > 1e300 {
+                    number /= 16.0;
+                    scale = scale.saturating_add(4);
+                }
+                if in_fraction {
+                    scale = scale.saturating_sub(4);
+                }
+                digits += 1;
+            }
+        }
+    }
+    // In steps, so that neither a small nor a large power is lost on the way.
+    let mut power = exponent.saturating_add(scale);
+    while power != 0 && number != 0.0 && number.is_finite() {
+        let step = power.clamp(-1000, 1000);
+        number *= 2f64.powi(step);
+        power -= step;
+    }
+    (digits > 0).then_some(number)
 }
 
 /// go-units `RAMInBytes`: bytes of `512m`, `1.5g`, `2GiB`, `100 kb`.
@@ -108,55 +181,137 @@ pub fn swap(value: &str) -> Result<i64, String> {
     if value == "-1" { Ok(-1) } else { size(value) }
 }
 
-/// `--cpus`, in billionths: Go's `big.Rat`, which also reads fractions and exponents.
+/// `--cpus`, in billionths: Go's `big.Rat`, which also reads fractions and exponents, times 1e9. What does not fit 64 bits
+/// keeps its lowest ones, as Go's does.
 pub fn cpus(value: &str) -> Result<i64, String> {
     let failed = || format!("failed to parse {value} as a rational number");
-    let (numerator, denominator) = match value.split_once('/') {
-        Some((above, below)) => {
-            let below: i128 = below.parse().map_err(|_| failed())?;
-            let above: i128 = above.parse().map_err(|_| failed())?;
-            if below <= 0 {
-                return Err(failed());
-            }
-            (above, below)
-        }
-        None => decimal(value).ok_or_else(failed)?,
+    let (negative, bare) = match value.strip_prefix(['+', '-']) {
+        Some(bare) => (value.starts_with('-'), bare),
+        None => (false, value),
     };
-    let nano = numerator.checked_mul(1_000_000_000).ok_or_else(failed)?;
-    if nano % denominator != 0 {
-        return Err("value is too precise".to_owned());
-    }
-    Ok((nano / denominator) as i64)
+    let magnitude = match bare.split_once('/') {
+        Some((above, below)) => fraction(above, below),
+        None => scaled(bare),
+    };
+    let nano = magnitude.ok_or_else(failed)?.ok_or("value is too precise")? as i64;
+    Ok(if negative { nano.wrapping_neg() } else { nano })
 }
 
-fn decimal(value: &str) -> Option<(i128, i128)> {
-    let (mantissa, exponent) = match value.find(['e', 'E']) {
-        Some(at) => (&value[..at], value[at + 1..].parse::<i32>().ok()?),
-        None => (value, 0),
-    };
-    let (negative, digits) = match mantissa.as_bytes().first()? {
-        b'-' => (true, &mantissa[1..]),
-        b'+' => (false, &mantissa[1..]),
-        _ => (false, mantissa),
-    };
-    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
-    if whole.is_empty() && part.is_empty() || !whole.bytes().chain(part.bytes()).all(|b| b.is_ascii_digit()) {
+/// The base that a prefix names, and the digits behind it. With `octal` a leading zero names one, too.
+fn base_of(text: &str, octal: bool) -> (u32, &str) {
+    match text.as_bytes() {
+        [b'0', b'x' | b'X', ..] => (16, &text[2..]),
+        [b'0', b'b' | b'B', ..] => (2, &text[2..]),
+        [b'0', b'o' | b'O', ..] => (8, &text[2..]),
+        [b'0', _, ..] if octal => (8, &text[1..]),
+        _ => (10, text),
+    }
+}
+
+/// The digits of an integer, without the underscores that may stand between them.
+fn digits(base: u32, text: &str) -> Option<Vec<u32>> {
+    let bare = if base == 10 { text } else { text.strip_prefix('_').unwrap_or(text) };
+    let parts = bare.split('_');
+    let mut digits = Vec::with_capacity(bare.len());
+    for part in parts {
+        if part.is_empty() {
+            return None;
+        }
+        for letter in part.chars() {
+            digits.push(letter.to_digit(base)?);
+        }
+    }
+    Some(digits)
+}
+
+/// `a/b` in billionths, the lowest 64 bits: None where docker does not read it, and inside where it is no whole number of
+/// billionths. Long division, so that a numerator of any length takes linear time.
+fn fraction(above: &str, below: &str) -> Option<Option<u64>> {
+    let (base, rest) = base_of(below, true);
+    let mut divisor: u128 = 0;
+    for digit in digits(base, rest)? {
+        divisor = divisor.saturating_mul(base.into()).saturating_add(digit.into()).min(1 << 100);
+    }
+    if divisor == 0 {
         return None;
     }
-    let mut numerator: i128 = format!("{whole}{part}").parse().ok()?;
-    let mut denominator: i128 = 1;
-    let scale = exponent - i32::try_from(part.len()).ok()?;
-    let power = 10i128.checked_pow(scale.unsigned_abs())?;
-    if scale >= 0 {
-        numerator = numerator.checked_mul(power)?;
-    } else {
-        denominator = power;
+    let (base, rest) = base_of(above, true);
+    let (mut quotient, mut remainder) = (0u64, 0u128);
+    // The numerator's own digits, then times 1e9, nine digits of ten.
+    let numerator = digits(base, rest)?.into_iter().map(|digit| (base, digit)).chain((0..9).map(|_| (10, 0)));
+    for (base, digit) in numerator {
+        remainder = remainder * u128::from(base) + u128::from(digit);
+        quotient = quotient.wrapping_mul(base.into()).wrapping_add((remainder / divisor) as u64);
+        remainder %= divisor;
     }
-    Some((if negative { -numerator } else { numerator }, denominator))
+    Some((remainder == 0).then_some(quotient))
+}
+
+/// `1.5e-3`, `0x1.8p4` in billionths, the lowest 64 bits; as [`fraction`].
+fn scaled(text: &str) -> Option<Option<u64>> {
+    // Go takes no larger exponent, so that a few letters do not become a million digits.
+    const LARGEST: i64 = 1_000_000;
+    let (base, rest) = base_of(text, false);
+    let marks: &[char] = if base == 16 { &['p', 'P'] } else { &['e', 'E', 'p', 'P'] };
+    let (mantissa, exponent, two) = match rest.find(marks) {
+        Some(at) => (&rest[..at], decimal(&rest[at + 1..]).ok()?, matches!(rest.as_bytes()[at], b'p' | b'P')),
+        None => (rest, 0, false),
+    };
+    let (whole, part) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let read = |text: &str| if text.is_empty() { Some(Vec::new()) } else { digits(base, text) };
+    let (mut number, part) = (read(whole)?, read(part)?);
+    let places = i64::try_from(part.len()).ok()?;
+    number.extend(part);
+    if number.is_empty() || exponent.abs() > LARGEST {
+        return None;
+    }
+    if number.iter().all(|digit| *digit == 0) {
+        return Some(Some(0));
+    }
+    // The number is an integer times a power of ten and one of two.
+    let (tens, twos) = match (base, two) {
+        (10, false) => (exponent - places + 9, 0),
+        (10, true) => (9 - places, exponent),
+        (base, two) => {
+            let bits = places * i64::from(base.trailing_zeros().max(1));
+            if two { (9, exponent - bits) } else { (9 + exponent, -bits) }
+        }
+    };
+    let mut tens = tens;
+    if base == 10 && twos == 0 {
+        while tens < 0 && number.last() == Some(&0) {
+            number.pop();
+            tens += 1;
+        }
+        if tens < 0 {
+            return Some(None);
+        }
+        let low = number.iter().fold(0u64, |low, digit| low.wrapping_mul(10).wrapping_add((*digit).into()));
+        return Some(Some(low.wrapping_mul(10u64.wrapping_pow(u32::try_from(tens).ok()?))));
+    }
+    // Bases of two and exponents of two are rare, and short where they are meant.
+    let mut integer: u128 = 0;
+    for digit in number {
+        integer = integer.checked_mul(base.into())?.checked_add(digit.into())?;
+    }
+    Some(times(integer, tens + twos, tens))
+}
+
+/// An integer times powers of two and five, the lowest 64 bits; None where that is no integer.
+fn times(mut integer: u128, mut twos: i64, mut fives: i64) -> Option<u64> {
+    for (power, prime) in [(&mut twos, 2), (&mut fives, 5)] {
+        while *power < 0 && integer.is_multiple_of(prime) {
+            integer /= prime;
+            *power += 1;
+        }
+    }
+    let power = |base: u64, exponent: i64| u32::try_from(exponent).ok().map(|exponent| base.wrapping_pow(exponent));
+    Some((integer as u64).wrapping_mul(power(2, twos)?).wrapping_mul(power(5, fives)?))
 }
 
 /// Go's `time.ParseDuration`, in nanoseconds.
 pub fn duration(value: &str) -> Result<i64, String> {
+    const MOST: u64 = 1 << 63;
     let invalid = || format!("time: invalid duration {value:?}");
     let (negative, mut rest) = match value.as_bytes().first() {
         Some(b'-') => (true, &value[1..]),
@@ -169,34 +324,57 @@ pub fn duration(value: &str) -> Result<i64, String> {
     if rest.is_empty() {
         return Err(invalid());
     }
-    let mut total: f64 = 0.0;
+    let is_number = |letter: char| letter.is_ascii_digit() || letter == '.';
+    let mut total: u64 = 0;
     while !rest.is_empty() {
-        let digits = rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(rest.len());
-        let (number, after) = rest.split_at(digits);
-        if number.is_empty() || number == "." || number.matches('.').count() > 1 {
+        let whole_end = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
+        let (whole, after) = rest.split_at(whole_end);
+        let (part, after) = match after.strip_prefix('.') {
+            Some(after) => after.split_at(after.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(after.len())),
+            None => ("", after),
+        };
+        if whole.is_empty() && part.is_empty() {
             return Err(invalid());
         }
-        let unit_length = after.find(|letter: char| letter.is_ascii_digit() || letter == '.').unwrap_or(after.len());
-        let (unit, next) = after.split_at(unit_length);
-        let nanoseconds = match unit {
-            "ns" => 1.0,
-            "us" | "µs" | "μs" => 1e3,
-            "ms" => 1e6,
-            "s" => 1e9,
-            "m" => 6e10,
-            "h" => 3.6e12,
+        let (unit, next) = after.split_at(after.find(is_number).unwrap_or(after.len()));
+        let nanoseconds: u64 = match unit {
+            "ns" => 1,
+            "us" | "µs" | "μs" => 1_000,
+            "ms" => 1_000_000,
+            "s" => 1_000_000_000,
+            "m" => 60_000_000_000,
+            "h" => 3_600_000_000_000,
             "" => return Err(format!("time: missing unit in duration {value:?}")),
             _ => return Err(format!("time: unknown unit {unit:?} in duration {value:?}")),
         };
-        let padded = if number.starts_with('.') { format!("0{number}") } else { number.to_owned() };
-        total += padded.parse::<f64>().map_err(|_| invalid())? * nanoseconds;
+        let mut amount: u64 = 0;
+        for digit in whole.bytes() {
+            amount = amount.checked_mul(10).and_then(|it| it.checked_add((digit - b'0').into())).ok_or_else(invalid)?;
+        }
+        amount = amount.checked_mul(nanoseconds).filter(|amount| *amount <= MOST).ok_or_else(invalid)?;
+        amount = amount.saturating_add(fraction_of(part, nanoseconds));
+        total = total.checked_add(amount).filter(|total| *total <= MOST).ok_or_else(invalid)?;
         rest = next;
     }
-    if total > 9_223_372_036_854_775_807.0 {
-        return Err(invalid());
+    match (negative, i64::try_from(total)) {
+        (false, Ok(total)) => Ok(total),
+        (false, Err(_)) => Err(invalid()),
+        (true, Ok(total)) => Ok(-total),
+        (true, Err(_)) => Ok(i64::MIN),
     }
-    let total = total as i64;
-    Ok(if negative { -total } else { total })
+}
+
+/// A fraction's digits of a unit, as Go counts them: digits that do not fit any more are left out.
+fn fraction_of(digits: &str, unit: u64) -> u64 {
+    let (mut number, mut scale) = (0u64, 1.0f64);
+    for digit in digits.bytes() {
+        match number.checked_mul(10).and_then(|it| it.checked_add((digit - b'0').into())).filter(|it| *it <= 1 << 63) {
+            Some(next) => number = next,
+            None => break,
+        }
+        scale *= 10.0;
+    }
+    (number as f64 * (unit as f64 / scale)) as u64
 }
 
 #[cfg(test)]
@@ -238,13 +416,97 @@ mod tests {
     }
 
     #[test]
+    fn floats() {
+        for (typed, number) in [
+            ("1.5", 1.5),
+            ("0x1p-2", 0.25),
+            ("-0x1.8P1", -3.0),
+            ("0x_1_0p0", 16.0),
+            ("1e3", 1000.0),
+            ("0x0p999999999", 0.0),
+        ] {
+            assert_eq!(float(typed), Ok(number), "{typed}");
+        }
+        for typed in [
+            "1e400",
+            "0x1",
+            "0xp1",
+            "0x1_p1",
+            "0x1p9999",
+            "1_",
+            "_1",
+            "1_.5",
+            "1._5",
+            "",
+            "--1",
+            "0x1p99999999999999999999",
+        ] {
+            assert!(float(typed).is_err(), "{typed}");
+        }
+        assert!(float("inf").is_ok_and(f64::is_infinite));
+        assert!((0..200).all(|digits| float(&format!("0x{}p-{}", "f".repeat(digits + 1), digits * 4)).is_ok()));
+        assert_eq!((decimal("+5"), decimal("-5"), decimal("++5").is_err()), (Ok(5), Ok(-5), true));
+    }
+
+    #[test]
     fn processors_and_durations() {
         assert_eq!(cpus("1.5"), Ok(1_500_000_000));
         assert_eq!(cpus("1/2"), Ok(500_000_000));
         assert_eq!(cpus("1e-1"), Ok(100_000_000));
         assert_eq!(cpus("0.0000000001"), Err("value is too precise".to_owned()));
+        // Go's own limits: exponents up to a million, the lowest 64 bits of what is larger.
+        for (typed, nano) in [
+            ("1p3", 8_000_000_000),
+            ("0x1.8", 1_500_000_000),
+            ("0x1p-1", 500_000_000),
+            ("0b11", 3_000_000_000),
+            ("1_000", 1_000_000_000_000),
+            ("010/010", 1_000_000_000),
+            ("1e1000000", 0),
+            ("0e-5000", 0),
+            ("18446744073709551617", 1_000_000_000),
+            ("-1.5", -1_500_000_000),
+            (".5", 500_000_000),
+            ("5.", 5_000_000_000),
+        ] {
+            assert_eq!(cpus(typed), Ok(nano), "{typed}");
+        }
+        for typed in [
+            "",
+            "-",
+            ".",
+            "1e2/1",
+            "1/-2",
+            "1_",
+            "inf",
+            "e1",
+            "1e",
+            "1.5e-2147483648",
+            "1e1000001",
+            "1e99999999999999999999",
+            "1/0",
+            "--1",
+            "1__0",
+        ] {
+            assert!(cpus(typed).is_err(), "{typed}");
+        }
+        // A hundred thousand digits take no time.
+        assert!(cpus(&"9".repeat(100_000)).is_ok());
+        assert!(cpus(&format!("0.{}", "9".repeat(100_000))).is_err());
         assert_eq!(duration("1h30m"), Ok(5_400_000_000_000));
         assert_eq!(duration("1.5s"), Ok(1_500_000_000));
-        assert!(duration("10").is_err());
+        for (typed, nanoseconds) in [
+            ("-9223372036854775808ns", i64::MIN),
+            ("9223372036854775807ns", i64::MAX),
+            ("0.5us", 500),
+            (".5s", 500_000_000),
+            ("1.s", 1_000_000_000),
+            ("0.3333333333333333333h", 1_200_000_000_000),
+        ] {
+            assert_eq!(duration(typed), Ok(nanoseconds), "{typed}");
+        }
+        for typed in ["10", "9223372036854775808ns", "2562048h", "1..5s", ".s", "1e3s", "99999999999999999999ns"] {
+            assert!(duration(typed).is_err(), "{typed}");
+        }
     }
 }

@@ -12,8 +12,50 @@ pub struct PortMapping {
     pub host_port: String,
 }
 
+/// What one `-p` publishes: a port or a range of ports of the container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// First and last port of the container.
+    pub ports: (u16, u16),
+    /// `tcp`, `udp` or `sctp`.
+    pub protocol: String,
+    /// Empty for every address of the host.
+    pub host_ip: String,
+    /// First and last port of the host; None where the engine chooses.
+    pub host_ports: Option<(u16, u16)>,
+}
+
+impl Published {
+    /// How many ports of the container these are.
+    pub fn count(&self) -> usize {
+        usize::from(self.ports.1 - self.ports.0) + 1
+    }
+
+    /// `80/tcp`, or `80-82/tcp`.
+    pub fn name(&self) -> String {
+        match self.ports {
+            (first, last) if first == last => format!("{first}/{}", self.protocol),
+            (first, last) => format!("{first}-{last}/{}", self.protocol),
+        }
+    }
+
+    /// One mapping for each port, as the client sends them.
+    pub fn mappings(&self) -> impl Iterator<Item = PortMapping> + '_ {
+        (self.ports.0..=self.ports.1).zip(0u16..).map(|(port, offset)| PortMapping {
+            port: format!("{port}/{}", self.protocol),
+            host_ip: self.host_ip.clone(),
+            host_port: match self.host_ports {
+                None => String::new(),
+                // The engine takes a free one of the range.
+                Some((first, last)) if self.count() == 1 && first != last => format!("{first}-{last}"),
+                Some((first, _)) => first.saturating_add(offset).to_string(),
+            },
+        })
+    }
+}
+
 /// `8080-8082` as its first and last port.
-pub fn port_range(text: &str) -> Result<(u64, u64), String> {
+pub fn port_range(text: &str) -> Result<(u16, u16), String> {
     if text.is_empty() {
         return Err("empty string specified for ports".to_owned());
     }
@@ -21,7 +63,6 @@ pub fn port_range(text: &str) -> Result<(u64, u64), String> {
         text.parse::<u16>()
             .ok()
             .filter(|_| !text.starts_with('+'))
-            .map(u64::from)
             .ok_or_else(|| format!("strconv.ParseUint: parsing {text:?}: invalid syntax"))
     };
     let mut parts = text.split('-');
@@ -36,8 +77,8 @@ pub fn port_range(text: &str) -> Result<(u64, u64), String> {
     Ok((first, last))
 }
 
-/// `[[ip:][hostPort]:]containerPort[/protocol]`, one mapping for each port of a range.
-pub fn publish(spec: &str) -> Result<Vec<PortMapping>, String> {
+/// `[[ip:][hostPort]:]containerPort[/protocol]`.
+pub fn publish(spec: &str) -> Result<Published, String> {
     let parts: Vec<&str> = spec.split(':').collect();
     let (host_ip, host_port, container) = match parts.as_slice() {
         [container] => (String::new(), "", *container),
@@ -66,26 +107,15 @@ pub fn publish(spec: &str) -> Result<Vec<PortMapping>, String> {
         return Err(format!("invalid IP address: {bare}"));
     }
     let (first, last) = port_range(container).map_err(|_| format!("invalid containerPort: {container}"))?;
-    let count = last - first + 1;
-    let mut host_range = None;
+    let mut host_ports = None;
     if !host_port.is_empty() {
         let (host_first, host_last) = port_range(host_port).map_err(|_| format!("invalid hostPort: {host_port}"))?;
         if last - first != host_last - host_first && last != first {
             return Err(format!("invalid ranges specified for container and host Ports: {container} and {host_port}"));
         }
-        host_range = Some((host_first, host_last));
+        host_ports = Some((host_first, host_last));
     }
-    Ok((0..count)
-        .map(|offset| PortMapping {
-            port: format!("{}/{protocol}", first + offset),
-            host_ip: bare.clone(),
-            host_port: match host_range {
-                None => String::new(),
-                Some((first, last)) if count == 1 && first != last => format!("{first}-{last}"),
-                Some((first, _)) => (first + offset).to_string(),
-            },
-        })
-        .collect())
+    Ok(Published { ports: (first, last), protocol, host_ip: bare, host_ports })
 }
 
 /// `target=80,published=8080,protocol=tcp` as the short form.
@@ -112,11 +142,15 @@ mod tests {
 
     #[test]
     fn forms() {
-        let ports = publish("127.0.0.1:8000-8001:80-81/udp").unwrap();
+        let mappings = |spec: &str| publish(spec).unwrap().mappings().collect::<Vec<_>>();
+        let ports = mappings("127.0.0.1:8000-8001:80-81/udp");
         assert_eq!(ports.len(), 2);
         assert_eq!((ports[1].port.as_str(), ports[1].host_port.as_str()), ("81/udp", "8001"));
-        assert_eq!(publish("8000-8010:80").unwrap()[0].host_port, "8000-8010");
-        assert_eq!(publish("[::1]:80:80").unwrap()[0].host_ip, "::1");
+        assert_eq!(mappings("8000-8010:80")[0].host_port, "8000-8010");
+        assert_eq!(publish("[::1]:80:80").unwrap().host_ip, "::1");
+        // The last port there is, and all of them.
+        assert_eq!(mappings("65534-65535:65534-65535")[1].host_port, "65535");
+        assert_eq!(publish("0-65535:0-65535").unwrap().count(), 65_536);
         for bad in ["", "x", "80/x", "1:2:3:4", "80-81:80-82", "99999"] {
             assert!(publish(bad).is_err(), "{bad}");
         }

@@ -1,7 +1,7 @@
 //! Values of swarm's commands: docker/cli `opts/swarmopts` and `cli/command/swarm/opts.go`.
 
 use super::network::{has_pair, tcp};
-use super::{Problem, int, port_range, publish, read_record, uint};
+use super::{Problem, int, publish, read_record, uint};
 
 /// A secret or config given to a service as a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,20 +66,27 @@ pub fn service_port(value: &str) -> Result<Vec<ServicePort>, Problem> {
     if has_pair(value) {
         return long_port(value).map(|port| vec![port]);
     }
-    let mappings = publish(value)?;
-    if mappings.iter().any(|mapping| !mapping.host_ip.is_empty()) {
+    let published = publish(value)?;
+    if !published.host_ip.is_empty() {
         return Err("hostip is not supported".into());
     }
     let mut ports = Vec::new();
-    for mapping in mappings {
-        let (target, protocol) = mapping.port.split_once('/').unwrap_or((&mapping.port, "tcp"));
-        let (first, last) = if mapping.host_port.is_empty() { (0, 0) } else { port_range(&mapping.host_port)? };
-        ports.extend((first..=last).map(|published| ServicePort {
+    let mut add = |target: u16, published: u16, protocol: &str| {
+        ports.push(ServicePort {
             protocol: protocol.to_owned(),
-            target: target.parse().unwrap_or_default(),
-            published,
+            target: target.into(),
+            published: published.into(),
             mode: "ingress".to_owned(),
-        }));
+        });
+    };
+    let (first, last) = published.ports;
+    for (target, offset) in (first..=last).zip(0u16..) {
+        match published.host_ports {
+            None => add(target, 0, &published.protocol),
+            // One port of the container behind each port of a range.
+            Some((from, to)) if first == last => (from..=to).for_each(|port| add(target, port, &published.protocol)),
+            Some((from, _)) => add(target, from.saturating_add(offset), &published.protocol),
+        }
     }
     Ok(ports)
 }

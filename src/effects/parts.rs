@@ -1,0 +1,34 @@
+//! Which words say which part of a request: `HostConfig` fields, mounts, ports, variables. Where two say the same part, the
+//! later one counts, as it does for docker.
+
+use std::collections::BTreeMap;
+
+use super::Words;
+
+/// Parts by name, found without looking at all of them: a request may have as many as a host has ports.
+#[derive(Clone, Debug, Default)]
+pub struct Parts(BTreeMap<String, Words>);
+
+impl Parts {
+    pub fn push(&mut self, (name, words): (String, Words)) {
+        self.0.insert(name, words);
+    }
+
+    /// The words behind this part; None where nothing names it.
+    pub fn get(&self, name: &str) -> Option<&Words> {
+        self.0.get(name)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Words)> {
+        self.0.iter().map(|(name, words)| (name.as_str(), words))
+    }
+
+    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.0.retain(|name, _| keep(name));
+    }
+
+    /// Takes over the parts of another, whose words count.
+    pub fn extend(&mut self, other: Parts) {
+        self.0.extend(other.0);
+    }
+}
