@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal, Write, stderr};
 use std::path::{Path, PathBuf};
 
-use crate::answer::prompt::{Answer, Terminal};
+use crate::answer::question::{NoTerminal, Question, Reply};
 use crate::answer::report;
 use crate::answer::screen::{Screen, command_line};
 use crate::deletion::{Guard, Next};
@@ -158,39 +158,32 @@ fn fixed(words: &[OsString], judgement: &Judgement) -> Option<Vec<OsString>> {
 
 /// The words to run, after a person said so; None to leave it.
 fn ask(words: &[OsString], judgement: &Judgement, hostname: &str) -> Option<Vec<OsString>> {
-    let Some(mut terminal) = Terminal::open() else {
-        say(&report::stopping(judgement, &screen(), hostname));
-        say("fender: not run: this needs an answer, and there is no terminal to ask on\n");
-        return None;
-    };
-    let screen = Screen::new(true);
+    let screen = Screen::of_questions();
     let mut text = report::stopping(judgement, &screen, hostname);
     // What has to be typed cannot be had by a change that leaves it in.
     let covers = |complaint: &crate::judge::Complaint| !complaint.finding.edits.is_empty();
     let fix = judgement.rewrite.as_ref().filter(|_| judgement.with(Action::Type).all(covers));
+    let mut question = match judgement.action {
+        Action::Type => report::typed(judgement, hostname, if fix.is_some() { "run as typed" } else { "run" }),
+        _ => Question::yes_or_no(if fix.is_some() { "Run as typed?" } else { "Run it?" }),
+    };
     if let Some(fix) = fix {
         let texts: Vec<String> = fix.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         text.push_str(&report::difference(judgement, &texts, &screen));
+        question = question.key('f', "run the fixed command");
     }
-    let answer = terminal.show(&text).and_then(|()| match judgement.action {
-        Action::Type => {
-            let name = report::engine_name(judgement, hostname);
-            let mut names = vec![name.clone()];
-            if judgement.target.context != "default" {
-                names.push(judgement.target.context.clone());
-            }
-            terminal.ask_name(&crate::answer::screen::shown(&name), &names, fix.is_some())
-        }
-        _ => terminal.ask(fix.is_some()),
-    });
-    match answer {
-        Ok(Answer::Run) => Some(words.to_vec()),
-        Ok(Answer::Fixed) => fix.cloned(),
-        Ok(Answer::Leave) | Err(_) => {
-            let _ = terminal.show("fender: not run\n");
-            None
+    match report::placed(question, judgement, hostname).text(text).ask(&screen) {
+        Ok(answer) => match answer.reply() {
+            Reply::Yes => return Some(words.to_vec()),
+            Reply::Key('f') => return fix.cloned(),
+            Reply::Key(_) | Reply::Fixes(_) | Reply::No => say("fender: not run\n"),
+        },
+        Err(NoTerminal) => {
+            say(&report::stopping(judgement, &self::screen(), hostname));
+            say("fender: not run: this needs an answer, and there is no terminal to ask on\n");
         }
     }
+    None
 }
 
 fn refuse_for_policy(problem: &Problem) -> u8 {

@@ -1,8 +1,10 @@
 //! What a person sees and says: the only place that talks to one.
 
+pub mod pager;
 pub mod plan;
 pub mod progress;
-pub mod prompt;
+pub mod question;
 pub mod report;
 pub mod screen;
 pub mod snippet;
+pub mod terminal;

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use super::question::Question;
 use super::screen::{Screen, command_line, quoted, shown};
 use super::snippet::snippet;
 use crate::engine::Known;
@@ -13,16 +14,29 @@ use crate::policy::Action;
 use crate::rules::{Class, Finding};
 use crate::text::{bytes, count};
 
-/// The name of the engine for a person: what it calls itself, else the context's, else this machine's.
+/// The one name of the engine for a person: what it calls itself, else the host in its endpoint. A local engine that does
+/// not say is this machine's; only of one that is nowhere at all the context is left.
 pub fn engine_name(judgement: &Judgement, hostname: &str) -> String {
     match judgement.facts.engine() {
         Known::Is(engine) if !engine.name.is_empty() => engine.name,
-        _ if judgement.target.context != "default" => judgement.target.context.clone(),
         _ if !judgement.target.is_local() && !judgement.target.address().is_empty() => {
             judgement.target.address().to_owned()
         }
+        _ if !judgement.target.is_local() && judgement.target.context != "default" => judgement.target.context.clone(),
         _ => hostname.to_owned(),
     }
+}
+
+/// The question that wants the engine's name typed, for `to` = `run` or `delete`.
+pub fn typed(judgement: &Judgement, hostname: &str, to: &str) -> Question {
+    let context = &judgement.target.context;
+    Question::name(&engine_name(judgement, hostname), to).not(context, "the context's name")
+}
+
+/// The question with the environment and the engine in front of its keys.
+pub fn placed(question: Question, judgement: &Judgement, hostname: &str) -> Question {
+    let environment = &judgement.environment;
+    question.on(&environment.name, environment.preset == "prod", &engine_name(judgement, hostname))
 }
 
 /// One dim line for all notes of a command, and one for what is to be mended in each file.

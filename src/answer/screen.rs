@@ -3,32 +3,59 @@
 
 use std::fmt::Write as _;
 
-/// How wide text is set where the terminal does not say.
+/// How wide text is set where the terminal does not say, in columns.
 const WIDTH: usize = 80;
+/// How many lines a terminal has that does not say.
+const HEIGHT: usize = 25;
+
+/// How many columns a text takes on a terminal: wide letters take two, combining ones none.
+pub fn width(text: &str) -> usize {
+    console::measure_text_width(text)
+}
+
+/// The beginning of a text that fits into so many columns, with a sign that there is more.
+pub fn cut(text: &str, columns: usize) -> String {
+    console::truncate_str(text, columns, "…").into_owned()
+}
 
 /// Where text goes and what may be done with it there.
 #[derive(Clone, Copy, Debug)]
 pub struct Screen {
     pub colour: bool,
+    /// In columns.
     pub width: usize,
+    /// In lines.
+    pub height: usize,
 }
 
 impl Screen {
     /// For a stream that is, or is not, a terminal.
     pub fn new(is_terminal: bool) -> Screen {
+        let size = if is_terminal { console::Term::stderr().size_checked() } else { None };
+        Screen::of(is_terminal, size)
+    }
+
+    /// For a question: the terminal that controls this process, wherever the streams go.
+    pub fn of_questions() -> Screen {
+        let device = || std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty");
+        let pair = device().and_then(|input| Ok((input, device()?)));
+        let size = pair.ok().and_then(|(input, output)| console::Term::read_write_pair(input, output).size_checked());
+        Screen::of(true, size)
+    }
+
+    fn of(is_terminal: bool, size: Option<(u16, u16)>) -> Screen {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let width = if is_terminal {
-            console::Term::stderr().size_checked().map(|(_, columns)| columns as usize)
-        } else {
-            None
-        };
-        Screen { colour: is_terminal && !dumb && !set("NO_COLOR"), width: width.unwrap_or(WIDTH).clamp(40, 100) }
+        let (height, width) = size.map_or((HEIGHT, WIDTH), |(rows, columns)| (rows.into(), columns.into()));
+        // A pseudo-terminal without a size says 0.
+        let width = if width == 0 { WIDTH } else { width };
+        let height = if height == 0 { HEIGHT } else { height };
+        Screen { colour: is_terminal && !dumb && !set("NO_COLOR"), width: width.clamp(20, 100), height }
     }
 
     /// Plain text of a fixed width, for tests and documents.
     pub fn plain() -> Screen {
-        Screen { colour: false, width: WIDTH }
+        Screen { colour: false, width: WIDTH, height: HEIGHT }
     }
 
     fn styled(&self, text: &str, code: &str) -> String {
@@ -54,11 +81,11 @@ impl Screen {
 
     /// `text` in lines of this screen, the first after `first`, the others after as many spaces.
     pub fn filled(&self, first: &str, text: &str) -> String {
-        let indent = first.chars().count();
+        let indent = width(first);
         let mut out = first.to_owned();
         let mut column = indent;
         for (at, word) in text.split_whitespace().enumerate() {
-            let length = word.chars().count();
+            let length = width(word);
             if at > 0 && column + 1 + length > self.width {
                 let _ = write!(out, "\n{:indent$}", "");
                 column = indent;
@@ -126,7 +153,7 @@ mod tests {
 
     #[test]
     fn lines_fit() {
-        let screen = Screen { colour: false, width: 20 };
+        let screen = Screen { colour: false, width: 20, height: HEIGHT };
         assert_eq!(screen.filled("  a  ", "one two three four five"), "  a  one two three\n     four five\n");
         assert_eq!(list(&["a", "b", "c"]), "a, b and c");
     }

@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write, stderr, stdout};
 use clap::Subcommand;
 
 use crate::answer::plan::ago;
-use crate::answer::prompt::Terminal;
+use crate::answer::question::Question;
 use crate::answer::screen::{Screen, command_line, shown};
 use crate::facts::stock::Info;
 use crate::plan::{Kind, Recoverable};
@@ -241,10 +241,8 @@ fn settle(wire: &crate::facts::wire::Wire, locked: &Locked, entry: &Entry, objec
     let offered = format!("{}-restored", object.name);
     let how = format!("fender trash restore {} {} --as {}", entry.id, shown(&object.name), shown(&offered));
     say(&screen.filled("  taken   ", &format!("there is another {what} now")));
-    let yes = Terminal::open()
-        .filter(|_| stdout().is_terminal())
-        .and_then(|mut terminal| terminal.ask_yes(&format!("Bring it back as {}?", shown(&offered))).ok())
-        .unwrap_or(false);
+    let question = Question::yes_or_no(&format!("Bring it back as {}?", shown(&offered)));
+    let yes = stdout().is_terminal() && question.ask(&Screen::of_questions()).is_ok_and(|answer| answer.is_yes());
     if !yes {
         say(&screen.filled("          ", &format!("under another name: {how}")));
         return false;

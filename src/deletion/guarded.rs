@@ -4,10 +4,9 @@
 use std::ffi::OsString;
 use std::io::{Write, stderr, stdout};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use super::{Fate, Outcome, Words, carry_out, same_engine};
-use crate::answer::prompt::{Choice, Terminal};
+use crate::answer::question::{NoTerminal, Question, Reply};
 use crate::answer::screen::Screen;
 use crate::answer::{plan as shown, report};
 use crate::effects::read;
@@ -67,12 +66,12 @@ impl Guard<'_> {
             return self.nothing_to_delete(&plan);
         }
         let asked_by_docker = !asks && self.would_docker_ask();
-        let answer = if asks || asked_by_docker { self.ask(&plan, asked_by_docker) } else { Choice::Run };
-        match answer {
-            Choice::Run if by_docker => self.by_docker(&plan),
-            Choice::Run => Next::Ended(self.delete(&plan, &judgement.invocation, self.words)),
-            Choice::Smaller => self.smaller(),
-            Choice::List | Choice::Leave => Next::Ended(NOT_RUN),
+        let reply = if asks || asked_by_docker { self.ask(&plan, asked_by_docker) } else { Reply::Yes };
+        match reply {
+            Reply::Yes if by_docker => self.by_docker(&plan),
+            Reply::Yes => Next::Ended(self.delete(&plan, &judgement.invocation, self.words)),
+            Reply::Key('s') => self.smaller(),
+            Reply::Key(_) | Reply::Fixes(_) | Reply::No => Next::Ended(NOT_RUN),
         }
     }
 
@@ -100,35 +99,41 @@ impl Guard<'_> {
         invocation.canonical().ends_with(" prune") && !invocation.on("force")
     }
 
-    fn ask(&self, plan: &Plan, docker_asks: bool) -> Choice {
-        let screen = Screen::new(true);
+    fn ask(&self, plan: &Plan, docker_asks: bool) -> Reply {
+        let screen = Screen::of_questions();
+        let now = trash::now();
         let smaller = self.smaller_plan();
-        let mut text = report::deletion(self.judgement, plan, &screen, self.hostname, trash::now());
+        let mut text = report::deletion(self.judgement, plan, &screen, self.hostname, now);
         if let Some((invocation, smaller)) = &smaller {
             text.push_str(&report::smaller(invocation, smaller, &screen));
         }
-        let Some(mut terminal) = Terminal::open() else {
-            let screen = Screen::new(false);
-            say(&report::deletion(self.judgement, plan, &screen, self.hostname, trash::now()));
-            say("fender: not run: this needs an answer, and there is no terminal to ask on\n");
-            return Choice::Leave;
+        let mut question = match self.judgement.action {
+            Action::Type if !docker_asks => report::typed(self.judgement, self.hostname, "delete"),
+            _ => Question::yes_or_no("Delete these?"),
         };
-        let _ = terminal.show(&text);
-        let name = report::engine_name(self.judgement, self.hostname);
-        let mut names = vec![name.clone()];
-        if self.judgement.target.context != "default" {
-            names.push(self.judgement.target.context.clone());
+        question = report::placed(question, self.judgement, self.hostname).text(text);
+        question = match plan.lost().count() {
+            0 => question,
+            1 => question.warning("One of these is not kept and cannot be brought back."),
+            lost => question.warning(format!("{lost} of these are not kept and cannot be brought back.")),
+        };
+        if shown::is_long(plan) {
+            question = question.list(shown::whole(plan, &screen, now));
         }
-        let typed = (self.judgement.action == Action::Type && !docker_asks).then_some(names.as_slice());
-        let lost = plan.lost().count();
-        loop {
-            match terminal.ask_deletion(typed, lost, shown::is_long(plan), smaller.is_some()) {
-                Ok(Choice::List) => page(&mut terminal, &shown::whole(plan, &screen, trash::now())),
-                Ok(Choice::Leave) | Err(_) => {
-                    let _ = terminal.show("fender: not run\n");
-                    return Choice::Leave;
+        if smaller.is_some() {
+            question = question.key('s', "the smaller one");
+        }
+        match question.ask(&screen) {
+            Ok(answer) => {
+                if *answer.reply() == Reply::No {
+                    say("fender: not run\n");
                 }
-                Ok(choice) => return choice,
+                answer.reply().clone()
+            }
+            Err(NoTerminal) => {
+                say(&report::deletion(self.judgement, plan, &Screen::new(false), self.hostname, now));
+                say("fender: not run: this needs an answer, and there is no terminal to ask on\n");
+                Reply::No
             }
         }
     }
@@ -243,23 +248,4 @@ fn speak(words: &Words) -> u8 {
     let _ = stdout().flush();
     say(&words.errors);
     words.code
-}
-
-/// The whole list, in the person's pager.
-fn page(terminal: &mut Terminal, text: &str) {
-    let chosen = std::env::var("PAGER").ok().filter(|pager| !pager.trim().is_empty());
-    let words = chosen
-        .and_then(|pager| shell_words::split(&pager).ok())
-        .filter(|words| !words.is_empty())
-        .unwrap_or_else(|| vec!["less".to_owned(), "-R".to_owned()]);
-    let device = || std::fs::OpenOptions::new().write(true).open("/dev/tty").map_or(Stdio::inherit(), Stdio::from);
-    let child = Command::new(&words[0]).args(&words[1..]).stdin(Stdio::piped()).stdout(device()).spawn();
-    let Ok(mut child) = child else {
-        let _ = terminal.show(text);
-        return;
-    };
-    if let Some(mut input) = child.stdin.take() {
-        let _ = input.write_all(text.as_bytes());
-    }
-    let _ = child.wait();
 }

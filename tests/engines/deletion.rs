@@ -7,6 +7,7 @@ use crate::support;
 use crate::support::api::{Api, tar};
 use crate::support::engine::Engine;
 use crate::support::guarded::Guarded;
+use crate::support::terminal::after_question;
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -144,9 +145,11 @@ fn speaks_as_docker(guarded: &Guarded) {
         };
         state(guarded.engine);
         let (seen, through) = guarded.deleted(&words);
-        let question = seen.rfind("elete these").unwrap();
-        let said: Vec<&str> =
-            seen[question..].lines().skip(1).filter(|line| !line.starts_with("fender: kept in the trash")).collect();
+        let said: Vec<&str> = after_question(&seen)
+            .lines()
+            .skip(1)
+            .filter(|line| !line.starts_with("fender: kept in the trash"))
+            .collect();
         assert_eq!(through, code, "docker {words:?}\n{seen}");
         assert_eq!(same(&(said.join("\n") + "\n")), plain, "docker {words:?}");
     }

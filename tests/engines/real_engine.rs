@@ -171,7 +171,7 @@ fn asks_and_runs(place: &Place, engine: &Engine) {
     // The third answer: what runs is what the line with the + says.
     let words = ["run", "--name", "mended", "-v", &socket, "plain:1", "echo", "it ran"];
     let mut terminal = on_terminal(place, engine, &words);
-    terminal.expect("f run the second, y run as typed, Enter leave it: ");
+    terminal.expect("Run as typed? [y/N] ");
     terminal.send("f\n");
     assert_eq!(terminal.wait().code(), Some(0), "{}", terminal.seen());
     assert!(terminal.seen().contains("\nit ran"), "{}", terminal.seen());
@@ -196,7 +196,7 @@ fn production_wants_the_name(place: &Place, engine: &Engine) {
         let path = format!("{}:{}:/usr/bin:/bin", place.path("front").display(), place.path("real").display());
         command.env("PATH", path).env("HOME", place.path("home")).env("TERM", "xterm").env("NO_COLOR", "1");
         let mut terminal = Terminal::start(&command, None);
-        terminal.expect(&format!("Type {name} to delete these"));
+        terminal.expect(&format!("Type {name} to delete, Enter to cancel: "));
         assert!(terminal.unwrapped().contains("prod (the context's name has \"prod\")"), "{}", terminal.seen());
         terminal.send(&answer);
         assert_eq!(terminal.wait().code(), Some(if gone { 0 } else { 125 }), "{}", terminal.seen());

@@ -7,6 +7,7 @@ mod support;
 mod lint;
 mod pictures;
 mod properties;
+mod questions;
 mod rules;
 mod shim;
 mod terminal;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::support;
 use crate::support::example::{EveryPath, NOW, judged};
+use fender::answer::question::Question;
 use fender::answer::report;
 use fender::answer::screen::Screen;
 use fender::cli::completions_for;
@@ -34,7 +35,7 @@ fn current(path: &Path, made: &str) {
 /// What a person sees of a command: the prompt, fender's text and its question.
 fn seen(line: &str, environment: &str) -> String {
     let judgement = judged(line, environment);
-    let screen = Screen { colour: true, width: 80 };
+    let screen = Screen { colour: true, ..Screen::plain() };
     let mut out = format!("\u{1b}[2m$\u{1b}[0m docker {line}\n");
     match judgement.action {
         Action::Note => out.push_str(&report::note(&judgement, &screen).unwrap()),
@@ -50,11 +51,16 @@ fn seen(line: &str, environment: &str) -> String {
                 out.push_str(&report::difference(&judgement, &words, &screen));
             }
             let fix = judgement.rewrite.is_some();
-            out.push_str(match (action, fix) {
-                (Action::Type, _) => "\nType build-7 to run it, f to run the second, Enter to leave it: \n",
-                (_, true) => "\nf run the second, y run as typed, Enter leave it: \n",
-                (_, false) => "\nRun it? [y/N] \n",
-            });
+            let mut question = match (action, fix) {
+                (Action::Type, _) => report::typed(&judgement, "build-7", "run as typed"),
+                (_, true) => Question::yes_or_no("Run as typed?"),
+                (_, false) => Question::yes_or_no("Run it?"),
+            };
+            if fix {
+                question = question.key('f', "run the fixed command");
+            }
+            let prompt = report::placed(question, &judgement, "build-7").prompt(&screen);
+            let _ = writeln!(out, "{prompt}{}", if fix { "f" } else { "n" });
         }
     }
     out
@@ -63,7 +69,7 @@ fn seen(line: &str, environment: &str) -> String {
 /// A deletion: the plan, and what a milder command would take.
 fn deletion(line: &str) -> String {
     let judgement = judged(line, "");
-    let screen = Screen { colour: true, width: 80 };
+    let screen = Screen { colour: true, ..Screen::plain() };
     let planned = |words: &[String]| {
         let invocation = read(words, &EveryPath);
         let lowered = lower(&invocation, &EveryPath);
@@ -79,7 +85,9 @@ fn deletion(line: &str) -> String {
     let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let (invocation, smaller) = planned(&words);
     out.push_str(&report::smaller(&invocation, &smaller, &screen));
-    out.push_str("\nType build-7 to delete these, l lists all, s for the smaller, Enter to leave it: \n");
+    let question = report::typed(&judgement, "build-7", "delete").key('s', "the smaller one").list("");
+    let prompt = report::placed(question, &judgement, "build-7").prompt(&screen);
+    let _ = writeln!(out, "{prompt}build-7");
     out
 }
 

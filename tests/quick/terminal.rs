@@ -25,7 +25,7 @@ fn words(words: &[&str]) -> Vec<OsString> {
 fn a_question_says_what_where_why_and_what_instead() {
     let place = Place::new();
     let mut terminal = Terminal::start(&docker(&place, &["run", "-v", "/var/run/docker.sock:/s", "alpine:3"]), None);
-    terminal.expect("Enter leave it: ");
+    terminal.expect("Run as typed? [y/N] ");
     let seen = terminal.seen();
     for part in [
         "  docker run -v /var/run/docker.sock:/s alpine:3\n             ^^ ^^^^^^^^^^^^^^^^^^^^^^^\n",
@@ -77,7 +77,7 @@ fn the_changed_command_is_shown_and_f_runs_it() {
     let mut command = docker(&place, &line);
     command.env_remove("DOCKER_HOST");
     let mut terminal = Terminal::start(&command, None);
-    terminal.expect("f run the second, y run as typed, Enter leave it: ");
+    terminal.expect("Run as typed? [y/N] ");
     let seen = terminal.seen();
     assert!(seen.contains("  3 things for prod:"), "{seen}");
     assert!(seen.contains("  + docker --context prod run -d --name api --user"), "{seen}");
@@ -104,7 +104,7 @@ fn on_production_the_name_has_to_be_typed() {
         let mut command = docker(&place, &["--context", "prod", "system", "prune", "-a"]);
         command.env_remove("DOCKER_HOST");
         let mut terminal = Terminal::start(&command, None);
-        terminal.expect("Type prod to run it, f to run the second, Enter to leave it: ");
+        terminal.expect("Type prod to run as typed, Enter to cancel: ");
         terminal.send(answer);
         let code = terminal.wait().code();
         // Docker's own question is answered with ours: it is asked once.

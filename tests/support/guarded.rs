@@ -66,7 +66,7 @@ impl<'a> Guarded<'a> {
     /// The question of a guarded deletion, on a terminal.
     pub fn asked(&self, words: &[&str]) -> Terminal {
         let terminal = Terminal::start(&self.docker(words), None);
-        terminal.expect("elete these");
+        terminal.expect_question();
         terminal
     }
 

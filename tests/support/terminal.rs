@@ -13,14 +13,36 @@ pub struct Terminal {
     controller: File,
     /// Kept open, so that the terminal's state can be looked at when the program is gone.
     terminal: File,
-    seen: Arc<Mutex<String>>,
+    seen: Arc<Mutex<Seen>>,
     child: Child,
+}
+
+#[derive(Default)]
+struct Seen {
+    bytes: Vec<u8>,
+    /// When something was written last.
+    last: Option<Instant>,
+}
+
+/// What every question ends with.
+const QUESTIONS: [&str; 2] = ["[y/N] ", "Enter to cancel: "];
+
+/// What stands on the terminal after the last question: the answer, and what came of it.
+pub fn after_question(seen: &str) -> &str {
+    let end = |question: &&str| seen.rfind(question).map(|at| at + question.len());
+    let at = QUESTIONS.iter().filter_map(|question| end(&question)).max();
+    &seen[at.expect("a question")..]
 }
 
 impl Terminal {
     /// Starts `command` with the terminal as its controlling one, and as all its streams but `input`.
     pub fn start(command: &Command, input: Option<Stdio>) -> Terminal {
-        let size = Winsize { ws_row: 40, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        Terminal::sized(command, input, (40, 80))
+    }
+
+    /// The same on a terminal of so many rows and columns.
+    pub fn sized(command: &Command, input: Option<Stdio>, (ws_row, ws_col): (u16, u16)) -> Terminal {
+        let size = Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 };
         let pair = openpty(Some(&size), None).unwrap();
         // Duplicates are closed on exec: a program that held its own terminal open would not be hung up when we end.
         let kept = |end| File::from(end).try_clone().unwrap();
@@ -59,19 +81,21 @@ impl Terminal {
                 outer.env("TTY", name).stdin(input).spawn().unwrap()
             }
         };
-        let seen = Arc::new(Mutex::new(String::new()));
+        let seen = Arc::new(Mutex::new(Seen::default()));
         let (shared, mut reader) = (seen.clone(), controller.try_clone().unwrap());
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(count) = reader.read(&mut bytes) {
-                shared.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..count]));
+                let mut seen = shared.lock().unwrap();
+                seen.bytes.extend_from_slice(&bytes[..count]);
+                seen.last = Some(Instant::now());
             }
         });
         Terminal { controller, terminal, seen, child }
     }
 
     pub fn seen(&self) -> String {
-        self.seen.lock().unwrap().replace('\r', "")
+        String::from_utf8_lossy(&self.seen.lock().unwrap().bytes).replace('\r', "")
     }
 
     /// The same on one line, however it was wrapped.
@@ -88,7 +112,36 @@ impl Terminal {
         }
     }
 
+    /// Waits until a question stands on the terminal.
+    pub fn expect_question(&self) {
+        self.expect_questions(1);
+    }
+
+    /// Waits until so many questions have stood there.
+    pub fn expect_questions(&self, count: usize) {
+        let start = Instant::now();
+        let stands = |seen: &str| {
+            let number: usize = QUESTIONS.iter().map(|question| seen.matches(question).count()).sum();
+            number >= count
+        };
+        while !stands(&self.seen()) {
+            assert!(start.elapsed() < Duration::from_secs(20), "no question came:\n{}", self.seen());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Types as a person does, who reads first: what comes sooner is no answer.
     pub fn send(&mut self, text: &str) {
+        let quiet = |seen: &Seen| seen.last.is_none_or(|last| last.elapsed() > Duration::from_millis(300));
+        let start = Instant::now();
+        while !quiet(&self.seen.lock().unwrap()) && start.elapsed() < Duration::from_secs(3) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.send_now(text);
+    }
+
+    /// Writes at once.
+    pub fn send_now(&mut self, text: &str) {
         self.controller.write_all(text.as_bytes()).unwrap();
     }
 

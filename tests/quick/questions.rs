@@ -1,0 +1,353 @@
+//! A question has a time, a place and an answer of its own: on pseudo-terminals.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::support::place::{Place, script};
+use crate::support::terminal::Terminal;
+
+/// Asks in every environment: an escape, which has no fix.
+const ESCAPE: [&str; 8] = ["run", "-v", "/:/h", "-m1g", "--init", "-u5", "--memory-swap=1g", "alpine:3"];
+
+/// A command with fender in front, on a terminal.
+fn command(place: &Place, program: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(args);
+    let path = format!("{}:{}:/usr/bin:/bin", place.path("front").display(), place.path("real").display());
+    command.env("PATH", path).env("HOME", place.path("home")).env("STAND_IN_OUT", place.path("out"));
+    command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock").env("TERM", "xterm").env("NO_COLOR", "1");
+    command
+}
+
+fn docker(place: &Place, args: &[&str]) -> Command {
+    let front = place.path("front/docker");
+    command(place, front.to_str().unwrap(), args)
+}
+
+/// On production everything that deletes or gives away wants the name typed.
+fn production(place: &Place) {
+    place.policy("[environments.prod]\nhostname = \"*\"\n[environments.prod.rules]\nhost-mount = \"type\"\n");
+}
+
+fn this_machine() -> String {
+    nix::sys::utsname::uname().unwrap().nodename().to_str().unwrap().to_owned()
+}
+
+fn pause(millis: u64) {
+    std::thread::sleep(Duration::from_millis(millis));
+}
+
+/// The command starts after a while, as when an engine is slow: what is written meanwhile was typed before the question.
+fn later(place: &Place, args: &[&str]) -> Command {
+    let mut words = vec!["-c", "sleep 0.3; exec docker \"$@\"", "sh"];
+    words.extend(args);
+    command(place, "sh", &words)
+}
+
+#[test]
+fn what_was_typed_before_the_question_is_no_answer() {
+    for typed in
+        ["y\n", "y\ny\ny\n", "yes\n", "y", "y\ndocker ps\n", "\n\ny\n", "\u{1b}[200~y\n\u{1b}[201~", "f\n", "1\n"]
+    {
+        let place = Place::new();
+        let mut terminal = Terminal::start(&later(&place, &ESCAPE), None);
+        pause(50);
+        terminal.send_now(typed);
+        terminal.expect_question();
+        pause(350);
+        assert!(place.reached().is_none(), "{typed:?}\n{}", terminal.seen());
+        // It still stands, and what is typed now counts alone.
+        terminal.send("n\n");
+        assert_eq!(terminal.wait().code(), Some(125), "{typed:?}\n{}", terminal.seen());
+        assert!(place.reached().is_none(), "{typed:?}\n{}", terminal.seen());
+    }
+}
+
+#[test]
+fn a_name_typed_before_the_question_confirms_nothing() {
+    let place = Place::new();
+    production(&place);
+    let mut terminal = Terminal::start(&later(&place, &ESCAPE), None);
+    pause(50);
+    terminal.send_now(&format!("{}\n", this_machine()));
+    terminal.expect_question();
+    pause(350);
+    assert!(place.reached().is_none(), "{}", terminal.seen());
+    terminal.send(&format!("{}\n", this_machine()));
+    assert_eq!(terminal.wait().code(), Some(0), "{}", terminal.seen());
+    assert!(place.reached().is_some());
+}
+
+#[test]
+fn an_answer_that_comes_at_once_is_asked_for_again() {
+    let place = Place::new();
+    let mut terminal = Terminal::start(&docker(&place, &ESCAPE), None);
+    terminal.expect_question();
+    terminal.send_now("y\n");
+    terminal.expect("that came before the question could be read");
+    terminal.expect_questions(2);
+    assert!(place.reached().is_none());
+    terminal.send("y\n");
+    assert_eq!(terminal.wait().code(), Some(0), "{}", terminal.seen());
+    assert!(place.reached().is_some());
+}
+
+/// A program that writes yes for ever does not get its way by being asked again.
+#[test]
+fn a_stream_of_answers_is_a_no() {
+    let place = Place::new();
+    let mut terminal = Terminal::start(&docker(&place, &ESCAPE), None);
+    for _ in 0..40 {
+        terminal.send_now("y\n");
+        pause(20);
+    }
+    assert_eq!(terminal.wait().code(), Some(125), "{}", terminal.seen());
+    assert!(place.reached().is_none());
+}
+
+#[test]
+fn several_lines_at_once_are_a_no() {
+    for typed in ["y\ndocker ps\n", "y\ny\n", "y\n\n", "\u{1b}[200~y\ndocker ps\n\u{1b}[201~", "\u{1b}[200~y\n"] {
+        let place = Place::new();
+        let mut terminal = Terminal::start(&docker(&place, &ESCAPE), None);
+        terminal.expect_question();
+        terminal.send(typed);
+        assert_eq!(terminal.wait().code(), Some(125), "{typed:?}\n{}", terminal.seen());
+        assert!(terminal.seen().contains("several lines came at once"), "{}", terminal.seen());
+        assert!(place.reached().is_none(), "{typed:?}");
+    }
+}
+
+/// A name that was pasted and ended with the Enter key was meant.
+#[test]
+fn a_pasted_name_counts_with_an_enter_of_its_own() {
+    let place = Place::new();
+    production(&place);
+    let mut terminal = Terminal::start(&docker(&place, &ESCAPE), None);
+    terminal.expect_question();
+    terminal.send(&format!("\u{1b}[200~{}\u{1b}[201~", this_machine()));
+    pause(200);
+    terminal.send_now("\n");
+    assert_eq!(terminal.wait().code(), Some(0), "{}", terminal.seen());
+}
+
+/// The shell reads the first line of a paste, and the rest stands in the terminal when fender asks.
+#[test]
+fn a_paste_into_a_shell_confirms_nothing() {
+    let place = Place::new();
+    let shell = command(&place, "bash", &["--norc", "--noprofile", "-i"]);
+    let mut terminal = Terminal::start(&shell, None);
+    pause(300);
+    terminal.send_now(&format!("docker {}\ny\ndocker ps\n", ESCAPE.join(" ")));
+    terminal.expect_question();
+    pause(400);
+    assert!(place.reached().is_none(), "{}", terminal.seen());
+    terminal.send("n\n");
+    terminal.expect("fender: not run");
+    assert!(place.reached().is_none(), "{}", terminal.seen());
+    terminal.send("exit\n");
+    terminal.wait();
+}
+
+/// A stand-in for the client that writes a line for each call.
+fn many(place: &Place) {
+    let text = "#!/bin/sh\ncase \"$*\" in *dial-stdio*) exit 1 ;; esac\necho \"$*\" >>\"$STAND_IN_OUT/all\"\n";
+    script(&place.path("real/docker"), text);
+}
+
+fn all(place: &Place) -> Vec<String> {
+    let mut lines: Vec<String> =
+        fs::read_to_string(place.path("out/all")).unwrap_or_default().lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+/// Which of two commands a question is about.
+fn asked_about(seen: &str) -> &'static str {
+    let last = |name: &str| seen.rfind(&format!("alpine:{name}")).map_or(0, |at| at + 1);
+    if last("one") > last("two") { "one" } else { "two" }
+}
+
+/// Each of two commands at once gets the answer to its own question.
+fn one_each(start: &str, args: &[&str]) {
+    for keep in ["one", "two"] {
+        let place = Place::new();
+        many(&place);
+        fs::write(place.path("home/Makefile"), "all: one two\none two:\n\t@docker run -v /:/h alpine:$@\n").unwrap();
+        let mut command = command(&place, start, args);
+        command.current_dir(place.path("home"));
+        let mut terminal = Terminal::start(&command, None);
+        terminal.expect("this one waits for its answer");
+        for _ in 0..2 {
+            pause(400);
+            let seen = terminal.seen();
+            let name = asked_about(&seen);
+            let questions = seen.matches("[y/N] ").count();
+            terminal.send(if name == keep { "n\n" } else { "y\n" });
+            if questions == 1 {
+                terminal.expect_questions(2);
+            }
+        }
+        terminal.wait();
+        let seen = terminal.seen();
+        let other = if keep == "one" { "two" } else { "one" };
+        assert_eq!(all(&place), [format!("run -v /:/h alpine:{other}")], "{start}: keep {keep}\n{seen}");
+        assert_eq!(seen.matches("fender: not run\n").count(), 1, "{seen}");
+    }
+}
+
+#[test]
+fn xargs_with_two_at_once() {
+    one_each("sh", &["-c", "printf 'one\\ntwo\\n' | xargs -n1 -P2 sh -c 'docker run -v /:/h \"alpine:$0\"'"]);
+}
+
+#[test]
+fn a_shell_with_two_at_once() {
+    one_each("sh", &["-c", "docker run -v /:/h alpine:one & docker run -v /:/h alpine:two & wait"]);
+}
+
+#[test]
+fn make_with_two_at_once() {
+    one_each("make", &["-j2", "-k"]);
+}
+
+/// Eight at once, each answered in its turn, as asked.
+#[test]
+fn many_at_once_are_asked_one_after_the_other() {
+    let place = Place::new();
+    many(&place);
+    let line = "seq 1 8 | xargs -n1 -P8 sh -c 'docker run -v /:/h \"alpine:3.$0\"'";
+    let mut terminal = Terminal::start(&command(&place, "sh", &["-c", line]), None);
+    let mut expected = Vec::new();
+    for number in 1..=8 {
+        terminal.expect_questions(number);
+        pause(300);
+        let seen = terminal.seen();
+        let at = seen.rfind("  docker run -v /:/h alpine:3.").unwrap();
+        let version = &seen[at..].lines().next().unwrap()["  docker run -v /:/h alpine:".len()..];
+        let even = version.ends_with(['2', '4', '6', '8']);
+        if even {
+            expected.push(format!("run -v /:/h alpine:{version}"));
+        }
+        terminal.send(if even { "y\n" } else { "n\n" });
+    }
+    terminal.wait();
+    expected.sort();
+    assert_eq!(all(&place), expected, "{}", terminal.seen());
+}
+
+/// Two terminals do not wait for each other.
+#[test]
+fn another_terminal_has_a_question_of_its_own() {
+    let (one, two) = (Place::new(), Place::new());
+    let mut first = Terminal::start(&docker(&one, &ESCAPE), None);
+    first.expect_question();
+    let mut second = Terminal::start(&docker(&two, &ESCAPE), None);
+    second.expect_question();
+    second.send("y\n");
+    assert_eq!(second.wait().code(), Some(0));
+    first.send("n\n");
+    assert_eq!(first.wait().code(), Some(125));
+    assert!(one.reached().is_none() && two.reached().is_some());
+}
+
+/// A command that ends while it asks leaves no lock behind.
+#[test]
+fn a_killed_question_holds_nobody_up() {
+    let place = Place::new();
+    let line = "docker run -v /:/h alpine:one & one=$!; sleep 0.6; kill -9 $one; exec docker run -v /:/h alpine:two";
+    let mut terminal = Terminal::start(&command(&place, "sh", &["-c", line]), None);
+    terminal.expect_questions(2);
+    terminal.send("y\n");
+    assert_eq!(terminal.wait().code(), Some(0), "{}", terminal.seen());
+}
+
+#[test]
+fn control_d_ends_the_line() {
+    let place = Place::new();
+    production(&place);
+    let mut terminal = Terminal::start(&docker(&place, &ESCAPE), None);
+    terminal.expect_question();
+    terminal.send("\u{4}");
+    assert_eq!(terminal.wait().code(), Some(125));
+    assert!(terminal.seen().ends_with("Enter to cancel: \nfender: not run\n"), "{:?}", terminal.seen());
+}
+
+/// Ctrl-Z and fg: the screen holds something else by then, so the whole question is shown again.
+#[test]
+fn after_control_z_the_question_is_shown_again() {
+    let place = Place::new();
+    let shell = command(&place, "bash", &["--norc", "--noprofile", "-i"]);
+    let mut terminal = Terminal::start(&shell, None);
+    pause(300);
+    terminal.send_now(&format!("docker {}\n", ESCAPE.join(" ")));
+    terminal.expect_question();
+    terminal.send("\u{1a}");
+    terminal.expect("Stopped");
+    // Another question may be answered meanwhile: the stopped one holds nothing.
+    terminal.send("docker run -v /:/h alpine:other\n");
+    terminal.expect_questions(2);
+    terminal.send("n\n");
+    terminal.expect("fender: not run");
+    terminal.send("fg\n");
+    terminal.expect_questions(3);
+    let seen = terminal.seen();
+    assert!(seen[seen.rfind("fg\n").unwrap()..].contains("host-mount"), "{seen}");
+    assert!(place.reached().is_none());
+    terminal.send("y\n");
+    terminal.expect("to-output");
+    assert!(place.reached().is_some());
+    terminal.send("exit\n");
+    terminal.wait();
+}
+
+/// The client gets the signal mask that the caller had, whatever was asked before.
+#[test]
+fn the_client_finds_the_signals_as_they_were() {
+    let place = Place::new();
+    let text = "#!/bin/sh\ncase \"$*\" in *dial-stdio*) exit 1 ;; esac\ngrep ^Sig /proc/self/status >\"$STAND_IN_OUT/signals\"\n";
+    script(&place.path("real/docker"), text);
+    let signals = |args: &[&str]| {
+        let mut terminal = Terminal::start(&docker(&place, args), None);
+        if args.len() > 1 {
+            terminal.expect_question();
+            terminal.send("y\n");
+        }
+        terminal.wait();
+        let text = fs::read_to_string(place.path("out/signals")).unwrap();
+        text.lines().filter(|line| !line.starts_with("SigQ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(signals(&ESCAPE), signals(&["ps"]));
+}
+
+/// One name counts: what else stands on the screen is answered with the reason.
+#[test]
+fn only_the_engines_own_name_counts() {
+    let folder = "home/.docker/contexts/meta/aaaa";
+    for (typed, runs, says) in [
+        ("db-1.example.com", true, ""),
+        ("prod", false, "prod is the context's name; the engine's name is db-1.example.com"),
+        ("y", false, "\"y\" is not the engine's name, which is db-1.example.com"),
+        ("DB-1.example.com", false, "is not the engine's name"),
+        ("db-1.example.com:2375", false, "is not the engine's name"),
+        ("", false, ""),
+    ] {
+        let place = Place::new();
+        place.policy("[environments.prod.rules]\nhost-mount = \"type\"\n");
+        fs::create_dir_all(place.path(folder)).unwrap();
+        let meta = r#"{"Name":"prod","Metadata":{},"Endpoints":{"docker":{"Host":"tcp://db-1.example.com:1"}}}"#;
+        fs::write(place.path(folder).join("meta.json"), meta).unwrap();
+        let mut words = vec!["--context", "prod"];
+        words.extend(ESCAPE);
+        let mut command = docker(&place, &words);
+        command.env_remove("DOCKER_HOST");
+        let mut terminal = Terminal::start(&command, None);
+        terminal.expect("Type db-1.example.com to run, Enter to cancel: ");
+        terminal.send(&format!("{typed}\n"));
+        let code = terminal.wait().code();
+        assert_eq!(place.reached().is_some(), runs, "{typed:?}\n{}", terminal.seen());
+        assert_eq!(code, Some(if runs { 0 } else { 125 }));
+        assert!(terminal.unwrapped().contains(says), "{}", terminal.seen());
+    }
+}
