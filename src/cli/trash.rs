@@ -61,14 +61,14 @@ fn ended(outcome: Result<u8, String>) -> u8 {
 
 fn locked() -> Result<Locked, String> {
     let store = Store::at(folder());
-    store.lock().map_err(|error| format!("the trash at {} cannot be used: {error}", folder().display()))
+    store.lock().map_err(|error| format!("the trash cannot be used: {error}"))
 }
 
 /// The trash without what is too old.
 fn current() -> Result<Locked, String> {
     let policy = policy()?;
     let locked = locked()?;
-    locked.expire(&policy.trash(), now(), 0).map_err(|error| format!("{}: {error}", folder().display()))?;
+    locked.expire(&policy.trash(), now(), 0).map_err(|error| error.to_string())?;
     Ok(locked)
 }
 
@@ -209,7 +209,7 @@ fn bring_back(id: u64, name: Option<&str>, new_name: Option<&str>) -> Result<u8,
     }
     tell_not_kept(&not_kept, id, &screen);
     if name.is_none() && complete {
-        locked.mark_undone(id).map_err(|error| format!("{}: {error}", folder().display()))?;
+        locked.mark_undone(id).map_err(|error| error.to_string())?;
     }
     Ok(if complete { 0 } else { 1 })
 }
@@ -278,11 +278,11 @@ fn empty(id: Option<u64>) -> Result<u8, String> {
     let locked = locked()?;
     let before = locked.store.bytes();
     let ids: Vec<u64> = match id {
-        Some(id) if locked.store.entry_folder(id).is_dir() => vec![id],
+        Some(id) if locked.store.has_entry(id) => vec![id],
         Some(id) => return Err(format!("there is no entry {id} in the trash: fender trash list")),
         None => locked.store.entries().into_iter().map(|(id, _)| id).collect(),
     };
-    let failed = |error: std::io::Error| format!("{}: {error}", folder().display());
+    let failed = |error: std::io::Error| error.to_string();
     for id in &ids {
         locked.remove(*id).map_err(failed)?;
     }

@@ -5,6 +5,7 @@ pub mod context;
 pub mod engine;
 pub mod host;
 pub mod input;
+pub mod owned;
 pub mod state;
 pub mod stock;
 pub mod wire;

@@ -3,8 +3,8 @@
 #![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::{fmt, fs, io};
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
@@ -13,6 +13,8 @@ use wildmatch::WildMatch;
 
 use super::environment::Place;
 use super::{Action, preset, preset_names};
+use crate::facts::owned::{self, Distrust, Owners};
+use crate::facts::state::users_folder;
 use crate::rules::{Class, rule};
 
 /// The system's file.
@@ -23,6 +25,8 @@ pub const SYSTEM: &str = "/etc/fender/policy.toml";
 pub struct Layer {
     pub path: PathBuf,
     pub is_system: bool,
+    /// Whether it is another user's, read by root: it can only make a verdict stricter.
+    pub is_others: bool,
     pub file: File,
     /// Where each line begins.
     lines: Vec<usize>,
@@ -49,6 +53,8 @@ impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         match self.at {
             Some((line, column)) => write!(formatter, "{}:{line}:{column}: {}", self.path.display(), self.reason),
+            // What is wrong with an owner or a mode names the place itself.
+            None if self.reason.contains(&*self.path.to_string_lossy()) => formatter.write_str(&self.reason),
             None => write!(formatter, "{}: {}", self.path.display(), self.reason),
         }
     }
@@ -282,36 +288,52 @@ impl<'de> Deserialize<'de> for PresetName {
     }
 }
 
+/// A policy is a page or two.
+const LARGEST: u64 = 1 << 20;
+
 /// The user's file, after `XDG_CONFIG_HOME` and `HOME`.
 pub fn user_path() -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let folder =
-        set("XDG_CONFIG_HOME").filter(|path| path.is_absolute()).or_else(|| Some(set("HOME")?.join(".config")))?;
-    Some(folder.join("fender/policy.toml"))
+    Some(users_folder("XDG_CONFIG_HOME", ".config")?.join("fender/policy.toml"))
+}
+
+/// One file, if it is there and may be used.
+fn read_layer(path: &Path, owners: Owners) -> Result<Option<Layer>, Problem> {
+    let problem = |reason: String| Problem { path: path.to_path_buf(), at: None, reason };
+    let Some(bytes) = owned::read(path, owners, LARGEST).map_err(|error| problem(error.to_string()))? else {
+        return Ok(None);
+    };
+    let text = String::from_utf8(bytes).map_err(|error| problem(error.utf8_error().to_string()))?;
+    let layer = parse(path, owners == Owners::System, &text)?;
+    Ok(Some(Layer { is_others: matches!(owners, Owners::User(_)), ..layer }))
+}
+
+fn read_system() -> Result<Option<Layer>, Problem> {
+    read_layer(Path::new(SYSTEM), Owners::System)
+}
+
+fn read_user() -> Result<Option<Layer>, Problem> {
+    let Some(path) = user_path() else { return Ok(None) };
+    let owners = match owned::standing(&path) {
+        // Root with the home of somebody else.
+        Ok(Some(Distrust::Belongs { uid, .. })) if owned::caller() == 0 => Owners::User(uid),
+        _ => Owners::Caller,
+    };
+    read_layer(&path, owners)
 }
 
 /// The system's file and the user's, where they exist.
 pub fn read_layers() -> Result<Vec<Layer>, Problem> {
-    let mut layers = Vec::new();
-    for (path, is_system) in [(Some(PathBuf::from(SYSTEM)), true), (user_path(), false)] {
-        let Some(path) = path else { continue };
-        match fs::read_to_string(&path) {
-            Ok(text) => layers.push(parse(&path, is_system, &text)?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound || error.kind() == io::ErrorKind::NotADirectory => {}
-            Err(error) => return Err(Problem { path, at: None, reason: error.to_string() }),
-        }
-    }
-    Ok(layers)
+    Ok([read_system()?, read_user()?].into_iter().flatten().collect())
 }
 
-/// Only the real client's path, for commands that need no policy. A file without the word is not even parsed, one that
-/// does not parse is passed over: a reading command runs whatever the policy's state.
+/// Only the real client's path, for commands that need no policy: a reading command runs whatever the policy's state. A
+/// system's file that cannot be used may name a client: then no other file does.
 pub fn read_client() -> Option<PathBuf> {
-    let paths = [Some(PathBuf::from(SYSTEM)), user_path()];
-    paths.into_iter().flatten().find_map(|path| {
-        let text = fs::read_to_string(&path).ok().filter(|text| text.contains("docker"))?;
-        parse(&path, false, &text).ok()?.file.docker
-    })
+    let named = |layer: Layer| layer.file.docker.filter(|_| !layer.is_others);
+    match read_system() {
+        Ok(system) => system.and_then(named).or_else(|| read_user().ok()?.and_then(named)),
+        Err(_) => None,
+    }
 }
 
 /// Reads one file's text.
@@ -337,7 +359,7 @@ pub fn parse(path: &Path, is_system: bool, text: &str) -> Result<Layer, Problem>
         let reason = format!("docker = {:?} is not an absolute path", docker.display().to_string());
         return Err(problem(text.find("docker"), reason));
     }
-    Ok(Layer { path: path.to_path_buf(), is_system, file, lines })
+    Ok(Layer { path: path.to_path_buf(), is_system, is_others: false, file, lines })
 }
 
 #[cfg(test)]

@@ -99,13 +99,18 @@ pub struct Policy {
 impl Policy {
     /// The real client, where a file names it; the system's word counts first.
     pub fn client(&self) -> Option<PathBuf> {
-        self.layers.iter().find_map(|layer| layer.file.docker.clone())
+        self.own_layers().find_map(|layer| layer.file.docker.clone())
+    }
+
+    /// Without what root reads of another user: that can forbid, but names no program, no place and no value.
+    fn own_layers(&self) -> impl Iterator<Item = &Layer> {
+        self.layers.iter().filter(|layer| !layer.is_others)
     }
 
     /// How the trash is kept: the user's word over the system's.
     pub fn trash(&self) -> Trash {
         let mut trash = Trash::default();
-        for layer in &self.layers {
+        for layer in self.own_layers() {
             let file = &layer.file.trash;
             trash.max = file.max.unwrap_or(trash.max);
             trash.each = file.each.unwrap_or(trash.each);
@@ -137,7 +142,7 @@ impl Policy {
 
     pub fn offers(&self) -> Offers {
         let mut offers = Offers::default();
-        for layer in &self.layers {
+        for layer in self.own_layers() {
             let file = &layer.file.offer;
             if let Some(memory) = &file.memory {
                 offers.memory.clone_from(memory);

@@ -3,9 +3,8 @@
 #![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::task::{Context, Poll};
@@ -17,10 +16,10 @@ use hyper::body::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::store::{Kept, Locked, Store, hex};
+use super::store::{Kept, Layers, Locked, Store, hex};
 use crate::answer::progress::Bar;
 use crate::api::Problem;
-use crate::facts::state::create;
+use crate::facts::owned::Folder;
 use crate::facts::wire::{Body, Reply};
 
 /// zstd's own numbers; the lowest is about as fast as the engine sends.
@@ -103,10 +102,10 @@ async fn stream<T: Send + 'static>(
 }
 
 /// Keeps a stream as one file of the entry.
-pub async fn keep(reply: Reply, folder: &Path, name: &str, bar: &Bar) -> Result<Kept, Problem> {
-    let (path, name) = (folder.join(name), name.to_owned());
+pub async fn keep(reply: Reply, folder: &Folder, name: &str, bar: &Bar) -> Result<Kept, Problem> {
+    let (folder, name) = (folder.clone(), name.to_owned());
     stream(reply, bar, move |mut from| {
-        let target = Summed { file: create(&path)?, hash: Sha256::new(), bytes: 0 };
+        let target = Summed { file: folder.create(&name)?, hash: Sha256::new(), bytes: 0 };
         let mut encoder = zstd::stream::write::Encoder::new(target, LEVEL)?;
         let mut end = Tail::default();
         let mut buffer = vec![0; 1 << 17];
@@ -168,12 +167,11 @@ pub struct Apart {
 
 /// Takes an image's archive apart while it streams. Contents in `without` are read and not written.
 pub async fn take_apart(reply: Reply, locked: &Locked, without: HashSet<String>, bar: &Bar) -> Result<Apart, Problem> {
-    let store = locked.store.clone();
-    let new: Vec<_> = (0..2).map(|number| locked.new_blob(number)).collect();
-    stream(reply, bar, move |from| apart(from, &store, &new[0], &without)).await
+    let layers = locked.layers();
+    stream(reply, bar, move |from| apart(from, &layers, &without)).await
 }
 
-fn apart(from: impl Read, store: &Store, new: &Path, without: &HashSet<String>) -> io::Result<Apart> {
+fn apart(from: impl Read, layers: &Layers, without: &HashSet<String>) -> io::Result<Apart> {
     let mut out = Apart::default();
     let mut raw: Vec<u8> = Vec::new();
     let mut archive = tar::Archive::new(from);
@@ -184,12 +182,12 @@ fn apart(from: impl Read, store: &Store, new: &Path, without: &HashSet<String>) 
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         if is_layer(&path) && entry.header().entry_type().is_file() {
             let named = path.strip_prefix("blobs/sha256/").unwrap_or_default();
-            let skip = without.contains(named) || store.blob(named).is_file() && !named.is_empty();
-            let kept = blob(&mut entry, new, skip)?;
+            let skip = without.contains(named) || is_checksum(named) && layers.bytes(named)?.is_some();
+            let kept = blob(&mut entry, layers, skip)?;
             if !skip && !without.contains(&kept.sha256) {
-                fs::rename(new, store.blob(&kept.sha256))?;
+                layers.keep(&kept.sha256)?;
             }
-            let kept = Kept { bytes: fs::metadata(store.blob(&kept.sha256)).map_or(0, |it| it.len()), ..kept };
+            let kept = Kept { bytes: layers.bytes(&kept.sha256)?.unwrap_or(0), ..kept };
             push_raw(&mut out.parts, &mut raw);
             out.parts.push(Part::Blob(kept.sha256.clone(), size));
             out.blobs.push((path, kept));
@@ -211,6 +209,11 @@ fn apart(from: impl Read, store: &Store, new: &Path, without: &HashSet<String>) 
     Ok(out)
 }
 
+/// A name from the engine that can be a layer's.
+fn is_checksum(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// Layers and what describes them in today's archives; layers in those of Docker 20.10.
 fn is_layer(path: &str) -> bool {
     path.starts_with("blobs/sha256/") || path.ends_with("/layer.tar")
@@ -224,10 +227,10 @@ fn push_raw(parts: &mut Vec<Part>, raw: &mut Vec<u8>) {
 }
 
 /// Compresses one file of an archive; its checksum is of the content.
-fn blob(content: &mut impl Read, path: &Path, skip: bool) -> io::Result<Kept> {
+fn blob(content: &mut impl Read, layers: &Layers, skip: bool) -> io::Result<Kept> {
     let mut encoder = match skip {
         true => None,
-        false => Some(zstd::stream::write::Encoder::new(create(path)?, LEVEL)?),
+        false => Some(zstd::stream::write::Encoder::new(layers.begin()?, LEVEL)?),
     };
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 17];
@@ -260,11 +263,9 @@ impl Apart {
     }
 
     /// Writes the list of parts as a file of the entry; it and its blobs are what has to be kept.
-    pub fn write(&self, folder: &Path, name: &str) -> io::Result<Vec<Kept>> {
+    pub fn write(&self, folder: &Folder, name: &str) -> io::Result<Vec<Kept>> {
         let text = serde_json::to_vec(&self.parts)?;
-        let mut file = create(&folder.join(name))?;
-        file.write_all(&text)?;
-        file.sync_all()?;
+        folder.write(name, &text)?;
         let own = Kept { name: name.to_owned(), sha256: hex(&Sha256::digest(&text)), bytes: text.len() as u64 };
         Ok(std::iter::once(own).chain(self.blobs.iter().map(|(_, kept)| kept.clone())).collect())
     }
@@ -314,19 +315,20 @@ fn body(bar: &Bar, work: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 
 }
 
 /// A kept archive as the body of a request.
-pub fn file_body(path: &Path, bar: &Bar) -> Body {
-    let path = path.to_path_buf();
+pub fn file_body(file: File, bar: &Bar) -> Body {
     body(bar, move |out| {
-        let mut decoder = zstd::stream::read::Decoder::new(File::open(path)?)?;
+        let mut decoder = zstd::stream::read::Decoder::new(file)?;
         copy(&mut decoder, out)
     })
 }
 
 /// An image's archive, put together again from its parts.
-pub fn image_body(store: &Store, path: &Path, bar: &Bar) -> Body {
-    let (store, path) = (store.clone(), path.to_path_buf());
+pub fn image_body(store: &Store, mut list: File, bar: &Bar) -> Body {
+    let store = store.clone();
     body(bar, move |out| {
-        let parts: Vec<Part> = serde_json::from_slice(&fs::read(path)?)?;
+        let mut text = Vec::new();
+        list.read_to_end(&mut text)?;
+        let parts: Vec<Part> = serde_json::from_slice(&text)?;
         for part in parts {
             match part {
                 Part::Raw(text) => {
@@ -334,7 +336,7 @@ pub fn image_body(store: &Store, path: &Path, bar: &Bar) -> Body {
                     out.write_all(&bytes)?;
                 }
                 Part::Blob(sha256, _) => {
-                    let mut decoder = zstd::stream::read::Decoder::new(File::open(store.blob(&sha256))?)?;
+                    let mut decoder = zstd::stream::read::Decoder::new(store.blob_file(&sha256)?)?;
                     copy(&mut decoder, out)?;
                 }
             }
@@ -355,7 +357,7 @@ fn copy(from: &mut impl Read, to: &mut dyn Write) -> io::Result<()> {
 
 /// Whether a layer takes files of the image away, which an archive that is copied into a container cannot.
 pub fn deletes_files(store: &Store, sha256: &str) -> io::Result<bool> {
-    let mut decoder = zstd::stream::read::Decoder::new(File::open(store.blob(sha256))?)?;
+    let mut decoder = zstd::stream::read::Decoder::new(store.blob_file(sha256)?)?;
     let mut first = [0; 2];
     decoder.read_exact(&mut first)?;
     let whole = first.chain(decoder);
@@ -370,9 +372,4 @@ pub fn deletes_files(store: &Store, sha256: &str) -> io::Result<bool> {
         }
     }
     Ok(false)
-}
-
-/// A layer's archive as the body of a request.
-pub fn blob_body(store: &Store, sha256: &str, bar: &Bar) -> Body {
-    file_body(&store.blob(sha256), bar)
 }

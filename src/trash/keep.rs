@@ -15,6 +15,7 @@ use super::store::{Entry, Kept, Locked, Object, Store};
 use super::{folder, now};
 use crate::answer::progress::Bar;
 use crate::api::Problem;
+use crate::facts::owned::Folder;
 use crate::facts::wire::{Link, Wire, nothing, segment};
 use crate::plan::inventory::short;
 use crate::plan::{Item, Kind, Plan, Recoverable};
@@ -60,8 +61,7 @@ pub fn keep_in(root: &Path, wire: &Wire, plan: &Plan, command: &[String], trash:
         locked.finish(&written, &entry).map_err(failed)
     });
     if outcome.is_err() {
-        let _ = std::fs::remove_dir_all(&written);
-        let _ = locked.sweep();
+        locked.abandon();
     }
     outcome?;
     // Older ones make room; what that fails at does not touch the new one.
@@ -73,7 +73,7 @@ pub fn keep_in(root: &Path, wire: &Wire, plan: &Plan, command: &[String], trash:
 struct Keeper<'a> {
     link: Arc<Link>,
     locked: &'a Locked,
-    folder: &'a Path,
+    folder: &'a Folder,
     entry: Entry,
     /// The empty image, once it is needed.
     image: Option<String>,

@@ -34,6 +34,7 @@ const LEFT_FREE: u64 = 200_000_000;
 /// Marks in the plan what the trash has no room for.
 pub fn fit(plan: &mut Plan, trash: &Trash) {
     plan.kept_for = trash.keep;
+    let unusable = state::usable(&folder()).err();
     let free = store::free(&folder()).saturating_sub(LEFT_FREE);
     let mut room = trash.max.min(free);
     // Small things first: one that is too large does not take the room of many.
@@ -47,6 +48,8 @@ pub fn fit(plan: &mut Plan, trash: &Trash) {
         let size = u64::try_from(item.size.unwrap_or(0)).unwrap_or(0);
         let why = if trash.max == 0 {
             Some("the policy keeps nothing".to_owned())
+        } else if unusable.is_some() {
+            unusable.clone()
         } else if size > trash.each {
             Some(format!("it is larger than {}", bytes(i64::try_from(trash.each).unwrap_or(i64::MAX))))
         } else if size > room && free < trash.max {

@@ -1,7 +1,7 @@
 //! Brings back what a deletion took: networks, volumes, images and their names, then the containers that need them.
 #![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
-use std::path::PathBuf;
+use std::fs::File;
 use std::sync::Arc;
 
 use hyper::Method;
@@ -130,8 +130,9 @@ impl Work<'_> {
         }
     }
 
-    fn file(&self, name: &str) -> PathBuf {
-        self.locked.store.entry_folder(self.entry.id).join(name)
+    /// A file of the entry.
+    fn file(&self, name: &str) -> Result<File, Problem> {
+        Ok(self.locked.store.entry_file(self.entry.id, name)?)
     }
 
     async fn send(&self, method: Method, path: &str, body: Body) -> Result<Vec<u8>, Problem> {
@@ -185,7 +186,7 @@ impl Work<'_> {
         let name = name.unwrap_or_else(|| object.name.clone());
         let path = format!("/volumes/{}", segment(&name));
         if self.exists(&path).await?.is_some() {
-            if !self.locked.was_filling(&name) {
+            if !self.locked.was_filling(&name)? {
                 return Ok(Back::Taken);
             }
             // An earlier restoration was cut off while it filled this one.
@@ -198,17 +199,17 @@ impl Work<'_> {
         self.link.call(Method::POST, "/volumes/create", Some(&body)).await?;
         let image = helper::image(&self.link).await?;
         let container = helper::container(&self.link, &image, &name, false).await?;
-        let body = archive::file_body(&self.file(file), &self.bar);
+        let body = archive::file_body(self.file(file)?, &self.bar);
         let path = format!("/containers/{container}/archive?path=/&copyUIDGID=1");
         let outcome = self.send(Method::PUT, &path, body).await;
         helper::remove_container(&self.link, &container).await;
         outcome?;
-        std::fs::remove_file(mark)?;
+        self.locked.unmark_filling(&mark)?;
         Ok(Back::Is(String::new()))
     }
 
     async fn load(&self, file: &str) -> Result<Vec<u8>, Problem> {
-        let body = archive::image_body(&self.locked.store, &self.file(file), &self.bar);
+        let body = archive::image_body(&self.locked.store, self.file(file)?, &self.bar);
         self.send(Method::POST, "/images/load?quiet=1", body).await
     }
 
@@ -390,7 +391,7 @@ impl Work<'_> {
 
     async fn fill(&self, id: &str, object: &Object, layer: Option<&str>) -> Result<(), Problem> {
         if let Some(sha256) = layer {
-            let body = archive::blob_body(&self.locked.store, sha256, &self.bar);
+            let body = archive::file_body(self.locked.store.blob_file(sha256)?, &self.bar);
             self.send(Method::PUT, &format!("/containers/{id}/archive?path=/&copyUIDGID=1"), body).await?;
         }
         let made: Value = self.link.get(&format!("/containers/{id}/json")).await?;

@@ -9,19 +9,19 @@
 //! ```
 //!
 //! An entry is written beside and renamed into its place when every byte of it is on the disk: a crash at any point leaves
-//! a whole entry or none.
+//! a whole entry or none. Every file is opened by [`Folder`], by a single name in a folder that only its user writes.
 #![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::facts::state::{create, make_folder};
+use crate::facts::owned::{Folder, Owners};
 use crate::plan::{Kind, Recoverable};
 use crate::policy::Trash;
 
@@ -80,6 +80,9 @@ impl Kept {
     }
 }
 
+/// An entry describes objects, whose contents are in files of their own.
+const LARGEST_ENTRY: u64 = 256 << 20;
+
 /// The trash.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -89,6 +92,10 @@ pub struct Store {
 /// The trash while nobody else changes it.
 pub struct Locked {
     pub store: Store,
+    root: Folder,
+    entries: Folder,
+    blobs: Folder,
+    new: Folder,
     _lock: File,
 }
 
@@ -97,71 +104,99 @@ impl Store {
         Store { root }
     }
 
+    /// For messages only.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
     /// Makes the folder where it is missing, and waits for others.
     pub fn lock(self) -> io::Result<Locked> {
-        for folder in ["entries", "blobs", "new"] {
-            make_folder(&self.root.join(folder))?;
+        let root = Folder::make(&self.root)?;
+        let [entries, blobs, new] = ["entries", "blobs", "new"].map(|name| root.make_folder(name));
+        let lock = root.lock("lock")?;
+        Ok(Locked { entries: entries?, blobs: blobs?, new: new?, store: self, root, _lock: lock })
+    }
+
+    /// One of its folders; None where there is none.
+    fn folder(&self, name: &str) -> io::Result<Option<Folder>> {
+        match Folder::open(&self.root, Owners::Caller)? {
+            Some(root) => root.folder(name),
+            None => Ok(None),
         }
-        let lock = create(&self.root.join("lock"))?;
-        lock.lock()?;
-        Ok(Locked { store: self, _lock: lock })
     }
 
-    pub fn entry_folder(&self, id: u64) -> PathBuf {
-        self.root.join("entries").join(id.to_string())
+    /// The folder of one entry; None where there is none.
+    fn entry_folder(&self, id: u64) -> io::Result<Option<Folder>> {
+        match self.folder("entries")? {
+            Some(entries) => entries.folder(&id.to_string()),
+            None => Ok(None),
+        }
     }
 
-    pub fn blob(&self, sha256: &str) -> PathBuf {
-        self.root.join("blobs").join(sha256)
+    /// Whether there is an entry of this number, damaged or whole.
+    pub fn has_entry(&self, id: u64) -> bool {
+        !matches!(self.entry_folder(id), Ok(None))
     }
 
-    /// The whole entries, the oldest first. One that is damaged is an error of its own.
+    /// Opens a file of an entry. Its name is a plain one: none leads out of the entry.
+    pub fn entry_file(&self, id: u64, name: &str) -> io::Result<File> {
+        self.entry_folder(id)?.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?.file(name)
+    }
+
+    /// Opens a layer by the checksum of its content.
+    pub fn blob_file(&self, sha256: &str) -> io::Result<File> {
+        self.folder("blobs")?.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?.file(sha256)
+    }
+
+    /// Bytes on the disk of a layer; None where it is not kept.
+    pub fn blob_bytes(&self, sha256: &str) -> io::Result<Option<u64>> {
+        match self.folder("blobs")? {
+            Some(blobs) => blobs.size(sha256),
+            None => Ok(None),
+        }
+    }
+
+    /// The whole entries, the oldest first. One that is damaged is an error of its own; so is a trash that cannot be used.
     pub fn entries(&self) -> Vec<(u64, Result<Entry, String>)> {
-        let mut ids: Vec<u64> = fs::read_dir(self.root.join("entries"))
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-            .collect();
+        let names = match self.folder("entries").and_then(|entries| entries.map_or(Ok(Vec::new()), |it| it.names())) {
+            Ok(names) => names,
+            Err(error) => return vec![(0, Err(error.to_string()))],
+        };
+        let mut ids: Vec<u64> = names.iter().filter_map(|name| name.parse().ok()).collect();
         ids.sort_unstable();
         ids.into_iter().map(|id| (id, self.entry(id))).collect()
     }
 
     /// One entry, its checksum compared.
     pub fn entry(&self, id: u64) -> Result<Entry, String> {
-        let folder = self.entry_folder(id);
-        let read = |name: &str| {
-            fs::read(folder.join(name)).map_err(|error| format!("{}: {error}", folder.join(name).display()))
-        };
-        if !folder.is_dir() {
+        let Some(folder) = self.entry_folder(id).map_err(|error| error.to_string())? else {
             return Err(format!("there is no entry {id} in the trash: fender trash list"));
-        }
+        };
+        let read = |name: &str| {
+            let bytes = folder.read(name, LARGEST_ENTRY).map_err(|error| error.to_string())?;
+            bytes.ok_or_else(|| format!("{} is missing", folder.path().join(name).display()))
+        };
         let (text, sum) = (read("entry.json")?, read("entry.sum")?);
         if hex(&Sha256::digest(&text)) != String::from_utf8_lossy(&sum).trim() {
             return Err(format!("entry {id} is not what was written: its checksum differs, and it is not used"));
         }
         let mut entry: Entry = serde_json::from_slice(&text)
-            .map_err(|error| format!("{}: {error}", folder.join("entry.json").display()))?;
-        entry.undone = folder.join("undone").exists();
+            .map_err(|error| format!("{}: {error}", folder.path().join("entry.json").display()))?;
+        entry.undone = folder.has("undone").map_err(|error| error.to_string())?;
         Ok(entry)
+    }
+
+    /// Opens one file of an entry, or a layer of it.
+    fn open_kept(&self, entry: &Entry, kept: &Kept) -> io::Result<File> {
+        if kept.is_blob() { self.blob_file(&kept.sha256) } else { self.entry_file(entry.id, &kept.name) }
     }
 
     /// Compares every file of an entry with its checksum.
     pub fn verify(&self, entry: &Entry) -> Result<(), String> {
         for kept in &entry.files {
-            let (path, what) = if kept.is_blob() {
-                (self.blob(&kept.sha256), "a layer")
-            } else {
-                (self.entry_folder(entry.id).join(&kept.name), kept.name.as_str())
-            };
-            let wrong = |why: &str| {
-                format!("entry {}: {what} ({}) {why}, and nothing of the entry is used", entry.id, path.display())
-            };
-            let file = File::open(&path).map_err(|error| wrong(&format!("cannot be read: {error}")))?;
+            let what = if kept.is_blob() { "a layer" } else { kept.name.as_str() };
+            let wrong = |why: &str| format!("entry {}: {what} {why}, and nothing of the entry is used", entry.id);
+            let file = self.open_kept(entry, kept).map_err(|error| wrong(&format!("cannot be read: {error}")))?;
             let sum = if kept.is_blob() {
                 let decoder = zstd::stream::read::Decoder::new(file).map_err(|error| wrong(&error.to_string()))?;
                 checksum(decoder)
@@ -179,11 +214,11 @@ impl Store {
     /// A quick look whether every file of an entry is in its place.
     pub fn is_there(&self, entry: &Entry) -> Result<(), String> {
         for kept in &entry.files {
-            let path =
-                if kept.is_blob() { self.blob(&kept.sha256) } else { self.entry_folder(entry.id).join(&kept.name) };
-            match fs::metadata(&path) {
-                Ok(found) if found.len() == kept.bytes => {}
-                _ => return Err(format!("{} is not what was written", path.display())),
+            let length = self.open_kept(entry, kept).and_then(|file| file.metadata()).map(|found| found.len());
+            match length {
+                Ok(length) if length == kept.bytes => {}
+                Ok(_) => return Err(format!("{} {} is not what was written", kept.name, kept.sha256)),
+                Err(error) => return Err(error.to_string()),
             }
         }
         Ok(())
@@ -210,74 +245,77 @@ pub fn free(root: &Path) -> u64 {
     nix::sys::statvfs::statvfs(existing).map_or(u64::MAX, |it| it.blocks_available() * it.fragment_size())
 }
 
+/// A layer that is being written, before its checksum is known.
+const NEW_BLOB: &str = "blob-0";
+const NEW_ENTRY: &str = "entry";
+
 impl Locked {
     /// A folder for the next entry's files.
-    pub fn begin(&self) -> io::Result<PathBuf> {
+    pub fn begin(&self) -> io::Result<Folder> {
         // What a fender that was killed left behind.
-        let new = self.store.root.join("new");
-        for entry in fs::read_dir(&new)?.flatten() {
-            let path = entry.path();
-            if path.is_dir() { fs::remove_dir_all(path)? } else { fs::remove_file(path)? }
-        }
-        let folder = new.join("entry");
-        make_folder(&folder)?;
-        Ok(folder)
+        self.new.clear()?;
+        self.new.make_folder(NEW_ENTRY)
     }
 
-    /// Where the content of a blob is written before its checksum is known.
-    pub fn new_blob(&self, number: usize) -> PathBuf {
-        self.store.root.join("new").join(format!("blob-{number}"))
+    /// Throws away what was begun.
+    pub fn abandon(&self) {
+        let _ = self.new.remove(NEW_ENTRY);
+        let _ = self.sweep();
     }
 
-    /// Puts a written blob in its place.
-    pub fn keep_blob(&self, written: &Path, sha256: &str) -> io::Result<()> {
-        File::open(written)?.sync_all()?;
-        fs::rename(written, self.store.blob(sha256))
+    /// Where layers are written before they have their places.
+    pub fn layers(&self) -> Layers {
+        Layers { new: self.new.clone(), blobs: self.blobs.clone() }
     }
 
     /// The next number: never one that was used before.
     pub fn next_id(&self) -> u64 {
-        let path = self.store.root.join("last");
-        let last = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+        let last = self.root.read("last", 64).ok().flatten();
+        let last = last.and_then(|text| String::from_utf8_lossy(&text).trim().parse().ok()).unwrap_or(0);
         let highest = self.store.entries().last().map_or(0, |(id, _)| *id);
         last.max(highest) + 1
     }
 
     /// Makes the new entry whole: from here on it is there, whatever happens.
-    pub fn finish(&self, folder: &Path, entry: &Entry) -> io::Result<()> {
+    pub fn finish(&self, folder: &Folder, entry: &Entry) -> io::Result<()> {
         let text = serde_json::to_vec_pretty(entry)?;
-        write(&folder.join("entry.json"), &text)?;
-        write(&folder.join("entry.sum"), hex(&Sha256::digest(&text)).as_bytes())?;
-        File::open(folder)?.sync_all()?;
-        File::open(self.store.root.join("blobs"))?.sync_all()?;
-        crate::facts::state::write_whole(&self.store.root.join("last"), entry.id.to_string().as_bytes())?;
-        fs::rename(folder, self.store.entry_folder(entry.id))?;
-        File::open(self.store.root.join("entries"))?.sync_all()
+        folder.write("entry.json", &text)?;
+        folder.write("entry.sum", hex(&Sha256::digest(&text)).as_bytes())?;
+        folder.sync()?;
+        self.blobs.sync()?;
+        self.root.write_whole("last", entry.id.to_string().as_bytes(), 0o600)?;
+        self.new.rename(NEW_ENTRY, &self.entries, &entry.id.to_string())?;
+        self.entries.sync()
     }
 
     pub fn mark_undone(&self, id: u64) -> io::Result<()> {
-        write(&self.store.entry_folder(id).join("undone"), b"")
+        self.entries.make_folder(&id.to_string())?.write("undone", b"")
     }
 
-    /// Notes that a volume is being filled, so that half a one is known for what it is.
-    pub fn mark_filling(&self, name: &str) -> io::Result<PathBuf> {
-        let folder = self.store.root.join("filling");
-        make_folder(&folder)?;
-        let path = folder.join(hex(&Sha256::digest(name.as_bytes())));
-        write(&path, name.as_bytes())?;
-        Ok(path)
+    /// Notes that a volume is being filled, so that half a one is known for what it is. The mark's name.
+    pub fn mark_filling(&self, name: &str) -> io::Result<String> {
+        let mark = hex(&Sha256::digest(name.as_bytes()));
+        self.root.make_folder("filling")?.write(&mark, name.as_bytes())?;
+        Ok(mark)
+    }
+
+    pub fn unmark_filling(&self, mark: &str) -> io::Result<()> {
+        self.root.make_folder("filling")?.remove(mark)
     }
 
     /// Whether an earlier restoration was cut off while it filled this volume.
-    pub fn was_filling(&self, name: &str) -> bool {
-        self.store.root.join("filling").join(hex(&Sha256::digest(name.as_bytes()))).exists()
+    pub fn was_filling(&self, name: &str) -> io::Result<bool> {
+        match self.root.folder("filling")? {
+            Some(folder) => folder.has(&hex(&Sha256::digest(name.as_bytes()))),
+            None => Ok(false),
+        }
     }
 
     pub fn remove(&self, id: u64) -> io::Result<()> {
         // Out of sight first: half an entry is never seen.
-        let away = self.store.root.join("new").join(format!("away-{id}"));
-        fs::rename(self.store.entry_folder(id), &away)?;
-        fs::remove_dir_all(away)
+        let away = format!("away-{id}");
+        self.entries.rename(&id.to_string(), &self.new, &away)?;
+        self.new.remove(&away)
     }
 
     /// Removes what is too old, then the oldest until the rest has room; never the entry `but`.
@@ -307,19 +345,37 @@ impl Locked {
             .filter(Kept::is_blob)
             .map(|kept| kept.sha256)
             .collect();
-        for file in fs::read_dir(self.store.root.join("blobs"))?.flatten() {
-            if !used.contains(&*file.file_name().to_string_lossy()) {
-                fs::remove_file(file.path())?;
+        for name in self.blobs.names()? {
+            if !used.contains(&name) {
+                self.blobs.remove(&name)?;
             }
         }
         Ok(())
     }
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+/// The folders through which a layer comes into the trash.
+#[derive(Clone, Debug)]
+pub struct Layers {
+    new: Folder,
+    blobs: Folder,
+}
+
+impl Layers {
+    /// A file to write a layer into.
+    pub fn begin(&self) -> io::Result<File> {
+        self.new.create(NEW_BLOB)
+    }
+
+    /// Puts the layer that was begun in its place.
+    pub fn keep(&self, sha256: &str) -> io::Result<()> {
+        self.new.rename(NEW_BLOB, &self.blobs, sha256)
+    }
+
+    /// Bytes on the disk of a layer; None where it is not kept, or its name is none.
+    pub fn bytes(&self, sha256: &str) -> io::Result<Option<u64>> {
+        if sha256.is_empty() { Ok(None) } else { self.blobs.size(sha256) }
+    }
 }
 
 pub fn hex(bytes: &[u8]) -> String {

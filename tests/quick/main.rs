@@ -5,6 +5,7 @@
 mod support;
 
 mod lint;
+mod owned;
 mod pictures;
 mod properties;
 mod questions;
