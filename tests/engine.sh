@@ -6,12 +6,14 @@
 #   tests/engine.sh kill NAME             kill it as a power cut would (SIGKILL), keeping its state
 #   tests/engine.sh again NAME            start it anew on the state it has
 #   tests/engine.sh stop NAME             stop it and remove its state
+#   tests/engine.sh stop-all              the same for all engines of this FENDER_TEST_RUN
 #   tests/engine.sh image NAME TAG        import a busybox image into the engine NAME under TAG
 #   tests/engine.sh registry NAME         start a registry that the engine NAME reaches as localhost:5000
 #
 # new: Docker 28 of Debian sid with compose and buildx; old: Docker 20.10 of bookworm (API 1.41).
 # What is fetched lies in FENDER_TEST_CACHE (default: ~/.cache/fender-tests), running engines in FENDER_TEST_RUN (default: its
-# folder run/): two runs of the tests beside each other need a FENDER_TEST_RUN each.
+# folder run/): two runs of the tests beside each other need a FENDER_TEST_RUN each. An engine that is started with the number
+# of a process in FENDER_TEST_OWNER is stopped when that process is gone.
 set -euo pipefail
 
 cache=${FENDER_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fender-tests}
@@ -45,7 +47,21 @@ packages() {
   for deb in "$apt"/debs/*.deb; do dpkg -x "$deb" "$target"; done
 }
 
+# Several tests at once find a cold cache: the first one fetches, the others wait for it.
 fetch() {
+  if ! fetched; then
+    mkdir -p "$cache"
+    (flock 9 && { fetched || fetch_all; }) 9>"$cache/lock"
+  fi
+  echo "$cache/new/usr/bin"
+}
+
+fetched() {
+  command -v iptables >/dev/null && [ -e "$cache/new/ready" ] && [ -e "$cache/old/ready" ] &&
+    [ -e "$cache/config/config.json" ] && [ -e "$cache/busybox.tar" ]
+}
+
+fetch_all() {
   command -v iptables >/dev/null || { apt-get -qq update >&2 && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y iptables >&2; }
   if [ ! -e "$cache/new/ready" ]; then
     rm -rf "$cache/new" "$cache/apt-sid"
@@ -63,9 +79,8 @@ fetch() {
   mkdir -p "$cache/config"
   local plugins
   plugins=$(dirname "$(find "$cache/new" -name docker-compose -path '*cli-plugins*' | head -1)")
-  # In one step: another test may be reading it.
-  printf '{"cliPluginsExtraDirs":["%s"]}\n' "$plugins" >"$cache/config/config.json.$$"
-  mv "$cache/config/config.json.$$" "$cache/config/config.json"
+  printf '{"cliPluginsExtraDirs":["%s"]}\n' "$plugins" >"$cache/config/config.json.part"
+  mv "$cache/config/config.json.part" "$cache/config/config.json"
   # An image without a registry: a static busybox as a tar.
   if [ ! -e "$cache/busybox.tar" ]; then
     local root
@@ -78,7 +93,6 @@ fetch() {
     tar -C "$root" -cf "$cache/busybox.tar.part" . && mv "$cache/busybox.tar.part" "$cache/busybox.tar"
     rm -rf "$root"
   fi
-  echo "$cache/new/usr/bin"
 }
 
 start() {
@@ -88,7 +102,25 @@ start() {
   mkdir -p "$dir"
   echo "$which" >"$dir/which"
   echo "${FENDER_TEST_DOCKERD_FLAGS:-}" >"$dir/flags"
+  local owner=${FENDER_TEST_OWNER:-}
+  if [ -n "$owner" ]; then
+    echo "$owner $(birth "$owner")" >"$dir/owner"
+    setsid "$0" watch "$name" >/dev/null 2>&1 </dev/null &
+  fi
   again "$name"
+}
+
+# When a process was started: its number alone may be another one's by now.
+birth() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+
+# Stops the engine when the program that started it is gone without having stopped it (interrupted, killed).
+watch() {
+  local dir=$run/$1 owner
+  owner=$(cat "$dir/owner")
+  while [ "$(cat "$dir/owner" 2>/dev/null)" = "$owner" ]; do
+    if [ "${owner% *} $(birth "${owner% *}")" != "$owner" ]; then stop "$1"; fi
+    sleep 1
+  done
 }
 
 again() {
@@ -118,31 +150,57 @@ again() {
   exit 1
 }
 
-# dockerd and the containerd that it started; both are found by this engine's own folder in their words.
-kill_hard() {
-  local dir=$run/$1 pid
-  for pid in $(grep -lsF "$dir/" /proc/[0-9]*/cmdline | cut -d/ -f3); do
-    if grep -qsE '(dockerd|containerd)' "/proc/$pid/comm"; then kill -9 "$pid" 2>/dev/null || true; fi
+# The processes that name this engine's folder in their arguments: dockerd, containerd and the containers' shims.
+engine_processes() {
+  local pid
+  for pid in $(grep -lsF "$1/" /proc/[0-9]*/cmdline | cut -d/ -f3); do
+    if grep -qsE '^(dockerd|containerd)' "/proc/$pid/comm"; then echo "$pid"; fi
   done
+}
+
+# The processes of this engine's containers: their root lies in its folder.
+container_processes() {
+  awk -v d="$1/" '$5 == "/" && index($0, d) {split(FILENAME, part, "/"); print part[3]}' /proc/[0-9]*/mountinfo 2>/dev/null || true
+}
+
+kill_hard() {
+  local dir=$run/$1
+  { engine_processes "$dir"; container_processes "$dir"; } | xargs -r kill -9 2>/dev/null || true
   sleep 0.2
+  # A power cut empties /run. Docker 20.10 would wait for the number in this file, which is still taken where nobody reaps.
+  rm -f "$dir/exec/containerd/containerd.pid"
 }
 
 stop() {
   local dir=$run/$1 pid
   [ -d "$dir" ] || return 0
+  rm -f "$dir/owner"
   for pid in $(cat "$dir/registry" 2>/dev/null); do
     if grep -qs registry.py "/proc/$pid/cmdline"; then kill "$pid" 2>/dev/null || true; fi
   done
   for pid in $(cat "$dir/started" 2>/dev/null); do
-    if grep -qs dockerd "/proc/$pid/cmdline"; then
-      kill "$pid" 2>/dev/null || true
-      for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
-      kill -9 "$pid" 2>/dev/null || true
-    fi
+    grep -qs dockerd "/proc/$pid/cmdline" || continue
+    kill "$pid" 2>/dev/null || true
+    # An engine that ends gives its containers ten seconds; nobody needs what they would still do.
+    for _ in $(seq 100); do
+      kill -0 "$pid" 2>/dev/null || break
+      container_processes "$dir" | xargs -r kill -9 2>/dev/null || true
+      sleep 0.1
+    done
   done
+  # What a crash left, and what did not end in time.
+  { engine_processes "$dir"; container_processes "$dir"; } | xargs -r kill -9 2>/dev/null || true
   # What the engine mounted and did not unmount would keep its folder from going.
   awk -v d="$dir/" 'index($2, d) == 1 {print $2}' /proc/mounts | sort -r | xargs -r -n1 umount -l
   rm -rf "$dir"
+}
+
+# Every engine of this FENDER_TEST_RUN.
+stop_all() {
+  local dir
+  for dir in "$run"/*/; do
+    if [ -e "$dir/which" ]; then stop "$(basename "$dir")"; fi
+  done
 }
 
 image() {
@@ -165,7 +223,8 @@ registry() {
 
 case ${1:-} in
 fetch) fetch ;;
-start | again | stop | image | registry) "$@" ;;
+start | again | stop | image | registry | watch) "$@" ;;
 kill) kill_hard "$2" ;;
-*) sed -n '2,16s/^# \{0,1\}//p' "$0"; exit 2 ;;
+stop-all) stop_all ;;
+*) sed -n '2,20s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use crate::support;
 use crate::support::engine::Engine;
+use crate::support::process;
 use serde_json::{Value, json};
 
 struct Bench {
@@ -16,15 +17,12 @@ struct Bench {
 
 impl Bench {
     fn command(&self, program: &Path, folder: &Path) -> Command {
-        let mut command = Command::new(program);
-        let path = format!("{}:/usr/bin:/bin", support::programs().display());
+        let mut command = process::program(program);
         command
-            .env_clear()
-            .env("PATH", path)
+            .env("PATH", format!("{}:{}", support::programs().display(), process::system_path()))
             .env("HOME", folder)
             .env("DOCKER_HOST", self.engine.host())
             .env("DOCKER_CONFIG", &self.config)
-            .stdin(Stdio::null())
             .current_dir(folder);
         command
     }

@@ -8,12 +8,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::support;
 use crate::support::engine::Engine;
+use crate::support::process::program;
 use crate::support::recorder::{Answers, Recorder};
 use fender::facts::context::survey;
 use fender::files::context::{Sender, Wanted};
@@ -159,9 +160,9 @@ fn in_tar(bytes: &[u8]) -> Files {
 }
 
 fn command(root: &Path, case: &Case, config: &Path) -> Command {
-    let mut command = Command::new(support::real_docker());
-    command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", root).env("DOCKER_CONFIG", config);
-    command.arg("build").arg("-f").arg(root.join(case.dockerfile)).arg(root).stdin(Stdio::null());
+    let mut command = program(support::real_docker());
+    command.env("HOME", root).env("DOCKER_CONFIG", config);
+    command.arg("build").arg("-f").arg(root.join(case.dockerfile)).arg(root);
     command
 }
 

@@ -1,12 +1,12 @@
 //! What was shown is what goes: the race, docker's own words, and what is protected.
 
 use std::collections::HashMap;
-use std::process::{Command, Output};
+use std::process::Output;
 
-use crate::support;
 use crate::support::api::{Api, tar};
 use crate::support::engine::Engine;
 use crate::support::guarded::Guarded;
+use crate::support::process::client;
 use crate::support::terminal::after_question;
 use hyper::Method;
 use serde_json::{Value, json};
@@ -137,10 +137,7 @@ fn speaks_as_docker(guarded: &Guarded) {
     for words in cases {
         let (plain, code) = {
             state(guarded.engine);
-            let mut command = Command::new(support::real_docker());
-            command.args(&words).env("DOCKER_HOST", guarded.engine.host());
-            command.env("DOCKER_CONFIG", support::cache().join("config"));
-            let output = command.output().unwrap();
+            let output = client(&guarded.engine.host()).args(&words).output().unwrap();
             (same(&text(&output)), output.status.code().unwrap())
         };
         state(guarded.engine);
@@ -202,13 +199,8 @@ fn protected_stays(guarded: &Guarded) {
         "name: shop\nservices:\n  db:\n    image: base:1\n    command: \"true\"\n    volumes: [pg:/data]\nvolumes:\n  pg:\n    labels: {fender.protect: customer data}\n",
     )
     .unwrap();
-    let compose = Command::new(support::real_docker())
-        .args(["compose", "create"])
-        .env("DOCKER_HOST", engine.host())
-        .env("DOCKER_CONFIG", support::cache().join("config"))
-        .current_dir(guarded.place.path("home"))
-        .output()
-        .unwrap();
+    let compose =
+        client(&engine.host()).args(["compose", "create"]).current_dir(guarded.place.path("home")).output().unwrap();
     assert!(compose.status.success(), "{}", text(&compose));
     engine.plain(&[
         "create",

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use crate::support::engine::Engine;
 use crate::support::guarded::Guarded;
+use crate::support::process::program;
 use fender::trash::Store;
 
 fn flat(text: &str) -> String {
@@ -84,7 +84,7 @@ fn kill_fender(guarded: &Guarded) {
         let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let is_fender = words.split(|byte| *byte == 0).next().is_some_and(|word| word == front.as_bytes());
         if is_fender {
-            let _ = Command::new("kill").args(["-9", &entry.file_name().to_string_lossy()]).status();
+            let _ = program("kill").args(["-9", &entry.file_name().to_string_lossy()]).status();
         }
     }
 }
@@ -154,7 +154,7 @@ struct Mounted(PathBuf);
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        let _ = Command::new("umount").args(["-l", &self.0.display().to_string()]).status();
+        let _ = program("umount").args(["-l", &self.0.display().to_string()]).status();
     }
 }
 
@@ -163,7 +163,7 @@ fn the_disk_is_full_while_keeping() {
     let engine = Engine::start("faults-disk", "new", "");
     let folder = tempfile::tempdir().unwrap();
     let small = folder.path().to_path_buf();
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=260m", "tmpfs"]).arg(&small).status().unwrap();
+    let mounted = program("mount").args(["-t", "tmpfs", "-o", "size=260m", "tmpfs"]).arg(&small).status().unwrap();
     assert!(mounted.success());
     let _mounted = Mounted(small.clone());
     let guarded = Guarded::new(&engine).with_state(small.clone());
@@ -171,7 +171,7 @@ fn the_disk_is_full_while_keeping() {
     let before = there(&engine);
     let mut terminal = guarded.asked(EVERYTHING);
     // Between the promise and the deed another program fills the disk.
-    let filled = Command::new("dd")
+    let filled = program("dd")
         .args(["if=/dev/zero", "bs=1M", "count=257"])
         .arg(format!("of={}", small.join("filler").display()))
         .output()

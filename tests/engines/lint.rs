@@ -1,13 +1,14 @@
 //! `fender lint` and its fixes with the real client and on a real engine, and what BuildKit's own checks say.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::support;
 use crate::support::engine::Engine;
 use crate::support::lint::{fender, out, rules, write};
 use crate::support::place::Place;
+use crate::support::process::{client, program, system_path, without_terminal};
 use serde_json::Value;
 
 /// What BuildKit's own checks find is found here, under our name.
@@ -35,9 +36,7 @@ fn buildkits_checks_agree() {
     for text in files {
         let place = tempfile::tempdir().unwrap();
         write(place.path(), &[("Dockerfile", text)]);
-        let output = Command::new(support::real_docker())
-            .env("DOCKER_HOST", engine.host())
-            .env("DOCKER_CONFIG", support::cache().join("config"))
+        let output = client(&engine.host())
             .env("HOME", place.path())
             .args(["build", "--call", "check,format=json"])
             .arg(place.path())
@@ -102,13 +101,7 @@ fn all_mistakes_are_mended_and_the_image_works() {
     assert_eq!(rules(place.path()), [""; 0], "{}", out(&output));
     assert!(fs::read_to_string(place.path().join("Dockerfile")).unwrap().contains("FROM localhost:5000/base@sha256:"));
     let docker = |words: &[&str]| {
-        let output = Command::new(support::real_docker())
-            .env("DOCKER_HOST", engine.host())
-            .env("DOCKER_CONFIG", support::cache().join("config"))
-            .env("HOME", place.path())
-            .args(words)
-            .output()
-            .unwrap();
+        let output = client(&engine.host()).env("HOME", place.path()).args(words).output().unwrap();
         assert!(output.status.success(), "{words:?} {}", out(&output));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     };
@@ -124,9 +117,7 @@ fn all_mistakes_are_mended_and_the_image_works() {
     assert!(lines.contains(&"server.sh") && !lines.contains(&"server.key") && !lines.contains(&".env"), "{logs}");
     // The order that keeps the cache: a changed file installs nothing again.
     fs::write(place.path().join("other.txt"), "changed").unwrap();
-    let again = Command::new(support::real_docker())
-        .env("DOCKER_HOST", engine.host())
-        .env("DOCKER_CONFIG", support::cache().join("config"))
+    let again = client(&engine.host())
         .env("HOME", place.path())
         .args(["build", "--progress=plain", "-t", "mended"])
         .arg(place.path())
@@ -172,13 +163,13 @@ fn compose_up_stops_and_points_at_the_line() {
     let input = || Stdio::from(fs::File::open(&file).unwrap());
     let output = docker().args(["compose", "-f", "-", "up", "-d"]).stdin(input()).output().unwrap();
     assert!(output.status.code() == Some(125) && out(&output).contains("standard input:5:17"), "{}", out(&output));
-    let mut pipe = Command::new("cat").arg(&file).stdout(Stdio::piped()).spawn().unwrap();
+    let mut pipe = program("cat").arg(&file).stdout(Stdio::piped()).spawn().unwrap();
     let output = docker().args(["compose", "-f", "-", "config"]).stdin(pipe.stdout.take().unwrap()).output().unwrap();
     pipe.wait().unwrap();
     assert!(output.status.success() && out(&output).contains("privileged: true"), "{}", out(&output));
     let harmless = "services:\n  web:\n    image: alpine:3.22\n";
     write(&folder, &[("in.yaml", harmless)]);
-    let mut pipe = Command::new("cat").arg(&file).stdout(Stdio::piped()).spawn().unwrap();
+    let mut pipe = program("cat").arg(&file).stdout(Stdio::piped()).spawn().unwrap();
     let output = docker().args(["compose", "-f", "-", "create"]).stdin(pipe.stdout.take().unwrap()).output().unwrap();
     pipe.wait().unwrap();
     // Compose has read the file, and found no engine.
@@ -188,10 +179,9 @@ fn compose_up_stops_and_points_at_the_line() {
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_fender"), &compose).unwrap();
     std::os::unix::fs::symlink(support::programs().join("docker-compose"), place.path("real/docker-compose")).unwrap();
     let alone = |words: &[&str]| {
-        let path = format!("{}:{}:/usr/bin:/bin", place.path("front").display(), place.path("real").display());
-        let mut command = Command::new("setsid");
-        command.arg("--wait").arg(&compose).args(words).env_clear().env("PATH", path).env("HOME", &folder);
-        command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock").current_dir(&folder).stdin(Stdio::null());
+        let mut command = without_terminal(&compose);
+        place.surround(&mut command);
+        command.args(words).current_dir(&folder);
         command.output().unwrap()
     };
     let output = alone(&["up", "-d"]);
@@ -207,7 +197,7 @@ fn an_exception_in_a_compose_file() {
     let compose = "services:\n  web:\n    image: a:1\n    mem_limit: 1g\n    # fender: allow privileged because it drives the host\n    privileged: true\n";
     let without = compose.replace("because", "");
     let client = [
-        ("PATH", format!("{}:/usr/bin:/bin", support::programs().display())),
+        ("PATH", format!("{}:{}", support::programs().display(), system_path())),
         ("DOCKER_CONFIG", support::cache().join("config").display().to_string()),
     ];
     for (text, code, expected) in [(compose, 0, None), (&without, 1, Some("privileged"))] {

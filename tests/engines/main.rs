@@ -9,6 +9,7 @@ mod compose;
 mod context;
 mod deletion;
 mod faults;
+mod harness;
 mod lint;
 mod plan;
 mod real_client;

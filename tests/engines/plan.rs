@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::support;
 use crate::support::engine::Engine;
+use crate::support::process;
 use crate::support::state::{Chance, Ground, Seen, look};
 use serde_json::Value;
 
@@ -39,16 +40,14 @@ fn docker_20_10() {
 }
 
 fn command(program: &std::path::Path, ground: &Ground, words: &[String]) -> Command {
-    let mut command = Command::new(program);
+    let mut command = process::program(program);
     command
         .args(words)
-        .env_clear()
-        .env("PATH", format!("{}:/usr/bin:/bin", support::programs().display()))
+        .env("PATH", format!("{}:{}", support::programs().display(), process::system_path()))
         .env("HOME", ground.folder())
         .env("DOCKER_HOST", ground.engine.host())
         .env("DOCKER_CONFIG", support::cache().join("config"))
-        .current_dir(ground.folder())
-        .stdin(Stdio::null());
+        .current_dir(ground.folder());
     command
 }
 

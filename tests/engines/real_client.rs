@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use crate::support;
 use crate::support::TestHost;
 use crate::support::generator::command_line;
+use crate::support::process::program;
 use crate::support::recorder::{Answers, Recorded, Recorder};
 use fender::effects::{Effect, Lowered, lower};
 use fender::grammar::parse::{Builder, Unknown, parse};
@@ -65,9 +66,8 @@ fn run_client(
     environment: &[(String, String)],
     terminal: &OwnedFd,
 ) -> (Option<i32>, String) {
-    let child = Command::new(docker)
+    let child = program(docker)
         .args(words)
-        .env_clear()
         .envs(environment.iter().cloned())
         .current_dir(folder)
         .stdin(terminal.try_clone().unwrap())

@@ -9,17 +9,15 @@ use std::process::{Command, Output, Stdio};
 use crate::support;
 use crate::support::engine::Engine;
 use crate::support::place::Place;
+use crate::support::process::{self, program, without_terminal};
 use crate::support::terminal::Terminal;
 use serde_json::Value;
 
 /// Something in front of the engine: fender or the client itself.
 fn docker(place: &Place, front: bool, engine: &Engine) -> Command {
-    let program = if front { place.path("front/docker") } else { place.path("real/docker") };
-    let mut command = Command::new("setsid");
-    command.arg("--wait").arg(program).env_clear();
-    let path = format!("{}:{}:/usr/bin:/bin", place.path("front").display(), place.path("real").display());
-    command.env("PATH", path).env("HOME", place.path("home")).env("DOCKER_HOST", engine.host());
-    command.env("DOCKER_CONFIG", support::cache().join("config")).stdin(Stdio::null());
+    let mut command = without_terminal(if front { place.path("front/docker") } else { place.path("real/docker") });
+    command.env("PATH", place.search_path()).env("HOME", place.path("home")).env("DOCKER_HOST", engine.host());
+    command.env("DOCKER_CONFIG", support::cache().join("config"));
     command
 }
 
@@ -28,9 +26,9 @@ fn guarded(place: &Place, engine: &Engine, words: &[&str]) -> Output {
 }
 
 fn explained(place: &Place, host: &str, words: &[&str], also: &[(&str, &str)]) -> Value {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fender"));
-    command.args(["explain", "--format", "json", "--"]).args(words).env_clear();
-    command.env("PATH", format!("{}:/usr/bin:/bin", place.path("real").display())).env("HOME", place.path("home"));
+    let mut command = process::fender();
+    command.args(["explain", "--format", "json", "--"]).args(words);
+    command.env("PATH", place.client_path()).env("HOME", place.path("home"));
     command.env("DOCKER_HOST", host).envs(also.iter().copied());
     let output = command.output().unwrap();
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
@@ -147,7 +145,7 @@ fn asks_the_engine(place: &Place, engine: &Engine) {
 }
 
 fn on_terminal(place: &Place, engine: &Engine, words: &[&str]) -> Terminal {
-    let mut command = Command::new(place.path("front/docker"));
+    let mut command = program(place.path("front/docker"));
     command.args(words);
     for (key, value) in docker(place, true, engine).get_envs() {
         if let Some(value) = value {
@@ -183,7 +181,7 @@ fn production_wants_the_name(place: &Place, engine: &Engine) {
     let config = place.path("home/config");
     fs::create_dir_all(&config).unwrap();
     let host = format!("host={}", engine.host());
-    let made = Command::new(place.path("real/docker"))
+    let made = program(place.path("real/docker"))
         .args(["--config", config.to_str().unwrap(), "context", "create", "prod", "--docker", &host])
         .output()
         .unwrap();
@@ -191,10 +189,13 @@ fn production_wants_the_name(place: &Place, engine: &Engine) {
     engine.plain(&["create", "--name", "left-over", "plain:1", "true"]);
     let name = engine.plain(&["info", "--format", "{{.Name}}"]);
     for (answer, gone) in [("y\n".to_owned(), false), (format!("{name}\n"), true)] {
-        let mut command = Command::new(place.path("front/docker"));
+        let mut command = program(place.path("front/docker"));
         command.args(["--config", config.to_str().unwrap(), "--context", "prod", "system", "prune", "-a"]);
-        let path = format!("{}:{}:/usr/bin:/bin", place.path("front").display(), place.path("real").display());
-        command.env("PATH", path).env("HOME", place.path("home")).env("TERM", "xterm").env("NO_COLOR", "1");
+        command
+            .env("PATH", place.search_path())
+            .env("HOME", place.path("home"))
+            .env("TERM", "xterm")
+            .env("NO_COLOR", "1");
         let mut terminal = Terminal::start(&command, None);
         terminal.expect(&format!("Type {name} to delete, Enter to cancel: "));
         assert!(terminal.unwrapped().contains("prod (the context's name has \"prod\")"), "{}", terminal.seen());

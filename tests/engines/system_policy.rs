@@ -1,8 +1,7 @@
 //! The policy in `/etc`, in a mount namespace of its own: this needs root, and no engine.
 
-use std::process::{Command, Stdio};
-
 use crate::support::place::{Place, error, unwrapped};
+use crate::support::process::program;
 
 #[test]
 fn the_systems_policy_stands_over_the_users() {
@@ -12,10 +11,10 @@ fn the_systems_policy_stands_over_the_users() {
         let script = "mount -t tmpfs none /etc && mkdir /etc/fender && printf %s \"$SYSTEM\" >/etc/fender/policy.toml \
                       && exec setsid --wait \"$@\"";
         let docker = place.docker();
-        let mut command = Command::new("unshare");
+        let mut command = program("unshare");
         command.args(["--mount", "sh", "-c", script, "sh"]).arg(place.path("front/docker")).args(words);
-        command.env_clear().envs(docker.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        command.env("SYSTEM", system).stdin(Stdio::null()).output().unwrap()
+        command.envs(docker.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.env("SYSTEM", system).output().unwrap()
     };
     let system = "[rules]\nprivileged = \"refuse\"\nroot-user = \"ask\"\n";
     place.policy("[rules]\nprivileged = \"allow\"\nroot-user = \"refuse\"\nhost-mount = \"allow\"\n");

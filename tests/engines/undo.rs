@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 
 use crate::support;
 use crate::support::api::Api;
 use crate::support::engine::Engine;
 use crate::support::guarded::Guarded;
+use crate::support::process::{client, program};
 use crate::support::state::{Chance, Ground, look};
 use serde_json::Value;
 
@@ -40,7 +40,7 @@ fn on(name: &str, which: &str, flags: &str) {
 
 /// A program for the engine's host, where its volumes lie.
 fn shell(script: &str, folder: &str) -> String {
-    let output = Command::new("sh").args(["-ec", script, "sh", folder]).output().unwrap();
+    let output = program("sh").args(["-ec", script, "sh", folder]).output().unwrap();
     assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
@@ -143,8 +143,7 @@ fn a_container_answers_as_before(guarded: &Guarded) {
     ]);
     let ask = || {
         for _ in 0..50 {
-            let output = Command::new(support::real_docker())
-                .env("DOCKER_HOST", engine.host())
+            let output = client(&engine.host())
                 .args(["exec", "server", "wget", "-qO-", "http://10.77.0.9:8080/index"])
                 .output()
                 .unwrap();

@@ -1,12 +1,13 @@
 //! `fender lint` and its fixes, without an engine.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::support;
 use crate::support::lint::{fender, found, out, rules, write};
 use crate::support::place::Place;
+use crate::support::process::program;
 use crate::support::terminal::Terminal;
 use serde_json::Value;
 
@@ -192,16 +193,8 @@ fn a_build_names_the_key_before_anything_leaves() {
         assert!(out(&output).contains("deploy/id_rsa"), "{}", out(&output));
     }
     // On a terminal it is a question.
-    let mut command = Command::new(place.path("front/docker"));
-    command
-        .args(["build", "."])
-        .env_clear()
-        .env("PATH", format!("{}:{}:/usr/bin:/bin", place.path("front").display(), place.path("real").display()));
-    command
-        .env("HOME", place.path("home"))
-        .env("STAND_IN_OUT", place.path("out"))
-        .env("DOCKER_HOST", "unix:///nonexistent/docker.sock")
-        .current_dir(&folder);
+    let mut command = place.typed(&["build", "."]);
+    command.current_dir(&folder);
     let mut terminal = Terminal::start(&command, None);
     terminal.expect("Run it?");
     terminal.send("n\n");
@@ -224,11 +217,11 @@ fn a_build_names_the_key_before_anything_leaves() {
     // A Dockerfile from standard input is judged, and the client gets it.
     let text = "FROM alpine:3.22\nCOPY . /app\nUSER 1\n";
     fs::write(folder.join("other"), text).unwrap();
-    let mut pipe = Command::new("cat").arg(folder.join("other")).stdout(Stdio::piped()).spawn().unwrap();
+    let mut pipe = program("cat").arg(folder.join("other")).stdout(Stdio::piped()).spawn().unwrap();
     let output = docker(&["build", "-f", "-", "."], "1").stdin(pipe.stdout.take().unwrap()).output().unwrap();
     pipe.wait().unwrap();
     assert!(place.reached().is_none() && out(&output).contains("deploy/id_rsa"), "{}", out(&output));
-    let mut pipe = Command::new("cat").arg(folder.join("other")).stdout(Stdio::piped()).spawn().unwrap();
+    let mut pipe = program("cat").arg(folder.join("other")).stdout(Stdio::piped()).spawn().unwrap();
     let mut command = docker(&["build", "-f", "-", "./src"], "1");
     command.env("STAND_IN_READS", "1").stdin(pipe.stdout.take().unwrap());
     let output = command.output().unwrap();

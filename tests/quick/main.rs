@@ -11,4 +11,5 @@ mod properties;
 mod questions;
 mod rules;
 mod shim;
+mod surroundings;
 mod terminal;

@@ -118,8 +118,8 @@ fn the_picture_of_lint_is_real_output() {
     )
     .unwrap();
     fs::write(place.path().join("id_rsa"), "x").unwrap();
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_fender"));
-    command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", place.path()).env("TERM", "xterm").arg("lint");
+    let mut command = support::process::fender();
+    command.env("HOME", place.path()).env("TERM", "xterm").arg("lint");
     command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock").current_dir(place.path());
     let mut terminal = support::terminal::Terminal::start(&command, None);
     terminal.expect("mends what it can\n");

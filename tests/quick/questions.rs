@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::support::place::{Place, script};
+use crate::support::process;
 use crate::support::terminal::Terminal;
 
 /// Asks in every environment: an escape, which has no fix.
@@ -12,11 +13,9 @@ const ESCAPE: [&str; 8] = ["run", "-v", "/:/h", "-m1g", "--init", "-u5", "--memo
 
 /// A command with fender in front, on a terminal.
 fn command(place: &Place, program: &str, args: &[&str]) -> Command {
-    let mut command = Command::new(program);
-    command.args(args);
-    let path = format!("{}:{}:/usr/bin:/bin", place.path("front").display(), place.path("real").display());
-    command.env("PATH", path).env("HOME", place.path("home")).env("STAND_IN_OUT", place.path("out"));
-    command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock").env("TERM", "xterm").env("NO_COLOR", "1");
+    let mut command = process::program(program);
+    place.surround(&mut command);
+    command.args(args).env("TERM", "xterm").env("NO_COLOR", "1");
     command
 }
 

@@ -6,9 +6,10 @@ use std::io::Write;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use crate::support::place::{Place, STAND_IN, error, script, unwrapped};
+use crate::support::process::{program, without_terminal};
 
 #[test]
 fn what_is_let_through_reaches_docker_as_it_was() {
@@ -78,6 +79,7 @@ fn standard_input_and_words_that_are_not_text_pass_unharmed() {
         .env("STAND_IN_READS", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
@@ -155,15 +157,9 @@ fn closed_streams_stop_nothing() {
     for closed in [">&-", "2>&-", "<&-", ">&- 2>&- <&-"] {
         let _ = fs::remove_file(place.path("out/words"));
         let line = format!("exec {} run -d nginx {closed}", place.path("front/docker").display());
-        let mut command = Command::new("sh");
-        command
-            .args(["-c", &line])
-            .env("FENDER_NOTES", "always")
-            .env("HOME", place.path("home"))
-            .env("STAND_IN_OUT", place.path("out"));
-        command
-            .env("PATH", format!("{}:{}:/usr/bin:/bin", place.path("front").display(), place.path("real").display()));
-        command.output().unwrap();
+        let mut command = program("sh");
+        place.surround(&mut command);
+        command.args(["-c", &line]).env("FENDER_NOTES", "always").output().unwrap();
         assert_eq!(place.reached().map(|words| words.len()), Some(3), "{closed}");
     }
 }
@@ -200,23 +196,15 @@ fn ignored_signals_stay_ignored() {
     let place = Place::new();
     script(&place.path("real/docker"), "#!/bin/sh\ngrep SigIgn /proc/$$/status >\"$STAND_IN_OUT/words\"\n");
     let line = format!("trap '' HUP PIPE; exec {} ps", place.path("front/docker").display());
-    Command::new("sh")
-        .args(["-c", &line])
-        .env("PATH", format!("{}:{}:/usr/bin:/bin", place.path("front").display(), place.path("real").display()))
-        .env("STAND_IN_OUT", place.path("out"))
-        .output()
-        .unwrap();
+    let mut command = program("sh");
+    place.surround(&mut command);
+    command.args(["-c", &line]).output().unwrap();
     let mask = fs::read_to_string(place.path("out/words")).unwrap();
     let mask = u64::from_str_radix(mask.split_whitespace().nth(1).unwrap(), 16).unwrap();
     assert_eq!(mask & 1, 1, "HUP is ignored still");
     assert_eq!(mask >> 12 & 1, 1, "PIPE is ignored still");
     // And what was not ignored is not.
-    Command::new(place.path("front/docker"))
-        .arg("ps")
-        .env("PATH", format!("{}:{}:/usr/bin:/bin", place.path("front").display(), place.path("real").display()))
-        .env("STAND_IN_OUT", place.path("out"))
-        .output()
-        .unwrap();
+    place.typed(&["ps"]).output().unwrap();
     let mask = fs::read_to_string(place.path("out/words")).unwrap();
     let mask = u64::from_str_radix(mask.split_whitespace().nth(1).unwrap(), 16).unwrap();
     assert_eq!(mask >> 12 & 1, 0, "PIPE is not ignored by fender's doing");
@@ -231,10 +219,10 @@ fn the_real_client_is_the_first_that_is_not_fender() {
     fs::create_dir(place.path("home/relative")).unwrap();
     script(&place.path("home/relative/docker"), "#!/bin/sh\nexit 99\n");
     let path = format!(
-        "{}::relative:{}:{}:/usr/bin:/bin",
+        "{}::relative:{}:{}",
         place.path("front").display(),
         place.path("second").display(),
-        place.path("real").display()
+        place.client_path()
     );
     let output = place.docker().arg("ps").env("PATH", path).current_dir(place.path("home")).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", error(&output));
@@ -247,8 +235,7 @@ fn without_a_client_it_says_where_it_looked() {
     fs::remove_file(place.path("real/docker")).unwrap();
     let path = format!("{}:{}", place.path("front").display(), place.path("real").display());
     for words in [&["ps"][..], &["run", "alpine"]] {
-        let output =
-            Command::new(place.path("front/docker")).args(words).env_clear().env("PATH", &path).output().unwrap();
+        let output = program(place.path("front/docker")).args(words).env("PATH", &path).output().unwrap();
         assert_eq!(output.status.code(), Some(127));
         let said = error(&output);
         assert_eq!(said.lines().count(), 1, "{said}");
@@ -345,15 +332,10 @@ fn production_by_the_contexts_name() {
 #[test]
 fn fender_docker_is_the_shim_too() {
     let place = Place::new();
-    let output = Command::new("setsid")
-        .arg("--wait")
-        .arg(env!("CARGO_BIN_EXE_fender"))
-        .args(["docker", "run", "--privileged", "alpine"])
-        .env("PATH", format!("{}:/usr/bin:/bin", place.path("real").display()))
-        .env("HOME", place.path("home"))
-        .env("STAND_IN_OUT", place.path("out"))
-        .output()
-        .unwrap();
+    let mut command = without_terminal(env!("CARGO_BIN_EXE_fender"));
+    place.surround(&mut command);
+    command.env("PATH", place.client_path()).args(["docker", "run", "--privileged", "alpine"]);
+    let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(125));
     assert_eq!(place.reached(), None);
 }

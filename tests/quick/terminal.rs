@@ -4,16 +4,14 @@ use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
 use crate::support::place::Place;
+use crate::support::process::program;
 use crate::support::terminal::Terminal;
 use nix::sys::termios::LocalFlags;
 
 /// `docker` on a terminal; setsid is the terminal's own.
 fn docker(place: &Place, words: &[&str]) -> Command {
-    let mut command = Command::new(place.path("front/docker"));
-    command.args(words);
-    let path = format!("{}:{}:/usr/bin:/bin", place.path("front").display(), place.path("real").display());
-    command.env("PATH", path).env("HOME", place.path("home")).env("STAND_IN_OUT", place.path("out"));
-    command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock").env("TERM", "xterm").env("NO_COLOR", "1");
+    let mut command = place.typed(words);
+    command.env("TERM", "xterm").env("NO_COLOR", "1");
     command
 }
 
@@ -145,7 +143,7 @@ fn control_c_leaves_the_terminal_as_it_was() {
 #[test]
 fn the_question_is_read_from_the_terminal_not_from_a_pipe() {
     let place = Place::new();
-    let mut yes = Command::new("sh").args(["-c", "yes | head -100"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut yes = program("sh").args(["-c", "yes | head -100"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut terminal =
         Terminal::start(&docker(&place, &["volume", "rm", "pg"]), Some(Stdio::from(yes.stdout.take().unwrap())));
     terminal.expect("Run it? [y/N] ");

@@ -1,15 +1,13 @@
 //! A real engine, started and stopped by `tests/engine.sh`.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::PathBuf;
+use std::process::Output;
+
+use super::process::{client, engine_script};
 
 pub struct Engine {
     name: String,
     pub socket: PathBuf,
-}
-
-fn script() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine.sh")
 }
 
 fn must(output: Output) -> String {
@@ -20,11 +18,7 @@ fn must(output: Output) -> String {
 impl Engine {
     /// `which` is `new` or `old`; `flags` are dockerd's.
     pub fn start(name: &str, which: &str, flags: &str) -> Engine {
-        let output = Command::new(script())
-            .args(["start", name, which])
-            .env("FENDER_TEST_DOCKERD_FLAGS", flags)
-            .output()
-            .unwrap();
+        let output = engine_script(&["start", name, which]).env("FENDER_TEST_DOCKERD_FLAGS", flags).output().unwrap();
         let socket = PathBuf::from(must(output));
         Engine { name: name.to_owned(), socket }
     }
@@ -35,24 +29,24 @@ impl Engine {
 
     /// As a power cut would: nothing is written any more.
     pub fn kill(&self) {
-        must(Command::new(script()).args(["kill", &self.name]).output().unwrap());
+        must(engine_script(&["kill", &self.name]).output().unwrap());
     }
 
     /// Starts it on the state it has.
     pub fn again(&self) {
-        must(Command::new(script()).args(["again", &self.name]).output().unwrap());
+        must(engine_script(&["again", &self.name]).output().unwrap());
     }
 
     /// A registry that the engine reaches as `localhost:5000`.
     pub fn registry(&self) {
-        must(Command::new(script()).args(["registry", &self.name]).output().unwrap());
+        must(engine_script(&["registry", &self.name]).output().unwrap());
     }
 
     /// A busybox image with these changes, such as `USER 1000`.
     pub fn image(&self, tag: &str, changes: &[&str]) {
         let tar = super::cache().join("busybox.tar");
-        let mut command = Command::new(super::real_docker());
-        command.env("DOCKER_HOST", self.host()).arg("import");
+        let mut command = client(&self.host());
+        command.arg("import");
         for change in changes {
             command.args(["-c", change]);
         }
@@ -61,12 +55,12 @@ impl Engine {
 
     /// The real client, without fender.
     pub fn plain(&self, words: &[&str]) -> String {
-        must(Command::new(super::real_docker()).env("DOCKER_HOST", self.host()).args(words).output().unwrap())
+        must(client(&self.host()).args(words).output().unwrap())
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        let _ = Command::new(script()).args(["stop", &self.name]).output();
+        let _ = engine_script(&["stop", &self.name]).output();
     }
 }

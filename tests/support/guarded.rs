@@ -1,10 +1,11 @@
 //! A person at a terminal in front of a guarded engine: production, so that every deletion is asked about.
 
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use super::engine::Engine;
 use super::place::Place;
+use super::process::{program, without_terminal};
 use super::terminal::Terminal;
 
 pub struct Guarded<'a> {
@@ -31,14 +32,8 @@ impl<'a> Guarded<'a> {
     }
 
     fn set(&self, mut command: Command) -> Command {
-        let path = format!(
-            "{}:{}:/usr/sbin:/usr/bin:/bin",
-            self.place.path("front").display(),
-            self.place.path("real").display()
-        );
         command
-            .env_clear()
-            .env("PATH", path)
+            .env("PATH", self.place.search_path())
             .env("HOME", self.place.path("home"))
             .env("XDG_STATE_HOME", &self.state)
             .env("DOCKER_HOST", self.engine.host())
@@ -51,16 +46,16 @@ impl<'a> Guarded<'a> {
 
     /// `docker` through fender.
     pub fn docker(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(self.place.path("front/docker"));
+        let mut command = program(self.place.path("front/docker"));
         command.args(words);
         self.set(command)
     }
 
     /// One of fender's own commands.
     pub fn fender(&self, words: &[&str]) -> Output {
-        let mut command = Command::new("setsid");
-        command.arg("--wait").arg(env!("CARGO_BIN_EXE_fender")).args(words);
-        self.set(command).stdin(Stdio::null()).output().unwrap()
+        let mut command = without_terminal(env!("CARGO_BIN_EXE_fender"));
+        command.args(words);
+        self.set(command).output().unwrap()
     }
 
     /// The question of a guarded deletion, on a terminal.
@@ -81,9 +76,9 @@ impl<'a> Guarded<'a> {
 
     /// Without a terminal: nobody can be asked.
     pub fn piped(&self, words: &[&str]) -> Output {
-        let mut command = Command::new("setsid");
-        command.arg("--wait").arg(self.place.path("front/docker")).args(words);
-        self.set(command).stdin(Stdio::null()).output().unwrap()
+        let mut command = without_terminal(self.place.path("front/docker"));
+        command.args(words);
+        self.set(command).output().unwrap()
     }
 
     pub fn undo(&self) -> String {

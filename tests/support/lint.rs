@@ -2,18 +2,20 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use serde_json::Value;
 
+use super::process;
+
 /// `fender` in a folder, with no docker on PATH and no engine.
 pub fn fender(folder: &Path, words: &[&str], more: &[(&str, String)]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fender"));
-    command.env_clear().env("PATH", "/nonexistent").env("HOME", folder);
+    let mut command = process::fender();
+    command.env("PATH", "/nonexistent").env("HOME", folder);
     command
         .env("DOCKER_HOST", "unix:///nonexistent/docker.sock")
         .envs(more.iter().map(|(name, value)| (*name, value.as_str())));
-    command.args(words).current_dir(folder).stdin(Stdio::null()).output().unwrap()
+    command.args(words).current_dir(folder).output().unwrap()
 }
 
 /// What was printed, on both streams.

@@ -8,13 +8,14 @@ pub mod generator;
 pub mod guarded;
 pub mod lint;
 pub mod place;
+pub mod process;
 pub mod recorder;
 pub mod state;
 pub mod terminal;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::sync::OnceLock;
 
 use fender::host::Host;
 
@@ -86,10 +87,13 @@ impl Host for TestHost {
 
 /// The folder with the real client and engine, fetched by `tests/engine.sh`.
 pub fn programs() -> PathBuf {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine.sh");
-    let output = Command::new(script).arg("fetch").output().expect("tests/engine.sh can be run");
-    assert!(output.status.success(), "tests/engine.sh fetch: {}", String::from_utf8_lossy(&output.stderr));
-    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
+    static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
+    let fetched = PROGRAMS.get_or_init(|| {
+        let output = process::engine_script(&["fetch"]).output().expect("tests/engine.sh can be run");
+        assert!(output.status.success(), "tests/engine.sh fetch: {}", String::from_utf8_lossy(&output.stderr));
+        PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
+    });
+    fetched.clone()
 }
 
 /// Where `tests/engine.sh` keeps what it fetched.

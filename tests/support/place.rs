@@ -5,7 +5,9 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
+
+use super::process::{program, system_path, without_terminal};
 
 /// A folder with fender as `docker`, and behind it a stand-in client.
 pub struct Place {
@@ -43,14 +45,34 @@ impl Place {
         self.root.path().join(name)
     }
 
+    /// PATH: fender under the name docker, then the client, then the system's programs.
+    pub fn search_path(&self) -> String {
+        format!("{}:{}", self.path("front").display(), self.client_path())
+    }
+
+    /// PATH without fender.
+    pub fn client_path(&self) -> String {
+        format!("{}:{}", self.path("real").display(), system_path())
+    }
+
+    /// Gives a program the variables of this place; there is no engine.
+    pub fn surround(&self, command: &mut Command) {
+        command.env("PATH", self.search_path()).env("HOME", self.path("home")).env("STAND_IN_OUT", self.path("out"));
+        command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
+    }
+
     /// `docker` with nothing of this machine's surroundings, and no terminal.
     pub fn docker(&self) -> Command {
-        let mut command = Command::new("setsid");
-        command.arg("--wait").arg(self.path("front/docker"));
-        command.env_clear();
-        let path = format!("{}:{}:/usr/bin:/bin", self.path("front").display(), self.path("real").display());
-        command.env("PATH", path).env("HOME", self.path("home")).env("STAND_IN_OUT", self.path("out"));
-        command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock").stdin(Stdio::null());
+        let mut command = without_terminal(self.path("front/docker"));
+        self.surround(&mut command);
+        command
+    }
+
+    /// The same for a terminal of the test's own (`Terminal::start`).
+    pub fn typed(&self, words: &[&str]) -> Command {
+        let mut command = program(self.path("front/docker"));
+        self.surround(&mut command);
+        command.args(words);
         command
     }
 

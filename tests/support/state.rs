@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use hyper::Method;
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::api::{Api, tar};
 use super::engine::Engine;
+use super::process::client;
 
 /// A small generator of numbers: the same seed gives the same state.
 pub struct Chance(u64);
@@ -321,15 +321,9 @@ impl<'a> Ground<'a> {
     }
 
     fn docker(&self, words: &[&str]) {
-        let output = Command::new(super::real_docker())
-            .args(words)
-            .env("DOCKER_HOST", self.engine.host())
-            .env("DOCKER_CONFIG", super::cache().join("config"))
-            .env("DOCKER_BUILDKIT", "1")
-            .current_dir(&self.folder)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+        let mut command = client(&self.engine.host());
+        command.args(words).env("DOCKER_BUILDKIT", "1").current_dir(&self.folder);
+        let output = command.output().unwrap();
         assert!(output.status.success(), "docker {words:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 

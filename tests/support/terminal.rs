@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use nix::pty::{Winsize, openpty};
 use nix::sys::termios::{Termios, tcgetattr};
 
+use super::process::program;
+
 pub struct Terminal {
     controller: File,
     /// Kept open, so that the terminal's state can be looked at when the program is gone.
@@ -48,7 +50,7 @@ impl Terminal {
         let kept = |end| File::from(end).try_clone().unwrap();
         let (controller, terminal) = (kept(pair.master), kept(pair.slave));
         // setsid takes its own standard input as the new controlling terminal; a shell then puts another one in place.
-        let mut inner = Command::new("setsid");
+        let mut inner = program("setsid");
         inner.args(["--ctty", "--wait"]);
         if input.is_some() {
             inner.args(["sh", "-c", "exec \"$@\" <&3", "sh"]);
@@ -71,7 +73,7 @@ impl Terminal {
             None => inner.spawn().unwrap(),
             Some(input) => {
                 // File descriptor 3 through a shell, which needs no unsafe code here.
-                let mut outer = Command::new("sh");
+                let mut outer = program("sh");
                 outer
                     .args(["-c", "exec 3<&0; exec \"$@\" <\"$TTY\" >\"$TTY\" 2>&1", "sh"])
                     .arg(inner.get_program())
