@@ -2,6 +2,9 @@
 
 use crate::files::context::{Problem, Survey, Wanted};
 
+/// What [`Host::read`] says where there is no file, in Go's words.
+pub const NO_SUCH_FILE: &str = "no such file or directory";
+
 /// What the client itself would see of its surroundings.
 pub trait Host {
     fn env(&self, name: &str) -> Option<String>;
@@ -28,6 +31,14 @@ pub trait Host {
     /// Which files a build would send.
     fn survey(&self, _: &Wanted) -> Result<Survey, Problem> {
         Ok(Survey::default())
+    }
+    /// One of docker's own files; None where there is none, an error where it is there and cannot be read.
+    fn read_own(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
+        match self.read(path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error == NO_SUCH_FILE => Ok(None),
+            Err(error) => Err(error),
+        }
     }
     /// The client's configuration folder, after `--config` and `DOCKER_CONFIG`.
     fn config_folder(&self, chosen: Option<&str>) -> String;

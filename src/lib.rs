@@ -4,11 +4,13 @@
 
 pub mod api;
 pub mod deletion;
+pub mod docker_files;
 pub mod effects;
 pub mod engine;
 pub mod exit;
 pub mod facts;
 pub mod files;
+pub mod go_json;
 pub mod grammar;
 pub mod host;
 

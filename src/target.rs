@@ -3,10 +3,9 @@
 //! docker/cli `cli/command/cli.go`, `resolveContextName`: `--context`, else `-H`, else `DOCKER_HOST`, else
 //! `DOCKER_CONTEXT`, else `currentContext` of the configuration, else the default.
 
-use serde_json::Value;
-
+use crate::docker_files::{ConfigFile, context_folder, context_host};
 use crate::grammar::parse::Invocation;
-use crate::grammar::values::parse_host;
+use crate::grammar::values::{self, parse_host};
 use crate::host::Host;
 
 /// The engine that the words and the surroundings lead to.
@@ -17,6 +16,8 @@ pub struct Target {
     pub host: String,
     /// What decided: `--context`, `-H`, `DOCKER_HOST`, `DOCKER_CONTEXT`, `currentContext`, or nothing.
     pub chosen_by: &'static str,
+    /// Why it is not known which engine docker would reach, where one of its files is there and cannot be read.
+    pub unclear: Option<String>,
     /// The global words that a call of the real client needs to reach the same engine.
     pub globals: Vec<String>,
 }
@@ -49,14 +50,13 @@ impl Target {
 
 /// Chooses the engine for an invocation.
 pub fn choose(invocation: &Invocation, host: &dyn Host) -> Target {
-    let tls =
-        ["tls", "tlsverify", "tlscacert", "tlscert", "tlskey"].iter().any(|flag| invocation.global(flag).is_some())
-            || host.env("DOCKER_TLS_VERIFY").is_some_and(|value| !value.is_empty());
+    let tls = uses_tls(invocation, host);
     let globals = globals(invocation);
     let default = |typed: &str, chosen_by: &'static str| Target {
         context: "default".to_owned(),
         host: parse_host(typed, tls).unwrap_or_else(|_| typed.to_owned()),
         chosen_by,
+        unclear: None,
         globals: globals.clone(),
     };
     let set = |name: &str| host.env(name).filter(|value| !value.is_empty());
@@ -70,17 +70,33 @@ pub fn choose(invocation: &Invocation, host: &dyn Host) -> Target {
         return default(&value, "DOCKER_HOST");
     } else if let Some(name) = set("DOCKER_CONTEXT") {
         (name, "DOCKER_CONTEXT")
-    } else if let Some(name) = current_context(&folder, host) {
-        (name, "currentContext")
     } else {
-        return default("", "");
+        let file = format!("{folder}/config.json");
+        match host.read_own(&file) {
+            Err(why) => return Target { unclear: Some(format!("{file} cannot be read: {why}")), ..default("", "") },
+            Ok(None) => return default("", ""),
+            Ok(Some(text)) => match ConfigFile::read(&text).current_context {
+                name if name.is_empty() => return default("", ""),
+                name => (name, "currentContext"),
+            },
+        }
     };
     if context == "default" {
         let typed = set("DOCKER_HOST").unwrap_or_default();
         return Target { chosen_by, ..default(&typed, chosen_by) };
     }
-    let endpoint = endpoint(&folder, &context, host).unwrap_or_default();
-    Target { context, host: endpoint, chosen_by, globals }
+    let (endpoint, unclear) = match endpoint(&folder, &context, host) {
+        Ok(endpoint) => (endpoint.unwrap_or_default(), None),
+        Err(why) => (String::new(), Some(why)),
+    };
+    Target { context, host: endpoint, chosen_by, unclear, globals }
+}
+
+/// Whether an address that is not typed is one with TLS: docker/cli `cli/flags/options.go`.
+fn uses_tls(invocation: &Invocation, host: &dyn Host) -> bool {
+    let set = |name: &str| host.env(name).is_some_and(|value| !value.is_empty());
+    let typed = invocation.global("tls").map(|flag| values::bool(&flag.value) == Ok(true));
+    typed.unwrap_or_else(|| set("DOCKER_TLS")) || invocation.global("tlsverify").is_some() || set("DOCKER_TLS_VERIFY")
 }
 
 /// The global flags as typed, but for those that do not choose an engine.
@@ -94,20 +110,12 @@ fn globals(invocation: &Invocation) -> Vec<String> {
         .collect()
 }
 
-fn current_context(folder: &str, host: &dyn Host) -> Option<String> {
-    let bytes = host.read(&format!("{folder}/config.json")).ok()?;
-    let config: Value = serde_json::from_slice(&bytes).ok()?;
-    config.get("currentContext")?.as_str().filter(|name| !name.is_empty()).map(str::to_owned)
-}
-
-/// The endpoint of a stored context: `contexts/meta/<digest of the name>/meta.json`.
-fn endpoint(folder: &str, context: &str, host: &dyn Host) -> Option<String> {
-    host.list(&format!("{folder}/contexts/meta")).into_iter().find_map(|entry| {
-        let bytes = host.read(&format!("{folder}/contexts/meta/{entry}/meta.json")).ok()?;
-        let meta: Value = serde_json::from_slice(&bytes).ok()?;
-        if meta.get("Name")?.as_str()? != context {
-            return None;
-        }
-        meta.pointer("/Endpoints/docker/Host")?.as_str().map(str::to_owned)
-    })
+/// The endpoint of a stored context: None where there is no such context, an error where docker cannot use its file.
+fn endpoint(folder: &str, context: &str, host: &dyn Host) -> Result<Option<String>, String> {
+    let file = format!("{folder}/contexts/meta/{}/meta.json", context_folder(context));
+    match host.read_own(&file) {
+        Ok(None) => Ok(None),
+        Ok(Some(text)) => context_host(&text).map(Some).map_err(|why| format!("{file}: {why}")),
+        Err(why) => Err(format!("{file} cannot be read: {why}")),
+    }
 }

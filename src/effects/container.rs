@@ -3,7 +3,7 @@
 use bollard_stubs::models::{ContainerUpdateBody, RestartPolicy, RestartPolicyNameEnum};
 use serde_json::Value;
 
-use super::{Body, Effect, Effects, Request, copy, create, exec, filters, for_each, trim_id, words_of};
+use super::{Body, Effect, Effects, Request, copy, create, exec, for_each, prune_filters, trim_id, words_of};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
 use crate::host::Host;
@@ -37,7 +37,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         "container export" => Ok(written_file(invocation, "output")),
         "container prune" => {
             let mut request = Request::new("POST", "/containers/prune", invocation.named_by.clone());
-            if let Some(filters) = filters(invocation, &[]) {
+            if let Some(filters) = prune_filters(invocation, host, &[]) {
                 request = request.with("filters", filters);
             }
             Ok(vec![Effect::Request(request)])

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::endpoints::{as_sent, endpoints};
 use super::{Body, Effect, Effects, Parts, Ports, Request, filled_env, key_values, platform, to_map};
+use crate::docker_files::ConfigFile;
 use crate::grammar::parse::{Invocation, Set};
 use crate::grammar::values::{self, Attachment, Device};
 use crate::host::Host;
@@ -542,22 +543,20 @@ fn capabilities(names: &[String]) -> Vec<String> {
 /// The proxies of `config.json` for this engine become variables of the container, unless they are set.
 fn with_proxies(invocation: &Invocation, host: &dyn Host, env: Vec<String>) -> Vec<String> {
     let folder = host.config_folder(invocation.global("config").map(|set| set.value.as_str()));
-    let Ok(bytes) = host.read(&format!("{folder}/config.json")) else { return env };
-    // Looking for the word first keeps the common case, a configuration without proxies, cheap.
-    if !bytes.windows(9).any(|part| part == b"\"proxies\"") {
-        return env;
-    }
-    let Ok(config) = serde_json::from_slice::<Value>(&bytes) else { return env };
-    let Some(proxy) = config.pointer("/proxies/default") else { return env };
+    let Ok(Some(text)) = host.read_own(&format!("{folder}/config.json")) else { return env };
+    let config = ConfigFile::read(&text);
+    let Some(proxies) = config.proxies.get("default") else { return env };
     let mut filled = env;
-    for (key, name) in [
-        ("httpProxy", "HTTP_PROXY"),
-        ("httpsProxy", "HTTPS_PROXY"),
-        ("noProxy", "NO_PROXY"),
-        ("ftpProxy", "FTP_PROXY"),
-        ("allProxy", "ALL_PROXY"),
+    for (value, name) in [
+        (&proxies.http, "HTTP_PROXY"),
+        (&proxies.https, "HTTPS_PROXY"),
+        (&proxies.no, "NO_PROXY"),
+        (&proxies.ftp, "FTP_PROXY"),
+        (&proxies.all, "ALL_PROXY"),
     ] {
-        let Some(value) = proxy.get(key).and_then(Value::as_str).filter(|value| !value.is_empty()) else { continue };
+        if value.is_empty() {
+            continue;
+        }
         for name in [name.to_owned(), name.to_lowercase()] {
             if !filled.iter().any(|line| line.split('=').next() == Some(&name)) {
                 filled.push(format!("{name}={value}"));

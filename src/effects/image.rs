@@ -1,7 +1,7 @@
 //! Images: pull, push, tag, load, import, save, remove, prune; building with the old builder is in `build`.
 
 use super::container::written_file;
-use super::{Body, Effect, Effects, Request, build, filters, for_each, platform, platform_json, words_of};
+use super::{Body, Effect, Effects, Request, build, for_each, platform, platform_json, prune_filters, words_of};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
 use crate::host::Host;
@@ -24,7 +24,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         "image prune" => {
             let dangling = if invocation.on("all") { "false" } else { "true" };
             let mut request = Request::new("POST", "/images/prune", invocation.named_by.clone());
-            if let Some(filters) = filters(invocation, &[("dangling", dangling)]) {
+            if let Some(filters) = prune_filters(invocation, host, &[("dangling", dangling)]) {
                 request = request.with("filters", filters);
             }
             Ok(vec![Effect::Request(request.part("all", words_of(invocation, &["all"])))])

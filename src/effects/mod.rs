@@ -37,6 +37,7 @@ mod written;
 
 use serde_json::Value;
 
+use crate::docker_files::ConfigFile;
 use crate::files::text::Place;
 use crate::grammar::parse::{Invocation, Refusal, Set, Shows};
 use crate::grammar::values;
@@ -216,8 +217,8 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Lowered {
     let outcome = match family {
         "container" | "commit" | "attach" | "wait" => container::lower(invocation, host),
         "image" | "manifest" | "trust" | "search" => image::lower(invocation, host),
-        "volume" => volume::lower(invocation),
-        "network" => network::lower(invocation),
+        "volume" => volume::lower(invocation, host),
+        "network" => network::lower(invocation, host),
         "system" | "builder" | "login" | "logout" => system::lower(invocation, host),
         "plugin" => plugin::lower(invocation, host),
         "swarm" => swarm::lower(invocation, host),
@@ -261,6 +262,35 @@ fn filters(invocation: &Invocation, also: &[(&str, &str)]) -> Option<String> {
         }
     }
     (!map.is_empty()).then(|| Value::Object(map).to_string())
+}
+
+/// The same for a prune, with `pruneFilters` of the configuration: docker/cli 28 `cli/command/utils.go`, `PruneFilters`. A label from
+/// there counts only beside a typed label filter of the opposite kind that does not name it: `ExactMatch` says yes where
+/// there is none.
+fn prune_filters(invocation: &Invocation, host: &dyn Host, also: &[(&str, &str)]) -> Option<String> {
+    let typed: Vec<(String, String)> =
+        invocation.all(&["filter"]).filter_map(|set| values::filter(&set.value).ok().flatten()).collect();
+    let configured = configured_filters(invocation, host);
+    let more = configured.iter().filter_map(|filter| {
+        let (name, value) = filter.split_once('=')?;
+        let opposite = match name {
+            "label" => "label!",
+            "label!" => "label",
+            _ => return Some((name, value)),
+        };
+        let mut others = typed.iter().filter(|(name, _)| name == opposite).peekable();
+        (others.peek().is_some() && others.all(|(_, other)| other != value)).then_some((name, value))
+    });
+    let also: Vec<(&str, &str)> = also.iter().copied().chain(more).collect();
+    filters(invocation, &also)
+}
+
+/// `pruneFilters` of the client's configuration.
+pub fn configured_filters(invocation: &Invocation, host: &dyn Host) -> Vec<String> {
+    let folder = host.config_folder(invocation.global("config").map(|set| set.value.as_str()));
+    // Docker takes nothing from a file that it cannot read.
+    let text = host.read_own(&format!("{folder}/config.json")).ok().flatten();
+    text.map(|text| ConfigFile::read(&text).prune_filters).unwrap_or_default()
 }
 
 /// The client joins the path from its parts and cleans it, as Go's `path.Join` does.

@@ -9,11 +9,12 @@ use bollard_stubs::models::{
 };
 
 use super::endpoints::as_sent;
-use super::{Body, Effect, Effects, Request, filters, for_each, to_map, trim_id, words_of};
+use super::{Body, Effect, Effects, Request, for_each, prune_filters, to_map, trim_id, words_of};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
+use crate::host::Host;
 
-pub fn lower(invocation: &Invocation) -> Effects {
+pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     match invocation.canonical() {
         "network create" => create(invocation),
         "network connect" => connect(invocation),
@@ -32,7 +33,7 @@ pub fn lower(invocation: &Invocation) -> Effects {
         }
         "network prune" => {
             let mut request = Request::new("POST", "/networks/prune", invocation.named_by.clone());
-            if let Some(filters) = filters(invocation, &[]) {
+            if let Some(filters) = prune_filters(invocation, host, &[]) {
                 request = request.with("filters", filters);
             }
             Ok(vec![Effect::Request(request)])

@@ -2,16 +2,16 @@
 
 use serde_json::json;
 
-use super::{Body, Deed, Effect, Effects, Request, build, filters, words_of};
+use super::{Body, Deed, Effect, Effects, Request, build, prune_filters, words_of};
 use crate::grammar::parse::{Invocation, Set};
 use crate::grammar::values;
 use crate::host::Host;
 
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     match invocation.canonical() {
-        "system prune" => prune(invocation),
+        "system prune" => prune(invocation, host),
         "system dial-stdio" => Ok(vec![Effect::Does { deed: Deed::RawApi, words: invocation.named_by.clone() }]),
-        "builder prune" => Ok(vec![Effect::Request(build_prune(invocation, invocation.on("all"))?)]),
+        "builder prune" => Ok(vec![Effect::Request(build_prune(invocation, host, invocation.on("all"))?)]),
         "builder build" => build::lower(invocation, host),
         "login" => login(invocation, host),
         "logout" => Ok(vec![config_file(invocation, host)]),
@@ -20,7 +20,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
 }
 
 /// docker/cli `cli/command/system/prune.go`: each step frees what the next one takes.
-fn prune(invocation: &Invocation) -> Effects {
+fn prune(invocation: &Invocation, host: &dyn Host) -> Effects {
     let (all, volumes) = (invocation.on("all"), invocation.on("volumes"));
     let until = invocation
         .all(&["filter"])
@@ -28,7 +28,7 @@ fn prune(invocation: &Invocation) -> Effects {
     if volumes && until {
         return Err("ERROR: The \"until\" filter is not supported with \"--volumes\"".to_owned());
     }
-    let plain = filters(invocation, &[]);
+    let plain = prune_filters(invocation, host, &[]);
     let words = invocation.named_by.clone();
     let simple = |path: &str| {
         let request = Request::new("POST", path, words.clone());
@@ -43,21 +43,21 @@ fn prune(invocation: &Invocation) -> Effects {
     }
     let dangling = if all { "false" } else { "true" };
     let mut images = Request::new("POST", "/images/prune", words.clone()).part("all", words_of(invocation, &["all"]));
-    if let Some(filters) = filters(invocation, &[("dangling", dangling)]) {
+    if let Some(filters) = prune_filters(invocation, host, &[("dangling", dangling)]) {
         images = images.with("filters", filters);
     }
     effects.push(Effect::Request(images));
-    effects.push(Effect::Request(build_prune(invocation, all)?));
+    effects.push(Effect::Request(build_prune(invocation, host, all)?));
     Ok(effects)
 }
 
-fn build_prune(invocation: &Invocation, all: bool) -> Result<Request, String> {
+fn build_prune(invocation: &Invocation, host: &dyn Host, all: bool) -> Result<Request, String> {
     let keep = invocation.last("keep-storage").and_then(|set| values::size(&set.value).ok()).unwrap_or(0);
     Ok(Request::new("POST", "/build/prune", invocation.named_by.clone())
         .with_if(all, "all", "1")
         .with_if(keep != 0, "keep-storage", keep.to_string())
         .with_if(keep != 0, "reserved-space", keep.to_string())
-        .with("filters", filters(invocation, &[]).unwrap_or_default())
+        .with("filters", prune_filters(invocation, host, &[]).unwrap_or_default())
         .part("all", words_of(invocation, &["all"])))
 }
 

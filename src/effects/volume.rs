@@ -3,11 +3,12 @@
 use bollard_stubs::models::VolumeCreateRequest;
 use serde_json::{Value, json};
 
-use super::{Body, Effect, Effects, Request, filters, for_each, to_map, words_of};
+use super::{Body, Effect, Effects, Request, for_each, prune_filters, to_map, words_of};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
+use crate::host::Host;
 
-pub fn lower(invocation: &Invocation) -> Effects {
+pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     match invocation.canonical() {
         "volume create" => create(invocation),
         "volume rm" => {
@@ -27,7 +28,7 @@ pub fn lower(invocation: &Invocation) -> Effects {
             }
             let also: &[(&str, &str)] = if all { &[("all", "true")] } else { &[] };
             let mut request = Request::new("POST", "/volumes/prune", invocation.named_by.clone());
-            if let Some(filters) = filters(invocation, also) {
+            if let Some(filters) = prune_filters(invocation, host, also) {
                 request = request.with("filters", filters);
             }
             Ok(vec![Effect::Request(request.part("all", words_of(invocation, &["all", "filter"])))])

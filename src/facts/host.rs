@@ -1,13 +1,14 @@
 //! The real surroundings: environment, files and terminals of this process.
 #![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read};
 use std::path::Path;
 use std::{env, fs, io};
 
 use super::context::survey;
+use crate::docker_files::ConfigFile;
 use crate::files::context::{Problem, Survey, Wanted};
-use crate::host::Host;
+use crate::host::{Host, NO_SUCH_FILE};
 
 /// Where docker looks for plugins besides the configuration folder: docker/cli `cli-plugins/manager/manager_unix.go`.
 const PLUGIN_FOLDERS: &[&str] = &[
@@ -34,6 +35,14 @@ impl Host for Surroundings {
 
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
         fs::read(path).map_err(|error| go_error(&error))
+    }
+
+    fn read_own(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
+        match read_regular(Path::new(path)) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(go_error(&error)),
+        }
     }
 
     fn exists(&self, path: &str) -> bool {
@@ -79,7 +88,7 @@ impl Host for Surroundings {
             None => self
                 .env("DOCKER_CONFIG")
                 .filter(|folder| !folder.is_empty())
-                .unwrap_or_else(|| format!("{}/.docker", self.env("HOME").unwrap_or_default())),
+                .unwrap_or_else(|| format!("{}/.docker", home())),
         }
     }
 
@@ -94,16 +103,38 @@ impl Host for Surroundings {
 
 /// `cliPluginsExtraDirs` of config.json.
 fn extra_plugin_folders(config_folder: &str) -> Vec<String> {
-    let Ok(bytes) = fs::read(format!("{config_folder}/config.json")) else { return Vec::new() };
-    let config: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    let folders = config.get("cliPluginsExtraDirs").and_then(serde_json::Value::as_array);
-    folders.into_iter().flatten().filter_map(|folder| folder.as_str().map(str::to_owned)).collect()
+    let text = read_regular(Path::new(&format!("{config_folder}/config.json")));
+    // Docker takes nothing from a file that it cannot read.
+    text.map_or_else(|_| Vec::new(), |text| ConfigFile::read(&text).plugin_folders)
+}
+
+/// More than any file that docker writes for itself.
+const LARGEST: u64 = 64 << 20;
+
+/// A file's bytes; a pipe or a device is an error, because to read it might never end.
+fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 {
+        0..=LARGEST => Ok(bytes),
+        _ => Err(io::Error::other("it is larger than 64 MiB")),
+    }
+}
+
+/// The home of the caller as docker finds it: `HOME`, else the user database's. docker/cli `cli/config/config.go`, `getHomeDir`.
+fn home() -> String {
+    let set = env::var_os("HOME").filter(|home| !home.is_empty()).map(|home| home.to_string_lossy().into_owned());
+    let known = || nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten();
+    set.or_else(|| Some(known()?.dir.to_string_lossy().into_owned())).unwrap_or_default()
 }
 
 /// The system's words as Go prints them.
 fn go_error(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        io::ErrorKind::NotFound => NO_SUCH_FILE.to_owned(),
         io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         io::ErrorKind::IsADirectory => "is a directory".to_owned(),
         io::ErrorKind::NotADirectory => "not a directory".to_owned(),

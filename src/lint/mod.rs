@@ -163,6 +163,9 @@ impl Host for Looking {
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
         self.surroundings.read(path)
     }
+    fn read_own(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
+        self.surroundings.read_own(path)
+    }
     fn exists(&self, path: &str) -> bool {
         self.surroundings.exists(path)
     }

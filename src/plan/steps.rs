@@ -3,7 +3,8 @@
 use super::compose::{self, Project};
 use super::filters::Filters;
 use super::inventory::Needs;
-use crate::effects::{Deed, Effect, Lowered, Request};
+use crate::docker_files::current_builder;
+use crate::effects::{Deed, Effect, Lowered, Request, configured_filters};
 use crate::engine::Known;
 use crate::grammar::parse::Invocation;
 use crate::host::Host;
@@ -55,6 +56,8 @@ pub enum Step {
     OtherCache {
         builder: String,
     },
+    /// The configuration has label filters for prunes, which only some of docker's clients take notice of.
+    ConfiguredLabels,
 }
 
 /// The steps of a command; none where it deletes nothing. `project` is asked for compose's own reading of its files.
@@ -77,6 +80,11 @@ pub fn steps(
         return vec![Step::OtherCache { builder }];
     }
     let mut out = Vec::new();
+    if invocation.canonical().ends_with(" prune")
+        && configured_filters(invocation, host).iter().any(|filter| filter.starts_with("label"))
+    {
+        out.push(Step::ConfiguredLabels);
+    }
     for effect in &lowered.effects {
         match effect {
             Effect::Request(request) => out.extend(step(request)),
@@ -159,8 +167,22 @@ fn other_builder(invocation: &Invocation, host: &dyn Host) -> Option<String> {
     let named = named.filter(|name| !name.is_empty()).or_else(|| {
         let folder =
             host.env("BUILDX_CONFIG").filter(|it| !it.is_empty()).unwrap_or_else(|| format!("{config}/buildx"));
-        let current: serde_json::Value = serde_json::from_slice(&host.read(&format!("{folder}/current")).ok()?).ok()?;
-        current.get("Name")?.as_str().map(str::to_owned)
+        let current = match host.read_own(&format!("{folder}/current")) {
+            Ok(None) => Ok(None),
+            Ok(Some(text)) => current_builder(&text),
+            Err(why) => Err(why),
+        };
+        // Which one it is, is not known: not the engine's own, whose cache a plan could tell.
+        let Ok(current) = current else { return Some(format!("the one in {folder}/current")) };
+        // The choice for one engine alone lies in a file named after a digest of its address.
+        current.or_else(|| {
+            let files = host.list(&format!("{folder}/defaults"));
+            let mut names = files.iter().map(|file| match host.read(&format!("{folder}/defaults/{file}")) {
+                Ok(name) => String::from_utf8_lossy(&name).into_owned(),
+                Err(_) => format!("the one in {folder}/defaults/{file}"),
+            });
+            names.find(|name| !name.is_empty() && name != "default")
+        })
     })?;
     (!named.is_empty() && named != "default").then_some(named)
 }
@@ -184,7 +206,7 @@ pub fn needs(steps: &[Step]) -> Needs {
     let mut needs = Needs::default();
     for step in steps {
         match step {
-            Step::PruneContainers(_) | Step::OtherCache { .. } => {}
+            Step::PruneContainers(_) | Step::OtherCache { .. } | Step::ConfiguredLabels => {}
             Step::Container { volumes, .. } => needs.volumes |= volumes,
             Step::PruneNetworks(_) | Step::Network { .. } => needs.networks = true,
             Step::PruneVolumes(_) | Step::Volume { .. } => needs.volumes = true,

@@ -8,6 +8,7 @@ mod support;
 mod compose;
 mod context;
 mod deletion;
+mod docker_files;
 mod faults;
 mod harness;
 mod lint;
