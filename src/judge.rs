@@ -218,7 +218,7 @@ fn place_with<'a>(target: &Target, bench: &Bench, labels: impl Fn() -> Vec<Strin
     let set = |name: &str| bench.host.env(name).unwrap_or_default();
     let ci = !matches!(set("CI").to_lowercase().as_str(), "" | "false" | "0");
     let address = if target.is_local() { "" } else { target.address() };
-    Place::new(&target.context, &target.host, address, &bench.hostname, ci, labels)
+    Place::new(&target.context, &target.host, address, &bench.hostname, ci, labels).unclear(target.unclear.clone())
 }
 
 fn decide(findings: Vec<Finding>, place: &Place, bench: &Bench) -> Vec<Complaint> {

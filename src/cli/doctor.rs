@@ -218,7 +218,8 @@ fn engine(policy: &Policy) -> Check {
     let labels = || facts.engine().is().map(|engine| engine.labels).unwrap_or_default();
     let address = if target.is_local() { "" } else { target.address() };
     let ci = env::var_os("CI").is_some_and(|value| !value.is_empty());
-    let place = Place::new(&target.context, &target.host, address, &hostname(), ci, labels);
+    let place =
+        Place::new(&target.context, &target.host, address, &hostname(), ci, labels).unclear(target.unclear.clone());
     let environment = policy.environment(&place);
     let environment = format!("{} ({})", environment.name, environment.because);
     match known {

@@ -16,6 +16,8 @@ pub struct Place<'a> {
     pub hostname: String,
     /// Whether `CI` is set.
     pub ci: bool,
+    /// Why it is not known which engine this is, where docker's own files do not say.
+    pub unclear: Option<String>,
     /// The engine's labels, asked at the first look.
     labels: OnceCell<Vec<String>>,
     ask: Box<dyn Fn() -> Vec<String> + 'a>,
@@ -36,9 +38,15 @@ impl<'a> Place<'a> {
             address: address.to_owned(),
             hostname: hostname.to_owned(),
             ci,
+            unclear: None,
             labels: OnceCell::new(),
             ask: Box::new(ask),
         }
+    }
+
+    /// The same where it may be another engine: every environment could be its own.
+    pub fn unclear(self, why: Option<String>) -> Place<'a> {
+        Place { unclear: why, ..self }
     }
 
     pub fn labels(&self) -> &[String] {
@@ -63,8 +71,33 @@ impl Environment {
     }
 }
 
-/// The strictest environment of the files that fits; else what the names say; else `ci` or `dev`.
+/// The environments that an engine may belong to, the strictest last; more than one only where it is not known which engine it
+/// is.
+pub fn possible(layers: &[Layer], place: &Place) -> Vec<Environment> {
+    let Some(why) = &place.unclear else { return vec![known(layers, place)] };
+    let mut all: Vec<Environment> = layers
+        .iter()
+        .flat_map(|layer| layer.file.environments.iter().map(move |(name, it)| (layer, name, it)))
+        .map(|(layer, name, it)| {
+            let source = layer.at(it.span().start);
+            let preset = it.get_ref().preset_or(name);
+            let because = format!("which engine this is, is not known: {why}; {source} may be it");
+            Environment { name: name.clone(), preset, because, source: Some(source) }
+        })
+        .collect();
+    all.push(Environment::built_in("prod", format!("which engine this is, is not known: {why}")));
+    // Among equals the built-in one is named: nothing says that it is the other.
+    all.sort_by_key(|environment| strictness(&environment.preset));
+    all
+}
+
+/// The environment that is shown and named: the strictest that is possible.
 pub fn of(layers: &[Layer], place: &Place) -> Environment {
+    possible(layers, place).pop().unwrap_or_else(|| built_in(place))
+}
+
+/// The strictest environment of the files that fits; else what the names say; else `ci` or `dev`.
+fn known(layers: &[Layer], place: &Place) -> Environment {
     // The system's file is asked first: the user's cannot move an engine out of what it says.
     for layer in layers {
         let mut fitting: Vec<Environment> = layer
@@ -147,6 +180,18 @@ mod tests {
         for name in ["products", "reproduce", "delivery", "alive", "dev", "preprod"] {
             assert!(words_of_production(name).is_none(), "{name}");
         }
+    }
+
+    #[test]
+    fn an_engine_that_is_not_known_may_be_production() {
+        let text = "[environments.lab]\npreset = \"dev\"\ncontext = \"*\"\n[environments.vault]\npreset = \"prod\"\nhost = \"tcp://v\"\n";
+        let layer = crate::policy::parse_layer(std::path::Path::new("p.toml"), true, text).unwrap();
+        let place = Place::new("default", "", "", "laptop", true, Vec::new);
+        assert_eq!(of(std::slice::from_ref(&layer), &place).name, "lab");
+        let place = place.unclear(Some("config.json cannot be read".to_owned()));
+        let names: Vec<String> = possible(&[layer], &place).into_iter().map(|it| it.name).collect();
+        assert_eq!(names, ["lab", "vault", "prod"]);
+        assert_eq!(of(&[], &place).because, "which engine this is, is not known: config.json cannot be read");
     }
 
     #[test]

@@ -173,15 +173,27 @@ impl Policy {
         if let Some(action) = preset::always(rule.id) {
             return Decision { action, source: None };
         }
-        let all = self.decide_by(&self.layers, rule, class, &self.environment(place));
+        // More than one environment is possible only where it is not known which engine this is.
+        let decisions = |layers: &[Layer]| -> Vec<(Decision, bool)> {
+            let possible = environment::possible(layers, place);
+            let decided = possible.iter().map(|environment| {
+                let (decision, set) = self.decide_by(layers, rule, class, environment);
+                (decision, set || environment.source.is_some())
+            });
+            decided.collect()
+        };
+        let strictest = |decisions: Vec<Decision>| decisions.into_iter().max_by_key(|decision| decision.action);
+        let all = decisions(&self.layers).into_iter().map(|(decision, _)| decision).collect();
+        let all = strictest(all).unwrap_or(Decision { action: Action::Refuse, source: None });
         let system: Vec<Layer> = self.layers.iter().filter(|layer| layer.is_system).cloned().collect();
         if system.is_empty() || system.len() == self.layers.len() {
-            return all.0;
+            return all;
         }
-        let environment = environment::of(&system, place);
-        let (theirs, set) = self.decide_by(&system, rule, class, &environment);
-        let bound = set || environment.source.is_some();
-        if bound && theirs.action > all.0.action { theirs } else { all.0 }
+        let bound = decisions(&system).into_iter().filter(|(_, bound)| *bound).map(|(decision, _)| decision).collect();
+        match strictest(bound) {
+            Some(theirs) if theirs.action > all.action => theirs,
+            _ => all,
+        }
     }
 
     /// The same for an environment that is named, as `explain --environment` does.

@@ -348,3 +348,36 @@ fn names_from_outside_are_shown_escaped() {
     assert!(said.contains("\\u{1b}") && said.contains("\\u{202e}"), "{said}");
     assert!(!said.contains('\u{1b}') && !said.contains('\u{202e}'));
 }
+
+#[test]
+fn a_file_of_dockers_that_cannot_be_read_may_mean_production() {
+    let context = fender::docker_files::context_folder("box");
+    let meta = format!(".docker/contexts/meta/{context}/meta.json");
+    let cases: [(&str, &str, &str); 3] = [
+        (".docker/config.json/", "", "config.json cannot be read: it is not a file"),
+        (".docker/config.json", r#"{"currentContext":"box"}"#, "meta.json cannot be read: it is not a file"),
+        (&meta, r#"{"Name":"box","Endpoints":{"docker":{"Host":5}}}"#, "meta.json: a value in it is of a wrong type"),
+    ];
+    for (file, text, why) in cases {
+        let place = Place::new();
+        let path = place.path("home").join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        if file.ends_with('/') {
+            fs::create_dir(path).unwrap();
+        } else {
+            fs::write(path, text).unwrap();
+        }
+        let mut command = place.docker();
+        command.env_remove("DOCKER_HOST");
+        if file == meta {
+            command.env("DOCKER_CONTEXT", "box");
+        } else {
+            fs::create_dir_all(place.path("home").join(&meta)).unwrap();
+        }
+        let output = command.args(["run", "--privileged", "alpine"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(125), "{file}");
+        assert!(place.reached().is_none(), "{file}");
+        assert!(unwrapped(&output).contains("prod"), "{}", error(&output));
+        assert!(unwrapped(&output).contains(why), "{}", error(&output));
+    }
+}
