@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::Output;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -18,6 +18,7 @@ use fender::target::{Target, choose};
 use serde_json::Value;
 
 use crate::support::place::script;
+use crate::support::process::program;
 use crate::support::recorder::{Answers, Recorder};
 use crate::support::{TestHost, real_docker};
 
@@ -261,20 +262,13 @@ fn lay_out(random: &mut Random, folder: &Path) {
 }
 
 fn client(folder: &Path, variables: &BTreeMap<String, String>, words: &[&str]) -> Output {
-    Command::new(real_docker_once())
-        .env_clear()
+    program(real_docker())
         .env("HOME", "/nonexistent")
         .env("DOCKER_CONFIG", folder)
         .envs(variables)
         .args(words)
-        .stdin(Stdio::null())
         .output()
         .unwrap()
-}
-
-fn real_docker_once() -> &'static Path {
-    static FOUND: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
-    FOUND.get_or_init(real_docker)
 }
 
 fn fenders(folder: &Path, variables: &BTreeMap<String, String>, words: &[&str]) -> Target {

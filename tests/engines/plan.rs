@@ -66,8 +66,11 @@ fn compare(name: &str, which: &str, flags: &str) {
     for seed in first..first + cases {
         let mut chance = Chance::new(seed);
         let started = std::time::Instant::now();
-        let between = ground.fill(&mut chance);
-        let words = ground.command(&mut chance, between);
+        // Drawn apart, so that it is known beforehand what the state has to be good for.
+        let mut wish = Chance::new(seed + 1_000_000);
+        let timed = ground.is_timed(&wish);
+        let between = ground.fill(&mut chance, timed);
+        let words = ground.command(&mut wish, between);
         let before = look(&ground.api);
         let held = describe(&ground.api);
         let mut planning = words.clone();

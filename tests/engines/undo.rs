@@ -289,7 +289,7 @@ fn random_states_come_back(guarded: &Guarded, old: bool) {
     let ground = Ground::new(guarded.engine, old);
     for seed in 1..=6 {
         let mut chance = Chance::new(7000 + seed);
-        ground.fill(&mut chance);
+        ground.fill(&mut chance, false);
         let before = look(&ground.api);
         let containers = inspected(&ground.api);
         let volumes = contents(&ground);

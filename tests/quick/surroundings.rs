@@ -86,7 +86,10 @@ const SET: &[(&str, &str)] = &[
 #[test]
 fn nothing_that_is_set_changes_a_result() {
     let mut again = program(std::env::current_exe().unwrap());
-    again.args(["--quiet", "--skip", "surroundings::"]).envs(SET.iter().copied()).current_dir(root());
+    again
+        .args(["--quiet", "--test-threads=8", "--skip", "surroundings::"])
+        .envs(SET.iter().copied())
+        .current_dir(root());
     let output = again.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }

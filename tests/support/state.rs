@@ -12,6 +12,7 @@ use super::engine::Engine;
 use super::process::client;
 
 /// A small generator of numbers: the same seed gives the same state.
+#[derive(Clone)]
 pub struct Chance(u64);
 
 impl Chance {
@@ -90,6 +91,26 @@ pub fn look(api: &Api) -> Seen {
     }
 }
 
+/// What a command can name.
+#[derive(Default)]
+struct Held {
+    containers: Vec<String>,
+    images: Vec<String>,
+    volumes: Vec<String>,
+    networks: Vec<String>,
+    has_project: bool,
+}
+
+/// Stands for the time between the halves, before it is known.
+const BETWEEN: u64 = 1;
+
+/// Waits until the next second begins, and says which one it is, since 1970.
+fn next_second() -> u64 {
+    let since = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    std::thread::sleep(Duration::from_nanos(u64::from(1_000_000_000 - since().subsec_nanos()) + 1_000_000));
+    since().as_secs()
+}
+
 /// An engine that states are made on.
 pub struct Ground<'a> {
     pub engine: &'a Engine,
@@ -137,17 +158,22 @@ impl<'a> Ground<'a> {
         Value::Object(map)
     }
 
-    /// Builds a state in two halves; the time between them, in seconds since 1970.
-    pub fn fill(&self, chance: &mut Chance) -> u64 {
+    /// Builds a state in two halves; the time between them where it is `timed`, in seconds since 1970.
+    ///
+    /// Engines date objects in whole seconds in their lists. Only where a command will look at the time does a second lie
+    /// between the halves and that time: everything else is the same without waiting.
+    pub fn fill(&self, chance: &mut Chance, timed: bool) -> u64 {
         self.clear();
         self.engine.image("base:1", &[]);
         if chance.one_in(3) {
             self.pushed(chance);
         }
         self.half(chance, "a");
-        std::thread::sleep(Duration::from_millis(1100));
-        let between = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-        std::thread::sleep(Duration::from_millis(1100));
+        let mut between = 0;
+        if timed {
+            between = next_second();
+            next_second();
+        }
         self.half(chance, "b");
         if chance.one_in(4) {
             self.build(chance);
@@ -366,6 +392,15 @@ impl<'a> Ground<'a> {
         &self.folder
     }
 
+    /// Whether the command that this chance draws looks at the time between the halves.
+    pub fn is_timed(&self, chance: &Chance) -> bool {
+        let draw = |has_project: bool| {
+            let held = Held { has_project, ..Held::default() };
+            self.draw(&mut chance.clone(), &held, BETWEEN).iter().any(|word| *word == format!("until={BETWEEN}"))
+        };
+        draw(false) || draw(true)
+    }
+
     /// A command that deletes something of this state.
     pub fn command(&self, chance: &mut Chance, between: u64) -> Vec<String> {
         let seen = look(&self.api);
@@ -376,6 +411,11 @@ impl<'a> Ground<'a> {
         let volumes: Vec<String> = seen.volumes.iter().cloned().collect();
         let networks: Vec<String> = seen.networks.values().filter(|name| name.starts_with("net-")).cloned().collect();
         let has_project = seen.containers.values().any(|name| name.starts_with("/demo-"));
+        self.draw(chance, &Held { containers, images, volumes, networks, has_project }, between)
+    }
+
+    fn draw(&self, chance: &mut Chance, held: &Held, between: u64) -> Vec<String> {
+        let Held { containers, images, volumes, networks, has_project } = held;
         let mut words: Vec<String> = Vec::new();
         let several = |words: &mut Vec<String>, from: &[String], chance: &mut Chance| {
             for _ in 0..=chance.below(3) {
@@ -384,7 +424,7 @@ impl<'a> Ground<'a> {
                 }
             }
         };
-        let kind = if has_project && chance.one_in(2) { 10 } else { chance.below(10) };
+        let kind = if *has_project && chance.one_in(2) { 10 } else { chance.below(10) };
         match kind {
             0 | 1 => {
                 words.extend(["system", "prune", "-f"].map(str::to_owned));
@@ -421,7 +461,7 @@ impl<'a> Ground<'a> {
                     self.filters(chance, &mut words, between, true);
                 } else {
                     words.extend(["network", "rm"].map(str::to_owned));
-                    several(&mut words, &networks, chance);
+                    several(&mut words, networks, chance);
                 }
             }
             7 => {
@@ -432,19 +472,19 @@ impl<'a> Ground<'a> {
                 if chance.one_in(2) {
                     words.push("-v".to_owned());
                 }
-                several(&mut words, &containers, chance);
+                several(&mut words, containers, chance);
             }
             8 => {
                 words.push("rmi".to_owned());
                 if chance.one_in(2) {
                     words.push("-f".to_owned());
                 }
-                several(&mut words, &images, chance);
+                several(&mut words, images, chance);
             }
             9 => {
                 if chance.one_in(2) {
                     words.extend(["volume", "rm"].map(str::to_owned));
-                    several(&mut words, &volumes, chance);
+                    several(&mut words, volumes, chance);
                 } else {
                     words.extend(["builder", "prune", "-f"].map(str::to_owned));
                     if chance.one_in(2) {
