@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use crate::lookup::Lookup;
+
 /// `1.41` as two numbers.
 pub type Version = (u32, u32);
 
@@ -16,30 +18,45 @@ pub fn parse_version(text: &str) -> Option<Version> {
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// Nobody listens at the endpoint.
-    Unreachable(String),
-    /// It was reached, and then did not answer as an engine does.
-    Silent(String),
-    /// It said no.
+    /// There is nobody to ask: no socket at the endpoint, nobody listens there, or none was to be asked. Docker's client
+    /// will not reach an engine either.
+    NoEngine(String),
+    /// The socket is there, and this user may not open it.
+    NotAllowed(String),
+    /// It is not known what the engine would say: it could not be reached for another reason, took too long, or what
+    /// came is not an engine's answer.
+    Unanswered(String),
+    /// The engine itself said no.
     Said { status: u16, message: String },
 }
 
 impl Problem {
+    /// Whether the engine said no with this status.
     pub fn is(&self, wanted: u16) -> bool {
         matches!(self, Problem::Said { status, .. } if *status == wanted)
     }
 
-    /// What broke while it was talked to.
-    pub fn silent(error: impl fmt::Display) -> Problem {
-        Problem::Silent(error.to_string())
+    /// An error that leaves the question open.
+    pub fn unanswered(error: impl fmt::Display) -> Problem {
+        Problem::Unanswered(error.to_string())
+    }
+
+    /// What this means for a question about one object.
+    pub fn as_lookup<T>(&self) -> Lookup<T> {
+        match self {
+            Problem::NoEngine(_) => Lookup::NoEngine,
+            Problem::Said { status: 404, .. } => Lookup::Missing,
+            problem => Lookup::Unknown(problem.to_string()),
+        }
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Problem::Unreachable(why) => write!(formatter, "the engine cannot be reached: {why}"),
-            Problem::Silent(why) => write!(formatter, "the engine did not answer: {why}"),
+            Problem::NoEngine(why) => write!(formatter, "there is no engine: {why}"),
+            Problem::NotAllowed(why) => write!(formatter, "the engine's socket may not be opened: {why}"),
+            Problem::Unanswered(why) => write!(formatter, "the engine did not answer: {why}"),
             Problem::Said { message, .. } => formatter.write_str(message),
         }
     }
@@ -47,6 +64,6 @@ impl fmt::Display for Problem {
 
 impl From<io::Error> for Problem {
     fn from(error: io::Error) -> Problem {
-        Problem::silent(error)
+        Problem::unanswered(error)
     }
 }

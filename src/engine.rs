@@ -2,33 +2,7 @@
 
 use crate::api::Version;
 use crate::host::Host;
-
-/// An answer of the engine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Known<T> {
-    Is(T),
-    /// The engine has no such object.
-    Missing,
-    /// The engine was not asked, or did not answer.
-    Untold,
-}
-
-impl<T> Known<T> {
-    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Known<U> {
-        match self {
-            Known::Is(value) => Known::Is(change(value)),
-            Known::Missing => Known::Missing,
-            Known::Untold => Known::Untold,
-        }
-    }
-
-    pub fn is(self) -> Option<T> {
-        match self {
-            Known::Is(value) => Some(value),
-            Known::Missing | Known::Untold => None,
-        }
-    }
-}
+pub use crate::lookup::Lookup;
 
 /// What rules read of an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,14 +46,14 @@ pub struct EngineFacts {
 
 /// Questions about single objects, asked only by those who need the answer.
 pub trait Inspect {
-    fn image(&self, name: &str) -> Known<ImageFacts>;
-    fn container(&self, name: &str, with_size: bool) -> Known<ContainerFacts>;
-    fn engine(&self) -> Known<EngineFacts>;
+    fn image(&self, name: &str) -> Lookup<ImageFacts>;
+    fn container(&self, name: &str, with_size: bool) -> Lookup<ContainerFacts>;
+    fn engine(&self) -> Lookup<EngineFacts>;
     /// The API version in force: the lower of the client's and the engine's.
-    fn api_version(&self) -> Known<Version>;
+    fn api_version(&self) -> Lookup<Version>;
 
-    /// What the real client prints for words that only read; Missing where it fails, Untold where it cannot be asked.
-    fn printed(&self, _: &[String], _: &dyn Host) -> Known<Vec<u8>> {
-        Known::Untold
+    /// What the real client prints for words that only read; Missing where it fails, Unknown where it cannot be asked.
+    fn printed(&self, _: &[String], _: &dyn Host) -> Lookup<Vec<u8>> {
+        Lookup::NoEngine
     }
 }

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use crate::effects::{Lowered, PLACES, buildkit_is_off, lower, read, with_files};
+use crate::engine::Lookup;
 use crate::files::allowance::is_allowed;
 use crate::grammar::parse::{Builder, Invocation, Unknown, parse};
 use crate::host::Host;
@@ -207,7 +208,10 @@ fn whatever_they_mean(
 }
 
 fn place<'a>(target: &Target, facts: &'a dyn Facts, bench: &Bench) -> Place<'a> {
-    place_with(target, bench, move || facts.engine().is().map(|engine| engine.labels).unwrap_or_default())
+    place_with(target, bench, move || match facts.engine() {
+        Lookup::Found(engine) => engine.labels,
+        _ => Vec::new(),
+    })
 }
 
 fn place_without_labels(target: &Target, bench: &Bench) -> Place<'static> {

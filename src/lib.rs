@@ -18,6 +18,7 @@ pub mod answer;
 pub mod cli;
 pub mod judge;
 pub mod lint;
+pub mod lookup;
 pub mod plan;
 pub mod policy;
 pub mod process;

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::question::Question;
 use super::screen::{Screen, command_line, quoted, shown};
 use super::snippet::snippet;
-use crate::engine::Known;
+use crate::engine::Lookup;
 use crate::grammar::parse::Invocation;
 use crate::judge::{Complaint, Judgement};
 use crate::plan::Plan;
@@ -18,7 +18,7 @@ use crate::text::{bytes, count};
 /// not say is this machine's; only of one that is nowhere at all the context is left.
 pub fn engine_name(judgement: &Judgement, hostname: &str) -> String {
     match judgement.facts.engine() {
-        Known::Is(engine) if !engine.name.is_empty() => engine.name,
+        Lookup::Found(engine) if !engine.name.is_empty() => engine.name,
         _ if !judgement.target.is_local() && !judgement.target.address().is_empty() => {
             judgement.target.address().to_owned()
         }
@@ -255,7 +255,10 @@ fn brief_line(complaint: &Complaint, alike: &[&Complaint], judgement: &Judgement
 }
 
 fn memory_of_host(judgement: &Judgement) -> Option<String> {
-    judgement.facts.engine().is().filter(|engine| engine.memory > 0).map(|engine| bytes(engine.memory))
+    match judgement.facts.engine() {
+        Lookup::Found(engine) if engine.memory > 0 => Some(bytes(engine.memory)),
+        _ => None,
+    }
 }
 
 fn why(complaint: &Complaint, judgement: &Judgement) -> String {

@@ -9,7 +9,7 @@ use std::{env, fs};
 use crate::answer::screen::{Screen, shown};
 use crate::effects::read;
 use crate::engine::Inspect;
-use crate::engine::Known;
+use crate::engine::Lookup;
 use crate::facts::client::{self, identity, own_identity};
 use crate::facts::host::{Surroundings, hostname};
 use crate::policy::{Place, Policy, read_layers};
@@ -215,7 +215,10 @@ fn engine(policy: &Policy) -> Check {
     let client = client::find(policy.client().as_deref()).unwrap_or_else(|_| PathBuf::from("docker"));
     let facts = session::engine(&target, &client, policy);
     let known = facts.engine();
-    let labels = || facts.engine().is().map(|engine| engine.labels).unwrap_or_default();
+    let labels = || match facts.engine() {
+        Lookup::Found(engine) => engine.labels,
+        _ => Vec::new(),
+    };
     let address = if target.is_local() { "" } else { target.address() };
     let ci = env::var_os("CI").is_some_and(|value| !value.is_empty());
     let place =
@@ -223,7 +226,7 @@ fn engine(policy: &Policy) -> Check {
     let environment = policy.environment(&place);
     let environment = format!("{} ({})", environment.name, environment.because);
     match known {
-        Known::Is(engine) => good(format!("the engine is {} at {}: {environment}", engine.name, target.host)),
+        Lookup::Found(engine) => good(format!("the engine is {} at {}: {environment}", engine.name, target.host)),
         _ => hint(
             format!("the engine at {} does not answer; it would be {environment}", target.host),
             "start it, or choose another with DOCKER_HOST or docker context use; until then fender says what it cannot tell",

@@ -11,7 +11,7 @@ use crate::answer::plan as shown;
 use crate::answer::screen::{Screen, command_line};
 use crate::effects::read;
 use crate::effects::{Effect, Lowered, Workload, lower};
-use crate::engine::Known;
+use crate::engine::Lookup;
 use crate::facts::engine::Engine;
 use crate::facts::host::Surroundings;
 use crate::grammar::parse::Invocation;
@@ -112,7 +112,7 @@ pub fn ends_with_its_volumes(lowered: &Lowered, facts: &dyn Facts) -> Option<Str
         .filter(|mount| mount.source.is_empty() && mount.kind == crate::effects::workload::MountKind::Volume)
         .map(|mount| mount.target.clone())
         .collect();
-    if let Some(Known::Is(image)) = workload.image.as_deref().map(|name| facts.image(name)) {
+    if let Some(Lookup::Found(image)) = workload.image.as_deref().map(|name| facts.image(name)) {
         let mounted = |path: &String| workload.mounts.iter().any(|mount| mount.target == *path);
         paths.extend(image.volumes.into_iter().filter(|path| !mounted(path)));
     }

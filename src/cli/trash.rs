@@ -145,7 +145,7 @@ pub fn undo() -> u8 {
 fn last() -> Result<Option<u64>, String> {
     let policy = policy()?;
     let engine = session::engine_here(&policy);
-    let wire = engine.line().ok_or("the engine is not there")?;
+    let wire = engine.line().map_err(|problem| problem.to_string())?;
     let info: Info = wire.block_on(wire.link.get("/info")).map_err(|problem| problem.to_string())?;
     let locked = current()?;
     for (id, entry) in locked.store.entries().into_iter().rev() {
@@ -169,7 +169,7 @@ fn bring_back(id: u64, name: Option<&str>, new_name: Option<&str>) -> Result<u8,
         return Err(format!("{name:?} is none of the objects of {id}: fender trash show {id}"));
     }
     let engine = session::engine_here(&policy);
-    let wire = engine.line().ok_or("the engine is not there")?;
+    let wire = engine.line().map_err(|problem| problem.to_string())?;
     let info: Info = wire.block_on(wire.link.get("/info")).map_err(|problem| problem.to_string())?;
     if info.id != entry.engine {
         return Err(format!(

@@ -189,7 +189,10 @@ impl Guard<'_> {
         }
         let engine = session::engine(&self.judgement.target, self.client, self.policy);
         let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        let line = engine.line().ok_or(NOT_RUN)?;
+        let line = engine.line().map_err(|problem| {
+            say(&format!("fender: not run, nothing was deleted: {}\n", safe(&problem.to_string())));
+            NOT_RUN
+        })?;
         trash::keep(line, plan, &texts, &self.policy.trash()).map(Some).map_err(|why| {
             say(&format!("fender: not run, nothing was deleted: {}\n", safe(&why)));
             NOT_RUN
@@ -198,9 +201,12 @@ impl Guard<'_> {
 
     fn delete(&self, plan: &Plan, invocation: &Invocation, words: &[OsString]) -> u8 {
         let engine = session::engine(&self.judgement.target, self.client, self.policy);
-        let Some(line) = engine.line() else {
-            say("fender: not run, nothing was deleted: the engine is not there any more\n");
-            return NOT_RUN;
+        let line = match engine.line() {
+            Ok(line) => line,
+            Err(problem) => {
+                say(&format!("fender: not run, nothing was deleted: {}\n", safe(&problem.to_string())));
+                return NOT_RUN;
+            }
         };
         if let Err(why) = same_engine(line, plan) {
             say(&format!("fender: not run, nothing was deleted: {why}\n"));

@@ -8,7 +8,7 @@ use super::project::{Builds, Project, Wanted, of_build};
 use super::sources::{Sources, Step, is_remote};
 use super::stack::services as stack_services;
 use super::{Body, Effect, Lowered, PLACES, Ports, Request, Runs, Words, Workload};
-use crate::engine::{Inspect, Known};
+use crate::engine::{Inspect, Lookup};
 use crate::files::text::Text;
 use crate::files::yaml;
 use crate::grammar::parse::Invocation;
@@ -117,7 +117,7 @@ fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts:
     }
     single_dollars(&mut model);
     let sources = Sources::of_words(invocation, host);
-    let has_image = |name: &str| matches!(facts.image(name), Known::Is(_));
+    let has_image = |name: &str| matches!(facts.image(name), Lookup::Found(_));
     let mut project = Project::new(&model, &sources, host, &has_image, &invocation.named_by);
     project.lower(&wanted);
     let chosen = project.chosen(&wanted);
@@ -213,8 +213,11 @@ fn run(project: &mut Project, invocation: &Invocation, lowered: &mut Lowered) {
 }
 
 /// What was printed. Where the client fails it will mostly fail for the person, too; but who cannot tell says so.
-fn as_json(printed: Known<Vec<u8>>) -> Option<Value> {
-    serde_json::from_slice(&printed.is()?).ok()
+fn as_json(printed: Lookup<Vec<u8>>) -> Option<Value> {
+    match printed {
+        Lookup::Found(bytes) => serde_json::from_slice(&bytes).ok(),
+        Lookup::Missing | Lookup::NoEngine | Lookup::Unknown(_) => None,
+    }
 }
 
 /// Compose prints a dollar twice, so that what it prints could be read again.
@@ -244,7 +247,9 @@ fn stack(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Inspect, ho
     for file in &files {
         words.extend(["-c".to_owned(), file.clone()]);
     }
-    let Known::Is(printed) = facts.printed(&words, host) else { return unknown(lowered, invocation, "docker stack") };
+    let Lookup::Found(printed) = facts.printed(&words, host) else {
+        return unknown(lowered, invocation, "docker stack");
+    };
     let text = Text::new("stack config", String::from_utf8_lossy(&printed).into_owned());
     let Ok(Some(root)) = yaml::read(&text) else { return unknown(lowered, invocation, "docker stack") };
     let sources = Sources::of_files(&files, host);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs, io};
 
 use super::input;
-use crate::engine::Known;
+use crate::engine::Lookup;
 
 /// What was found, or where it was looked for.
 pub type Found = Result<PathBuf, Vec<PathBuf>>;
@@ -54,28 +54,31 @@ pub struct Printer {
     known: Answers,
 }
 
-type Answers = RefCell<Vec<(Vec<String>, Known<Vec<u8>>)>>;
+type Answers = RefCell<Vec<(Vec<String>, Lookup<Vec<u8>>)>>;
 
 impl Printer {
     pub fn new(client: Option<OsString>) -> Printer {
         Printer { client, known: Answers::default() }
     }
 
-    /// What it prints; Missing where it fails, Untold where it cannot be run or takes too long.
-    pub fn printed(&self, words: &[String]) -> Known<Vec<u8>> {
+    /// What it prints; Missing where it fails, Unknown where it cannot be run or takes too long.
+    pub fn printed(&self, words: &[String]) -> Lookup<Vec<u8>> {
         if let Some((_, known)) = self.known.borrow().iter().find(|(asked, _)| asked == words) {
             return known.clone();
         }
-        let answer = self.client.as_ref().map_or(Known::Untold, |client| run(client, words));
+        let answer = match &self.client {
+            Some(client) => run(client, words),
+            None => Lookup::Unknown("there is no docker client to read it".to_owned()),
+        };
         self.known.borrow_mut().push((words.to_vec(), answer.clone()));
         answer
     }
 }
 
-fn run(client: &OsString, words: &[String]) -> Known<Vec<u8>> {
+fn run(client: &OsString, words: &[String]) -> Lookup<Vec<u8>> {
     let reads_input = words.iter().any(|word| word == "-" || word == "-f-" || word == "-c-" || word.ends_with("=-"));
     if reads_input && (io::stdin().is_terminal() || input::kept().is_err()) {
-        return Known::Untold;
+        return Lookup::Unknown("standard input cannot be read twice".to_owned());
     }
     let started = Instant::now();
     let stdin = if reads_input { Stdio::inherit() } else { Stdio::null() };
@@ -83,8 +86,13 @@ fn run(client: &OsString, words: &[String]) -> Known<Vec<u8>> {
     let alone = Path::new(client).file_name().is_some_and(|name| name == "docker-compose");
     let words = if alone { words.strip_prefix(&["compose".to_owned()][..]).unwrap_or(words) } else { words };
     let child = Command::new(client).args(words).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-    let Ok(mut child) = child else { return Known::Untold };
-    let Some(mut output) = child.stdout.take() else { return Known::Untold };
+    let mut child = match child {
+        Ok(child) => child,
+        Err(error) => return Lookup::Unknown(format!("the docker client cannot be run: {error}")),
+    };
+    let Some(mut output) = child.stdout.take() else {
+        return Lookup::Unknown("the docker client gave no output".to_owned());
+    };
     let reader = std::thread::spawn(move || {
         let mut bytes = Vec::new();
         output.read_to_end(&mut bytes).map(|_| bytes)
@@ -97,13 +105,17 @@ fn run(client: &OsString, words: &[String]) -> Known<Vec<u8>> {
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-    let succeeded = child.wait().is_ok_and(|status| status.success());
+    let ended = child.wait();
     if reads_input {
         input::again();
     }
-    match reader.join() {
-        Ok(Ok(bytes)) if succeeded => Known::Is(bytes),
-        Ok(Ok(_)) if patient => Known::Missing,
-        _ => Known::Untold,
+    let cannot = |why: String| Lookup::Unknown(format!("the docker client did not print it: {why}"));
+    match (reader.join(), ended) {
+        _ if !patient => cannot(format!("it took more than {} s", PATIENCE.as_secs())),
+        (Ok(Ok(bytes)), Ok(status)) if status.success() => Lookup::Found(bytes),
+        // A code of its own: the words are wrong, or a file is. A signal says nothing about either.
+        (Ok(Ok(_)), Ok(status)) if status.code().is_some() => Lookup::Missing,
+        (_, Ok(status)) => cannot(status.to_string()),
+        (_, Err(error)) => cannot(error.to_string()),
     }
 }

@@ -2,37 +2,38 @@
 #![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
 use std::any::Any;
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bollard_stubs::models::{ContainerInspectResponse, ImageInspect, SystemInfo, SystemVersion};
+use bollard_stubs::models::{ContainerInspectResponse, ImageInspect, SystemVersion};
 use hyper::Method;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::client::Printer;
-use super::state;
-use super::stock::{Info, read, survey, volumes_of};
+use super::list::List;
+use super::stock::{Info, Volumes, read, survey, volumes_of};
 use super::wire::{Link, Wire, nothing, segment, value};
+use super::{body, state};
 use crate::api::{Problem, Version, parse_version};
 use crate::effects::model_words;
-use crate::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Known, MountFacts};
+use crate::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Lookup, MountFacts};
 use crate::grammar::parse::Invocation;
 use crate::host::Host;
 use crate::plan::compose::Project;
-use crate::plan::inventory::{Inventory, Volume};
+use crate::plan::inventory::{Container, Image, Inventory, Network, Volume};
 use crate::plan::protect::{LABEL, Pattern};
 use crate::plan::{Facts, Needs, Plan, Protections, Step};
 use crate::target::Target;
 
-/// How long an engine may take before it counts as one that does not answer, where only a word depends on it.
+/// How long an engine may take before it counts as one that does not answer, where only a note depends on it.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Where a deletion depends on it.
-const MORE_PATIENCE: Duration = Duration::from_secs(120);
+/// Where a deletion depends on it. Each request has its own, shorter limit; this one is for all of them together.
+const MORE_PATIENCE: Duration = Duration::from_secs(180);
 
 /// An engine that is connected to at the first question.
 pub struct Engine {
@@ -43,14 +44,14 @@ pub struct Engine {
     wanted_api: Option<Version>,
     /// What the policy protects.
     patterns: Vec<Pattern>,
-    wire: OnceCell<Option<Wire>>,
-    /// It did not answer once, and is not asked again.
-    silent: Cell<bool>,
-    images: RefCell<HashMap<String, Known<ImageFacts>>>,
-    itself: OnceCell<Known<EngineFacts>>,
+    wire: OnceCell<Result<Wire, Problem>>,
+    /// Why it did not answer once; it is not asked again where only a note depends on it.
+    silent: RefCell<Option<Problem>>,
+    images: RefCell<HashMap<String, Lookup<ImageFacts>>>,
+    itself: OnceCell<Lookup<EngineFacts>>,
     protections: RefCell<Option<Result<Rc<Protections>, Problem>>>,
     plans: RefCell<Vec<(Vec<Step>, Rc<Plan>)>>,
-    project: OnceCell<Known<Project>>,
+    project: OnceCell<Lookup<Project>>,
     /// Reads compose files and the like.
     printer: Printer,
     /// Says what is being waited for, until what it returns is dropped.
@@ -63,10 +64,11 @@ impl Engine {
         Engine {
             target,
             client,
-            wanted_api: wanted_api.and_then(parse_version),
+            // What cannot be read is taken for the version in which a prune takes most.
+            wanted_api: wanted_api.filter(|text| !text.is_empty()).map(|text| client_version(text).unwrap_or((1, 0))),
             patterns,
             wire: OnceCell::new(),
-            silent: Cell::new(false),
+            silent: RefCell::default(),
             images: RefCell::default(),
             itself: OnceCell::new(),
             protections: RefCell::default(),
@@ -89,40 +91,43 @@ impl Engine {
         self
     }
 
-    fn wire(&self) -> Option<&Wire> {
-        self.wire.get_or_init(|| Wire::open(&self.target, self.client.clone())).as_ref()
+    fn wire(&self) -> Result<&Wire, Problem> {
+        self.wire.get_or_init(|| Wire::open(&self.target, self.client.clone())).as_ref().map_err(Problem::clone)
     }
 
     /// One question without a version in its path, and so in the engine's own.
-    fn ask<T: DeserializeOwned>(&self, path: &str) -> Known<T> {
-        let Some(wire) = self.wire().filter(|_| !self.silent.get()) else { return Known::Untold };
+    fn ask<T: DeserializeOwned + Send + 'static>(&self, path: &str) -> Lookup<T> {
+        if let Some(problem) = &*self.silent.borrow() {
+            return problem.as_lookup();
+        }
         // Remote engines are given time for the connection itself.
         let patience = if self.target.is_local() { PATIENCE } else { PATIENCE * 5 };
-        let answer = wire
-            .within(patience, async { wire.link.send_as_is(Method::GET, path, nothing(), None).await?.bytes().await });
-        match answer {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_or(Known::Untold, Known::Is),
-            Err(Problem::Said { status: 404, .. }) => Known::Missing,
-            Err(Problem::Said { .. }) => Known::Untold,
-            Err(_) => {
-                self.silent.set(true);
-                Known::Untold
+        match self.ask_within(patience, path) {
+            Ok(answer) => Lookup::Found(answer),
+            Err(problem) => {
+                if !matches!(problem, Problem::Said { .. }) {
+                    *self.silent.borrow_mut() = Some(problem.clone());
+                }
+                problem.as_lookup()
             }
         }
     }
 
-    fn must(&self) -> Result<&Wire, Problem> {
-        self.wire().ok_or_else(|| Problem::Unreachable(format!("nothing listens at {}", self.target.host)))
+    fn ask_within<T: DeserializeOwned + Send + 'static>(&self, patience: Duration, path: &str) -> Result<T, Problem> {
+        let wire = self.wire()?;
+        wire.within(patience, async {
+            wire.link.send_as_is(Method::GET, path, nothing(), None).await?.parsed(body::SMALL).await
+        })
     }
 
-    /// The line itself, for deletions.
-    pub fn line(&self) -> Option<&Wire> {
+    /// The connection itself, for deletions.
+    pub fn line(&self) -> Result<&Wire, Problem> {
         self.wire()
     }
 
     /// What the engine holds, without sizes.
     pub fn stock(&self, needs: Needs, volumes: bool) -> Result<Inventory, Problem> {
-        let wire = self.must()?;
+        let wire = self.wire()?;
         wire.within(MORE_PATIENCE, async {
             let mut stock = read(&wire.link, needs, self.wanted_api).await?;
             if volumes {
@@ -133,16 +138,13 @@ impl Engine {
     }
 
     fn read_protections(&self) -> Result<Protections, Problem> {
-        let wire = self.must()?;
+        let wire = self.wire()?;
         let mut all = Protections { patterns: self.patterns.clone(), ..Protections::default() };
         wire.within(MORE_PATIENCE, async {
-            all.labelled = labelled(&wire.link, "/containers/json?all=1").await?
-                || labelled(&wire.link, "/volumes?").await?
-                || labelled(&wire.link, "/networks?").await?
-                || labelled(&wire.link, "/images/json?all=1").await?;
+            all.labelled = labelled(&wire.link).await?;
             if state::any_locks() {
                 let info: Info = wire.link.get("/info").await?;
-                let locks = state::locks(&info.id).map_err(Problem::Silent)?;
+                let locks = state::locks(&info.id).map_err(Problem::Unanswered)?;
                 all.locks = locks.locked;
                 all.released = locks.released;
             }
@@ -152,24 +154,27 @@ impl Engine {
     }
 }
 
-/// Whether anything in this list has the label that protects.
-async fn labelled(link: &Arc<Link>, path: &str) -> Result<bool, Problem> {
+/// `DOCKER_API_VERSION` as the client takes it: moby `client/options.go` cuts a `v` off.
+fn client_version(text: &str) -> Option<Version> {
+    parse_version(text.strip_prefix('v').unwrap_or(text))
+}
+
+/// Whether anything on the engine has the label that protects.
+async fn labelled(link: &Arc<Link>) -> Result<bool, Problem> {
     let filters = value(&json!({ "label": [LABEL] }).to_string());
-    let answer: Value = match link.get(&format!("{path}&filters={filters}")).await {
-        // A proxy in front of the engine that shows no such objects lets nobody delete them either.
-        Err(Problem::Said { status: 403 | 404 | 405 | 501, .. }) => return Ok(false),
-        answer => answer?,
-    };
-    let list = answer.get("Volumes").unwrap_or(&answer);
-    Ok(list.as_array().is_some_and(|list| !list.is_empty()))
+    let none = link.get::<List<Container>>(&format!("/containers/json?all=1&filters={filters}")).await?.0.is_empty()
+        && link.get::<Volumes>(&format!("/volumes?filters={filters}")).await?.volumes.is_empty()
+        && link.get::<List<Network>>(&format!("/networks?filters={filters}")).await?.0.is_empty()
+        && link.get::<List<Image>>(&format!("/images/json?all=1&filters={filters}")).await?.0.is_empty();
+    Ok(!none)
 }
 
 impl Inspect for Engine {
-    fn image(&self, name: &str) -> Known<ImageFacts> {
+    fn image(&self, name: &str) -> Lookup<ImageFacts> {
         if let Some(known) = self.images.borrow().get(name) {
             return known.clone();
         }
-        let answer: Known<ImageInspect> = self.ask(&format!("/images/{}/json", segment(name)));
+        let answer: Lookup<ImageInspect> = self.ask(&format!("/images/{}/json", segment(name)));
         let known = answer.map(|image| {
             let config = image.config.unwrap_or_default();
             ImageFacts {
@@ -185,51 +190,53 @@ impl Inspect for Engine {
         known
     }
 
-    fn container(&self, name: &str, with_size: bool) -> Known<ContainerFacts> {
+    fn container(&self, name: &str, with_size: bool) -> Lookup<ContainerFacts> {
         let size = if with_size { "?size=1" } else { "" };
-        let answer: Known<ContainerInspectResponse> = self.ask(&format!("/containers/{}/json{size}", segment(name)));
-        answer.map(|container| ContainerFacts {
-            name: container.name.unwrap_or_default().trim_start_matches('/').to_owned(),
-            image: container.config.and_then(|config| config.image).unwrap_or_default(),
-            running: container.state.and_then(|state| state.running).unwrap_or(false),
-            layer_bytes: container.size_rw,
-            mounts: container
-                .mounts
-                .unwrap_or_default()
-                .into_iter()
-                .map(|mount| MountFacts {
-                    volume: mount.name.filter(|name| !name.is_empty()),
-                    source: mount.source.unwrap_or_default(),
-                    destination: mount.destination.unwrap_or_default(),
-                    writable: mount.rw.unwrap_or(true),
-                })
-                .collect(),
-        })
+        let answer: Lookup<ContainerInspectResponse> = self.ask(&format!("/containers/{}/json{size}", segment(name)));
+        answer
+            .then(|mut container| match container.mounts.take() {
+                Some(mounts) => Lookup::Found((container, mounts)),
+                None => Lookup::Unknown("it does not say what the container mounts".to_owned()),
+            })
+            .map(|(container, mounts)| ContainerFacts {
+                name: container.name.unwrap_or_default().trim_start_matches('/').to_owned(),
+                image: container.config.and_then(|config| config.image).unwrap_or_default(),
+                running: container.state.and_then(|state| state.running).unwrap_or(false),
+                layer_bytes: container.size_rw,
+                mounts: mounts
+                    .into_iter()
+                    .map(|mount| MountFacts {
+                        volume: mount.name.filter(|name| !name.is_empty()),
+                        source: mount.source.unwrap_or_default(),
+                        destination: mount.destination.unwrap_or_default(),
+                        writable: mount.rw.unwrap_or(true),
+                    })
+                    .collect(),
+            })
     }
 
-    fn engine(&self) -> Known<EngineFacts> {
+    fn engine(&self) -> Lookup<EngineFacts> {
         let ask = || {
-            self.ask::<SystemInfo>("/info").map(|info| EngineFacts {
-                name: info.name.unwrap_or_default(),
-                labels: info.labels.unwrap_or_default(),
-                memory: info.mem_total.unwrap_or(0),
+            self.ask::<Info>("/info").map(|info| EngineFacts {
+                name: info.name,
+                labels: info.labels,
+                memory: info.mem_total,
             })
         };
         self.itself.get_or_init(ask).clone()
     }
 
-    fn api_version(&self) -> Known<Version> {
+    fn api_version(&self) -> Lookup<Version> {
         match self.ask::<SystemVersion>("/version") {
-            Known::Is(answer) => {
-                let versions = answer.api_version.as_deref().and_then(parse_version).into_iter().chain(self.wanted_api);
-                versions.min().map_or(Known::Untold, Known::Is)
-            }
-            // What the words of the environment say holds, whatever the engine.
-            _ => self.wanted_api.map_or(Known::Untold, Known::Is),
+            Lookup::Found(answer) => match answer.api_version.as_deref().and_then(parse_version) {
+                Some(version) => Lookup::Found(self.wanted_api.map_or(version, |wanted| wanted.min(version))),
+                None => Lookup::Unknown("it does not say which API it speaks".to_owned()),
+            },
+            other => other.map(|_| (0, 0)),
         }
     }
 
-    fn printed(&self, words: &[String], _: &dyn Host) -> Known<Vec<u8>> {
+    fn printed(&self, words: &[String], _: &dyn Host) -> Lookup<Vec<u8>> {
         self.printer.printed(words)
     }
 }
@@ -250,7 +257,7 @@ impl Facts for Engine {
             return Ok(plan.clone());
         }
         let protections = self.protections()?;
-        let wire = self.must()?;
+        let wire = self.wire()?;
         let _waiting = (self.waiting)("reading what the engine holds");
         let plan = wire.within(MORE_PATIENCE, survey(&wire.link, steps, &protections, self.wanted_api))?;
         let plan = Rc::new(plan);
@@ -258,36 +265,48 @@ impl Facts for Engine {
         Ok(plan)
     }
 
-    fn protected_volume(&self, name: &str) -> Option<String> {
-        let volume: Volume = self.ask(&format!("/volumes/{}", segment(name))).is()?;
-        self.protections().ok()?.volume(&volume).map(|protected| protected.why)
+    fn protected_volume(&self, name: &str) -> Lookup<Option<String>> {
+        self.ask::<Volume>(&format!("/volumes/{}", segment(name))).then(|volume| match self.protections() {
+            Ok(protections) => Lookup::Found(protections.volume(&volume).map(|protected| protected.why)),
+            Err(problem) => problem.as_lookup(),
+        })
     }
 
-    fn project(&self, invocation: &Invocation, host: &dyn Host) -> Known<Project> {
+    fn project(&self, invocation: &Invocation, host: &dyn Host) -> Lookup<Project> {
         self.project.get_or_init(|| read_project(&self.printer, invocation, host)).clone()
     }
 }
 
 /// Compose's own reading of its files, with the words that stand before its command; else the name that they give.
-fn read_project(printer: &Printer, invocation: &Invocation, host: &dyn Host) -> Known<Project> {
+fn read_project(printer: &Printer, invocation: &Invocation, host: &dyn Host) -> Lookup<Project> {
     let set = |name: &str| invocation.above.iter().rev().find(|set| set.flag.name == name).map(|set| set.value.clone());
     let named = set("project-name").or_else(|| host.env("COMPOSE_PROJECT_NAME")).filter(|name| !name.is_empty());
-    let by_name = || match &named {
-        Some(name) => Known::Is(Project { name: name.to_lowercase(), model: None }),
-        None => Known::Untold,
+    let by_name = |otherwise: Lookup<Project>| match &named {
+        Some(name) => Lookup::Found(Project { name: name.to_lowercase(), model: None }),
+        None => otherwise,
     };
-    let Some(words) = model_words(invocation) else { return by_name() };
-    let model: Option<Value> = printer.printed(&words).is().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    let Some(mut project) = model.as_ref().and_then(Project::from_model) else { return by_name() };
+    let Some(words) = model_words(invocation) else {
+        return by_name(Lookup::Unknown("its words name no command of compose".to_owned()));
+    };
+    let project = printer.printed(&words).then(|bytes| match serde_json::from_slice::<Value>(&bytes) {
+        Ok(model) => match Project::from_model(&model) {
+            Some(project) => Lookup::Found(project),
+            None => Lookup::Unknown("compose's model has no name".to_owned()),
+        },
+        Err(error) => Lookup::Unknown(format!("compose's model cannot be read: {error}")),
+    });
+    let Lookup::Found(mut project) = project else { return by_name(project) };
     if invocation.on("remove-orphans")
         && let Some(model) = &mut project.model
     {
         // Compose knows the services of all profiles; its model shows the active ones.
         let mut words = words[..words.len() - 3].to_vec();
         words.extend(["--profile", "*", "config", "--services"].map(str::to_owned));
-        let all = printer.printed(&words).is().unwrap_or_default();
-        let all = String::from_utf8_lossy(&all).into_owned();
+        let all = match printer.printed(&words) {
+            Lookup::Found(all) => String::from_utf8_lossy(&all).into_owned(),
+            other => return other.map(|_| project),
+        };
         model.inactive = all.lines().map(str::to_owned).filter(|name| !model.has(name)).collect();
     }
-    Known::Is(project)
+    Lookup::Found(project)
 }

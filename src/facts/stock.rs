@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use super::list::List;
 use super::wire::{Link, nothing, segment, value};
 use crate::api::{Problem, Version};
 use crate::plan::inventory::{CacheRecord, Container, Image, Inventory, Layer, Network, Volume, seconds};
@@ -34,16 +35,23 @@ const MEASURED: usize = 300;
 const REGISTRY: Duration = Duration::from_secs(2);
 const ASKED_OF_REGISTRY: usize = 20;
 
-/// What `GET /info` says.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+/// What `GET /info` says. What a deletion or an environment stands on has to be there, in the right shape.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct Info {
     #[serde(rename = "ID")]
     pub id: String,
     pub name: String,
     #[serde(deserialize_with = "lenient")]
+    pub labels: Vec<String>,
+    /// Bytes of memory of its host.
+    #[serde(default)]
+    pub mem_total: i64,
+    #[serde(default, deserialize_with = "lenient")]
     driver_status: Vec<Vec<String>>,
+    #[serde(default)]
     system_time: String,
+    #[serde(default)]
     swarm: SwarmState,
 }
 
@@ -53,8 +61,12 @@ struct SwarmState {
     control_available: bool,
 }
 
-fn lenient<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Vec<String>>, D::Error> {
-    Ok(Option::<Vec<Vec<String>>>::deserialize(deserializer)?.unwrap_or_default())
+/// Engines say null for an empty list.
+fn lenient<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    Ok(match Option::<List<T>>::deserialize(deserializer)? {
+        Some(List(list)) => list,
+        None => Vec::new(),
+    })
 }
 
 impl Info {
@@ -63,13 +75,24 @@ impl Info {
     }
 }
 
-/// The answer to `GET /volumes`, and the part of `GET /system/df` that is read.
+/// The part of `GET /system/df` that is read: sizes, and the build cache. An engine leaves out what was not asked for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Usage {
-    volumes: Option<Vec<Volume>>,
-    images: Option<Vec<Image>>,
-    build_cache: Option<Vec<CacheRecord>>,
+    #[serde(deserialize_with = "lenient")]
+    volumes: Vec<Volume>,
+    #[serde(deserialize_with = "lenient")]
+    images: Vec<Image>,
+    #[serde(deserialize_with = "lenient")]
+    build_cache: Vec<CacheRecord>,
+}
+
+/// The answer to `GET /volumes`. Null where there are none; an answer without the key is not an engine's.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Volumes {
+    #[serde(deserialize_with = "lenient")]
+    pub volumes: Vec<Volume>,
 }
 
 /// The plan of these steps, made of what the engine says now. `api` is what `DOCKER_API_VERSION` says.
@@ -114,11 +137,11 @@ pub async fn read(link: &Arc<Link>, needs: Needs, api: Option<Version>) -> Resul
     let (networks, dangling) = if needs.networks { ("/networks", DANGLING) } else { ("", "") };
     let (info, containers, images, volumes, networks, dangling, usage) = tokio::try_join!(
         link.get::<Info>("/info"),
-        link.get::<Vec<Container>>("/containers/json?all=1"),
-        list::<Vec<Image>>(link, images),
-        list::<Usage>(link, volumes),
-        list::<Vec<Network>>(link, networks),
-        list::<Vec<Network>>(link, dangling),
+        link.get::<List<Container>>("/containers/json?all=1"),
+        list::<List<Image>>(link, images),
+        list::<Volumes>(link, volumes),
+        list::<List<Network>>(link, networks),
+        list::<List<Network>>(link, dangling),
         usage_of(link, &usage),
     )?;
     let mut stock = Inventory {
@@ -127,19 +150,19 @@ pub async fn read(link: &Arc<Link>, needs: Needs, api: Option<Version>) -> Resul
         containerd: info.containerd(),
         api: api.map_or(version, |wanted| wanted.min(version)),
         now: seconds(&info.system_time).unwrap_or_default() as i64,
-        containers,
-        images,
-        volumes: volumes.volumes.unwrap_or_default(),
-        networks,
-        cache: usage.build_cache.unwrap_or_default(),
+        containers: containers.0,
+        images: images.0,
+        volumes: volumes.volumes,
+        networks: networks.0,
+        cache: usage.build_cache,
         ..Inventory::default()
     };
-    let free: HashSet<String> = dangling.into_iter().map(|network| network.id).collect();
+    let free: HashSet<String> = dangling.0.into_iter().map(|network| network.id).collect();
     for network in &mut stock.networks {
         network.dangling = free.contains(&network.id);
     }
     let sizes: HashMap<String, Volume> =
-        usage.volumes.into_iter().flatten().map(|volume| (volume.name.clone(), volume)).collect();
+        usage.volumes.into_iter().map(|volume| (volume.name.clone(), volume)).collect();
     for volume in &mut stock.volumes {
         if let Some(known) = sizes.get(&volume.name) {
             volume.usage_data = known.usage_data.clone();
@@ -147,24 +170,24 @@ pub async fn read(link: &Arc<Link>, needs: Needs, api: Option<Version>) -> Resul
     }
     if !by_type {
         let shared: HashMap<String, i64> =
-            usage.images.into_iter().flatten().map(|image| (image.id, image.shared_size)).collect();
+            usage.images.into_iter().map(|image| (image.id, image.shared_size)).collect();
         for image in &mut stock.images {
             image.shared_size = shared.get(&image.id).copied().unwrap_or(-1);
         }
     }
     if info.swarm.control_available && (needs.swarm || needs.networks) {
-        stock.services = link.get("/services").await?;
+        stock.services = link.get::<List<_>>("/services").await?.0;
     }
     if needs.swarm && info.swarm.control_available {
-        stock.secrets = link.get("/secrets").await?;
-        stock.configs = link.get("/configs").await?;
+        stock.secrets = link.get::<List<_>>("/secrets").await?.0;
+        stock.configs = link.get::<List<_>>("/configs").await?.0;
     }
     Ok(stock)
 }
 
 /// The volumes, without their sizes.
 pub async fn volumes_of(link: &Arc<Link>) -> Result<Vec<Volume>, Problem> {
-    Ok(link.get::<Usage>("/volumes").await?.volumes.unwrap_or_default())
+    Ok(link.get::<Volumes>("/volumes").await?.volumes)
 }
 
 /// containerd's store stumbles for a moment over a snapshot that a build leaves behind.
@@ -182,7 +205,10 @@ async fn usage_of(link: &Arc<Link>, path: &str) -> Result<Usage, Problem> {
 /// `{"dangling":["true"]}`: networks that nothing is attached to.
 const DANGLING: &str = "/networks?filters=%7B%22dangling%22%3A%5B%22true%22%5D%7D";
 
-async fn list<T: Default + serde::de::DeserializeOwned>(link: &Arc<Link>, path: &str) -> Result<T, Problem> {
+async fn list<T: Default + serde::de::DeserializeOwned + Send + 'static>(
+    link: &Arc<Link>,
+    path: &str,
+) -> Result<T, Problem> {
     if path.is_empty() { Ok(T::default()) } else { link.get(path).await }
 }
 
@@ -284,8 +310,8 @@ async fn sizes(link: &Arc<Link>, going: &[&Item]) -> Result<HashMap<String, i64>
         let ids: Vec<&str> = going.iter().map(|item| item.id.as_str()).collect();
         format!("/containers/json?all=1&size=1&filters={}", value(&json!({ "id": ids }).to_string()))
     };
-    let answer: Vec<Sized> = link.get(&path).await?;
-    Ok(answer.into_iter().map(|it| (it.id, it.size_rw)).collect())
+    let answer: List<Sized> = link.get(&path).await?;
+    Ok(answer.0.into_iter().map(|it| (it.id, it.size_rw)).collect())
 }
 
 /// The volumes that a container was given by name: `-v NAME:…` and `--mount source=NAME`.
@@ -445,7 +471,7 @@ struct Changed {
 /// The path in a container's own layer that holds most of it: `/var/lib/app 398 MB`.
 async fn largest_path(link: &Arc<Link>, id: &str) -> Option<String> {
     const DELETED: u8 = 2;
-    let changes: Vec<Changed> = link.get(&format!("/containers/{id}/changes")).await.ok()?;
+    let List(changes): List<Changed> = link.get(&format!("/containers/{id}/changes")).await.ok()?;
     let paths: Vec<&str> = changes.iter().filter(|it| it.kind != DELETED).map(|it| it.path.as_str()).collect();
     let folders: HashSet<&str> =
         paths.iter().filter_map(|path| path.rsplit_once('/').map(|(folder, _)| folder)).collect();

@@ -4,7 +4,6 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,6 +19,7 @@ use serde_json::Value;
 use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
 
+use super::body;
 use crate::api::{Problem, Version, parse_version};
 use crate::target::Target;
 
@@ -28,6 +28,10 @@ pub type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// How long an engine may take to accept a connection.
 const CONNECTS: Duration = Duration::from_secs(10);
+/// How long it may take until its answer begins.
+const ANSWERS: Duration = Duration::from_secs(20);
+/// The same where it walks through files first.
+const MEASURES: Duration = Duration::from_secs(120);
 
 /// The newest API whose answers are known here. Newer engines still speak it.
 const NEWEST: Version = (1, 51);
@@ -41,26 +45,28 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The whole body; the connection is used again after it.
+    /// The whole body, of at most as many bytes as a list may have; the connection is used again after it.
     pub async fn bytes(self) -> Result<Bytes, Problem> {
-        let bytes = self.body.collect().await.map_err(Problem::silent)?.to_bytes();
+        self.at_most(body::LIST).await
+    }
+
+    /// The whole body, of at most `most` bytes.
+    pub async fn at_most(mut self, most: usize) -> Result<Bytes, Problem> {
+        let bytes = body::whole(&mut self.body, most).await?;
         self.link.put_back(self.sender);
         Ok(bytes)
     }
 
+    /// The whole body as JSON, of at most `most` bytes.
+    pub async fn parsed<T: DeserializeOwned + Send + 'static>(mut self, most: usize) -> Result<T, Problem> {
+        let value = body::parsed(&mut self.body, most).await?;
+        self.link.put_back(self.sender);
+        Ok(value)
+    }
+
     /// The next piece of the body; None at its end.
     pub async fn piece(&mut self) -> Result<Option<Bytes>, Problem> {
-        loop {
-            match self.body.frame().await {
-                None => return Ok(None),
-                Some(Err(error)) => return Err(Problem::silent(error)),
-                Some(Ok(frame)) => {
-                    if let Ok(bytes) = frame.into_data() {
-                        return Ok(Some(bytes));
-                    }
-                }
-            }
-        }
+        body::piece(&mut self.body).await
     }
 }
 
@@ -82,32 +88,32 @@ impl Link {
         }
     }
 
-    /// A connection, and whether it is a new one.
-    async fn sender(&self) -> Result<(SendRequest<Body>, bool), Problem> {
+    /// A connection that is ready for a request.
+    async fn sender(&self) -> Result<SendRequest<Body>, Problem> {
         loop {
             let waiting = self.idle.lock().ok().and_then(|mut idle| idle.pop());
             let Some(mut sender) = waiting else { break };
             if sender.ready().await.is_ok() {
-                return Ok((sender, false));
+                return Ok(sender);
             }
         }
         match tokio::time::timeout(CONNECTS, self.connect()).await {
-            Ok(sender) => sender.map(|sender| (sender, true)),
-            Err(_) => Err(Problem::Unreachable("no connection in ten seconds".to_owned())),
+            Ok(sender) => sender,
+            Err(_) => Err(Problem::Unanswered(format!("no connection within {} s", CONNECTS.as_secs()))),
         }
     }
 
     async fn connect(&self) -> Result<SendRequest<Body>, Problem> {
         if let Some(socket) = &self.socket {
-            let stream = UnixStream::connect(socket).await.map_err(|error| Problem::Unreachable(error.to_string()))?;
-            let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(Problem::silent)?;
+            let stream = UnixStream::connect(socket).await.map_err(|error| not_connected(&error, socket))?;
+            let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(Problem::unanswered)?;
             tokio::spawn(connection);
             return Ok(sender);
         }
         let client = self
             .client
             .clone()
-            .ok_or_else(|| Problem::Unreachable("there is no docker client to go through".into()))?;
+            .ok_or_else(|| Problem::Unanswered("there is no docker client to reach it with".into()))?;
         let mut child = tokio::process::Command::new(client)
             .args(&self.globals)
             .args(["system", "dial-stdio"])
@@ -116,12 +122,14 @@ impl Link {
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| Problem::Unreachable(error.to_string()))?;
+            .map_err(|error| {
+                Problem::Unanswered(format!("the docker client that reaches it cannot be run: {error}"))
+            })?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(Problem::Unreachable("the real client gave no pipe".to_owned()));
+            return Err(Problem::Unanswered("the docker client gave no pipe to it".to_owned()));
         };
         let pipe = TokioIo::new(tokio::io::join(output, input));
-        let (sender, connection) = handshake(pipe).await.map_err(Problem::silent)?;
+        let (sender, connection) = handshake(pipe).await.map_err(Problem::unanswered)?;
         tokio::spawn(async move {
             let _ = connection.await;
             let _ = child.kill().await;
@@ -129,7 +137,7 @@ impl Link {
         Ok(sender)
     }
 
-    /// Sends one request to this path as it stands; an answer of 400 and above is a problem.
+    /// Sends one request to this path as it stands; an answer of 300 and above is a problem.
     pub async fn send_as_is(
         self: &Arc<Link>,
         method: Method,
@@ -141,25 +149,17 @@ impl Link {
         if let Some(kind) = kind {
             request = request.header(CONTENT_TYPE, kind);
         }
-        let request = request.body(body).map_err(Problem::silent)?;
-        let (mut sender, is_new) = self.sender().await?;
-        let response = sender.send_request(request).await.map_err(|error| match is_new && self.socket.is_none() {
-            // The client that opens the pipe ends at once where it finds no engine behind it.
-            true => Problem::Unreachable(error.to_string()),
-            false => Problem::silent(error),
-        })?;
+        let request = request.body(body).map_err(Problem::unanswered)?;
+        let mut sender = self.sender().await?;
+        let response = sender.send_request(request).await.map_err(Problem::unanswered)?;
         let status = response.status();
         let (head, body) = response.into_parts();
         let reply = Reply { headers: head.headers, body, link: self.clone(), sender };
-        if status.as_u16() < 400 {
+        if status.is_success() {
             return Ok(reply);
         }
-        let bytes = reply.bytes().await?;
-        let message = serde_json::from_slice::<Value>(&bytes)
-            .ok()
-            .and_then(|value| value.get("message").and_then(Value::as_str).map(str::to_owned))
-            .unwrap_or_else(|| String::from_utf8_lossy(&bytes).trim().to_owned());
-        Err(Problem::Said { status: status.as_u16(), message })
+        let bytes = reply.at_most(body::SMALL).await?;
+        Err(no(status.as_u16(), &bytes))
     }
 
     /// The same with the version that is spoken here in front.
@@ -179,9 +179,14 @@ impl Link {
             return Ok(prefix);
         }
         let reply = self.send_as_is(Method::GET, "/_ping", nothing(), None).await?;
-        let version = reply.headers.get("api-version").and_then(|value| value.to_str().ok()).and_then(parse_version);
-        reply.bytes().await?;
-        let (major, minor) = version.unwrap_or(NEWEST).min(NEWEST);
+        let version = reply
+            .headers
+            .get("api-version")
+            .and_then(|value| parse_version(&String::from_utf8_lossy(value.as_bytes())));
+        reply.at_most(body::SMALL).await?;
+        // A guess would decide whether a prune takes named volumes.
+        let version = version.ok_or_else(|| Problem::Unanswered("it does not say which API it speaks".to_owned()))?;
+        let (major, minor) = version.min(NEWEST);
         let prefix = format!("/v{major}.{minor}");
         if let Ok(mut known) = self.prefix.lock() {
             *known = Some(prefix.clone());
@@ -192,12 +197,20 @@ impl Link {
     /// The version of the requests that go with a version.
     pub async fn version(self: &Arc<Link>) -> Result<Version, Problem> {
         let prefix = self.prefix().await?;
-        Ok(parse_version(prefix.trim_start_matches("/v")).unwrap_or(NEWEST))
+        parse_version(prefix.trim_start_matches("/v"))
+            .ok_or_else(|| Problem::Unanswered("it does not say which API it speaks".to_owned()))
     }
 
-    pub async fn get<T: DeserializeOwned>(self: &Arc<Link>, path: &str) -> Result<T, Problem> {
-        let bytes = self.send(Method::GET, path, nothing(), None).await?.bytes().await?;
-        serde_json::from_slice(&bytes).map_err(|error| Problem::Silent(format!("GET {path}: {error}")))
+    /// A list, or an object that holds lists, in the version that is spoken here. The answer has to begin and to end in
+    /// time.
+    pub async fn get<T: DeserializeOwned + Send + 'static>(self: &Arc<Link>, path: &str) -> Result<T, Problem> {
+        let begins = if path.contains("/system/df") || path.contains("size=1") { MEASURES } else { ANSWERS };
+        let asked = self.send(Method::GET, path, nothing(), None);
+        let most = if path == "/info" { body::SMALL } else { body::LIST };
+        match tokio::time::timeout(begins, asked).await {
+            Ok(reply) => reply?.parsed(most).await,
+            Err(_) => Err(Problem::Unanswered(format!("nothing came within {} s", begins.as_secs()))),
+        }
     }
 
     /// A request with a JSON body, or none, and its answer's bytes.
@@ -207,6 +220,29 @@ impl Link {
             None => (nothing(), None),
         };
         self.send(method, path, body, kind).await?.bytes().await
+    }
+}
+
+/// Only two errors say that there is no engine; every other one leaves open what docker's client would find.
+fn not_connected(error: &io::Error, socket: &str) -> Problem {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Problem::NoEngine(format!("{socket}: {error}")),
+        io::ErrorKind::PermissionDenied => Problem::NotAllowed(format!("{socket}: {error}")),
+        _ => Problem::Unanswered(format!("{socket}: {error}")),
+    }
+}
+
+/// What an answer that is no success means. Engines give their reason as JSON; what else stands between may say what it
+/// likes, and says nothing about the engine.
+fn no(status: u16, bytes: &[u8]) -> Problem {
+    #[derive(serde::Deserialize)]
+    struct Reason {
+        message: String,
+    }
+    match serde_json::from_slice::<Reason>(bytes) {
+        // A route that an engine does not have says nothing about the object.
+        Ok(reason) if reason.message != "page not found" => Problem::Said { status, message: reason.message },
+        _ => Problem::Unanswered(format!("status {status}, without an engine's reason")),
     }
 }
 
@@ -246,12 +282,19 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// None where there is nobody to ask: no socket at the endpoint.
-    pub fn open(target: &Target, client: Option<OsString>) -> Option<Wire> {
-        if target.socket().is_some_and(|socket| !Path::new(socket).exists()) {
-            return None;
+    /// Nothing is connected to yet.
+    pub fn open(target: &Target, client: Option<OsString>) -> Result<Wire, Problem> {
+        if target.host.is_empty() {
+            // Docker's client says so, too, before it asks anything.
+            return Err(Problem::NoEngine(format!("there is no context {:?}", target.context)));
         }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+        if let Some(socket) = target.socket()
+            && let Err(error) = std::fs::metadata(socket)
+        {
+            return Err(not_connected(&error, socket));
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Problem::Unanswered(format!("it cannot be asked from here: {error}")))?;
         let link = Link {
             socket: target.socket().map(str::to_owned),
             client,
@@ -259,7 +302,7 @@ impl Wire {
             idle: Mutex::default(),
             prefix: Mutex::default(),
         };
-        Some(Wire { runtime, link: Arc::new(link) })
+        Ok(Wire { runtime, link: Arc::new(link) })
     }
 
     /// Runs until it is done.
@@ -272,7 +315,7 @@ impl Wire {
         self.block_on(async {
             match tokio::time::timeout(patience, work).await {
                 Ok(outcome) => outcome,
-                Err(_) => Err(Problem::Silent(format!("nothing in {} s", patience.as_secs()))),
+                Err(_) => Err(Problem::Unanswered(format!("no answer within {} s", patience.as_secs()))),
             }
         })
     }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use crate::effects::Build;
-use crate::engine::Known;
+use crate::engine::Lookup;
 use crate::files::allowance::is_allowed;
 use crate::files::context::Survey;
 use crate::files::dockerfile::{self, Command, Dockerfile, Given, Instruction, What};
@@ -264,7 +264,7 @@ fn user(build: &Build, file: &Dockerfile, facts: &dyn Facts) -> Vec<Edit> {
     let needless = match said {
         Some((user, _)) => !is_root_user(&user.text),
         None => match facts.image(&first.image) {
-            Known::Is(image) => !image.user.is_empty() && !is_root_user(&image.user),
+            Lookup::Found(image) => !image.user.is_empty() && !is_root_user(&image.user),
             _ => ["nonroot", "unprivileged", "rootless"].iter().any(|word| first.image.contains(word)),
         },
     };
@@ -329,7 +329,7 @@ fn digests(build: &Build, file: &Dockerfile, facts: &dyn Facts) -> Vec<Edit> {
         if parsed.digest.is_some() || parsed.tag_or_latest() != Some("latest") {
             continue;
         }
-        let Known::Is(image) = facts.image(&stage.image) else { continue };
+        let Lookup::Found(image) = facts.image(&stage.image) else { continue };
         let prefix = format!("{}@", parsed.familiar());
         let Some(digest) = image.digests.iter().find_map(|digest| digest.strip_prefix(&prefix)) else { continue };
         edits.push((stage.base.span.clone(), format!("{written}@{digest}")));

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::inventory::{Container, Inventory};
-use crate::engine::Known;
+use crate::engine::Lookup;
 use crate::grammar::parse::Invocation;
 
 pub const PROJECT: &str = "com.docker.compose.project";
@@ -111,7 +111,7 @@ pub struct Change {
 }
 
 /// What this invocation changes; None where it deletes nothing.
-pub fn change(invocation: &Invocation, project: &dyn Fn() -> Known<Project>) -> Option<Change> {
+pub fn change(invocation: &Invocation, project: &dyn Fn() -> Lookup<Project>) -> Option<Change> {
     let command = invocation.canonical().strip_prefix("compose ")?;
     let operands: Vec<String> = invocation.operands.iter().map(|word| invocation.words[*word].clone()).collect();
     let services = (!operands.is_empty()).then_some(operands);
@@ -145,8 +145,8 @@ pub fn change(invocation: &Invocation, project: &dyn Fn() -> Known<Project>) -> 
         return None;
     }
     match project() {
-        Known::Is(project) => change.project = project,
-        Known::Missing | Known::Untold => change.unknown = true,
+        Lookup::Found(project) => change.project = project,
+        Lookup::Missing | Lookup::NoEngine | Lookup::Unknown(_) => change.unknown = true,
     }
     Some(change)
 }

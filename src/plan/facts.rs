@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::compose::Project;
 use super::{Plan, Protections, Step};
 use crate::api::Problem;
-use crate::engine::{Inspect, Known};
+use crate::engine::{Inspect, Lookup};
 use crate::grammar::parse::Invocation;
 use crate::host::Host;
 
@@ -21,17 +21,17 @@ pub trait Facts: Inspect {
         Err(not_asked())
     }
 
-    /// Why a volume is protected, if it is.
-    fn protected_volume(&self, _: &str) -> Option<String> {
-        None
+    /// Why a volume is protected; None where it is not.
+    fn protected_volume(&self, _: &str) -> Lookup<Option<String>> {
+        Lookup::NoEngine
     }
 
     /// The compose project of an invocation.
-    fn project(&self, _: &Invocation, _: &dyn Host) -> Known<Project> {
-        Known::Untold
+    fn project(&self, _: &Invocation, _: &dyn Host) -> Lookup<Project> {
+        Lookup::NoEngine
     }
 }
 
 fn not_asked() -> Problem {
-    Problem::Unreachable("it was not asked".to_owned())
+    Problem::NoEngine("it was not asked".to_owned())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use crate::api::Version;
@@ -39,33 +40,45 @@ pub struct Inventory {
     pub configs: Vec<SwarmObject>,
 }
 
+/// A name or an id: without it an answer is not an engine's.
+fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() { Err(D::Error::custom("an object without a name")) } else { Ok(text) }
+}
+
 /// The API says null for an empty list or map.
 fn or_empty<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(rename_all = "PascalCase")]
 pub struct Container {
+    #[serde(deserialize_with = "filled")]
     pub id: String,
     #[serde(deserialize_with = "or_empty")]
     pub names: Vec<String>,
     /// The image as it was named when the container was made, or its id where that name has moved on.
+    #[serde(default)]
     pub image: String,
-    #[serde(rename = "ImageID")]
+    #[serde(default, rename = "ImageID")]
     pub image_id: String,
     #[serde(deserialize_with = "or_empty")]
     pub labels: Labels,
     /// Seconds since 1970.
+    #[serde(default)]
     pub created: i64,
+    #[serde(default)]
     pub state: String,
     /// For a person: `Exited (0) 2 hours ago`.
+    #[serde(default)]
     pub status: String,
-    #[serde(deserialize_with = "or_empty")]
+    #[serde(default, deserialize_with = "or_empty")]
     pub mounts: Vec<Mount>,
-    #[serde(deserialize_with = "or_empty")]
+    #[serde(default, deserialize_with = "or_empty")]
     pub network_settings: NetworkSettings,
     /// Bytes in its own layer, where asked for.
+    #[serde(default)]
     pub size_rw: Option<i64>,
     /// Named volumes and those given by `--mount` or `-v`: what `rm -v` leaves. None where it was not asked for.
     #[serde(skip)]
@@ -125,18 +138,23 @@ pub struct Endpoint {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(rename_all = "PascalCase")]
 pub struct Image {
+    #[serde(deserialize_with = "filled")]
     pub id: String,
+    #[serde(default)]
     pub parent_id: String,
     #[serde(deserialize_with = "or_empty")]
     pub repo_tags: Vec<String>,
-    #[serde(deserialize_with = "or_empty")]
+    #[serde(default, deserialize_with = "or_empty")]
     pub repo_digests: Vec<String>,
     /// Seconds since 1970.
+    #[serde(default)]
     pub created: i64,
+    #[serde(default)]
     pub size: i64,
     /// Bytes that other images have too; -1 where it was not reckoned.
+    #[serde(default)]
     pub shared_size: i64,
     #[serde(deserialize_with = "or_empty")]
     pub labels: Labels,
@@ -180,16 +198,19 @@ impl Image {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(rename_all = "PascalCase")]
 pub struct Volume {
+    #[serde(deserialize_with = "filled")]
     pub name: String,
+    #[serde(default)]
     pub driver: String,
     #[serde(deserialize_with = "or_empty")]
     pub labels: Labels,
-    #[serde(deserialize_with = "or_empty")]
+    #[serde(default, deserialize_with = "or_empty")]
     pub options: Labels,
+    #[serde(default)]
     pub created_at: String,
-    #[serde(deserialize_with = "or_empty")]
+    #[serde(default, deserialize_with = "or_empty")]
     pub usage_data: Usage,
 }
 
@@ -222,14 +243,21 @@ impl Default for Usage {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(rename_all = "PascalCase")]
 pub struct Network {
+    #[serde(deserialize_with = "filled")]
     pub id: String,
+    #[serde(deserialize_with = "filled")]
     pub name: String,
+    #[serde(default)]
     pub created: String,
+    #[serde(default)]
     pub scope: String,
+    #[serde(default)]
     pub driver: String,
+    #[serde(default)]
     pub ingress: bool,
+    #[serde(default)]
     pub config_only: bool,
     #[serde(deserialize_with = "or_empty")]
     pub labels: Labels,

@@ -5,7 +5,7 @@ use super::filters::Filters;
 use super::inventory::Needs;
 use crate::docker_files::current_builder;
 use crate::effects::{Deed, Effect, Lowered, Request, configured_filters};
-use crate::engine::Known;
+use crate::engine::Lookup;
 use crate::grammar::parse::Invocation;
 use crate::host::Host;
 
@@ -65,7 +65,7 @@ pub fn steps(
     invocation: &Invocation,
     lowered: &Lowered,
     host: &dyn Host,
-    project: &dyn Fn() -> Known<Project>,
+    project: &dyn Fn() -> Lookup<Project>,
 ) -> Vec<Step> {
     if invocation.canonical().starts_with("compose ") {
         let deletes = |effect: &Effect| matches!(effect, Effect::Does { deed, .. } if removes(deed));

@@ -3,7 +3,7 @@
 use super::docker_socket::leads_to_engine;
 use super::host_mount;
 use super::{Case, Class, Finding, Rule};
-use crate::engine::Known;
+use crate::engine::Lookup;
 
 pub static RULE: Rule = Rule {
     id: "inherits-mounts",
@@ -27,10 +27,15 @@ fn check(case: &Case) -> Vec<Finding> {
 fn judged(case: &Case, typed: &str, words: &[usize]) -> Vec<Finding> {
     let (name, mode) = typed.split_once(':').unwrap_or((typed, ""));
     let container = match case.facts.container(name, false) {
-        Known::Is(container) => container,
+        Lookup::Found(container) => container,
         // Docker will say that it is not there.
-        Known::Missing => return Vec::new(),
-        Known::Untold => {
+        Lookup::Missing => return Vec::new(),
+        // What it mounts may be the engine's socket.
+        Lookup::Unknown(why) => {
+            let text = format!("{} fender cannot tell which mounts these are: {why}.", RULE.why);
+            return vec![Finding { class: Class::Escape, ..RULE.found(words).because(text) }];
+        }
+        Lookup::NoEngine => {
             return vec![RULE.found(words).because(format!("{} The engine did not answer which mounts it has.", RULE.why))];
         }
     };

@@ -13,7 +13,7 @@ pub use root_user::{drops_root, is_root as is_root_user};
 use std::cell::OnceCell;
 
 use crate::effects::{Build, Deed, Effect, Lowered, Request, Words, Workload};
-use crate::engine::{ImageFacts, Known};
+use crate::engine::{ImageFacts, Lookup};
 use crate::files::context::Survey;
 use crate::files::text::Place;
 use crate::grammar::parse::Invocation;
@@ -314,10 +314,10 @@ impl<'a> Case<'a> {
     }
 
     /// What the engine knows of a container's image.
-    pub fn image(&self, workload: &Workload) -> Known<ImageFacts> {
+    pub fn image(&self, workload: &Workload) -> Lookup<ImageFacts> {
         match &workload.image {
             Some(name) if !name.is_empty() => self.facts.image(name),
-            _ => Known::Untold,
+            _ => Lookup::Unknown("the command does not name it".to_owned()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Build, Case, Class, Edit, Example, Finding, Rule};
 use crate::effects::PLACES;
-use crate::engine::Known;
+use crate::engine::Lookup;
 use crate::files::dockerfile::{What, mounts};
 use crate::grammar::values::{image_id, reference};
 
@@ -37,7 +37,7 @@ fn check(case: &Case) -> Vec<Finding> {
         let title = if parsed.tag.is_some() { "the tag latest moves" } else { "no tag: latest, which moves" };
         let mut finding = RULE.found(&workload.image_words).titled(title).about(workload);
         // The engine's own digest for it, where it came from a registry.
-        if let Known::Is(image) = case.image(workload) {
+        if let Lookup::Found(image) = case.image(workload) {
             let prefix = format!("{}@", parsed.familiar());
             if let (Some(digest), [word]) = (image.digests.iter().find(|digest| digest.starts_with(&prefix)), workload.image_words.as_slice()) {
                 finding = finding.edit(Edit::Replace { word: *word, from: 0, with: digest.clone() });

@@ -1,7 +1,7 @@
 //! Process 1 of the container, and what it does with signals.
 
 use super::{Build, Case, Class, Edit, Example, Finding, Rule};
-use crate::engine::Known;
+use crate::engine::Lookup;
 use crate::files::dockerfile::{Command, What};
 
 /// Programs made to be process 1.
@@ -34,10 +34,10 @@ fn check(case: &Case) -> Vec<Finding> {
         let image = case.image(workload);
         let (entrypoint, image_command) = match (&workload.entrypoint, &image) {
             (Some(own), _) => (own.clone(), Vec::new()),
-            (None, Known::Is(image)) => (image.entrypoint.clone(), image.command.clone()),
+            (None, Lookup::Found(image)) => (image.entrypoint.clone(), image.command.clone()),
             (None, _) => (Vec::new(), Vec::new()),
         };
-        let known = workload.entrypoint.is_some() || matches!(image, Known::Is(_));
+        let known = workload.entrypoint.is_some() || matches!(image, Lookup::Found(_));
         let command = if workload.command.is_empty() { image_command } else { workload.command.clone() };
         let words: Vec<String> = entrypoint.into_iter().chain(command).filter(|word| !word.is_empty()).collect();
         let title = match (shape(&words), known) {

@@ -24,7 +24,7 @@ fn check(case: &Case) -> Vec<Finding> {
     let protections = match case.facts.protections() {
         Ok(protections) => protections,
         // Docker will not reach it either.
-        Err(Problem::Unreachable(_)) => return Vec::new(),
+        Err(Problem::NoEngine(_)) => return Vec::new(),
         Err(problem) => return vec![unknown(case, &problem)],
     };
     if protections.is_empty() {
@@ -32,7 +32,7 @@ fn check(case: &Case) -> Vec<Finding> {
     }
     let plan = match case.facts.plan(case.steps()) {
         Ok(plan) => plan,
-        Err(Problem::Unreachable(_)) => return Vec::new(),
+        // An engine that was there a moment ago may be there again in a moment.
         Err(problem) => return vec![unknown(case, &problem)],
     };
     if plan.unknown {

@@ -2,7 +2,7 @@
 
 use super::{Case, Class, Edit, Finding, Rule};
 use crate::effects::{Deed, Request};
-use crate::engine::Known;
+use crate::engine::Lookup;
 
 pub static RULE: Rule = Rule {
     id: "prune-all",
@@ -58,7 +58,11 @@ fn check(case: &Case) -> Vec<Finding> {
 
 /// Below API 1.42 `volume prune` takes named volumes; the version in force is the lower one of client and engine.
 pub fn takes_named_volumes(case: &Case) -> bool {
-    matches!(case.facts.api_version(), Known::Is(version) if version < (1, 42))
+    match case.facts.api_version() {
+        Lookup::Found(version) => version < (1, 42),
+        Lookup::Unknown(_) => true,
+        Lookup::Missing | Lookup::NoEngine => false,
+    }
 }
 
 fn filters(request: &Request) -> serde_json::Value {

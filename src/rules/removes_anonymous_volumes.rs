@@ -1,7 +1,7 @@
 //! Volumes without a name, removed with their container or by a prune.
 
 use super::{Case, Class, Finding, Rule};
-use crate::engine::Known;
+use crate::engine::Lookup;
 
 pub static RULE: Rule = Rule {
     id: "removes-anonymous-volumes",
@@ -41,8 +41,8 @@ fn check(case: &Case) -> Vec<Finding> {
 /// Whether the container has a volume; true where the engine does not tell.
 fn holds_some(case: &Case, name: &str) -> bool {
     match case.facts.container(name, false) {
-        Known::Is(container) => container.mounts.iter().any(|mount| mount.volume.is_some()),
-        Known::Missing => false,
-        Known::Untold => true,
+        Lookup::Found(container) => container.mounts.iter().any(|mount| mount.volume.is_some()),
+        Lookup::Missing => false,
+        Lookup::NoEngine | Lookup::Unknown(_) => true,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Case, Class, Finding, Rule};
 use crate::effects::Deed;
-use crate::engine::Known;
+use crate::engine::Lookup;
 
 pub static RULE: Rule = Rule {
     id: "retags",
@@ -34,10 +34,10 @@ fn check(case: &Case) -> Vec<Finding> {
         let source = request.object("/images/", "/tag").unwrap_or_default();
         match case.facts.image(&name) {
             // Nobody loses the name.
-            Known::Missing => None,
-            Known::Is(now) if matches!(case.facts.image(source), Known::Is(image) if image.id == now.id) => None,
-            Known::Is(_) => Some(RULE.found(&words()).titled(format!("takes the name {} from the image that has it now", familiar(&name)))),
-            Known::Untold => Some(RULE.found(&words())),
+            Lookup::Missing => None,
+            Lookup::Found(now) if matches!(case.facts.image(source), Lookup::Found(image) if image.id == now.id) => None,
+            Lookup::Found(_) => Some(RULE.found(&words()).titled(format!("takes the name {} from the image that has it now", familiar(&name)))),
+            Lookup::NoEngine | Lookup::Unknown(_) => Some(RULE.found(&words())),
         }
     });
     named.chain(case.words_of_deed(&Deed::Retags).map(|words| RULE.found(&words))).collect()

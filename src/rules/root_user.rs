@@ -1,7 +1,7 @@
 //! A container that runs as root.
 
 use super::{Build, Case, Class, Edit, Example, Finding, Rule};
-use crate::engine::Known;
+use crate::engine::Lookup;
 use crate::files::dockerfile::{Dockerfile, What};
 use crate::grammar::values;
 
@@ -31,12 +31,12 @@ fn check(case: &Case) -> Vec<Finding> {
             Some(_) => continue,
             None if workload.partial => continue,
             None => match case.image(workload) {
-                Known::Is(image) if !image.user.is_empty() && !is_root(&image.user) => continue,
-                Known::Is(_) => ("the image sets no user, so the process is root".to_owned(), workload.image_words.clone()),
-                Known::Missing => {
+                Lookup::Found(image) if !image.user.is_empty() && !is_root(&image.user) => continue,
+                Lookup::Found(_) => ("the image sets no user, so the process is root".to_owned(), workload.image_words.clone()),
+                Lookup::Missing => {
                     ("--user is not set; whether the image sets a user is not known, because it is not on this engine".to_owned(), workload.image_words.clone())
                 }
-                Known::Untold => {
+                Lookup::NoEngine | Lookup::Unknown(_) => {
                     ("--user is not set; whether the image sets a user is not known, because the engine did not answer".to_owned(), workload.image_words.clone())
                 }
             },
@@ -44,7 +44,7 @@ fn check(case: &Case) -> Vec<Finding> {
         let user = case.offers.user.clone().unwrap_or_else(|| own(case.ids));
         let mut finding =
             RULE.found(&words).titled(title).about(workload).edit(Edit::Set { flag: "user", value: Some(user) });
-        finding.unsure = workload.user.is_none() && !matches!(case.image(workload), Known::Is(_));
+        finding.unsure = workload.user.is_none() && !matches!(case.image(workload), Lookup::Found(_));
         findings.push(finding);
     }
     findings.extend(case.builds().filter_map(|build| in_dockerfile(case, build)));
@@ -66,7 +66,7 @@ fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
     }
     if first.image != "scratch"
         && !first.image.is_empty()
-        && let Known::Is(image) = case.facts.image(&first.image)
+        && let Lookup::Found(image) = case.facts.image(&first.image)
         && !image.user.is_empty()
         && !is_root(&image.user)
     {

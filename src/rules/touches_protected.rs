@@ -2,6 +2,7 @@
 
 use super::{Case, Class, Finding, Rule};
 use crate::effects::workload::MountKind;
+use crate::engine::Lookup;
 
 pub static RULE: Rule = Rule {
     id: "touches-protected",
@@ -32,10 +33,17 @@ fn check(case: &Case) -> Vec<Finding> {
             continue;
         }
         for mount in workload.mounts.iter().filter(|mount| mount.kind == MountKind::Volume && !mount.read_only) {
-            if let Some(why) = case.facts.protected_volume(&mount.source) {
-                let text = format!("The volume {} is protected ({why}). This command can delete the data in it.", mount.source);
-                findings.push(RULE.found(&mount.words).because(text));
-            }
+            let volume = &mount.source;
+            let text = match case.facts.protected_volume(volume) {
+                Lookup::Found(Some(why)) => {
+                    format!("The volume {volume} is protected ({why}). This command can delete the data in it.")
+                }
+                Lookup::Unknown(why) => format!(
+                    "fender cannot tell whether the volume {volume} is protected: {why}. This command can delete the data in it."
+                ),
+                Lookup::Found(None) | Lookup::Missing | Lookup::NoEngine => continue,
+            };
+            findings.push(RULE.found(&mount.words).because(text));
         }
     }
     findings

@@ -3,7 +3,7 @@
 use crate::text::bytes;
 use super::{Build, Case, Class, Example, Finding, Rule};
 use crate::effects::Workload;
-use crate::engine::Known;
+use crate::engine::Lookup;
 use crate::files::dockerfile::What;
 use crate::grammar::values::{clean, reference};
 
@@ -55,7 +55,7 @@ fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
     let parsed = reference(&first.image).ok();
     let name = parsed.as_ref().and_then(|parsed| parsed.path.rsplit('/').next()).unwrap_or_default();
     let mut covered: Vec<String> = match case.facts.image(&first.image) {
-        Known::Is(image) => image.volumes,
+        Lookup::Found(image) => image.volumes,
         // The usual images of these programs declare a volume themselves.
         _ if DATA.iter().any(|(known, _)| *known == name) => return None,
         _ => Vec::new(),
@@ -107,7 +107,7 @@ fn at_start<'a>(case: &'a Case) -> impl Iterator<Item = Finding> + 'a {
 
 /// What the image declares, or where a known program keeps its data.
 fn data_of(case: &Case, workload: &Workload) -> Vec<String> {
-    if let Known::Is(image) = case.image(workload)
+    if let Lookup::Found(image) = case.image(workload)
         && !image.volumes.is_empty()
     {
         return image.volumes;
@@ -132,7 +132,9 @@ fn is_kept(workload: &Workload, place: &str) -> bool {
 
 fn at_removal<'a>(case: &'a Case) -> impl Iterator<Item = Finding> + 'a {
     case.requests().filter(|request| request.is("DELETE", "/containers/*") && !request.path.contains("/checkpoints/")).filter_map(|request| {
-        let container = case.facts.container(request.object("/containers/", "")?, true).is()?;
+        let asked = case.facts.container(request.object("/containers/", "")?, true);
+        // A size that is not known is no finding: the removal itself is one, and what is protected is asked for first.
+        let Lookup::Found(container) = asked else { return None };
         let size = container.layer_bytes.filter(|size| *size >= WORTH_SAVING)?;
         let mut finding = RULE.found(&request.words).titled(format!("{} of data in the own layer of {}", bytes(size), container.name));
         finding.class = Class::Loss;

@@ -94,10 +94,10 @@ async fn stream<T: Send + 'static>(
         }
     }
     drop(send);
-    let outcome = worker.join().map_err(|_| Problem::Silent("the archive could not be written".to_owned()))?;
+    let outcome = worker.join().map_err(|_| Problem::Unanswered("the archive could not be written".to_owned()))?;
     match broken {
         Some(problem) => Err(problem),
-        None => outcome.map_err(|error| Problem::Silent(error.to_string())),
+        None => outcome.map_err(|error| Problem::Unanswered(error.to_string())),
     }
 }
 

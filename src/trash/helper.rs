@@ -49,7 +49,7 @@ pub async fn container(link: &Arc<Link>, image: &str, volume: &str, read_only: b
     let made: Value = serde_json::from_slice(&answer).unwrap_or_default();
     match made.get("Id").and_then(Value::as_str) {
         Some(id) => Ok(id.to_owned()),
-        None => Err(Problem::Silent("the engine made a container without an id".to_owned())),
+        None => Err(Problem::Unanswered("the engine made a container without an id".to_owned())),
     }
 }
 

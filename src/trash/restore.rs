@@ -314,7 +314,7 @@ impl Work<'_> {
             .map(|rest| rest.chars().take_while(char::is_ascii_hexdigit).collect::<String>());
         match id.filter(|id| id.len() == 64) {
             Some(id) => Ok(format!("sha256:{id}")),
-            None => Err(Problem::Silent(format!("the engine did not load the container's layer: {}", text.trim()))),
+            None => Err(Problem::Unanswered(format!("the engine did not load the container's layer: {}", text.trim()))),
         }
     }
 
@@ -333,7 +333,7 @@ impl Work<'_> {
         }
         if self.exists(&format!("/images/{id}/json")).await?.is_none() {
             let how = if object.digests.is_empty() { "restore it first" } else { "docker pull it first" };
-            return Err(Problem::Silent(format!("its image {named} ({}) is not there: {how}", short(&id))));
+            return Err(Problem::Unanswered(format!("its image {named} ({}) is not there: {how}", short(&id))));
         }
         let now = self.exists(&format!("/images/{}/json", segment(&named))).await?;
         let same = now.is_some_and(|now| now.get("Id").and_then(Value::as_str) == Some(&id));

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::rc::Rc;
 
 use fender::api::Problem;
-use fender::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Known, MountFacts};
+use fender::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Lookup, MountFacts};
 use fender::files::context::{self, Sent, Survey, Wanted};
 use fender::files::ignore::{self, Matcher};
 use fender::files::secrets;
@@ -118,61 +118,65 @@ fn file_example(path: &str) -> Option<(&'static Example, bool)> {
 pub struct SmallEngine;
 
 impl Inspect for SmallEngine {
-    fn image(&self, name: &str) -> Known<ImageFacts> {
+    fn image(&self, name: &str) -> Lookup<ImageFacts> {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         match name {
             // A user, an init: nothing to say.
-            "safe:1" => Known::Is(ImageFacts {
+            "safe:1" => Lookup::Found(ImageFacts {
                 id: "sha256:1".into(),
                 user: "1000".into(),
                 entrypoint: words(&["/sbin/tini", "--"]),
                 command: words(&["server"]),
                 ..ImageFacts::default()
             }),
-            "tools:1.4" => {
-                Known::Is(ImageFacts { id: "sha256:2".into(), command: words(&["server"]), ..ImageFacts::default() })
-            }
-            "stateful:1" => Known::Is(ImageFacts {
+            "tools:1.4" => Lookup::Found(ImageFacts {
+                id: "sha256:2".into(),
+                command: words(&["server"]),
+                ..ImageFacts::default()
+            }),
+            "stateful:1" => Lookup::Found(ImageFacts {
                 id: "sha256:3".into(),
                 user: "1000".into(),
                 volumes: words(&["/var/lib/state"]),
                 ..ImageFacts::default()
             }),
-            "app:2" => Known::Is(ImageFacts { id: "sha256:4".into(), ..ImageFacts::default() }),
+            "app:2" => Lookup::Found(ImageFacts { id: "sha256:4".into(), ..ImageFacts::default() }),
             "docker.io/library/app:prod" | "docker.io/library/app:1" | "app:1" => {
-                Known::Is(ImageFacts { id: "sha256:5".into(), ..ImageFacts::default() })
+                Lookup::Found(ImageFacts { id: "sha256:5".into(), ..ImageFacts::default() })
             }
-            _ => Known::Missing,
+            _ => Lookup::Missing,
         }
     }
-    fn container(&self, name: &str, _: bool) -> Known<ContainerFacts> {
+    fn container(&self, name: &str, _: bool) -> Lookup<ContainerFacts> {
         let volume = MountFacts {
             volume: Some("x".into()),
             source: "/var/lib/docker/volumes/x".into(),
             ..MountFacts::default()
         };
         match name {
-            "heavy" => Known::Is(ContainerFacts {
+            "heavy" => Lookup::Found(ContainerFacts {
                 name: name.into(),
                 layer_bytes: Some(412_000_000),
                 ..ContainerFacts::default()
             }),
-            "light" => {
-                Known::Is(ContainerFacts { name: name.into(), layer_bytes: Some(1000), ..ContainerFacts::default() })
-            }
+            "light" => Lookup::Found(ContainerFacts {
+                name: name.into(),
+                layer_bytes: Some(1000),
+                ..ContainerFacts::default()
+            }),
             "plain" => {
-                Known::Is(ContainerFacts { name: name.into(), mounts: vec![volume], ..ContainerFacts::default() })
+                Lookup::Found(ContainerFacts { name: name.into(), mounts: vec![volume], ..ContainerFacts::default() })
             }
-            _ => Known::Untold,
+            _ => Lookup::NoEngine,
         }
     }
-    fn engine(&self) -> Known<EngineFacts> {
-        Known::Is(EngineFacts { name: "build-7".into(), labels: Vec::new(), memory: 64_000_000_000 })
+    fn engine(&self) -> Lookup<EngineFacts> {
+        Lookup::Found(EngineFacts { name: "build-7".into(), labels: Vec::new(), memory: 64_000_000_000 })
     }
-    fn api_version(&self) -> Known<(u32, u32)> {
-        Known::Is((1, 51))
+    fn api_version(&self) -> Lookup<(u32, u32)> {
+        Lookup::Found((1, 51))
     }
-    fn printed(&self, words: &[String], _: &dyn Host) -> Known<Vec<u8>> {
+    fn printed(&self, words: &[String], _: &dyn Host) -> Lookup<Vec<u8>> {
         let services = match words.iter().any(|word| word == "compose.prod.yaml") {
             true => serde_json::json!({"worker": {
                 "image": "safe:1", "privileged": true, "mem_limit": "1073741824", "init": true,
@@ -180,7 +184,7 @@ impl Inspect for SmallEngine {
             }}),
             false => serde_json::json!({}),
         };
-        Known::Is(serde_json::json!({"name": "project", "services": services}).to_string().into_bytes())
+        Lookup::Found(serde_json::json!({"name": "project", "services": services}).to_string().into_bytes())
     }
 }
 
@@ -194,14 +198,17 @@ impl Facts for SmallEngine {
         let protections = self.protections()?;
         Ok(Rc::new(plan(steps, &stock(), &protections)))
     }
-    fn protected_volume(&self, name: &str) -> Option<String> {
+    fn protected_volume(&self, name: &str) -> Lookup<Option<String>> {
         let volume = Volume { name: name.to_owned(), ..Volume::default() };
-        self.protections().ok()?.volume(&volume).map(|protected| protected.why)
+        match self.protections() {
+            Ok(protections) => Lookup::Found(protections.volume(&volume).map(|protected| protected.why)),
+            Err(problem) => problem.as_lookup(),
+        }
     }
-    fn project(&self, invocation: &Invocation, _: &dyn Host) -> Known<Project> {
+    fn project(&self, invocation: &Invocation, _: &dyn Host) -> Lookup<Project> {
         let name = invocation.above.iter().find(|set| set.flag.name == "project-name");
         let name = name.map_or_else(|| "project".to_owned(), |set| set.value.clone());
-        Known::Is(Project { name, model: None })
+        Lookup::Found(Project { name, model: None })
     }
 }
 
