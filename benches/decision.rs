@@ -1,17 +1,16 @@
 //! The decision in process: parse, lower, judge, with no engine to ask. `cargo bench --bench decision`.
-#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
 
 use std::ffi::OsString;
 use std::hint::black_box;
 use std::time::Instant;
 
-use fender::effects::read;
-use fender::facts::Offline;
-use fender::facts::host::Surroundings;
-use fender::judge::{Bench, judge};
-use fender::plan::Facts;
-use fender::policy::Policy;
-use fender::target::Target;
+use fender::engine::Offline;
+use fender::environment::host::Surroundings;
+use fender_core::judge::{Bench, judge};
+use fender_core::lower::read;
+use fender_core::plan::Facts;
+use fender_core::policy::Policy;
+use fender_core::target::Target;
 
 fn main() {
     let host = Surroundings { assume_terminal: true };

@@ -2,7 +2,6 @@
 //!
 //! The engine for plans is a recorder with 5,000 containers, images and volumes; the one for volumes is real and started by
 //! `tests/engine.sh`.
-#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
 
 use std::collections::HashMap;
 use std::fs;
@@ -205,11 +204,12 @@ fn volumes() {
     assert!(docker(&host, &["rm", "filler"]).stdout(Stdio::null()).status().unwrap().success());
     let mut keeps = Vec::new();
     for round in 0..3 {
-        let target = fender::target::Target { host: host.clone(), ..Default::default() };
-        let wire = fender::facts::wire::Wire::open(&target, None).unwrap();
-        let steps = [fender::plan::Step::Volume { name: "big".to_owned(), force: false }];
-        let plan = wire.block_on(fender::facts::stock::survey(&wire.link, &steps, &Default::default(), None)).unwrap();
-        let trash = fender::policy::Trash { max: 100_000_000_000, each: 10_000_000_000, keep: 1000 };
+        let target = fender_core::target::Target { host: host.clone(), ..Default::default() };
+        let wire = fender::engine::connection::Wire::open(&target, None).unwrap();
+        let steps = [fender_core::plan::Step::Volume { name: "big".to_owned(), force: false }];
+        let plan =
+            wire.block_on(fender::engine::inventory::survey(&wire.link, &steps, &Default::default(), None)).unwrap();
+        let trash = fender_core::policy::Trash { max: 100_000_000_000, each: 10_000_000_000, keep: 1000 };
         let place = folder.path().join(format!("trash-{round}"));
         let at = Instant::now();
         fender::trash::keep_in(&place, &wire, &plan, &["volume".to_owned()], &trash).unwrap();

@@ -1,6 +1,5 @@
 //! `fender lint` of 1,000 Dockerfiles, a context of 100,000 files against walking it, and what `compose up` costs on top of
 //! compose's own reading. `cargo bench --bench files`; the client comes from `tests/engine.sh`.
-#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -8,8 +7,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use fender::facts::context::survey;
-use fender::files::context::{Sender, Wanted};
+use fender::environment::context::survey;
+use fender_core::files::context::{Sender, Wanted};
 
 const DOCKERFILE: &str = "# syntax=docker/dockerfile:1
 ARG VERSION=1.25.4

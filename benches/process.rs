@@ -2,7 +2,6 @@
 //!
 //! The docker behind both is a static program that ends at once, so that what is measured is what stands in front.
 //! `FENDER_BENCH_ENGINE=unix:///path` names a real engine to ask for an image; without it `tests/engine.sh` starts one.
-#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -1,31 +1,15 @@
 #![deny(unsafe_code)]
 //! fender stands in front of `docker`: it works out what a command would do, judges that, and then becomes the real
-//! client, or does not.
+//! client, or does not. This package is the edge, the only part that touches the world; what is worked out and judged
+//! stands in `fender-core`, which is pure.
 
-pub mod api;
-pub mod deletion;
-pub mod docker_files;
-pub mod effects;
+pub mod apply;
+pub mod commands;
 pub mod engine;
+pub mod environment;
 pub mod exit;
-pub mod facts;
-pub mod files;
-pub mod go_json;
-pub mod grammar;
-pub mod host;
-
-pub mod answer;
-pub mod cli;
-pub mod judge;
-pub mod lint;
-pub mod lookup;
-pub mod plan;
-pub mod policy;
 pub mod process;
-pub mod rewrite;
-pub mod rules;
 pub mod session;
 pub mod shim;
-pub mod target;
-pub mod text;
 pub mod trash;
+pub mod ui;

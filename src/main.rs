@@ -30,5 +30,5 @@ fn run() -> u8 {
     {
         return fender::shim::run(rest);
     }
-    fender::cli::run()
+    fender::commands::run()
 }

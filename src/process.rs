@@ -4,7 +4,6 @@
 //! Rust's start-up ignores SIGPIPE and opens `/dev/null` for closed standard streams, and its `exec` resets signals and
 //! their mask. The client has to find all of them as the caller left them, so the program has a `main` of its own, and
 //! becomes the client by `execve` itself.
-#![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 #![allow(unsafe_code)]
 
 use std::convert::Infallible;

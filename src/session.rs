@@ -1,16 +1,15 @@
 //! The engine and the client that a command, or fender itself, has to do with.
-#![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-use crate::answer::progress::after_a_second;
-use crate::effects::read;
-use crate::facts::client;
-use crate::facts::engine::Engine;
-use crate::facts::host::Surroundings;
-use crate::policy::Policy;
-use crate::target::{Target, choose};
+use crate::engine::Engine;
+use crate::environment::client;
+use crate::environment::host::Surroundings;
+use crate::ui::progress::after_a_second;
+use fender_core::lower::read;
+use fender_core::policy::Policy;
+use fender_core::target::{Target, choose};
 
 /// The way to ask this engine; the real client carries the questions to one that is not on a local socket.
 pub fn engine(target: &Target, client: &Path, policy: &Policy) -> Engine {

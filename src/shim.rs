@@ -1,27 +1,27 @@
 //! The story of one guarded command, top to bottom: find the real client, read the words, judge what they would do, let a
 //! person answer where it takes one, and become the client.
-#![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal, Write, stderr};
 use std::path::{Path, PathBuf};
 
-use crate::answer::question::{NoTerminal, Question, Reply};
-use crate::answer::report;
-use crate::answer::screen::{Screen, command_line};
-use crate::deletion::{Guard, Next};
-use crate::effects::read;
+use crate::apply::{Guard, Next};
+use crate::environment::client;
+use crate::environment::host::{Surroundings, hostname, ids};
+use crate::environment::policy::{read_client, read_layers};
 use crate::exit::{CANNOT_RUN, NO_CLIENT, NOT_RUN};
-use crate::facts::client;
-use crate::facts::host::{Surroundings, hostname, ids};
-use crate::judge::{Bench, Judgement, changes_nothing, judge};
-use crate::plan::Facts;
-use crate::policy::{Action, Policy, Problem, read_client, read_layers};
 use crate::process::become_program;
-use crate::rewrite::{asked_once, rewrite};
 use crate::session::engine;
-use crate::target::Target;
+use crate::ui::question::{NoTerminal, Question, Reply};
+use crate::ui::report;
+use crate::ui::screen::{Screen, command_line};
+use fender_core::judge::rewrite::{asked_once, rewrite};
+use fender_core::judge::{Bench, Judgement, changes_nothing, judge};
+use fender_core::lower::read;
+use fender_core::plan::Facts;
+use fender_core::policy::{Action, Policy, Problem};
+use fender_core::target::Target;
 
 /// How often fender may be found in front of itself in one chain of calls. Plugins and scripts call docker again, a few
 /// levels deep; a loop of two wrappers passes any number.
@@ -161,7 +161,7 @@ fn ask(words: &[OsString], judgement: &Judgement, hostname: &str) -> Option<Vec<
     let screen = Screen::of_questions();
     let mut text = report::stopping(judgement, &screen, hostname);
     // What has to be typed cannot be had by a change that leaves it in.
-    let covers = |complaint: &crate::judge::Complaint| !complaint.finding.edits.is_empty();
+    let covers = |complaint: &fender_core::judge::Complaint| !complaint.finding.edits.is_empty();
     let fix = judgement.rewrite.as_ref().filter(|_| judgement.with(Action::Type).all(covers));
     let mut question = match judgement.action {
         Action::Type => report::typed(judgement, hostname, if fix.is_some() { "run as typed" } else { "run" }),

@@ -1,6 +1,5 @@
 //! Archives on their way between the engine and the trash: compressed and summed while they stream. The layers in an
 //! image's archive are kept apart, by the checksum of their content, so that images and containers share them.
-#![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -17,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::store::{Kept, Layers, Locked, Store, hex};
-use crate::answer::progress::Bar;
-use crate::api::Problem;
-use crate::facts::owned::Folder;
-use crate::facts::wire::{Body, Reply};
+use crate::engine::connection::{Body, Reply};
+use crate::environment::owned::Folder;
+use crate::ui::progress::Bar;
+use fender_core::api::Problem;
 
 /// zstd's own numbers; the lowest is about as fast as the engine sends.
 const LEVEL: i32 = 1;

@@ -1,6 +1,5 @@
 //! What fender makes on an engine to read or write a volume: an empty image, and containers of it that are never started.
 //! They carry their maker's name, so that those of a fender that was killed are found and removed.
-#![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,8 +7,8 @@ use std::sync::Arc;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::api::Problem;
-use crate::facts::wire::{Link, segment, value, whole};
+use crate::engine::connection::{Link, segment, value, whole};
+use fender_core::api::Problem;
 
 /// The repository of everything that is made for a moment.
 pub const REPOSITORY: &str = "fender.helper";

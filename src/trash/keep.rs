@@ -1,6 +1,5 @@
 //! Keeps what a plan is about to take. Either everything that was promised is on the disk, or there is an error and
 //! nothing may be deleted.
-#![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -13,13 +12,13 @@ use super::archive::{self, Apart};
 use super::helper;
 use super::store::{Entry, Kept, Locked, Object, Store};
 use super::{folder, now};
-use crate::answer::progress::Bar;
-use crate::api::Problem;
-use crate::facts::owned::Folder;
-use crate::facts::wire::{Link, Wire, nothing, segment};
-use crate::plan::inventory::short;
-use crate::plan::{Item, Kind, Plan, Recoverable};
-use crate::policy::Trash;
+use crate::engine::connection::{Link, Wire, nothing, segment};
+use crate::environment::owned::Folder;
+use crate::ui::progress::Bar;
+use fender_core::api::Problem;
+use fender_core::plan::inventory::short;
+use fender_core::plan::{Item, Kind, Plan, Recoverable};
+use fender_core::policy::Trash;
 
 /// Keeps the plan's objects under the words of the command; the entry's number.
 pub fn keep(wire: &Wire, plan: &Plan, command: &[String], trash: &Trash) -> Result<u64, String> {

@@ -1,5 +1,4 @@
 //! What was deleted and can be had again: kept before a deletion, brought back by `fender undo`.
-#![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
 mod archive;
 mod helper;
@@ -10,10 +9,10 @@ mod store;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::facts::state;
-use crate::plan::{Kind, Plan, Recoverable};
-use crate::policy::Trash;
-use crate::text::bytes;
+use crate::environment::state;
+use fender_core::plan::{Kind, Plan, Recoverable};
+use fender_core::policy::Trash;
+use fender_core::text::bytes;
 pub use keep::{keep, keep_in};
 pub use restore::{Back, fits, restore};
 pub use store::{Entry, Locked, Object, Store};

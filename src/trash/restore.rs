@@ -1,5 +1,4 @@
 //! Brings back what a deletion took: networks, volumes, images and their names, then the containers that need them.
-#![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -9,11 +8,11 @@ use serde_json::{Map, Value, json};
 
 use super::store::{Entry, Locked, Object};
 use super::{archive, helper};
-use crate::answer::progress::Bar;
-use crate::api::Problem;
-use crate::facts::wire::{Body, Link, Wire, segment, value};
-use crate::plan::inventory::short;
-use crate::plan::{Kind, Recoverable};
+use crate::engine::connection::{Body, Link, Wire, segment, value};
+use crate::ui::progress::Bar;
+use fender_core::api::Problem;
+use fender_core::plan::inventory::short;
+use fender_core::plan::{Kind, Recoverable};
 
 /// What became of one object.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,6 @@
 //!
 //! An entry is written beside and renamed into its place when every byte of it is on the disk: a crash at any point leaves
 //! a whole entry or none. Every file is opened by [`Folder`], by a single name in a folder that only its user writes.
-#![allow(clippy::disallowed_methods)] // An edge: this is where the world is asked.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -21,9 +20,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::facts::owned::{Folder, Owners};
-use crate::plan::{Kind, Recoverable};
-use crate::policy::Trash;
+use crate::environment::owned::{Folder, Owners};
+use fender_core::plan::{Kind, Recoverable};
+use fender_core::policy::Trash;
 
 /// One deletion.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

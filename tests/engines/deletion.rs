@@ -314,10 +314,11 @@ fn only_the_same_engine(guarded: &Guarded) {
     let planned = guarded.fender(&["plan", "--format", "json", "--", "rm", "one"]);
     let plan: Value = serde_json::from_slice(&planned.stdout).unwrap();
     let api = Api::new(&engine.socket);
-    let mut known: fender::plan::Plan = fender::plan::Plan { engine: "another".to_owned(), ..Default::default() };
-    assert!(fender::deletion::same_engine(&api.wire, &known).is_err());
+    let mut known: fender_core::plan::Plan =
+        fender_core::plan::Plan { engine: "another".to_owned(), ..Default::default() };
+    assert!(fender::apply::same_engine(&api.wire, &known).is_err());
     known.engine = plan["engine"].as_str().unwrap().to_owned();
-    assert!(fender::deletion::same_engine(&api.wire, &known).is_ok());
+    assert!(fender::apply::same_engine(&api.wire, &known).is_ok());
 }
 
 #[test]

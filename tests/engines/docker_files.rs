@@ -9,12 +9,12 @@ use std::process::Output;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use fender::docker_files::context_folder;
-use fender::effects::{Effect, lower};
-use fender::facts::host::Surroundings;
-use fender::grammar::parse::{Builder, Unknown, parse};
-use fender::host::Host;
-use fender::target::{Target, choose};
+use fender::environment::host::Surroundings;
+use fender_core::docker_files::context_folder;
+use fender_core::grammar::parse::{Builder, Unknown, parse};
+use fender_core::host::Host;
+use fender_core::lower::{Effect, lower};
+use fender_core::target::{Target, choose};
 use serde_json::Value;
 
 use crate::support::place::script;

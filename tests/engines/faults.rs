@@ -57,12 +57,12 @@ fn kept(trash: &Path) -> Vec<String> {
     for (_, entry) in store.entries() {
         let entry = entry.expect("an entry is whole or not there");
         store.verify(&entry).expect("and so are its files");
-        names.extend(entry.objects.iter().filter(|it| it.recoverable == fender::plan::Recoverable::Trash).flat_map(
-            |it| {
+        names.extend(
+            entry.objects.iter().filter(|it| it.recoverable == fender_core::plan::Recoverable::Trash).flat_map(|it| {
                 let names = if it.tags.is_empty() { vec![it.name.clone()] } else { it.tags.clone() };
                 names.into_iter().map(|name| format!("{} {name}", it.kind.name())).collect::<Vec<_>>()
-            },
-        ));
+            }),
+        );
     }
     names
 }

@@ -1,6 +1,5 @@
 //! The tests that need root, the real client or real engines. `cargo test` leaves them out (`test = false` in Cargo.toml);
 //! `sudo tests/all.sh` runs them, and `sudo cargo test --test engines NAME` some of them.
-#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,5 +1,4 @@
 //! The quick tests: what needs neither root, nor docker, nor a network. `cargo test` runs them.
-#![allow(clippy::disallowed_methods)] // Not part of the program: it asks the world.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use fender::facts::owned::{Folder, Owners, read, standing};
+use fender::environment::owned::{Folder, Owners, read, standing};
 
 const LIMIT: u64 = 1 << 20;
 

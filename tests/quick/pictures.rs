@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 
 use crate::support;
 use crate::support::example::{EveryPath, NOW, judged};
-use fender::answer::question::Question;
-use fender::answer::report;
-use fender::answer::screen::Screen;
-use fender::cli::completions_for;
-use fender::effects::lower;
-use fender::effects::read;
-use fender::judge::deletions;
-use fender::policy::{Action, preset};
-use fender::rules::{Class, RULES};
+use fender::commands::completions_for;
+use fender::ui::question::Question;
+use fender::ui::report;
+use fender::ui::screen::Screen;
+use fender_core::judge::deletions;
+use fender_core::lower::lower;
+use fender_core::lower::read;
+use fender_core::policy::{Action, preset};
+use fender_core::rules::{Class, RULES};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -75,7 +75,7 @@ fn deletion(line: &str) -> String {
         let lowered = lower(&invocation, &EveryPath);
         let steps = deletions(&invocation, &lowered, &*judgement.facts, &EveryPath);
         let mut plan = (*judgement.facts.plan(&steps).unwrap()).clone();
-        fender::trash::fit(&mut plan, &fender::policy::Trash::default());
+        fender::trash::fit(&mut plan, &fender_core::policy::Trash::default());
         (invocation, plan)
     };
     let (_, plan) = planned(&judgement.invocation.words);

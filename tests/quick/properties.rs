@@ -6,15 +6,15 @@ use std::path::Path;
 
 use crate::support::TestHost;
 use crate::support::generator::command_line;
-use fender::effects::{Effect, lower};
-use fender::facts::Offline;
-use fender::grammar::parse::{Builder, Unknown, parse};
-use fender::grammar::values;
-use fender::judge::{Bench, Judgement, judge};
-use fender::plan::Facts;
-use fender::policy::{Action, Place, Policy, parse_layer};
-use fender::rules::{Class, RULES};
-use fender::target::Target;
+use fender::engine::Offline;
+use fender_core::grammar::parse::{Builder, Unknown, parse};
+use fender_core::grammar::values;
+use fender_core::judge::{Bench, Judgement, judge};
+use fender_core::lower::{Effect, lower};
+use fender_core::plan::Facts;
+use fender_core::policy::{Action, Place, Policy, parse_layer};
+use fender_core::rules::{Class, RULES};
+use fender_core::target::Target;
 use proptest::prelude::*;
 use serde_json::Value;
 

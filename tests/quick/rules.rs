@@ -1,8 +1,8 @@
 //! Every rule's own examples, and the page that is made from the rules.
 
 use crate::support::example::judged;
-use fender::policy::Action;
-use fender::rules::{Class, RULES};
+use fender_core::policy::Action;
+use fender_core::rules::{Class, RULES};
 
 fn finds(line: &str, rule: &str) -> bool {
     judged(line, "dev").complaints.iter().any(|complaint| complaint.finding.rule.id == rule)
@@ -63,7 +63,7 @@ fn rules_are_well_formed() {
 #[test]
 fn the_page_of_rules_is_current() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/rules.md");
-    let made = fender::cli::rules::markdown();
+    let made = fender::commands::rules::markdown();
     if std::env::var_os("FENDER_UPDATE").is_some() {
         std::fs::write(path, &made).unwrap();
     }

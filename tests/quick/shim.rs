@@ -351,7 +351,7 @@ fn names_from_outside_are_shown_escaped() {
 
 #[test]
 fn a_file_of_dockers_that_cannot_be_read_may_mean_production() {
-    let context = fender::docker_files::context_folder("box");
+    let context = fender_core::docker_files::context_folder("box");
     let meta = format!(".docker/contexts/meta/{context}/meta.json");
     let cases: [(&str, &str, &str); 3] = [
         (".docker/config.json/", "", "config.json cannot be read: it is not a file"),

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use fender::api::Problem;
-use fender::facts::wire::{Wire, whole};
-use fender::target::Target;
+use fender::engine::connection::{Wire, whole};
+use fender_core::api::Problem;
+use fender_core::target::Target;
 use hyper::Method;
 use serde_json::Value;
 

@@ -4,22 +4,22 @@ use std::ffi::OsString;
 
 use std::rc::Rc;
 
-use fender::api::Problem;
-use fender::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Lookup, MountFacts};
-use fender::files::context::{self, Sent, Survey, Wanted};
-use fender::files::ignore::{self, Matcher};
-use fender::files::secrets;
-use fender::grammar::parse::Invocation;
-use fender::host::Host;
-use fender::judge::{Bench, Judgement, judge};
-use fender::plan::Facts;
-use fender::plan::compose::Project;
-use fender::plan::inventory::{Container, Endpoint, Image, Inventory, Network, Volume};
-use fender::plan::protect::Pattern;
-use fender::plan::{Kind, Plan, Protections, Step, plan};
-use fender::policy::Policy;
-use fender::rules::{Example, rule};
-use fender::target::Target;
+use fender_core::api::Problem;
+use fender_core::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Lookup, MountFacts};
+use fender_core::files::context::{self, Sent, Survey, Wanted};
+use fender_core::files::ignore::{self, Matcher};
+use fender_core::files::secrets;
+use fender_core::grammar::parse::Invocation;
+use fender_core::host::Host;
+use fender_core::judge::{Bench, Judgement, judge};
+use fender_core::plan::Facts;
+use fender_core::plan::compose::Project;
+use fender_core::plan::inventory::{Container, Endpoint, Image, Inventory, Network, Volume};
+use fender_core::plan::protect::Pattern;
+use fender_core::plan::{Kind, Plan, Protections, Step, plan};
+use fender_core::policy::Policy;
+use fender_core::rules::{Example, rule};
+use fender_core::target::Target;
 
 const COMPOSE: &str = "services:
   worker:

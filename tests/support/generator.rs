@@ -1,6 +1,6 @@
 //! Command lines written from the grammar, legal and illegal, in every spelling that pflag takes.
 
-use fender::grammar::{COMMANDS, Command, Flag, Kind};
+use fender_core::grammar::{COMMANDS, Command, Flag, Kind};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -54,7 +54,7 @@ pub fn commands() -> Vec<&'static Command> {
     let own = |command: &&Command| {
         let first = command.canonical.split(' ').next().unwrap_or_default();
         !matches!(first, "compose" | "buildx" | "trust" | "")
-            && !fender::grammar::only_reads(command.canonical)
+            && !fender_core::grammar::only_reads(command.canonical)
             && !LEFT_OUT.contains(&command.canonical)
             && !LEFT_OUT.contains(&command.path)
     };
@@ -63,7 +63,7 @@ pub fn commands() -> Vec<&'static Command> {
     for path in
         ["run", "run", "run", "run", "container create", "create", "service create", "service create", "container run"]
     {
-        list.push(fender::grammar::find(path).expect("a command of the tables"));
+        list.push(fender_core::grammar::find(path).expect("a command of the tables"));
     }
     list
 }

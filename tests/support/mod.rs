@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use fender::host::Host;
+use fender_core::host::Host;
 
 /// A host that is one folder and a few variables.
 #[derive(Clone, Debug)]

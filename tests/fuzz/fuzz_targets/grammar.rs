@@ -1,9 +1,9 @@
 #![no_main]
 //! Any words: parsing, lowering and the values never panic. Words are divided by NUL.
 
-use fender::effects::lower;
-use fender::host::Host;
-use fender::grammar::parse::{Builder, Unknown, parse};
+use fender_core::lower::lower;
+use fender_core::host::Host;
+use fender_core::grammar::parse::{parse, Builder, Unknown};
 use libfuzzer_sys::fuzz_target;
 
 struct Nowhere;

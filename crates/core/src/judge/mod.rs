@@ -1,0 +1,267 @@
+//! From the words to the verdict: parse, lower, look, decide. Nothing is run and nothing is shown here.
+
+pub mod rewrite;
+
+use std::ffi::OsString;
+
+use crate::engine::Lookup;
+use crate::files::allowance::is_allowed;
+use crate::grammar::parse::{Builder, Invocation, Unknown, parse};
+use crate::host::Host;
+use crate::lower::{Lowered, PLACES, buildkit_is_off, lower, read, with_files};
+use crate::plan::{Facts, Step, steps};
+use crate::policy::{Action, Decision, Environment, Place, Policy};
+use crate::rules::{Case, Finding, Offers, check};
+use crate::target::{Target, choose};
+use rewrite::rewrite;
+
+/// Everything a judgement needs besides the words.
+pub struct Bench<'a> {
+    pub host: &'a dyn Host,
+    pub policy: &'a Policy,
+    /// Makes the way to ask the engine that was chosen.
+    pub facts: &'a dyn Fn(&Target) -> Box<dyn Facts>,
+    /// This machine's name.
+    pub hostname: String,
+    /// The caller's own ids.
+    pub ids: (u32, u32),
+    /// An environment named by hand, which stands for the one that would be found.
+    pub environment: Option<Environment>,
+}
+
+/// A finding and what is done about it.
+#[derive(Clone, Debug)]
+pub struct Complaint {
+    pub finding: Finding,
+    pub decision: Decision,
+}
+
+/// The verdict on one command line.
+pub struct Judgement {
+    pub invocation: Invocation,
+    pub lowered: Lowered,
+    pub target: Target,
+    pub environment: Environment,
+    pub complaints: Vec<Complaint>,
+    /// The strictest action of all complaints.
+    pub action: Action,
+    /// The words with every offered change made.
+    pub rewrite: Option<Vec<OsString>>,
+    /// To ask the engine again, for a screen that is shown.
+    pub facts: Box<dyn Facts>,
+}
+
+/// The deletions of a command, in docker's order; none where it deletes nothing that a plan covers.
+pub fn deletions(invocation: &Invocation, lowered: &Lowered, facts: &dyn Facts, host: &dyn Host) -> Vec<Step> {
+    if !crate::plan::deletes(lowered) {
+        return Vec::new();
+    }
+    steps(invocation, lowered, host, &|| facts.project(invocation, host))
+}
+
+impl Judgement {
+    pub fn with(&self, action: Action) -> impl Iterator<Item = &Complaint> {
+        self.complaints.iter().filter(move |complaint| complaint.decision.action == action)
+    }
+
+    /// Complaints that stop the command until somebody answers.
+    pub fn stopping(&self) -> impl Iterator<Item = &Complaint> {
+        self.complaints.iter().filter(|complaint| complaint.decision.action >= Action::Ask)
+    }
+}
+
+/// Judges a parsed command line.
+pub fn judge(words: &[OsString], bench: &Bench) -> Judgement {
+    let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let invocation = read(&texts, bench.host);
+    let typed = lower(&invocation, bench.host);
+    let target = choose(&invocation, bench.host);
+    let facts = (bench.facts)(&target);
+    let offers = bench.policy.offers();
+    let mut lowered = typed.clone();
+    with_files(&invocation, &mut lowered, &*facts, bench.host);
+    let mut findings = look(&invocation, &lowered, &target, &*facts, bench, &offers);
+    if lowered.refusal.as_ref().is_some_and(|refusal| refusal.unknown) {
+        findings.extend(whatever_they_mean(&texts, &target, &*facts, bench, &offers));
+    }
+    if lowered.refusal.is_some() && invocation.canonical() == "image build" && !buildkit_is_off(bench.host) {
+        findings = if_buildx_is_there(&texts, &target, &*facts, bench, &offers).unwrap_or(findings);
+    }
+    let place = place(&target, &*facts, bench);
+    let complaints = decide(findings, &place, bench);
+    let environment = match &bench.environment {
+        Some(named) => named.clone(),
+        // Where nothing was found the engine is not asked for its labels either.
+        None if complaints.is_empty() => bench.policy.environment(&place_without_labels(&target, bench)),
+        None => bench.policy.environment(&place),
+    };
+    let action = complaints.iter().map(|complaint| complaint.decision.action).max().unwrap_or(Action::Allow);
+    let wanted: Vec<&Finding> = complaints
+        .iter()
+        .filter(|complaint| complaint.decision.action != Action::Allow)
+        .map(|complaint| &complaint.finding)
+        .collect();
+    let rewrite = rewrite(&invocation, words, &typed, &wanted, bench.host);
+    drop(place);
+    Judgement { invocation, lowered, target, environment, complaints, action, rewrite, facts }
+}
+
+fn look(
+    invocation: &Invocation,
+    lowered: &Lowered,
+    target: &Target,
+    facts: &dyn Facts,
+    bench: &Bench,
+    offers: &Offers,
+) -> Vec<Finding> {
+    let found = check(&Case::new(invocation, lowered, target, facts, bench.host, offers, bench.ids));
+    let mut findings: Vec<Finding> = Vec::new();
+    for finding in found.into_iter().map(|finding| pointed(finding, lowered)) {
+        // Replicas of a service have the same to say.
+        let same = |other: &Finding| {
+            other.rule.id == finding.rule.id
+                && other.title == finding.title
+                && other.words == finding.words
+                && other.places == finding.places
+        };
+        if finding.places.is_empty() || !findings.iter().any(same) {
+            findings.push(finding);
+        }
+    }
+    findings
+}
+
+/// Flags as compose's keys.
+fn for_compose(text: &str) -> String {
+    const KEYS: &[(&str, &str)] = &[
+        ("--cap-add", "cap_add"),
+        ("--device", "devices"),
+        ("--memory and --memory-swap", "mem_limit and memswap_limit"),
+        ("--memory", "mem_limit"),
+        ("--user", "user"),
+        ("--init", "init: true"),
+        ("-v NAME:/path", "NAME:/path under volumes"),
+        ("--pids-limit", "pids_limit"),
+        ("--security-opt", "security_opt"),
+    ];
+    KEYS.iter().fold(text.to_owned(), |text, (flag, key)| text.replace(flag, key))
+}
+
+/// What points into files is no word, and no edit of words mends it.
+pub fn pointed(mut finding: Finding, lowered: &Lowered) -> Finding {
+    let (places, words): (Vec<usize>, Vec<usize>) = finding.words.iter().partition(|at| **at >= PLACES);
+    if !places.is_empty() {
+        let places = places.iter().filter_map(|at| lowered.places.get(at - PLACES)).cloned();
+        // What a Dockerfile says stands there, not where it is named.
+        if finding.places.is_empty() {
+            finding.places.extend(places);
+        }
+        if finding.places.iter().any(|place| place.path().ends_with(".yaml") || place.path().ends_with(".yml")) {
+            finding.instead = for_compose(&finding.instead);
+        }
+        finding.words = words;
+        finding.edits.clear();
+    }
+    finding
+}
+
+/// Words that the old builder refuses, where no buildx was found: docker may look for it in places of its own, and what
+/// buildx would make of them is judged. None where buildx does not know the words either.
+fn if_buildx_is_there(
+    texts: &[String],
+    target: &Target,
+    facts: &dyn Facts,
+    bench: &Bench,
+    offers: &Offers,
+) -> Option<Vec<Finding>> {
+    let invocation = parse(texts, Unknown::Refuse, &|| Builder::Buildx);
+    let lowered = lower(&invocation, bench.host);
+    if lowered.refusal.is_some() {
+        return None;
+    }
+    let findings = look(&invocation, &lowered, target, facts, bench, offers);
+    // It is a guess which command it would be: no fix is offered for it.
+    Some(findings.into_iter().map(|finding| Finding { edits: Vec::new(), ..finding }).collect())
+}
+
+/// Words that docker's tables do not have may be a newer docker's: what the rest says is judged for both things that an
+/// unknown flag can be, one that stands alone and one that takes the next word.
+fn whatever_they_mean(
+    texts: &[String],
+    target: &Target,
+    facts: &dyn Facts,
+    bench: &Bench,
+    offers: &Offers,
+) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for unknown in [Unknown::Alone, Unknown::TakesValue] {
+        let builder = || if buildkit_is_off(bench.host) { Builder::Legacy } else { Builder::Buildx };
+        let invocation = parse(texts, unknown, &builder);
+        let lowered = lower(&invocation, bench.host);
+        for finding in look(&invocation, &lowered, target, facts, bench, offers) {
+            let same = |other: &Finding| other.rule.id == finding.rule.id && other.words == finding.words;
+            // What the command would be is a guess: no fix is offered for it.
+            if !findings.iter().any(same) && finding.rule.id != "not-understood" {
+                findings.push(Finding { edits: Vec::new(), ..finding });
+            }
+        }
+    }
+    findings
+}
+
+fn place<'a>(target: &Target, facts: &'a dyn Facts, bench: &Bench) -> Place<'a> {
+    place_with(target, bench, move || match facts.engine() {
+        Lookup::Found(engine) => engine.labels,
+        _ => Vec::new(),
+    })
+}
+
+fn place_without_labels(target: &Target, bench: &Bench) -> Place<'static> {
+    place_with(target, bench, Vec::new)
+}
+
+fn place_with<'a>(target: &Target, bench: &Bench, labels: impl Fn() -> Vec<String> + 'a) -> Place<'a> {
+    let set = |name: &str| bench.host.env(name).unwrap_or_default();
+    let ci = !matches!(set("CI").to_lowercase().as_str(), "" | "false" | "0");
+    let address = if target.is_local() { "" } else { target.address() };
+    Place::new(&target.context, &target.host, address, &bench.hostname, ci, labels).unclear(target.unclear.clone())
+}
+
+fn decide(findings: Vec<Finding>, place: &Place, bench: &Bench) -> Vec<Complaint> {
+    findings
+        .into_iter()
+        .map(|finding| {
+            let mut decision = match &bench.environment {
+                Some(named) => bench.policy.decide_in(finding.rule, finding.class, named),
+                None => bench.policy.decide(finding.rule, finding.class, place),
+            };
+            // What a policy file says of this rule holds as it stands.
+            if finding.milder && decision.source.is_none() {
+                decision.action = decision.action.milder();
+            }
+            // What a Dockerfile allows itself is no word worth.
+            let allowed = |place| is_allowed(place, finding.rule.id);
+            if finding.calm && finding.places.first().is_some_and(allowed) {
+                decision.action = Action::Allow;
+            }
+            // What is written in a Dockerfile is said in a line, and stops a build where a policy names the rule.
+            if finding.calm && decision.source.is_none() {
+                decision.action = decision.action.min(Action::Note);
+            }
+            // A fix needs something to change.
+            if decision.action == Action::Fix && finding.edits.is_empty() {
+                decision.action = Action::Ask;
+            }
+            Complaint { finding, decision }
+        })
+        .collect()
+}
+
+/// Whether the command changes nothing, so that it can go straight to the real client.
+pub fn changes_nothing(invocation: &Invocation) -> bool {
+    if invocation.refusal.is_some() || invocation.plugin.is_some() {
+        return false;
+    }
+    invocation.shows.is_some()
+        || invocation.command.is_some_and(|command| crate::grammar::only_reads(command.canonical))
+}

@@ -1,0 +1,21 @@
+#![forbid(unsafe_code)]
+//! The pure part of fender: what a docker command line, a compose file, a Dockerfile or a request would do, what it would
+//! delete, and what is wrong with it. Nothing here touches files, the environment, the clock, processes, the network or
+//! a terminal: who judges hands these in, by [`host::Host`], [`engine::Inspect`] and [`plan::Facts`].
+
+pub mod api;
+pub mod docker_files;
+pub mod engine;
+pub mod files;
+pub mod go_json;
+pub mod grammar;
+pub mod host;
+pub mod judge;
+pub mod lint;
+pub mod lookup;
+pub mod lower;
+pub mod plan;
+pub mod policy;
+pub mod rules;
+pub mod target;
+pub mod text;

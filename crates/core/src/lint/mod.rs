@@ -1,0 +1,322 @@
+//! What is wrong in the files below a folder, before any command uses them: each file is judged by the command that
+//! would use it, with the same rules.
+
+pub mod fix;
+pub mod sarif;
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+
+use crate::files::allowance::{allowance, is_allowed};
+use crate::files::context::{self, Survey, Wanted};
+use crate::files::ignore::{self, Matcher};
+use crate::files::text::{Place, Problem, Text};
+use crate::grammar::parse::{Builder, Unknown, parse};
+use crate::host::Host;
+use crate::judge::pointed;
+use crate::lower::{Build, Effect, Lowered, UNREAD, lower, with_files};
+use crate::plan::Facts;
+use crate::rules::{Case, Class, Finding, Offers, check, rule};
+use crate::target::Target;
+
+/// How much a finding weighs, after its class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    Note,
+    Warning,
+    Error,
+}
+
+impl Level {
+    pub fn of(class: Class) -> Level {
+        match class {
+            Class::Hygiene => Level::Note,
+            Class::Outage => Level::Warning,
+            Class::Loss | Class::Escape => Level::Error,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Note => "note",
+            Level::Warning => "warning",
+            Level::Error => "error",
+        }
+    }
+}
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Dockerfile,
+    Ignore,
+    Compose,
+    Bake,
+}
+
+/// What was found below some paths.
+#[derive(Default)]
+pub struct Report {
+    /// Every one has a place.
+    pub findings: Vec<Finding>,
+    pub files: usize,
+    /// What can be built, for fixes: its Dockerfile's path and all that is known of it.
+    pub builds: Vec<Build>,
+}
+
+/// The kind of a file by its name; None for another.
+pub fn kind_of(name: &str) -> Option<Kind> {
+    let lower = name.to_lowercase();
+    let yaml = lower.strip_suffix(".yaml").or_else(|| lower.strip_suffix(".yml"));
+    if lower.ends_with(".dockerignore") {
+        return Some(Kind::Ignore);
+    }
+    if matches!(lower.as_str(), "dockerfile" | "containerfile")
+        || lower.starts_with("dockerfile.")
+        || lower.starts_with("containerfile.")
+        || lower.ends_with(".dockerfile")
+    {
+        return Some(Kind::Dockerfile);
+    }
+    if yaml.is_some_and(|stem| {
+        ["compose", "docker-compose"].iter().any(|known| stem == *known || stem.starts_with(&format!("{known}.")))
+    }) {
+        return Some(Kind::Compose);
+    }
+    let bake = ["docker-bake.hcl", "docker-bake.json", "docker-bake.override.hcl", "docker-bake.override.json"];
+    bake.contains(&lower.as_str()).then_some(Kind::Bake)
+}
+
+/// The kind of a file by what stands in it; None where it looks like none.
+pub fn kind_of_text(text: &str) -> Option<Kind> {
+    let begins = |word: &str| text.lines().any(|line| line.trim_start().to_lowercase().starts_with(word));
+    match () {
+        () if begins("services:") => Some(Kind::Compose),
+        () if begins("from ") => Some(Kind::Dockerfile),
+        () if begins("target ") => Some(Kind::Bake),
+        () => None,
+    }
+}
+
+/// The world, with each context looked at once.
+struct Looking<'a> {
+    host: &'a dyn Host,
+    surveys: RefCell<HashMap<Wanted, Result<Survey, context::Problem>>>,
+}
+
+impl Host for Looking<'_> {
+    fn env(&self, name: &str) -> Option<String> {
+        self.host.env(name)
+    }
+    fn directory(&self) -> String {
+        self.host.directory()
+    }
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        self.host.read(path)
+    }
+    fn read_own(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
+        self.host.read_own(path)
+    }
+    fn exists(&self, path: &str) -> bool {
+        self.host.exists(path)
+    }
+    fn is_directory(&self, path: &str) -> bool {
+        self.host.is_directory(path)
+    }
+    fn list(&self, path: &str) -> Vec<String> {
+        self.host.list(path)
+    }
+    fn resolve(&self, path: &str) -> String {
+        self.host.resolve(path)
+    }
+    fn survey(&self, wanted: &Wanted) -> Result<Survey, context::Problem> {
+        // The Dockerfile matters to it by its own ignore file alone.
+        let mut key = wanted.clone();
+        let own = wanted.dockerfile.as_ref().is_some_and(|path| self.host.exists(&format!("{path}.dockerignore")));
+        if !own {
+            key.dockerfile = None;
+        }
+        self.surveys.borrow_mut().entry(key).or_insert_with(|| self.host.survey(wanted)).clone()
+    }
+    fn input_is_terminal(&self) -> bool {
+        true
+    }
+    fn output_is_terminal(&self) -> bool {
+        false
+    }
+    fn config_folder(&self, chosen: Option<&str>) -> String {
+        self.host.config_folder(chosen)
+    }
+    fn has_plugin(&self, name: &str, config_folder: &str) -> bool {
+        self.host.has_plugin(name, config_folder)
+    }
+}
+
+/// Judges all of them.
+pub fn lint(files: &[(String, Kind)], facts: &dyn Facts, host: &dyn Host) -> Report {
+    let host = Looking { host, surveys: RefCell::default() };
+    let mut report = Report { files: files.len(), ..Report::default() };
+    let mut built: BTreeSet<String> = BTreeSet::new();
+    let of = |kind: Kind| files.iter().filter(move |(_, other)| *other == kind).map(|(path, _)| path.as_str());
+    for path in of(Kind::Ignore) {
+        report.findings.extend(ignore_problem(path, &host));
+    }
+    for path in of(Kind::Compose) {
+        let mut words = vec!["compose", "--profile", "*"];
+        let base = base_of(path, files, &host);
+        for file in base.iter().map(String::as_str).chain([path]) {
+            words.extend(["-f", file]);
+        }
+        words.push("create");
+        run(&words, path, &host, facts, &mut report, &mut built);
+    }
+    for path in of(Kind::Bake) {
+        run(&["buildx", "bake", "-f", path], path, &host, facts, &mut report, &mut built);
+    }
+    for path in of(Kind::Dockerfile) {
+        if built.contains(path) {
+            continue;
+        }
+        let folder = path.rsplit_once('/').map_or(".", |(folder, _)| if folder.is_empty() { "/" } else { folder });
+        run(&["buildx", "build", "-f", path, folder], path, &host, facts, &mut report, &mut built);
+    }
+    quiet(&mut report.findings, &host);
+    report.findings.sort_by(|one, other| position(one).cmp(&position(other)));
+    report
+}
+
+fn position(finding: &Finding) -> (String, (usize, usize), &'static str) {
+    let place = &finding.places[0];
+    (place.path().to_owned(), place.start(), finding.rule.id)
+}
+
+/// The file that an override is laid over: the usual one beside it.
+fn base_of(path: &str, files: &[(String, Kind)], host: &dyn Host) -> Option<String> {
+    let (folder, name) = path.rsplit_once('/').map_or(("", path), |(folder, name)| (folder, name));
+    let stem = name.split('.').next().unwrap_or_default();
+    if name.matches('.').count() < 2 {
+        return None;
+    }
+    let beside = |end: &str| if folder.is_empty() { format!("{stem}.{end}") } else { format!("{folder}/{stem}.{end}") };
+    let candidates = [beside("yaml"), beside("yml")];
+    candidates
+        .into_iter()
+        .find(|base| files.iter().any(|(path, _)| path == base) || host.exists(base) && !host.is_directory(base))
+}
+
+/// The findings of one command that point into files.
+fn run(
+    words: &[&str],
+    path: &str,
+    host: &Looking<'_>,
+    facts: &dyn Facts,
+    report: &mut Report,
+    built: &mut BTreeSet<String>,
+) {
+    let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    let invocation = parse(&words, Unknown::Refuse, &|| Builder::Buildx);
+    let mut lowered: Lowered = lower(&invocation, host);
+    with_files(&invocation, &mut lowered, facts, host);
+    let unread = lowered
+        .effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::Runs(runs) if !runs.known && runs.program.ends_with(UNREAD)));
+    if unread || lowered.refusal.is_some() {
+        report.findings.push(not_understood(
+            path,
+            &format!("docker does not take it, or is not here: docker {}", words.join(" ")),
+            host,
+        ));
+        return;
+    }
+    for effect in &lowered.effects {
+        let Effect::Builds(build) = effect else { continue };
+        if let Some(problem) = &build.problem {
+            report.findings.extend(problem_at(problem, host));
+        }
+        if let Some(file) = &build.dockerfile {
+            built.insert(file.text.path.clone());
+        }
+        report.builds.push((**build).clone());
+    }
+    let target = Target::default();
+    let offers = Offers::default();
+    let case = Case::new(&invocation, &lowered, &target, facts, host, &offers, (1000, 1000));
+    for mut finding in check(&case).into_iter().map(|finding| pointed(finding, &lowered)) {
+        // Bake's files are not searched: its own file is named.
+        if finding.places.is_empty() && invocation.canonical() == "buildx bake" && finding.rule.id != "reads-host-file"
+        {
+            finding.places.extend(start_of(path, host));
+        }
+        let same = |other: &Finding| {
+            other.rule.id == finding.rule.id && other.title == finding.title && other.places == finding.places
+        };
+        if !finding.places.is_empty() && !finding.unsure && !report.findings.iter().any(same) {
+            report.findings.push(finding);
+        }
+    }
+}
+
+/// The first line of a file.
+fn start_of(path: &str, host: &dyn Host) -> Option<Place> {
+    let text = Text::from_bytes(path, host.read(path).ok()?).ok()?;
+    let end = text.line(1).len();
+    Some(Place::new(&text, 0..end))
+}
+
+fn not_understood(path: &str, title: &str, host: &dyn Host) -> Finding {
+    let mut finding = rule("not-understood").expect("it is one of the rules").found(&[]).titled(title);
+    finding.places.push(start_of(path, host).unwrap_or_else(|| Place::new(&Text::new(path, String::new()), 0..0)));
+    finding
+}
+
+/// A file that docker would not take.
+fn problem_at(problem: &Problem, host: &dyn Host) -> Option<Finding> {
+    let text = match Text::from_bytes(&problem.path, host.read(&problem.path).unwrap_or_default()) {
+        Ok(text) => text,
+        // What is no text is not shown.
+        Err(_) => Text::new(problem.path.as_str(), "\n".repeat(problem.line)),
+    };
+    let start = text.byte(problem.line, problem.column.saturating_sub(1));
+    let end = start + text.text[start..].find('\n').unwrap_or(text.text.len() - start);
+    let mut finding = not_understood(&problem.path, &format!("docker may say: {}", problem.reason), host);
+    finding.places = vec![Place::new(&text, start..end)];
+    Some(finding)
+}
+
+fn ignore_problem(path: &str, host: &dyn Host) -> Option<Finding> {
+    let bytes = host.read(path).ok()?;
+    let problem = ignore::read(&bytes).and_then(|patterns| Matcher::new(&patterns)).err()?;
+    problem_at(&Problem { path: path.to_owned(), line: problem.line, column: 1, reason: problem.reason }, host)
+}
+
+/// Takes out what is allowed, and adds what is wrong with the allowing.
+fn quiet(findings: &mut Vec<Finding>, host: &dyn Host) {
+    let mut texts: Vec<Rc<Text>> = Vec::new();
+    for place in findings.iter().flat_map(|finding| &finding.places) {
+        if !texts.iter().any(|text| text.path == place.text.path) {
+            texts.push(place.text.clone());
+        }
+    }
+    findings.retain(|finding| !is_allowed(&finding.places[0], finding.rule.id));
+    for text in texts {
+        let mut start = 0;
+        for line in text.text.split_inclusive('\n') {
+            let span = start..start + line.trim_end().len();
+            start += line.len();
+            let Some((ids, reasoned)) = allowance(line) else { continue };
+            let wrong = match ids.iter().find(|id| rule(id).is_none()) {
+                Some(id) => format!("there is no rule {id:?}: fender rules lists them"),
+                None if ids.is_empty() => "which rule is allowed? # fender: allow RULE because …".to_owned(),
+                None if !reasoned => {
+                    format!("an exception needs its reason: # fender: allow {} because …", ids.join(", "))
+                }
+                None => continue,
+            };
+            let mut finding = not_understood(&text.path, &wrong, host);
+            finding.places = vec![Place::new(&text, span)];
+            findings.push(finding);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Compose, as far as its words say: what its files say is added in `written`.
+
+use super::create::capability;
+use super::workload::OpenPorts;
+use super::{Deed, Effect, Effects, Runs, Workload, copy};
+use crate::grammar::parse::{Invocation, Set};
+use crate::grammar::values;
+use crate::host::Host;
+use crate::lower::sources::is_remote;
+
+pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
+    let mut effects = Vec::new();
+    let canonical = invocation.canonical();
+    for set in invocation.above.iter().filter(|set| matches!(set.flag.name, "file" | "env-file") && set.value != "-") {
+        if is_remote(&set.value) {
+            effects.push(Effect::Does { deed: Deed::RemoteContext(set.value.clone()), words: set.words() });
+        } else {
+            effects.push(Effect::ReadsFile { path: set.value.clone(), words: set.words() });
+        }
+    }
+    effects.push(Effect::Runs(Runs {
+        program: "docker-compose".to_owned(),
+        words: invocation.named_by.clone(),
+        known: true,
+    }));
+    // Compose's own dry run talks to the engine only to read.
+    if invocation.on_above("dry-run") || invocation.on("dry-run") || canonical.starts_with("compose alpha dry-run") {
+        return Ok(effects);
+    }
+    let command = canonical.strip_prefix("compose ").unwrap_or_default();
+    let words = |names: &[&str]| super::words_of(invocation, names);
+    let mut does = |deed: Deed, words: Vec<usize>| effects.push(Effect::Does { deed, words });
+    let named = invocation.named_by.clone();
+    match command {
+        "down" => {
+            does(Deed::RemovesRunning, named.clone());
+            does(Deed::RemovesNetworks, named);
+            if invocation.on("volumes") {
+                does(Deed::RemovesVolumes, words(&["volumes"]));
+            }
+            if !invocation.text("rmi").is_empty() {
+                does(Deed::RemovesImages, words(&["rmi"]));
+            }
+            if no_grace(invocation) {
+                does(Deed::KillsContainers, words(&["timeout"]));
+            }
+        }
+        "rm" => {
+            let stops = invocation.on("stop");
+            does(if stops { Deed::RemovesRunning } else { Deed::RemovesContainers }, named);
+            if invocation.on("volumes") {
+                does(Deed::RemovesVolumes, words(&["volumes"]));
+            }
+        }
+        "up" | "create" => {
+            if invocation.on("renew-anon-volumes") {
+                does(Deed::RemovesVolumes, words(&["renew-anon-volumes"]));
+            }
+            if invocation.on("remove-orphans") {
+                does(Deed::RemovesContainers, words(&["remove-orphans"]));
+            }
+            scaled_to_zero(invocation.all(&["scale"]), &mut does);
+        }
+        "scale" | "alpha scale" => {
+            for word in &invocation.operands {
+                if is_zero(&invocation.words[*word]) {
+                    does(Deed::ScalesToZero, vec![*word]);
+                }
+            }
+        }
+        "kill" => {
+            does(Deed::KillsContainers, named);
+            if invocation.on("remove-orphans") {
+                does(Deed::RemovesContainers, words(&["remove-orphans"]));
+            }
+        }
+        "stop" | "restart" if no_grace(invocation) => does(Deed::KillsContainers, words(&["timeout"])),
+        "wait" if invocation.on("down-project") => {
+            does(Deed::RemovesRunning, words(&["down-project"]));
+        }
+        "exec" if invocation.on("privileged") => does(Deed::PrivilegedExec, words(&["privileged"])),
+        "commit" if invocation.operands.len() > 1 => does(Deed::Retags, vec![invocation.operands[1]]),
+        "run" => {
+            let workload = run(invocation, host)?;
+            effects.push(Effect::Describes(Box::new(workload)));
+        }
+        "cp" => copied(invocation, &mut effects),
+        "config" | "convert" | "export" => effects.extend(super::container::written_file(invocation, "output")),
+        "build" => {
+            for set in invocation.all(&["build-arg"]) {
+                let name = set.value.split('=').next().unwrap_or_default().to_owned();
+                effects.push(Effect::Does { deed: Deed::BuildArgument(name), words: set.words() });
+            }
+        }
+        _ => {}
+    }
+    Ok(effects)
+}
+
+fn no_grace(invocation: &Invocation) -> bool {
+    invocation.last("timeout").is_some_and(|set| values::int(&set.value) == Ok(0))
+}
+
+fn is_zero(text: &str) -> bool {
+    text.rsplit_once('=').is_some_and(|(_, count)| values::int(count) == Ok(0))
+}
+
+fn scaled_to_zero<'a>(sets: impl Iterator<Item = &'a Set>, does: &mut impl FnMut(Deed, Vec<usize>)) {
+    for set in sets.filter(|set| is_zero(&set.value)) {
+        does(Deed::ScalesToZero, set.words());
+    }
+}
+
+/// `compose cp SERVICE:PATH PATH` and the other way round.
+fn copied(invocation: &Invocation, effects: &mut Vec<Effect>) {
+    let (source, destination) = (invocation.operand(0), invocation.operand(1));
+    if copy::split(source).0.is_empty() && source != "-" && !source.is_empty() {
+        effects.push(Effect::ReadsFile { path: source.to_owned(), words: vec![invocation.operands[0]] });
+    } else if copy::split(destination).0.is_empty() && destination != "-" && !destination.is_empty() {
+        effects.push(Effect::WritesFile { path: destination.to_owned(), words: vec![invocation.operands[1]] });
+    }
+}
+
+/// What the flags of `compose run` add to the service.
+fn run(invocation: &Invocation, host: &dyn Host) -> Result<Workload, String> {
+    let mut workload = Workload { partial: true, ..Workload::default() };
+    for set in invocation.all(&["volume"]) {
+        let spec = values::volume(&set.value)?;
+        workload.add_bind(&spec, &host.directory(), set.words());
+    }
+    for set in invocation.all(&["cap-add"]) {
+        workload.cap_add.push((capability(&set.value), set.words()));
+    }
+    for set in invocation.all(&["env"]) {
+        workload.add_env(&set.value, set.words());
+    }
+    if let Some(set) = invocation.last("user") {
+        workload.user = Some(set.value.clone());
+        workload.user_words = set.words();
+    }
+    for set in invocation.all(&["publish"]) {
+        let published = values::to_standard_notation(&set.value).and_then(|spec| values::publish(&spec))?;
+        workload.ports.push(OpenPorts::of(&published, set.words()));
+    }
+    workload.auto_remove = invocation.on("rm");
+    Ok(workload)
+}
+
+/// The words with which compose prints its model: those that stand before its command.
+pub fn model_words(invocation: &Invocation) -> Option<Vec<String>> {
+    let command = *invocation.named_by.get(1)?;
+    let mut words = invocation.words[..command].to_vec();
+    words.extend(["config", "--format", "json"].map(str::to_owned));
+    Some(words)
+}

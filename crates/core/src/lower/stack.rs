@@ -1,0 +1,156 @@
+//! Stacks.
+
+use bollard_stubs::models::{
+    Limit, Mount, MountType, MountVolumeOptions, MountVolumeOptionsDriverConfig, ServiceSpec, ServiceSpecMode,
+    ServiceSpecModeReplicated, TaskSpec, TaskSpecContainerSpec, TaskSpecResources,
+};
+use serde_json::Value;
+
+use super::{Body, Deed, Effect, Effects, PLACES, Request, Words};
+use crate::files::text::Place;
+use crate::grammar::parse::Invocation;
+use crate::grammar::values;
+use crate::host::Host;
+use crate::lower::sources::{Sources, Step};
+
+pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
+    match invocation.canonical() {
+        // Which services go is found out by asking the engine: there is one answer for each stack.
+        "stack rm" => Ok(invocation
+            .operands
+            .iter()
+            .map(|word| Effect::Does { deed: Deed::RemovesStack, words: vec![*word] })
+            .collect()),
+        "stack deploy" => {
+            if !invocation.changed("compose-file") {
+                return Err("please specify a Compose file (with --compose-file)".to_owned());
+            }
+            let mut effects = Vec::new();
+            for set in invocation.all(&["compose-file"]).filter(|set| set.value != "-") {
+                host.read(&set.value).map_err(|error| format!("open {}: {error}", set.value))?;
+                effects.push(Effect::ReadsFile { path: set.value.clone(), words: set.words() });
+            }
+            if invocation.on("prune") {
+                let words = invocation.last("prune").map(|set| set.words()).unwrap_or_default();
+                effects.push(Effect::Does { deed: Deed::RemovesServices, words });
+            }
+            Ok(effects)
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// The services that `stack deploy` would create for a model as `stack config` prints it: docker/cli
+/// `cli/compose/convert`, in the fields that rules read.
+pub fn services(
+    model: &Value,
+    stack: &str,
+    sources: &Sources,
+    host: &dyn Host,
+    words: &Words,
+) -> (Vec<Effect>, Vec<Place>) {
+    let (mut effects, mut places) = (Vec::new(), Vec::new());
+    for (name, service) in model["services"].as_object().into_iter().flatten() {
+        let mut at = |path: &[Step], value: Option<&Value>| {
+            let Some(place) = sources.of_service(name, path, value, host) else { return words.clone() };
+            places.push(place);
+            vec![PLACES + places.len() - 1]
+        };
+        let texts = |key: &str| -> Vec<String> {
+            service[key].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let text = |key: &str| service[key].as_str().map(str::to_owned);
+        let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
+        let mut request = Request::new("POST", "/services/create", at(&[], None));
+        for (part, key) in [("Image", "image"), ("User", "user")] {
+            let found = at(&[Step::Key(key)], service.get(key));
+            request = request.part(part, found);
+        }
+        for capability in texts("cap_add") {
+            let found = at(&[Step::Key("cap_add"), Step::Item(&capability)], None);
+            request.parts.push((format!("CapAdd/{}", super::create::capability(&capability)), found));
+        }
+        let mut env = Vec::new();
+        for (key, value) in service["environment"].as_object().into_iter().flatten() {
+            let found = at(&[Step::Key("environment"), Step::Item(key)], Some(value));
+            request.parts.push((format!("Env/{key}"), found));
+            env.push(match value {
+                Value::Null => key.clone(),
+                Value::String(value) => format!("{key}={value}"),
+                value => format!("{key}={value}"),
+            });
+        }
+        let mut mounts = Vec::new();
+        for volume in service["volumes"].as_array().into_iter().flatten() {
+            let of = |key: &str| volume[key].as_str().map(str::to_owned);
+            let target = of("target").unwrap_or_default();
+            let found = at(&[Step::Key("volumes"), Step::Item(&target)], volume.get("source"));
+            request.parts.push((format!("Mounts/{}", mounts.len()), found));
+            let kind = of("type").unwrap_or_default();
+            let declared = of("source").map(|source| (model["volumes"][&source].clone(), source));
+            let source = match (&declared, kind.as_str()) {
+                (Some((declared, source)), "volume") if declared["external"].as_bool() != Some(true) => {
+                    Some(declared["name"].as_str().map_or_else(|| format!("{stack}_{source}"), str::to_owned))
+                }
+                (Some((_, source)), _) => Some(source.clone()),
+                (None, _) => None,
+            };
+            let driver =
+                declared.as_ref().filter(|_| kind == "volume").map(|(declared, _)| MountVolumeOptionsDriverConfig {
+                    name: declared["driver"].as_str().map(str::to_owned),
+                    options: declared["driver_opts"].as_object().map(|options| {
+                        options
+                            .iter()
+                            .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()))
+                            .collect()
+                    }),
+                });
+            mounts.push(Mount {
+                typ: kind.parse::<MountType>().ok(),
+                source,
+                target: Some(target),
+                read_only: volume["read_only"].as_bool(),
+                volume_options: driver.map(|driver_config| MountVolumeOptions {
+                    driver_config: Some(driver_config),
+                    ..MountVolumeOptions::default()
+                }),
+                ..Mount::default()
+            });
+        }
+        let limits = &service["deploy"]["resources"]["limits"];
+        let memory = match &limits["memory"] {
+            Value::String(text) => values::swap(text).ok(),
+            Value::Number(number) => number.as_i64(),
+            _ => None,
+        };
+        let replicas = service["deploy"]["replicas"].as_i64();
+        let body = ServiceSpec {
+            name: Some(format!("{stack}_{name}")),
+            task_template: Some(TaskSpec {
+                container_spec: Some(TaskSpecContainerSpec {
+                    image: text("image"),
+                    user: text("user"),
+                    command: some(texts("entrypoint")),
+                    args: some(texts("command")),
+                    init: service["init"].as_bool(),
+                    env: some(env),
+                    mounts: (!mounts.is_empty()).then_some(mounts),
+                    capability_add: some(texts("cap_add").iter().map(|name| super::create::capability(name)).collect()),
+                    ..TaskSpecContainerSpec::default()
+                }),
+                resources: Some(TaskSpecResources {
+                    limits: Some(Limit { memory_bytes: memory, ..Limit::default() }),
+                    ..TaskSpecResources::default()
+                }),
+                ..TaskSpec::default()
+            }),
+            mode: replicas.map(|replicas| ServiceSpecMode {
+                replicated: Some(ServiceSpecModeReplicated { replicas: Some(replicas) }),
+                ..ServiceSpecMode::default()
+            }),
+            ..ServiceSpec::default()
+        };
+        effects.push(Effect::Request(request.body(Body::Service(Box::new(body)))));
+    }
+    (effects, places)
+}

@@ -1,0 +1,230 @@
+//! The deletions in a lowered command, in the order in which docker makes them.
+
+use super::compose::{self, Project};
+use super::filters::Filters;
+use super::inventory::Needs;
+use crate::docker_files::current_builder;
+use crate::engine::Lookup;
+use crate::grammar::parse::Invocation;
+use crate::host::Host;
+use crate::lower::{Deed, Effect, Lowered, Request, configured_filters};
+
+/// One deletion, as the engine is asked for it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    PruneContainers(Filters),
+    PruneNetworks(Filters),
+    PruneVolumes(Filters),
+    PruneImages(Filters),
+    /// All, filters, bytes to leave.
+    PruneCache {
+        all: bool,
+        filters: Filters,
+        keep: i64,
+    },
+    Container {
+        name: String,
+        force: bool,
+        volumes: bool,
+    },
+    Volume {
+        name: String,
+        force: bool,
+    },
+    Network {
+        name: String,
+    },
+    Image {
+        name: String,
+        force: bool,
+        prune: bool,
+    },
+    Service {
+        name: String,
+    },
+    Secret {
+        name: String,
+    },
+    Config {
+        name: String,
+    },
+    Stack {
+        name: String,
+    },
+    Compose(Box<compose::Change>),
+    /// The cache of a builder of its own, which the engine does not know.
+    OtherCache {
+        builder: String,
+    },
+    /// The configuration has label filters for prunes, which only some of docker's clients take notice of.
+    ConfiguredLabels,
+}
+
+/// The steps of a command; none where it deletes nothing. `project` is asked for compose's own reading of its files.
+pub fn steps(
+    invocation: &Invocation,
+    lowered: &Lowered,
+    host: &dyn Host,
+    project: &dyn Fn() -> Lookup<Project>,
+) -> Vec<Step> {
+    if invocation.canonical().starts_with("compose ") {
+        let deletes = |effect: &Effect| matches!(effect, Effect::Does { deed, .. } if removes(deed));
+        if !lowered.effects.iter().any(deletes) {
+            return Vec::new();
+        }
+        return compose::change(invocation, project).map(|it| Step::Compose(Box::new(it))).into_iter().collect();
+    }
+    if matches!(invocation.canonical(), "buildx prune" | "builder prune")
+        && let Some(builder) = other_builder(invocation, host)
+    {
+        return vec![Step::OtherCache { builder }];
+    }
+    let mut out = Vec::new();
+    if invocation.canonical().ends_with(" prune")
+        && configured_filters(invocation, host).iter().any(|filter| filter.starts_with("label"))
+    {
+        out.push(Step::ConfiguredLabels);
+    }
+    for effect in &lowered.effects {
+        match effect {
+            Effect::Request(request) => out.extend(step(request)),
+            Effect::Does { deed: Deed::RemovesStack, words } => {
+                out.extend(words.iter().map(|word| Step::Stack { name: invocation.words[*word].clone() }));
+            }
+            Effect::Does { deed: Deed::PrunesCache | Deed::PrunesAllCache, .. } => {
+                out.push(buildx_prune(invocation));
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
+/// Whether a command deletes anything that a plan covers.
+pub fn deletes(lowered: &Lowered) -> bool {
+    lowered.effects.iter().any(|effect| match effect {
+        Effect::Request(request) => step(request).is_some(),
+        Effect::Does { deed, .. } => {
+            removes(deed) || matches!(deed, Deed::RemovesStack | Deed::PrunesCache | Deed::PrunesAllCache)
+        }
+        _ => false,
+    })
+}
+
+fn removes(deed: &Deed) -> bool {
+    matches!(
+        deed,
+        Deed::RemovesContainers
+            | Deed::RemovesRunning
+            | Deed::RemovesVolumes
+            | Deed::RemovesNetworks
+            | Deed::RemovesImages
+    )
+}
+
+fn step(request: &Request) -> Option<Step> {
+    let filters = || Filters::parse(request.value("filters"));
+    let on = |name: &str| request.value(name) == Some("1");
+    match (request.method, request.path.as_str()) {
+        ("POST", "/containers/prune") => Some(Step::PruneContainers(filters())),
+        ("POST", "/networks/prune") => Some(Step::PruneNetworks(filters())),
+        ("POST", "/volumes/prune") => Some(Step::PruneVolumes(filters())),
+        ("POST", "/images/prune") => Some(Step::PruneImages(filters())),
+        ("POST", "/build/prune") => {
+            let keep = request.value("reserved-space").and_then(|text| text.parse().ok()).unwrap_or(0);
+            Some(Step::PruneCache { all: on("all"), filters: filters(), keep })
+        }
+        ("DELETE", path) => {
+            let (kind, name) = path.strip_prefix('/')?.split_once('/')?;
+            let name = name.to_owned();
+            match kind {
+                // A checkpoint is no container, and a link only a name for one.
+                "containers" if name.contains("/checkpoints/") || on("link") => None,
+                "containers" => Some(Step::Container { name, force: on("force"), volumes: on("v") }),
+                "volumes" => Some(Step::Volume { name, force: on("force") }),
+                "networks" => Some(Step::Network { name }),
+                "images" if request.value("platforms").is_some() => None,
+                "images" => Some(Step::Image { name, force: on("force"), prune: !on("noprune") }),
+                "services" => Some(Step::Service { name }),
+                "secrets" => Some(Step::Secret { name }),
+                "configs" => Some(Step::Config { name }),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// The builder that buildx would ask, where it is not the engine's own: `--builder`, `BUILDX_BUILDER`, or the one that
+/// `docker buildx use` wrote down. buildx `util/confutil`, `store/storeutil`.
+fn other_builder(invocation: &Invocation, host: &dyn Host) -> Option<String> {
+    let config = host.config_folder(invocation.global("config").map(|set| set.value.as_str()));
+    if invocation.canonical() == "builder prune" && !host.has_plugin("buildx", &config) {
+        return None;
+    }
+    let typed = invocation.flags.iter().chain(&invocation.above).rev().find(|set| set.flag.name == "builder");
+    let named = typed.map(|set| set.value.clone()).or_else(|| host.env("BUILDX_BUILDER"));
+    let named = named.filter(|name| !name.is_empty()).or_else(|| {
+        let folder =
+            host.env("BUILDX_CONFIG").filter(|it| !it.is_empty()).unwrap_or_else(|| format!("{config}/buildx"));
+        let current = match host.read_own(&format!("{folder}/current")) {
+            Ok(None) => Ok(None),
+            Ok(Some(text)) => current_builder(&text),
+            Err(why) => Err(why),
+        };
+        // Which one it is, is not known: not the engine's own, whose cache a plan could tell.
+        let Ok(current) = current else { return Some(format!("the one in {folder}/current")) };
+        // The choice for one engine alone lies in a file named after a digest of its address.
+        current.or_else(|| {
+            let files = host.list(&format!("{folder}/defaults"));
+            let mut names = files.iter().map(|file| match host.read(&format!("{folder}/defaults/{file}")) {
+                Ok(name) => String::from_utf8_lossy(&name).into_owned(),
+                Err(_) => format!("the one in {folder}/defaults/{file}"),
+            });
+            names.find(|name| !name.is_empty() && name != "default")
+        })
+    })?;
+    (!named.is_empty() && named != "default").then_some(named)
+}
+
+/// Buildx asks the builder itself; the one that is the engine's takes the same filters.
+fn buildx_prune(invocation: &Invocation) -> Step {
+    let mut map = serde_json::Map::new();
+    for set in invocation.all(&["filter"]) {
+        if let Ok(Some((name, value))) = crate::grammar::values::filter(&set.value) {
+            map.insert(name, serde_json::json!({ value: true }));
+        }
+    }
+    let text = serde_json::Value::Object(map).to_string();
+    let size = |name: &str| invocation.last(name).and_then(|set| crate::grammar::values::size(&set.value).ok());
+    let keep = size("reserved-space").or_else(|| size("keep-storage")).unwrap_or(0);
+    Step::PruneCache { all: invocation.on("all"), filters: Filters::parse(Some(&text)), keep }
+}
+
+/// What has to be read of the engine for these steps, besides its containers.
+pub fn needs(steps: &[Step]) -> Needs {
+    let mut needs = Needs::default();
+    for step in steps {
+        match step {
+            Step::PruneContainers(_) | Step::OtherCache { .. } | Step::ConfiguredLabels => {}
+            Step::Container { volumes, .. } => needs.volumes |= volumes,
+            Step::PruneNetworks(_) | Step::Network { .. } => needs.networks = true,
+            Step::PruneVolumes(_) | Step::Volume { .. } => needs.volumes = true,
+            Step::PruneImages(_) | Step::Image { .. } => needs.images = true,
+            Step::PruneCache { .. } => needs.cache = true,
+            Step::Service { .. } | Step::Secret { .. } | Step::Config { .. } => needs.swarm = true,
+            Step::Stack { .. } => {
+                needs.swarm = true;
+                needs.networks = true;
+            }
+            Step::Compose(change) => {
+                needs.networks = true;
+                needs.volumes = true;
+                needs.images |= change.images.is_some();
+            }
+        }
+    }
+    // The build cache holds on to layers of images.
+    needs.cache |= needs.images;
+    needs
+}

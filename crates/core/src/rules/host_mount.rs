@@ -1,0 +1,68 @@
+//! A part of the host that gives the host away, mounted into a container.
+
+use super::places::{gives_away, is_engine_socket, without_proc_root};
+use super::{Case, Class, Finding, Rule};
+use crate::lower::workload::{device_of, MountKind, Mounted};
+use crate::lower::Body;
+use crate::grammar::values::clean;
+
+pub static RULE: Rule = Rule {
+    id: "host-mount",
+    title: "host folder that gives root on the host",
+    class: Class::Escape,
+    why: "Root in this container can write to this part of the host and become root on the host: through a cron \
+          job, a key in .ssh, or a program that root runs. If it is mounted read-only, keys and passwords in it can \
+          still be read.",
+    instead: "mount only the folder that the program needs, or a named volume",
+    references: &["CIS Docker Benchmark 5.6", "https://docs.docker.com/engine/storage/bind-mounts/"],
+    fires: &["run -v /:/host tools:1.4", "run --mount TYPE=BIND,SRC=/etc,DST=/e tools:1.4", "run -itv/root/.ssh:/k tools:1.4", "volume create -o type=none -o o=bind -o device=/ all", "run -v /srv/../etc:/e tools:1.4"],
+    quiet: &["run -v /srv/app:/app tools:1.4", "run -v /etc/localtime:/etc/localtime:ro tools:1.4", "run -v /etc/nginx/nginx.conf:/n tools:1.4", "run -v data:/var/lib/data tools:1.4"],
+    files: &[],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for workload in case.workloads() {
+        findings.extend(workload.mounts.iter().filter_map(|mount| found(case, mount)));
+    }
+    for request in case.requests() {
+        if let Body::Volume(body) = &request.body
+            && let Some(device) = body.driver_opts.as_ref().and_then(device_of)
+            && let Some(what) = problem(case, &device, false)
+        {
+            findings.push(RULE.found(&request.words_of("DriverOpts")).titled(format!("mounts {what}")));
+        }
+    }
+    findings
+}
+
+fn found(case: &Case, mount: &Mounted) -> Option<Finding> {
+    let source = match mount.kind {
+        MountKind::Bind => &mount.source,
+        _ => mount.device.as_ref()?,
+    };
+    let what = problem(case, source, mount.read_only)?;
+    Some(RULE.found(&mount.words).titled(format!("mounts {what}")))
+}
+
+/// What is wrong with mounting this path of the host.
+pub fn problem(case: &Case, source: &str, read_only: bool) -> Option<String> {
+    if !source.starts_with(['/', '.']) {
+        return None;
+    }
+    let (written, home) = (clean(source), case.home());
+    let real = case.on_host(&written);
+    // A socket file is the other rule's, its folder is this one's too where it is one of the host's great folders.
+    if written.ends_with(".sock") && is_engine_socket(&written, case.target.socket()) {
+        return None;
+    }
+    let through = without_proc_root(&written);
+    let within_proc = (through != written).then(|| gives_away(through, read_only, &home)).flatten();
+    within_proc
+        .or_else(|| gives_away(&written, read_only, &home))
+        .or_else(|| {
+            let what = gives_away(&real, read_only, &home)?;
+            Some(if real == written { what } else { format!("{what} (through the link {written})") })
+        })
+}

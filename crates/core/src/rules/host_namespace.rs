@@ -1,0 +1,52 @@
+//! A container in the host's own view of network, processes or users.
+
+use super::{Case, Class, Finding, Rule};
+use crate::lower::Deed;
+
+pub static RULE: Rule = Rule {
+    id: "host-namespace",
+    title: "shares a namespace of the host",
+    class: Class::Outage,
+    why: "The container is not isolated from the host in this namespace. Network: it listens on all addresses of \
+          the host and reaches services on the host's localhost. PID: it sees all processes of the host and can send \
+          them signals. User: root in the container is root on the host.",
+    instead: "published ports instead of the host's network; the namespace of one other container instead of the \
+          host's",
+    references: &["CIS Docker Benchmark 5.10, 5.16, 5.17, 5.21, 5.31"],
+    fires: &["run --network host tools:1.4", "run --pid=host tools:1.4", "run --ipc host tools:1.4", "run --userns host tools:1.4", "create --net=host tools:1.4"],
+    quiet: &["run --network front tools:1.4", "run -p 127.0.0.1:80:80 tools:1.4", "run --pid container:web tools:1.4"],
+    files: &[],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for workload in case.workloads() {
+        let mut shared = Vec::new();
+        let mut words: Vec<usize> = Vec::new();
+        if workload.network_mode == "host" {
+            shared.push("network");
+            words.extend(&workload.network_words);
+        }
+        for (name, _, these) in workload.namespaces.iter().filter(|(_, mode, _)| mode == "host") {
+            shared.push(match *name {
+                "pid" => "processes",
+                "ipc" => "shared memory",
+                "uts" => "host name",
+                "userns" => "users",
+                _ => "control groups",
+            });
+            words.extend(these);
+        }
+        if !shared.is_empty() {
+            findings.push(RULE.found(&words).titled(format!("shares the host's {}", shared.join(", "))));
+        }
+    }
+    for request in case.requests().filter(|request| request.is("POST", "/build") && request.value("networkmode") == Some("host")) {
+        findings.push(RULE.found(&request.words_of("networkmode")).titled("build steps use the host's network"));
+    }
+    if let Some(words) = case.words_of_deed(&Deed::HostNetworkBuild) {
+        findings.push(RULE.found(&words).titled("build steps use the host's network"));
+    }
+    findings
+}

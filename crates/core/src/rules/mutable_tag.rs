@@ -1,0 +1,90 @@
+//! An image whose name will mean another one tomorrow.
+
+use super::{Build, Case, Class, Edit, Example, Finding, Rule};
+use crate::lower::PLACES;
+use crate::engine::Lookup;
+use crate::files::dockerfile::{What, mounts};
+use crate::grammar::values::{image_id, reference};
+
+pub static RULE: Rule = Rule {
+    id: "mutable-tag",
+    title: "a tag that can move",
+    class: Class::Hygiene,
+    why: "After the next push to this tag, the same command starts another program, here or on the next host. Later \
+          nobody can tell which version ran.",
+    instead: "the tag of a version, or a digest: NAME@sha256:…",
+    references: &["CIS Docker Benchmark 4.2, 5.28", "https://docs.docker.com/build/building/best-practices/#pin-base-image-versions"],
+    fires: &["run nginx", "run nginx:latest", "create registry.example.com:5000/api", "service create nginx"],
+    quiet: &["run nginx:1.29.3", "run nginx@sha256:1111111111111111111111111111111111111111111111111111111111111111"],
+    files: &[Example {
+        name: "Dockerfile",
+        bad: "FROM node\nCOPY --from=alpine:latest /etc/ssl /etc/ssl\nUSER node\n",
+        good: "FROM node:24.11.1\nCOPY --from=alpine:3.22 /etc/ssl /etc/ssl\nUSER node\n",
+    }],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for workload in case.workloads() {
+        let Some(name) = workload.image.as_deref().filter(|name| !name.is_empty() && !image_id(name)) else { continue };
+        let Ok(parsed) = reference(name) else { continue };
+        // Compose's own name for what it builds.
+        let is_made_up = workload.image_words == workload.words && workload.words.iter().any(|at| *at >= PLACES);
+        if is_made_up || parsed.digest.is_some() || parsed.tag_or_latest() != Some("latest") {
+            continue;
+        }
+        let title = if parsed.tag.is_some() { "the tag latest moves" } else { "no tag: latest, which moves" };
+        let mut finding = RULE.found(&workload.image_words).titled(title).about(workload);
+        // The engine's own digest for it, where it came from a registry.
+        if let Lookup::Found(image) = case.image(workload) {
+            let prefix = format!("{}@", parsed.familiar());
+            if let (Some(digest), [word]) = (image.digests.iter().find(|digest| digest.starts_with(&prefix)), workload.image_words.as_slice()) {
+                finding = finding.edit(Edit::Replace { word: *word, from: 0, with: digest.clone() });
+            }
+        }
+        findings.push(finding);
+    }
+    findings.extend(case.builds().flat_map(in_dockerfile));
+    findings
+}
+
+/// Images that a Dockerfile builds from or copies from.
+fn in_dockerfile(build: &Build) -> Vec<Finding> {
+    let Some(file) = build.file() else { return Vec::new() };
+    let mut images = Vec::new();
+    for at in &build.needed {
+        let stage = &file.stages[*at];
+        if stage.parent.is_none() {
+            images.push((stage.image.as_str(), &stage.base.span));
+        }
+        for instruction in &stage.instructions {
+            if let What::Copy { from: Some(from), .. } = &instruction.what
+                && file.find(&from.text).is_none()
+            {
+                images.push((from.text.as_str(), &from.span));
+            }
+        }
+    }
+    let mounted: Vec<(String, &std::ops::Range<usize>)> = build
+        .needed
+        .iter()
+        .flat_map(|at| &file.stages[*at].instructions)
+        .flat_map(|it| mounts(it).into_iter().map(move |mount| (mount, &it.keyword)))
+        .filter_map(|(mount, span)| Some((mount.into_iter().find(|(key, _)| key == "from")?.1, span)))
+        .filter(|(name, _)| file.find(name).is_none())
+        .collect();
+    images.extend(mounted.iter().map(|(name, span)| (name.as_str(), *span)));
+    let moves = images.into_iter().filter(|(image, _)| !build.is_own(image) && !image.contains('$'));
+    moves
+        .filter_map(|(image, span)| {
+            let parsed = reference(image).ok().filter(|it| it.digest.is_none() && it.tag_or_latest() == Some("latest"))?;
+            let what = if parsed.tag.is_some() { "the tag latest moves" } else { "no tag: latest, which moves" };
+            let mut place = file.place(span);
+            if place.marked().contains('$') {
+                place.meaning = Some(image.to_owned());
+            }
+            Some(RULE.found(&build.words).titled(format!("{}: {what}", parsed.familiar())).in_file(place))
+        })
+        .collect()
+}

@@ -1,0 +1,26 @@
+//! `exec --privileged`.
+
+use super::{Case, Class, Finding, Rule};
+use crate::lower::{Body, Deed};
+
+pub static RULE: Rule = Rule {
+    id: "privileged-exec",
+    title: "command runs with all privileges",
+    class: Class::Escape,
+    why: "The command runs in the container with every capability, whatever the container itself was given. Such a \
+          process can become root on the host.",
+    instead: "exec without --privileged; add -u 0 if the command needs root in the container",
+    references: &["CIS Docker Benchmark 5.23"],
+    fires: &["exec --privileged web sh", "compose exec --privileged web sh"],
+    quiet: &["exec -it web sh", "exec --privileged=false web sh", "exec web sh --privileged"],
+    files: &[],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let asked = case.requests().filter_map(|request| match &request.body {
+        Body::Exec(body) if body.privileged == Some(true) => Some(RULE.found(&request.words_of("Privileged"))),
+        _ => None,
+    });
+    asked.chain(case.words_of_deed(&Deed::PrivilegedExec).map(|words| RULE.found(&words))).collect()
+}

@@ -1,0 +1,74 @@
+//! Everything unused, gone.
+
+use super::{Case, Class, Edit, Finding, Rule};
+use crate::lower::{Deed, Request};
+use crate::engine::Lookup;
+
+pub static RULE: Rule = Rule {
+    id: "prune-all",
+    title: "removes everything that is not in use now",
+    class: Class::Loss,
+    why: "Not used by a running container does not mean not needed. It can include images that exist only on this \
+          engine, the volume of a service that is stopped for the night, and build cache.",
+    instead: "prune without -a and without named volumes, or narrow it with --filter until=… and label=…",
+    references: &["https://docs.docker.com/engine/manage-resources/pruning/", "moby/moby#30623"],
+    fires: &["system prune -a", "image prune --all -f", "volume prune -a", "builder prune -a", "system prune -a --volumes --force", "buildx prune --all", "volume prune --filter all=true"],
+    quiet: &["image prune", "container prune", "system prune -f", "image prune -a=false"],
+    files: &[],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let mut takes: Vec<String> = Vec::new();
+    let mut words: Vec<usize> = Vec::new();
+    let mut add = |what: &str, request: &Request| {
+        takes.push(what.to_owned());
+        words.extend(request.words_of("all"));
+    };
+    for request in case.requests() {
+        let filters = filters(request);
+        if request.is("POST", "/images/prune") && has(&filters, "dangling", &["false", "0", "f", "F", "False", "FALSE"]) {
+            add("every image that no container uses", request);
+        } else if request.is("POST", "/volumes/prune") {
+            if has(&filters, "all", &["true", "1", "t", "T", "True", "TRUE"]) {
+                add("every volume that no container uses, named ones too", request);
+            } else if takes_named_volumes(case) {
+                add("every volume that no container uses, named ones too (always so with this API version)", request);
+            }
+        } else if request.is("POST", "/build/prune") && request.value("all") == Some("1") {
+            add("all build cache", request);
+        }
+    }
+    if let Some(deed) = case.words_of_deed(&Deed::PrunesAllCache) {
+        takes.push("all build cache".to_owned());
+        words.extend(deed);
+    }
+    if takes.is_empty() {
+        return Vec::new();
+    }
+    words.sort_unstable();
+    words.dedup();
+    let mut finding = RULE.found(&words).titled(format!("removes {}", takes.join(", ")));
+    if case.invocation.canonical() == "system prune" {
+        // Only dangling images: the part of it that takes nothing anybody can name.
+        finding = finding.edit(Edit::Command { words: vec!["image".to_owned(), "prune".to_owned()] });
+    }
+    vec![finding]
+}
+
+/// Below API 1.42 `volume prune` takes named volumes; the version in force is the lower one of client and engine.
+pub fn takes_named_volumes(case: &Case) -> bool {
+    match case.facts.api_version() {
+        Lookup::Found(version) => version < (1, 42),
+        Lookup::Unknown(_) => true,
+        Lookup::Missing | Lookup::NoEngine => false,
+    }
+}
+
+fn filters(request: &Request) -> serde_json::Value {
+    request.value("filters").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+fn has(filters: &serde_json::Value, name: &str, values: &[&str]) -> bool {
+    filters.get(name).is_some_and(|filter| values.iter().any(|value| filter.get(*value).is_some()))
+}

@@ -1,0 +1,35 @@
+//! Stopped containers, removed.
+
+use crate::text::count;
+use super::{Case, Class, Finding, Rule};
+use crate::lower::Deed;
+
+pub static RULE: Rule = Rule {
+    id: "removes-container",
+    title: "removes a container",
+    class: Class::Outage,
+    why: "The container's settings, its log and the data in its own layer are removed with it.",
+    instead: "docker commit saves the layer, docker inspect the settings, docker logs the log",
+    references: &["https://docs.docker.com/reference/cli/docker/container/rm/"],
+    fires: &["rm web", "container remove a b", "compose rm web", "compose up --remove-orphans"],
+    quiet: &["stop web", "rm -f web", "ps -a"],
+    files: &[],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let removed: Vec<&[usize]> = case
+        .requests()
+        .filter(|request| request.is("DELETE", "/containers/*") && request.value("force").is_none())
+        .filter(|request| !request.path.contains("/checkpoints/"))
+        .map(|request| request.words.as_slice())
+        .collect();
+    let mut findings = Vec::new();
+    if !removed.is_empty() {
+        findings.push(RULE.found(&removed.concat()).titled(format!("removes {}", count(removed.len(), "container"))));
+    }
+    if let Some(words) = case.words_of_deed(&Deed::RemovesContainers) {
+        findings.push(RULE.found(&words).titled("removes the project's containers"));
+    }
+    findings
+}

@@ -1,0 +1,22 @@
+//! A context, removed.
+
+use super::{Case, Class, Finding, Rule};
+use crate::lower::Deed;
+
+pub static RULE: Rule = Rule {
+    id: "removes-context",
+    title: "removes a context and its TLS keys",
+    class: Class::Loss,
+    why: "A context holds the endpoint of an engine and the TLS keys for it. There may be no other copy of the \
+          keys.",
+    instead: "docker context export NAME saves a copy",
+    references: &["https://docs.docker.com/engine/manage-resources/contexts/"],
+    fires: &["context rm prod-web", "context rm -f a b"],
+    quiet: &["context ls", "context export prod-web"],
+    files: &[],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    case.words_of_deed(&Deed::RemovesContext).map(|words| RULE.found(&words)).into_iter().collect()
+}

@@ -1,0 +1,32 @@
+//! Images, removed.
+
+use crate::text::count;
+use super::{Case, Class, Finding, Rule};
+use crate::lower::Deed;
+
+pub static RULE: Rule = Rule {
+    id: "removes-image",
+    title: "removes an image",
+    class: Class::Outage,
+    why: "An image that was built here, or whose tag has moved in the registry, cannot be pulled again. A container \
+          that needs it then fails to start.",
+    instead: "check with docker image inspect whether it has a repository digest; docker save makes a copy",
+    references: &["https://docs.docker.com/reference/cli/docker/image/rm/"],
+    fires: &["rmi app:1", "image rm -f app:1 app:2", "compose down --rmi all"],
+    quiet: &["images", "image inspect app:1"],
+    files: &[],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let removed: Vec<&[usize]> =
+        case.requests().filter(|request| request.is("DELETE", "/images/*")).map(|request| request.words.as_slice()).collect();
+    let mut findings = Vec::new();
+    if !removed.is_empty() {
+        findings.push(RULE.found(&removed.concat()).titled(format!("removes {}", count(removed.len(), "image"))));
+    }
+    if let Some(words) = case.words_of_deed(&Deed::RemovesImages) {
+        findings.push(RULE.found(&words).titled("removes the project's images"));
+    }
+    findings
+}

@@ -1,0 +1,36 @@
+//! Containers removed whether they run or not.
+
+use crate::text::count;
+use super::{Case, Class, Finding, Rule};
+use crate::lower::Deed;
+
+pub static RULE: Rule = Rule {
+    id: "removes-running",
+    title: "removes running containers",
+    class: Class::Outage,
+    why: "A running container is killed without a grace period. Then it is removed with everything that was written \
+          to its own layer.",
+    instead: "docker stop, then docker rm",
+    references: &["https://docs.docker.com/reference/cli/docker/container/rm/"],
+    fires: &["rm -f web", "compose down", "compose rm -s", "container rm --force a b"],
+    quiet: &["rm web", "stop web", "compose stop"],
+    files: &[],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let forced: Vec<&[usize]> = case
+        .requests()
+        .filter(|request| request.is("DELETE", "/containers/*") && request.value("force") == Some("1"))
+        .map(|request| request.words.as_slice())
+        .collect();
+    let mut findings = Vec::new();
+    if !forced.is_empty() {
+        let title = format!("removes {}, also while running", count(forced.len(), "container"));
+        findings.push(RULE.found(&forced.concat()).titled(title));
+    }
+    if let Some(words) = case.words_of_deed(&Deed::RemovesRunning) {
+        findings.push(RULE.found(&words).titled("stops and removes the project's containers"));
+    }
+    findings
+}

@@ -1,0 +1,35 @@
+//! Services, stacks, secrets and configs, removed.
+
+use super::{Case, Class, Finding, Rule};
+use crate::lower::Deed;
+
+pub static RULE: Rule = Rule {
+    id: "removes-swarm-object",
+    title: "removes an object of the swarm",
+    class: Class::Loss,
+    why: "A removed service loses its settings and its history on every node. A removed secret cannot be read back \
+          from the swarm.",
+    instead: "save the output of docker service inspect first; scale to 0 to stop a service for some time",
+    references: &["https://docs.docker.com/engine/swarm/services/"],
+    fires: &["service rm web", "stack rm shop", "stack down shop", "secret rm s", "config rm c", "stack deploy --prune -c stack.yaml shop"],
+    quiet: &["service ls", "stack services shop", "secret ls"],
+    files: &[],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let kinds = [("/services/*", "a service"), ("/secrets/*", "a secret"), ("/configs/*", "a config")];
+    let mut findings = Vec::new();
+    for (pattern, what) in kinds {
+        for finding in case.one_for(&RULE, "DELETE", pattern) {
+            findings.push(finding.titled(format!("removes {what} from the swarm")));
+        }
+    }
+    if let Some(words) = case.words_of_deed(&Deed::RemovesStack) {
+        findings.push(RULE.found(&words).titled("removes a stack: its services, networks, secrets and configs"));
+    }
+    if let Some(words) = case.words_of_deed(&Deed::RemovesServices) {
+        findings.push(RULE.found(&words).titled("removes the services that are no longer in the file"));
+    }
+    findings
+}

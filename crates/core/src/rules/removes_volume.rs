@@ -1,0 +1,36 @@
+//! Volumes, removed by name or with a compose project.
+
+use crate::text::count;
+use super::{Case, Class, Finding, Rule};
+use crate::lower::Deed;
+
+pub static RULE: Rule = Rule {
+    id: "removes-volume",
+    title: "removes a volume and its data",
+    class: Class::Loss,
+    why: "Services keep their data in volumes. Docker cannot restore a removed volume.",
+    instead: "make a copy first: docker run --rm -v VOLUME:/v:ro -v \"$PWD\":/out alpine tar czf /out/volume.tgz -C \
+          /v .",
+    references: &["docker/cli#1437", "docker/compose#6468"],
+    fires: &["volume rm pg-data", "compose down -v", "compose rm -fsv db", "compose up -V", "volume remove a b"],
+    quiet: &["compose down", "volume inspect pg-data", "compose --dry-run down -v", "compose down --volumes=false"],
+    files: &[],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let removed: Vec<&[usize]> = case
+        .requests()
+        .filter(|request| request.is("DELETE", "/volumes/*"))
+        .map(|request| request.words.as_slice())
+        .collect();
+    let mut findings = Vec::new();
+    if !removed.is_empty() {
+        let title = format!("removes {} and the data in {}", count(removed.len(), "volume"), if removed.len() == 1 { "it" } else { "them" });
+        findings.push(RULE.found(&removed.concat()).titled(title));
+    }
+    if let Some(words) = case.words_of_deed(&Deed::RemovesVolumes) {
+        findings.push(RULE.found(&words).titled("removes the project's volumes and the data in them"));
+    }
+    findings
+}

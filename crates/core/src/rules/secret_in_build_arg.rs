@@ -1,0 +1,60 @@
+//! A secret as a build argument.
+
+use super::secret_in_env::is_named_like_one;
+use super::{Build, Case, Class, Example, Finding, Rule};
+use crate::lower::Deed;
+use crate::files::dockerfile::What;
+use crate::files::secrets::is_secret_name;
+
+pub static RULE: Rule = Rule {
+    id: "secret-in-build-arg",
+    title: "secret in a build argument",
+    class: Class::Hygiene,
+    why: "A build argument is stored in the image's history. Everybody who can pull the image can read it with \
+          docker history.",
+    instead: "docker build --secret id=NAME,src=FILE and RUN --mount=type=secret,id=NAME",
+    references: &["https://docs.docker.com/build/building/secrets/", "https://docs.docker.com/reference/build-checks/secrets-used-in-arg-or-env/"],
+    fires: &["build --build-arg NPM_TOKEN=abc .", "buildx build --build-arg DB_PASSWORD=x .", "compose build --build-arg API_KEY=x"],
+    quiet: &["build --build-arg VERSION=1.2 .", "buildx build --secret id=npm,src=token.txt ."],
+    files: &[Example {
+        name: "Dockerfile",
+        bad: "FROM node:24.11.1\nARG NPM_TOKEN\nRUN npm config set //registry.npmjs.org/:_authToken $NPM_TOKEN\nUSER node\n",
+        good: "FROM node:24.11.1\nRUN --mount=type=secret,id=npm,target=/root/.npmrc npm ci\nUSER node\n",
+    }],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for request in case.requests().filter(|request| request.is("POST", "/build")) {
+        for (part, words) in request.parts.iter() {
+            if let Some(name) = part.strip_prefix("buildargs/").filter(|name| is_secret_name(name)) {
+                findings.push(RULE.found(words).titled(format!("secret in the build argument {name}")));
+            }
+        }
+    }
+    for (deed, words) in case.deeds() {
+        if let Deed::BuildArgument(name) = deed
+            && is_secret_name(name)
+        {
+            findings.push(RULE.found(words).titled(format!("secret in the build argument {name}")));
+        }
+    }
+    findings.extend(case.builds().flat_map(in_dockerfile));
+    findings
+}
+
+/// `ARG` of a Dockerfile.
+fn in_dockerfile(build: &Build) -> Vec<Finding> {
+    let Some(file) = build.file() else { return Vec::new() };
+    let stages = build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions);
+    let declared = file.globals.iter().chain(stages).filter_map(|it| if let What::Arg(list) = &it.what { Some(list) } else { None });
+    let mut findings: Vec<Finding> = Vec::new();
+    for (name, _) in declared.flatten().filter(|(name, _)| is_named_like_one(&name.text)) {
+        let title = format!("secret in the build argument {}", name.text);
+        if !findings.iter().any(|finding| finding.title == title) {
+            findings.push(RULE.found(&build.words).titled(title).in_file(file.place(&name.span)));
+        }
+    }
+    findings
+}

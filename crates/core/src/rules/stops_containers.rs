@@ -1,0 +1,59 @@
+//! Stopping without the time to end.
+
+use super::{Case, Class, Finding, Rule};
+use crate::lower::Deed;
+
+pub static RULE: Rule = Rule {
+    id: "stops-containers",
+    title: "kills containers without a grace period",
+    class: Class::Outage,
+    why: "A killed program cannot save its data or finish its work. A database has to run its recovery at the next \
+          start.",
+    instead: "docker stop sends SIGTERM and waits 10 s; -t sets another grace period",
+    references: &["https://docs.docker.com/reference/cli/docker/container/stop/"],
+    fires: &["kill web", "stop -t 0 web", "kill -s KILL web", "stop --signal KILL web", "restart -t 0 web", "compose kill", "compose stop -t 0", "node update --availability drain n1"],
+    quiet: &["stop web", "kill -s HUP web", "stop -t 30 web", "restart web"],
+    files: &[],
+    check,
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut words: Vec<usize> = Vec::new();
+    for request in case.requests() {
+        let signal = request.value("signal").unwrap_or_default();
+        let killed = request.is("POST", "/containers/*/kill") && ends_it(signal);
+        let stopped = request.is("POST", "/containers/*/stop") || request.is("POST", "/containers/*/restart");
+        if killed || (stopped && (request.value("t") == Some("0") || is_kill(signal))) {
+            words.extend(&request.words);
+            for part in ["t", "signal"] {
+                let these = request.words_of(part);
+                if these != request.words {
+                    words.extend(these);
+                }
+            }
+        }
+        if request.is("POST", "/nodes/*/update") && request.body_json()["Availability"] == "drain" {
+            findings.push(RULE.found(&request.words_of("Availability")).titled("stops all tasks on the node; the swarm starts them on other nodes"));
+        }
+    }
+    words.extend(case.words_of_deed(&Deed::KillsContainers).unwrap_or_default());
+    words.sort_unstable();
+    words.dedup();
+    if !words.is_empty() {
+        findings.push(RULE.found(&words));
+    }
+    findings
+}
+
+fn is_kill(signal: &str) -> bool {
+    let upper = signal.to_uppercase();
+    matches!(upper.strip_prefix("SIG").unwrap_or(&upper), "KILL" | "9")
+}
+
+/// Whether the signal ends a program that does nothing about it.
+fn ends_it(signal: &str) -> bool {
+    let upper = signal.to_uppercase();
+    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+    !matches!(name, "HUP" | "1" | "USR1" | "10" | "USR2" | "12" | "WINCH" | "28" | "CONT" | "18" | "CHLD" | "17" | "URG" | "23" | "0")
+}

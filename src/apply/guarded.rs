@@ -1,0 +1,257 @@
+//! The story of a guarded deletion: read what would go, show it, ask, keep it, and take exactly that.
+
+use std::ffi::OsString;
+use std::io::{Write, stderr, stdout};
+use std::path::Path;
+
+use super::{Fate, Outcome, Words, carry_out, same_engine};
+use crate::exit::NOT_RUN;
+use crate::ui::question::{NoTerminal, Question, Reply};
+use crate::ui::screen::Screen;
+use crate::ui::{plan as shown, report};
+use crate::{session, trash};
+use fender_core::grammar::parse::Invocation;
+use fender_core::host::Host;
+use fender_core::judge::rewrite::asked_once;
+use fender_core::judge::{Judgement, deletions};
+use fender_core::lower;
+use fender_core::lower::read;
+use fender_core::plan::{Plan, Recoverable};
+use fender_core::policy::{Action, Policy};
+
+/// What the shim does next.
+#[derive(Debug)]
+pub enum Next {
+    /// It is done, or was left: the exit code.
+    Ended(u8),
+    /// Docker does it, with these words.
+    Docker(Vec<OsString>),
+    /// This deletes nothing, or nothing could be read: as with any other command.
+    Usual,
+}
+
+/// Everything that is needed to ask and to do it.
+pub struct Guard<'a> {
+    pub words: &'a [OsString],
+    pub judgement: &'a Judgement,
+    pub policy: &'a Policy,
+    pub client: &'a Path,
+    pub hostname: &'a str,
+    pub host: &'a dyn Host,
+}
+
+impl Guard<'_> {
+    /// Where something asks, or a prune has to leave something out.
+    pub fn run(&self) -> Next {
+        let judgement = self.judgement;
+        let asks = matches!(judgement.action, Action::Ask | Action::Type);
+        let deletes = fender_core::plan::deletes(&judgement.lowered);
+        if !deletes || judgement.action == Action::Refuse {
+            return Next::Usual;
+        }
+        // The first question to the engine: one that is not there is docker's to complain about.
+        match judgement.facts.protections() {
+            Ok(protections) if asks || !protections.is_empty() => {}
+            _ => return Next::Usual,
+        }
+        let steps = deletions(&judgement.invocation, &judgement.lowered, &*judgement.facts, self.host);
+        let Ok(plan) = judgement.facts.plan(&steps) else { return Next::Usual };
+        let mut plan = (*plan).clone();
+        if !asks && plan.spared().next().is_none() {
+            return Next::Usual;
+        }
+        trash::fit(&mut plan, &self.policy.trash());
+        let by_docker = plan.by_docker.is_some() || !plan.unclear.is_empty();
+        if plan.deletes.is_empty() && plan.unclear.is_empty() {
+            return self.nothing_to_delete(&plan);
+        }
+        let asked_by_docker = !asks && self.would_docker_ask();
+        let reply = if asks || asked_by_docker { self.ask(&plan, asked_by_docker) } else { Reply::Yes };
+        match reply {
+            Reply::Yes if by_docker => self.by_docker(&plan),
+            Reply::Yes => Next::Ended(self.delete(&plan, &judgement.invocation, self.words)),
+            Reply::Key('s') => self.smaller(),
+            Reply::Key(_) | Reply::Fixes(_) | Reply::No => Next::Ended(NOT_RUN),
+        }
+    }
+
+    /// Nobody is asked about nothing.
+    fn nothing_to_delete(&self, plan: &Plan) -> Next {
+        if self.judgement.invocation.canonical().starts_with("compose ") || !self.is_quiet_kind() {
+            return Next::Usual;
+        }
+        self.tell_spared(plan);
+        let words = Words::of(self.judgement.invocation.canonical(), plan, &Outcome::default());
+        Next::Ended(speak(&words))
+    }
+
+    /// Every complaint is about what would be deleted.
+    fn is_quiet_kind(&self) -> bool {
+        self.judgement.stopping().all(|complaint| {
+            let id = complaint.finding.rule.id;
+            id.starts_with("removes-") || id.starts_with("prune") || id == "unsaved-data"
+        })
+    }
+
+    /// A prune without `--force` is asked about by docker; what fender leaves out, it has to do itself.
+    fn would_docker_ask(&self) -> bool {
+        let invocation = &self.judgement.invocation;
+        invocation.canonical().ends_with(" prune") && !invocation.on("force")
+    }
+
+    fn ask(&self, plan: &Plan, docker_asks: bool) -> Reply {
+        let screen = Screen::of_questions();
+        let now = trash::now();
+        let smaller = self.smaller_plan();
+        let mut text = report::deletion(self.judgement, plan, &screen, self.hostname, now);
+        if let Some((invocation, smaller)) = &smaller {
+            text.push_str(&report::smaller(invocation, smaller, &screen));
+        }
+        let mut question = match self.judgement.action {
+            Action::Type if !docker_asks => report::typed(self.judgement, self.hostname, "delete"),
+            _ => Question::yes_or_no("Delete these?"),
+        };
+        question = report::placed(question, self.judgement, self.hostname).text(text);
+        question = match plan.lost().count() {
+            0 => question,
+            1 => question.warning("One of these is not kept and cannot be brought back."),
+            lost => question.warning(format!("{lost} of these are not kept and cannot be brought back.")),
+        };
+        if shown::is_long(plan) {
+            question = question.list(shown::whole(plan, &screen, now));
+        }
+        if smaller.is_some() {
+            question = question.key('s', "the smaller one");
+        }
+        match question.ask(&screen) {
+            Ok(answer) => {
+                if *answer.reply() == Reply::No {
+                    say("fender: not run\n");
+                }
+                answer.reply().clone()
+            }
+            Err(NoTerminal) => {
+                say(&report::deletion(self.judgement, plan, &Screen::new(false), self.hostname, now));
+                say("fender: not run: this needs an answer, and there is no terminal to ask on\n");
+                Reply::No
+            }
+        }
+    }
+
+    /// The milder command that a rule offers, and what it would delete.
+    fn smaller_plan(&self) -> Option<(Invocation, Plan)> {
+        let words = self.judgement.rewrite.as_ref()?;
+        let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let invocation = read(&texts, self.host);
+        let lowered = lower::lower(&invocation, self.host);
+        let steps = deletions(&invocation, &lowered, &*self.judgement.facts, self.host);
+        if steps.is_empty() {
+            return None;
+        }
+        let mut plan = (*self.judgement.facts.plan(&steps).ok()?).clone();
+        trash::fit(&mut plan, &self.policy.trash());
+        (!plan.deletes.is_empty()).then_some((invocation, plan))
+    }
+
+    fn smaller(&self) -> Next {
+        match self.smaller_plan() {
+            Some((invocation, plan)) => {
+                let words: Vec<OsString> = invocation.words.iter().map(OsString::from).collect();
+                Next::Ended(self.delete(&plan, &invocation, &words))
+            }
+            None => Next::Ended(NOT_RUN),
+        }
+    }
+
+    fn tell_spared(&self, plan: &Plan) {
+        for it in plan.spared() {
+            say(&format!("fender: spares {} {}, protected: {}\n", it.kind.name(), safe(&it.name), safe(&it.reason)));
+        }
+    }
+
+    /// What only docker can do is kept all the same.
+    fn by_docker(&self, plan: &Plan) -> Next {
+        if plan.spared().next().is_some() {
+            self.tell_spared(plan);
+            say("fender: not run: docker cannot leave out what is protected here\n");
+            return Next::Ended(NOT_RUN);
+        }
+        match self.keep(plan, self.words) {
+            Ok(_) => Next::Docker(asked_once(self.words.to_vec(), self.host)),
+            Err(code) => Next::Ended(code),
+        }
+    }
+
+    /// Keeps what the plan promises; Err with the exit code where it cannot.
+    fn keep(&self, plan: &Plan, words: &[OsString]) -> Result<Option<u64>, u8> {
+        if !plan.deletes.iter().any(|item| item.recoverable == Recoverable::Trash) {
+            return Ok(None);
+        }
+        let engine = session::engine(&self.judgement.target, self.client, self.policy);
+        let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let line = engine.line().map_err(|problem| {
+            say(&format!("fender: not run, nothing was deleted: {}\n", safe(&problem.to_string())));
+            NOT_RUN
+        })?;
+        trash::keep(line, plan, &texts, &self.policy.trash()).map(Some).map_err(|why| {
+            say(&format!("fender: not run, nothing was deleted: {}\n", safe(&why)));
+            NOT_RUN
+        })
+    }
+
+    fn delete(&self, plan: &Plan, invocation: &Invocation, words: &[OsString]) -> u8 {
+        let engine = session::engine(&self.judgement.target, self.client, self.policy);
+        let line = match engine.line() {
+            Ok(line) => line,
+            Err(problem) => {
+                say(&format!("fender: not run, nothing was deleted: {}\n", safe(&problem.to_string())));
+                return NOT_RUN;
+            }
+        };
+        if let Err(why) = same_engine(line, plan) {
+            say(&format!("fender: not run, nothing was deleted: {why}\n"));
+            return NOT_RUN;
+        }
+        self.tell_spared(plan);
+        let kept = match self.keep(plan, words) {
+            Ok(kept) => kept,
+            Err(code) => return code,
+        };
+        let compose = invocation.canonical().starts_with("compose ");
+        let outcome = carry_out(line, plan, &mut |item, fate| {
+            if compose && let Some(lines) = super::words::compose_lines(item, fate) {
+                say(&lines);
+            }
+        });
+        let words = Words::of(invocation.canonical(), plan, &outcome);
+        let mut code = speak(&words);
+        for (item, fate) in outcome.left(plan) {
+            let Some(why) = fate.why() else { continue };
+            say(&format!("fender: left {} {}: {}\n", item.kind.name(), safe(&item.name), safe(why)));
+            if matches!(fate, Fate::Failed(_)) && !compose {
+                code = code.max(1);
+            }
+        }
+        if let Some(id) = kept.filter(|_| outcome.fates.contains(&Fate::Gone)) {
+            say(&format!("fender: kept in the trash as {id}: fender undo\n"));
+        }
+        code
+    }
+}
+
+/// A name or a reason from the engine, which cannot play tricks on a terminal.
+fn safe(text: &str) -> String {
+    crate::ui::screen::shown(text)
+}
+
+fn say(text: &str) {
+    let _ = stderr().write_all(text.as_bytes());
+}
+
+/// Docker's words on both streams; its code.
+fn speak(words: &Words) -> u8 {
+    let _ = stdout().write_all(words.output.as_bytes());
+    let _ = stdout().flush();
+    say(&words.errors);
+    words.code
+}

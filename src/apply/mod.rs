@@ -1,0 +1,303 @@
+//! Carries a plan out: exactly the objects that were shown, one by one by their ids, and nothing that came later. Without
+//! force the engine itself guards what has come into use since; names, which it does not guard, are looked at right before.
+
+mod guarded;
+mod words;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::engine::connection::{Link, Wire, segment, value};
+use fender_core::api::Problem;
+use fender_core::plan::inventory::short;
+use fender_core::plan::{Item, Kind, Plan, Step};
+pub use guarded::{Guard, Next};
+pub use words::Words;
+
+/// What became of one object of the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Gone,
+    /// Somebody else had taken it already.
+    WasGone,
+    /// It is not what was shown any more: why.
+    Left(String),
+    /// The engine refuses, because it has come into use.
+    InUse(String),
+    /// The engine could not.
+    Failed(String),
+}
+
+impl Fate {
+    /// Why it is still there, if it is.
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Fate::Left(why) | Fate::InUse(why) | Fate::Failed(why) => Some(why),
+            Fate::Gone | Fate::WasGone => None,
+        }
+    }
+}
+
+/// What was done, in the plan's order.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    pub fates: Vec<Fate>,
+    /// What the engine said of each image: `Untagged: …`, `Deleted: …`.
+    pub said: BTreeMap<usize, Vec<(String, String)>>,
+}
+
+impl Outcome {
+    pub fn gone(&self, at: usize) -> bool {
+        self.fates.get(at) == Some(&Fate::Gone)
+    }
+
+    /// Objects that did not go though they were to.
+    pub fn left<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = (&'a Item, &'a Fate)> {
+        let together = plan.deletes.iter().zip(&self.fates);
+        together.filter(|(_, fate)| fate.why().is_some())
+    }
+}
+
+/// Whether the line still leads to the engine that the plan was made on.
+pub fn same_engine(wire: &Wire, plan: &Plan) -> Result<(), String> {
+    let info: Value = wire.block_on(wire.link.get("/info")).map_err(|problem| problem.to_string())?;
+    match info.get("ID").and_then(Value::as_str) {
+        Some(id) if id == plan.engine => Ok(()),
+        _ => Err("another engine answers now than the one whose objects were shown".to_owned()),
+    }
+}
+
+/// Deletes what the plan lists. `told` hears of each object when its fate is known, to speak as docker does.
+pub fn carry_out(wire: &Wire, plan: &Plan, told: &mut dyn FnMut(&Item, &Fate)) -> Outcome {
+    wire.block_on(async {
+        let mut work = Work { link: wire.link.clone(), plan, outcome: Outcome::default() };
+        work.outcome.fates = vec![Fate::WasGone; plan.deletes.len()];
+        work.all(told).await;
+        work.outcome
+    })
+}
+
+struct Work<'a> {
+    link: Arc<Link>,
+    plan: &'a Plan,
+    outcome: Outcome,
+}
+
+impl Work<'_> {
+    async fn all(&mut self, told: &mut dyn FnMut(&Item, &Fate)) {
+        let plan = self.plan;
+        let mut waiting: Vec<usize> = (0..plan.deletes.len()).collect();
+        // What is refused because of another object that goes is tried again after it.
+        loop {
+            let mut refused = Vec::new();
+            let before = waiting.len();
+            for at in waiting {
+                let item = &plan.deletes[at];
+                let fate = self.one(at, item).await;
+                if matches!(fate, Fate::InUse(_) | Fate::Failed(_)) {
+                    refused.push((at, fate));
+                    continue;
+                }
+                told(item, &fate);
+                self.outcome.fates[at] = fate;
+            }
+            if refused.is_empty() || refused.len() == before {
+                for (at, fate) in refused {
+                    told(&plan.deletes[at], &fate);
+                    self.outcome.fates[at] = fate;
+                }
+                return;
+            }
+            waiting = refused.into_iter().map(|(at, _)| at).collect();
+        }
+    }
+
+    async fn one(&mut self, at: usize, item: &Item) -> Fate {
+        let outcome = match item.kind {
+            Kind::Container => self.container(item).await,
+            Kind::Volume => self.volume(item).await,
+            Kind::Network => self.call_delete(&format!("/networks/{}", item.id)).await.map(|()| Fate::Gone),
+            Kind::Tag => self.tag(at, item).await,
+            Kind::Image => self.image(at, item).await,
+            Kind::BuildCache => self.cache(item).await,
+            Kind::Service => self.call_delete(&format!("/services/{}", item.id)).await.map(|()| Fate::Gone),
+            Kind::Secret => self.call_delete(&format!("/secrets/{}", item.id)).await.map(|()| Fate::Gone),
+            Kind::Config => self.call_delete(&format!("/configs/{}", item.id)).await.map(|()| Fate::Gone),
+        };
+        match outcome {
+            Ok(fate) => fate,
+            Err(problem) if problem.is(404) => Fate::WasGone,
+            Err(problem) if problem.is(409) || problem.is(403) => Fate::InUse(problem.to_string()),
+            Err(problem) => Fate::Failed(problem.to_string()),
+        }
+    }
+
+    async fn call_delete(&self, path: &str) -> Result<(), Problem> {
+        self.link.call(Method::DELETE, path, None).await.map(|_| ())
+    }
+
+    async fn container(&self, item: &Item) -> Result<Fate, Problem> {
+        let now: Value = self.link.get(&format!("/containers/{}/json", item.id)).await?;
+        let runs = now.pointer("/State/Running").and_then(Value::as_bool) == Some(true);
+        let ran = matches!(item.mark.as_str(), "running" | "paused" | "restarting");
+        if runs && !ran {
+            return Ok(Fate::Left("it has been started since".to_owned()));
+        }
+        let name = now.get("Name").and_then(Value::as_str).unwrap_or_default().trim_start_matches('/');
+        if name != item.name {
+            return Ok(Fate::Left(format!("it is called {name} now")));
+        }
+        if let Some(timeout) = self.stop_first(item).filter(|_| runs) {
+            let path = match timeout {
+                Some(seconds) => format!("/containers/{}/stop?t={seconds}", item.id),
+                None => format!("/containers/{}/stop", item.id),
+            };
+            self.link.call(Method::POST, &path, None).await?;
+        }
+        // Its nameless volumes are objects of the plan by themselves.
+        let force = if item.force { "?force=1" } else { "" };
+        self.call_delete(&format!("/containers/{}{force}", item.id)).await?;
+        Ok(Fate::Gone)
+    }
+
+    /// Compose stops before it removes; the seconds it gives, or the container's own.
+    fn stop_first(&self, item: &Item) -> Option<Option<i64>> {
+        match self.plan.steps.get(item.step) {
+            Some(Step::Compose(change)) => Some(change.timeout),
+            _ => None,
+        }
+    }
+
+    async fn volume(&self, item: &Item) -> Result<Fate, Problem> {
+        let path = format!("/volumes/{}", segment(&item.name));
+        let now: Value = self.link.get(&path).await?;
+        if now.get("CreatedAt").and_then(Value::as_str).unwrap_or_default() != item.mark {
+            return Ok(Fate::Left("another volume has that name now".to_owned()));
+        }
+        self.call_delete(&path).await?;
+        Ok(Fate::Gone)
+    }
+
+    /// Deletes a name of an image if it still means that image.
+    async fn unname(&mut self, at: usize, name: &str, id: &str, force: bool) -> Result<Fate, Problem> {
+        let now: Value = self.link.get(&format!("/images/{}/json", segment(name))).await?;
+        if now.get("Id").and_then(Value::as_str) != Some(id) {
+            return Ok(Fate::Left(format!("{name} means another image now")));
+        }
+        self.delete_image(at, name, force).await?;
+        Ok(Fate::Gone)
+    }
+
+    async fn delete_image(&mut self, at: usize, name: &str, force: bool) -> Result<(), Problem> {
+        // Parents that go are objects of the plan by themselves.
+        let force = if force { "&force=1" } else { "" };
+        let path = format!("/images/{}?noprune=1{force}", segment(name));
+        let answer = self.link.call(Method::DELETE, &path, None).await?;
+        let said: Vec<Value> = serde_json::from_slice(&answer).unwrap_or_default();
+        for entry in said {
+            for (key, text) in entry.as_object().into_iter().flatten() {
+                let pair = (key.clone(), text.as_str().unwrap_or_default().to_owned());
+                self.outcome.said.entry(at).or_default().push(pair);
+            }
+        }
+        Ok(())
+    }
+
+    fn forced(&self, item: &Item) -> bool {
+        matches!(self.plan.steps.get(item.step), Some(Step::Image { force: true, .. }))
+    }
+
+    async fn tag(&mut self, at: usize, item: &Item) -> Result<Fate, Problem> {
+        let forced = self.forced(item);
+        self.unname(at, &item.name, &item.id, forced).await
+    }
+
+    async fn image(&mut self, at: usize, item: &Item) -> Result<Fate, Problem> {
+        let path = format!("/images/{}/json", item.id);
+        let now: Value = self.link.get(&path).await?;
+        let forced = self.forced(item);
+        if forced && let Some(user) = self.new_user(item).await? {
+            return Ok(Fate::Left(format!("the container {user} was made from it since")));
+        }
+        let names = |now: &Value, key: &str| -> Vec<String> {
+            let list = now.get(key).and_then(Value::as_array).into_iter().flatten();
+            list.filter_map(Value::as_str).filter(|name| !name.starts_with("<none>")).map(str::to_owned).collect()
+        };
+        if let Some(name) = names(&now, "RepoTags").iter().find(|name| !item.tags.contains(name)) {
+            return Ok(Fate::Left(format!("it has got the name {name} since")));
+        }
+        for tag in &item.tags {
+            match self.unname(at, tag, &item.id, forced).await {
+                Ok(Fate::Left(why)) => return Ok(Fate::Left(why)),
+                Ok(_) => {}
+                Err(problem) if problem.is(404) => {}
+                Err(problem) => return Err(problem),
+            }
+        }
+        // Names by digest, and an image without any name.
+        for _ in 0..2 {
+            let now: Value = match self.link.get(&path).await {
+                Ok(now) => now,
+                Err(problem) if problem.is(404) => return Ok(Fate::Gone),
+                Err(problem) => return Err(problem),
+            };
+            if let Some(name) = names(&now, "RepoTags").first() {
+                return Ok(Fate::Left(format!("it has got the name {name} since")));
+            }
+            let digests = names(&now, "RepoDigests");
+            if digests.len() > 1 {
+                for digest in digests {
+                    self.unname(at, &digest, &item.id, forced).await?;
+                }
+            } else {
+                match self.delete_image(at, &item.id, forced).await {
+                    Err(problem) if !problem.is(404) => return Err(problem),
+                    _ => return Ok(Fate::Gone),
+                }
+            }
+        }
+        Ok(Fate::Gone)
+    }
+
+    /// A container of this image that the plan did not know: force would take the image from under it.
+    async fn new_user(&self, item: &Item) -> Result<Option<String>, Problem> {
+        let filters = value(&json!({ "ancestor": [item.id] }).to_string());
+        let users: Vec<Value> = self.link.get(&format!("/containers/json?all=1&filters={filters}")).await?;
+        let known: HashSet<&str> = item.users.iter().map(String::as_str).collect();
+        Ok(users.iter().find_map(|user| {
+            let id = user.get("Id").and_then(Value::as_str)?;
+            let same = user.get("ImageID").and_then(Value::as_str) == Some(item.id.as_str());
+            (same && !known.contains(id)).then(|| short(id).to_owned())
+        }))
+    }
+
+    /// One record of the build cache; one that stands under another is passed over silently by the engine.
+    async fn cache(&self, item: &Item) -> Result<Fate, Problem> {
+        let filters = value(&json!({ "id": [item.id] }).to_string());
+        let answer = self.link.call(Method::POST, &format!("/build/prune?all=1&filters={filters}"), None).await?;
+        let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
+        let gone = answer.get("CachesDeleted").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+        Ok(if gone { Fate::Gone } else { Fate::InUse("a build uses it".to_owned()) })
+    }
+}
+
+/// The names that a command typed, by what the engine calls them.
+pub fn typed_names(plan: &Plan) -> HashMap<usize, &str> {
+    plan.steps
+        .iter()
+        .enumerate()
+        .filter_map(|(at, step)| match step {
+            Step::Container { name, .. }
+            | Step::Volume { name, .. }
+            | Step::Network { name }
+            | Step::Image { name, .. }
+            | Step::Service { name }
+            | Step::Secret { name }
+            | Step::Config { name } => Some((at, name.as_str())),
+            _ => None,
+        })
+        .collect()
+}

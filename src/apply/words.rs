@@ -1,0 +1,287 @@
+//! What docker would have said: its own words and format, so that a script that reads them goes on working.
+//! docker/cli `cli/command/*/prune.go`, `remove.go`; buildx `commands/prune.go`; compose's plain progress.
+
+use std::fmt::Write as _;
+
+use super::{Fate, Outcome, typed_names};
+use fender_core::plan::{Item, Kind, Plan, Stays, Step};
+
+/// Both streams, and the exit code.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Words {
+    pub output: String,
+    pub errors: String,
+    pub code: u8,
+}
+
+impl Words {
+    /// For a command, such as `system prune`.
+    pub fn of(command: &str, plan: &Plan, outcome: &Outcome) -> Words {
+        let mut words = Words::default();
+        match command.rsplit(' ').next().unwrap_or_default() {
+            _ if command.starts_with("compose ") => words.compose(plan, outcome),
+            "prune" if command.starts_with("build") => words.cache_table(plan, outcome),
+            "prune" => words.pruned(command, plan, outcome),
+            _ if command.starts_with("stack ") => words.stack(plan, outcome),
+            _ => words.removed(plan, outcome),
+        }
+        words
+    }
+
+    fn line(&mut self, text: &str) {
+        self.output.push_str(text);
+        self.output.push('\n');
+    }
+
+    fn error(&mut self, text: &str) {
+        let _ = writeln!(self.errors, "Error response from daemon: {text}");
+        self.code = 1;
+    }
+
+    fn pruned(&mut self, command: &str, plan: &Plan, outcome: &Outcome) {
+        let gone = |kind: Kind| {
+            plan.deletes.iter().enumerate().filter(move |(at, item)| item.kind == kind && outcome.gone(*at))
+        };
+        for (kind, head) in [
+            (Kind::Container, "Deleted Containers:"),
+            (Kind::Network, "Deleted Networks:"),
+            (Kind::Volume, "Deleted Volumes:"),
+        ] {
+            let text = |item: &Item| if kind == Kind::Container { item.id.clone() } else { item.name.clone() };
+            let lines: Vec<String> = gone(kind).map(|(_, item)| text(item)).collect();
+            self.section(head, &lines);
+        }
+        let mut lines = Vec::new();
+        for (at, item) in plan.deletes.iter().enumerate() {
+            if matches!(item.kind, Kind::Image | Kind::Tag) {
+                let said = outcome.said.get(&at).into_iter().flatten();
+                lines.extend(said.map(|(key, text)| format!("{}: {text}", key.to_lowercase())));
+            }
+        }
+        self.section("Deleted Images:", &lines);
+        let lines: Vec<String> = gone(Kind::BuildCache).map(|(_, item)| item.id.clone()).collect();
+        self.section("Deleted build cache objects:", &lines);
+        if command != "network prune" {
+            let _ = writeln!(self.output, "Total reclaimed space: {}", human(reclaimed(plan, outcome)));
+        }
+    }
+
+    fn section(&mut self, head: &str, lines: &[String]) {
+        if lines.is_empty() {
+            return;
+        }
+        self.line(head);
+        for line in lines {
+            self.line(line);
+        }
+        self.line("");
+    }
+
+    /// `builder prune` and `buildx prune`.
+    fn cache_table(&mut self, plan: &Plan, outcome: &Outcome) {
+        let gone: Vec<&Item> =
+            plan.deletes.iter().enumerate().filter(|(at, _)| outcome.gone(*at)).map(|(_, item)| item).collect();
+        if !gone.is_empty() {
+            self.line("ID\t\t\t\t\t\tRECLAIMABLE\tSIZE\t\tLAST ACCESSED");
+        }
+        for item in &gone {
+            let size = human(item.size.unwrap_or(0));
+            let used = item.used.map_or_else(String::new, |used| since(crate::trash::now() - used));
+            let _ = writeln!(self.output, "{:<40}\t{:<5}\t{size:<10}\t{used}", item.id, "true");
+        }
+        let _ = writeln!(self.output, "Total:\t{}", human(gone.iter().filter_map(|item| item.size).sum()));
+    }
+
+    /// Commands that name what goes: in their order, each by the name it was typed with.
+    fn removed(&mut self, plan: &Plan, outcome: &Outcome) {
+        let typed = typed_names(plan);
+        for (step, what) in plan.steps.iter().enumerate() {
+            let Some(name) = typed.get(&step) else { continue };
+            let mine: Vec<usize> = (0..plan.deletes.len())
+                .filter(|at| {
+                    plan.deletes[*at].step == step && plan.deletes[*at].kind != Kind::Volume
+                        || is_volume(what, &plan.deletes[*at], step)
+                })
+                .collect();
+            let failed = mine.iter().find_map(|at| match &outcome.fates[*at] {
+                Fate::WasGone => Some(missing(what, name)),
+                fate => fate.why().map(str::to_owned),
+            });
+            let stays = plan.stays.iter().find(|it| it.step == step && !it.protected);
+            match (failed, stays) {
+                (Some(why), _) => self.error(&why),
+                (None, Some(it)) => {
+                    let quiet = matches!(what, Step::Container { force: true, .. } | Step::Image { force: true, .. })
+                        && it.reason.to_lowercase().starts_with("no such");
+                    let text = refusal(what, name, it);
+                    self.error(&text);
+                    if quiet {
+                        self.code = 0;
+                    }
+                }
+                (None, None) if matches!(what, Step::Image { .. }) => {
+                    for at in &mine {
+                        for (key, text) in outcome.said.get(at).into_iter().flatten() {
+                            let _ = writeln!(self.output, "{key}: {text}");
+                        }
+                    }
+                }
+                // An earlier word named the same object.
+                (None, None) if mine.is_empty() && !matches!(what, Step::Volume { force: true, .. }) => {
+                    self.error(&missing(what, name));
+                }
+                (None, None) => self.line(name),
+            }
+        }
+        let networks = plan.steps.iter().any(|step| matches!(step, Step::Network { .. }));
+        if networks && self.code != 0 {
+            // docker/cli `cli/command/network/remove.go` ends with the status itself for a message.
+            self.errors.push_str("exit status 1\n");
+        }
+    }
+
+    fn stack(&mut self, plan: &Plan, outcome: &Outcome) {
+        for kind in [Kind::Service, Kind::Secret, Kind::Config, Kind::Network] {
+            for (at, item) in plan.deletes.iter().enumerate().filter(|(_, item)| item.kind == kind) {
+                self.line(&format!("Removing {} {}", kind.name(), item.name));
+                if let Some(why) = outcome.fates[at].why() {
+                    let _ = writeln!(self.errors, "Failed to remove {} {}: {why}", kind.name(), item.id);
+                    self.code = 1;
+                }
+            }
+        }
+        for it in &plan.stays {
+            if it.reason.starts_with("nothing found") {
+                let _ = writeln!(self.errors, "Nothing found in stack: {}", it.name);
+            }
+        }
+    }
+
+    /// Compose speaks on standard error; its lines came while it was done.
+    fn compose(&mut self, plan: &Plan, outcome: &Outcome) {
+        for (item, fate) in outcome.left(plan) {
+            if let Fate::Failed(why) = fate
+                && !matches!(item.kind, Kind::Network | Kind::Volume | Kind::Image | Kind::Tag)
+            {
+                self.error(why);
+            }
+        }
+    }
+}
+
+/// What compose says of one object: `Container demo-web-1  Removed`, and what comes before it.
+pub fn compose_lines(item: &Item, fate: &Fate) -> Option<String> {
+    let (what, steps): (&str, &[&str]) = match item.kind {
+        Kind::Container => ("Container", &["Stopping", "Stopped", "Removing"]),
+        Kind::Network => ("Network", &["Removing"]),
+        Kind::Volume if item.name.len() != 64 => ("Volume", &["Removing"]),
+        Kind::Image => ("Image", &["Removing"]),
+        _ => return None,
+    };
+    let end = match fate {
+        Fate::Gone | Fate::WasGone => "Removed",
+        Fate::Left(_) | Fate::InUse(_) | Fate::Failed(_) => "Resource is still in use",
+    };
+    let name = crate::ui::screen::shown(&item.name);
+    Some(steps.iter().chain(&[end]).map(|how| format!(" {what} {name}  {how}\n")).collect())
+}
+
+fn is_volume(step: &Step, item: &Item, at: usize) -> bool {
+    matches!(step, Step::Volume { .. }) && item.step == at && item.kind == Kind::Volume
+}
+
+fn missing(step: &Step, name: &str) -> String {
+    match step {
+        Step::Container { .. } => format!("No such container: {name}"),
+        Step::Volume { .. } => format!("get {name}: no such volume"),
+        Step::Network { .. } => format!("network {name} not found"),
+        Step::Image { .. } => {
+            let named = fender_core::grammar::values::reference(name)
+                .map_or_else(|_| name.to_owned(), |it| it.familiar_with_tag());
+            format!("No such image: {named}")
+        }
+        Step::Service { .. } => format!("service {name} not found"),
+        Step::Secret { .. } => format!("secret {name} not found"),
+        Step::Config { .. } => format!("config {name} not found"),
+        _ => format!("{name} not found"),
+    }
+}
+
+fn refusal(step: &Step, name: &str, stays: &Stays) -> String {
+    if stays.reason.to_lowercase().starts_with("no such") {
+        return missing(step, name);
+    }
+    match step {
+        Step::Container { .. } => format!("cannot remove container \"{name}\": {}", stays.reason),
+        Step::Volume { .. } => format!("remove {name}: volume is in use: {}", stays.reason),
+        Step::Network { .. } => format!("error while removing network: {name}: {}", stays.reason),
+        Step::Image { .. } => format!("conflict: unable to delete {name}: {}", stays.reason),
+        _ => format!("{name}: {}", stays.reason),
+    }
+}
+
+/// Bytes that the objects which went freed.
+pub fn reclaimed(plan: &Plan, outcome: &Outcome) -> i64 {
+    plan.deletes.iter().enumerate().filter(|(at, _)| outcome.gone(*at)).map(|(_, item)| item.frees).sum()
+}
+
+/// docker/go-units `HumanSize`: four digits, in steps of 1000.
+fn human(bytes: i64) -> String {
+    const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
+    let (mut size, mut unit) = (bytes as f64, 0);
+    while size >= 1000.0 && unit + 1 < UNITS.len() {
+        size /= 1000.0;
+        unit += 1;
+    }
+    let before = if size >= 1000.0 {
+        4
+    } else if size >= 100.0 {
+        3
+    } else if size >= 10.0 {
+        2
+    } else {
+        1
+    };
+    let text = format!("{size:.*}", 4 - before);
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text}{}", UNITS[unit])
+}
+
+/// docker/go-units `HumanDuration`, with `ago`.
+fn since(seconds: i64) -> String {
+    let text = match seconds {
+        i64::MIN..1 => "Less than a second".to_owned(),
+        1 => "1 second".to_owned(),
+        2..60 => format!("{seconds} seconds"),
+        60..120 => "About a minute".to_owned(),
+        120..3600 => format!("{} minutes", seconds / 60),
+        3600..7200 => "About an hour".to_owned(),
+        7200..172_800 => format!("{} hours", seconds / 3600),
+        172_800..1_209_600 => format!("{} days", seconds / 86_400),
+        1_209_600..5_184_000 => format!("{} weeks", seconds / 604_800),
+        5_184_000..63_072_000 => format!("{} months", seconds / 2_592_000),
+        _ => format!("{} years", seconds / 31_536_000),
+    };
+    format!("{text} ago")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_dockers() {
+        for (bytes, text) in [
+            (0, "0B"),
+            (56, "56B"),
+            (1000, "1kB"),
+            (1234, "1.234kB"),
+            (12_345, "12.35kB"),
+            (2_746_000, "2.746MB"),
+            (999_000_000, "999MB"),
+            (31_400_000_000, "31.4GB"),
+        ] {
+            assert_eq!(human(bytes), text);
+        }
+    }
+}

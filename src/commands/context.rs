@@ -1,0 +1,131 @@
+//! `fender context`: which files a build would send. Runs nothing and asks no engine.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write, stderr, stdout};
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use crate::environment::context::survey;
+use crate::environment::host::Surroundings;
+use crate::ui::screen::{Screen, shown};
+use fender_core::files::context::{Entry, Sender, Survey, Wanted};
+use fender_core::grammar::parse::Builder;
+use fender_core::lower;
+use fender_core::text::{bytes, count};
+
+/// How many of the largest entries are named.
+const LARGEST: usize = 10;
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Args, Debug)]
+pub struct ContextCommand {
+    /// How to print it
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// The Dockerfile, if it is not the folder's own
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<String>,
+    /// The folder that would be built
+    #[arg(default_value = ".", value_name = "PATH")]
+    path: String,
+}
+
+impl ContextCommand {
+    pub fn run(self) -> u8 {
+        let sender = match lower::builder(&Surroundings { assume_terminal: true }) {
+            Builder::Legacy => Sender::Legacy,
+            Builder::Buildx => Sender::BuildKit,
+        };
+        let dockerfile = self.file.clone().unwrap_or_else(|| format!("{}/Dockerfile", self.path.trim_end_matches('/')));
+        let wanted = Wanted { folder: self.path.clone(), dockerfile: Some(dockerfile), sender, copied: None };
+        let survey = match survey(&wanted) {
+            Ok(survey) => survey,
+            Err(problem) => {
+                let _ = writeln!(stderr(), "fender: {problem}");
+                return super::USAGE;
+            }
+        };
+        let text = match self.format {
+            Format::Json => format!("{:#}\n", as_json(&survey, sender)),
+            Format::Text => as_text(&self.path, &survey, sender, &Screen::new(stdout().is_terminal())),
+        };
+        u8::from(stdout().write_all(text.as_bytes()).is_err())
+    }
+}
+
+fn as_json(survey: &Survey, sender: Sender) -> Value {
+    let entries = |list: Vec<Entry>| -> Vec<Value> {
+        list.iter().map(|it| json!({"path": it.path, "size": it.size, "files": it.files})).collect()
+    };
+    let needless = survey.needless();
+    json!({
+        "root": survey.root.to_string_lossy(),
+        "builder": match sender { Sender::Legacy => "legacy", Sender::BuildKit => "buildkit" },
+        "ignore": survey.ignore.as_ref().map(|path| path.to_string_lossy()),
+        "files": survey.files.iter().map(|file| json!({"path": file.path, "size": file.size})).collect::<Vec<_>>(),
+        "bytes": survey.bytes,
+        "secrets": survey.secrets.iter().map(|(path, what)| json!({"path": path, "what": what})).collect::<Vec<_>>(),
+        "largest": entries(survey.largest(LARGEST)),
+        "saves": {"bytes": needless.iter().map(|it| it.size).sum::<u64>(), "entries": entries(needless)},
+    })
+}
+
+fn size(of: u64) -> String {
+    bytes(i64::try_from(of).unwrap_or(i64::MAX))
+}
+
+fn as_text(path: &str, survey: &Survey, sender: Sender, screen: &Screen) -> String {
+    let mut out = String::new();
+    let ignore = match &survey.ignore {
+        Some(path) => {
+            let path = path.strip_prefix(&survey.root).unwrap_or(path);
+            format!("less what {} says", shown(&path.to_string_lossy()))
+        }
+        None => "no ignore file".to_owned(),
+    };
+    let whole = format!("{}: {}, {}", shown(path), count(survey.files.len(), "file"), size(survey.bytes));
+    let _ = writeln!(out, "{}  {}", screen.bold(&whole), screen.dim(&format!("({ignore})")));
+    if !survey.secrets.is_empty() {
+        let _ = writeln!(out, "\n  {}", screen.marked("secrets"));
+        for (path, what) in &survey.secrets {
+            let _ = writeln!(out, "    {}  {}", shown(path), screen.dim(what));
+        }
+    }
+    let entries = |out: &mut String, list: &[Entry]| {
+        let width = list.iter().map(|it| console::measure_text_width(&shown(&it.path))).max().unwrap_or(0).min(48);
+        for it in list {
+            let name = shown(&it.path);
+            let gap = " ".repeat(width.saturating_sub(console::measure_text_width(&name)));
+            let files = if it.path.ends_with('/') { count(it.files, "file") } else { String::new() };
+            let line = format!("    {name}{gap}  {:>8}  {files}", size(it.size));
+            let _ = writeln!(out, "{}", line.trim_end());
+        }
+    };
+    let largest = survey.largest(LARGEST);
+    if !largest.is_empty() {
+        let _ = writeln!(out, "\n  {}", screen.bold("largest"));
+        entries(&mut out, &largest);
+    }
+    let needless = survey.needless();
+    if !needless.is_empty() {
+        let saved: u64 = needless.iter().map(|it| it.size).sum();
+        let _ = writeln!(out, "\n  {}", screen.bold(&format!("an ignore file would save {}", size(saved))));
+        entries(&mut out, &needless[..needless.len().min(LARGEST)]);
+        let rest = needless.len().saturating_sub(LARGEST);
+        if rest > 0 {
+            let _ = writeln!(out, "    and {rest} more; fender lint --fix writes it");
+        } else {
+            let _ = writeln!(out, "    {}", screen.dim("fender lint --fix writes it"));
+        }
+    }
+    if sender == Sender::BuildKit {
+        let _ = writeln!(out, "\n  {}", screen.dim("BuildKit sends of this only what the Dockerfile copies"));
+    }
+    out
+}

@@ -1,0 +1,223 @@
+//! `fender explain`: what a command would do and what fender would say, for a reader or as JSON. Runs nothing.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write, stderr, stdout};
+
+use clap::{Args, ValueEnum};
+use serde_json::{Map, Value, json};
+
+use crate::engine::Offline;
+use crate::environment::host::{Surroundings, hostname, ids};
+use crate::environment::policy::read_layers;
+use crate::session;
+use crate::ui::screen::{Screen, command_line, list, shown};
+use crate::ui::{report, snippet};
+use fender_core::judge::{Bench, Judgement, judge};
+use fender_core::lower::tell;
+use fender_core::lower::{Effect, Request};
+use fender_core::plan::Facts;
+use fender_core::policy::{Action, Policy};
+use fender_core::target::Target;
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Args, Debug)]
+pub struct Explain {
+    /// How to print it
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Judge as in this environment: dev, ci, prod, or one of the policy's
+    #[arg(long, value_name = "NAME")]
+    environment: Option<String>,
+    /// Ask no engine
+    #[arg(long)]
+    offline: bool,
+    /// The command, with or without the word docker; one word is split as a shell does
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "WORDS")]
+    words: Vec<OsString>,
+}
+
+impl Explain {
+    pub fn run(self) -> u8 {
+        match self.explained() {
+            Ok(text) => match stdout().write_all(text.as_bytes()) {
+                Ok(()) => 0,
+                Err(_) => 1,
+            },
+            Err(problem) => {
+                let _ = writeln!(stderr(), "fender: {problem}");
+                super::USAGE
+            }
+        }
+    }
+
+    fn explained(&self) -> Result<String, String> {
+        let words = docker_words(&self.words)?;
+        let host = Surroundings { assume_terminal: true };
+        let policy =
+            Policy { layers: read_layers().map_err(|problem| format!("the policy cannot be read: {problem}"))? };
+        let environment =
+            match &self.environment {
+                Some(name) => Some(policy.named(name).ok_or_else(|| {
+                    format!("there is no environment {name:?}: dev, ci, prod, or one of the policy's")
+                })?),
+                None => None,
+            };
+        let facts = |target: &Target| -> Box<dyn Facts> {
+            if self.offline {
+                Box::new(Offline { printer: session::printer(&policy) })
+            } else {
+                Box::new(session::engine_without_client(target, &policy))
+            }
+        };
+        let bench =
+            Bench { host: &host, policy: &policy, facts: &facts, hostname: hostname(), ids: ids(), environment };
+        let judgement = judge(&words, &bench);
+        match self.format {
+            Format::Json => serde_json::to_string_pretty(&as_json(&judgement))
+                .map(|text| text + "\n")
+                .map_err(|error| error.to_string()),
+            Format::Text => Ok(as_text(&judgement, &Screen::new(stdout().is_terminal()), &bench.hostname)),
+        }
+    }
+}
+
+/// Without `docker` in front; a single word with blanks in it is a line as a shell would read it.
+pub fn docker_words(typed: &[OsString]) -> Result<Vec<OsString>, String> {
+    let mut words = typed.to_vec();
+    if let [line] = words.as_slice()
+        && let Some(text) = line.to_str().filter(|text| text.contains(char::is_whitespace))
+    {
+        let split = shell_words::split(text).map_err(|error| format!("{text:?} is no command line: {error}"))?;
+        words = split.into_iter().map(OsString::from).collect();
+    }
+    if words.first().is_some_and(|word| word == "docker") {
+        words.remove(0);
+    }
+    Ok(words)
+}
+
+fn as_json(judgement: &Judgement) -> Value {
+    let invocation = &judgement.invocation;
+    let refusal = judgement.lowered.refusal.as_ref();
+    let command = invocation.command.map(|command| command.canonical).filter(|name| !name.is_empty());
+    let findings = judgement.complaints.iter().map(|complaint| {
+        let finding = &complaint.finding;
+        json!({
+            "rule": finding.rule.id, "action": complaint.decision.action, "title": finding.title,
+            "words": finding.words, "why": finding.why, "instead": finding.instead,
+            "places": finding.places.iter().map(snippet::as_json).collect::<Vec<_>>(),
+        })
+    });
+    json!({
+        "argv": invocation.words,
+        "command": command,
+        "understood": !refusal.is_some_and(|refusal| refusal.unknown) && !judgement.lowered.blind,
+        "refusal": refusal.map(|refusal| &refusal.text),
+        "engine": {
+            "host": judgement.target.host, "context": judgement.target.context,
+            "environment": judgement.environment.name, "because": judgement.environment.because,
+        },
+        "effects": judgement.lowered.effects.iter().filter_map(effect).collect::<Vec<_>>(),
+        "findings": findings.collect::<Vec<_>>(),
+        "action": judgement.action,
+        "rewrite": judgement.rewrite.as_ref().map(|words| texts(words)),
+    })
+}
+
+fn texts(words: &[OsString]) -> Vec<String> {
+    words.iter().map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
+fn effect(effect: &Effect) -> Option<Value> {
+    match effect {
+        Effect::Request(request) => Some(json!({
+            "kind": "request", "method": request.method, "path": request.path, "query": query(request), "body": request.body_json(),
+        })),
+        Effect::ReadsFile { path, .. } => Some(json!({"kind": "reads-file", "path": path})),
+        Effect::WritesFile { path, .. } | Effect::KeepsFile { path, .. } => {
+            Some(json!({"kind": "writes-file", "path": path}))
+        }
+        Effect::Runs(runs) => Some(json!({"kind": "runs", "program": runs.program})),
+        Effect::Builds(build) => Some(json!({
+            "kind": "builds",
+            "dockerfile": build.dockerfile.as_ref().map(|dockerfile| &dockerfile.text.path),
+            "context": build.context.as_ref().map(|wanted| &wanted.folder),
+        })),
+        Effect::Does { .. } | Effect::Describes(_) => None,
+    }
+}
+
+/// Name to text; a name that is sent several times has a list of texts.
+fn query(request: &Request) -> Value {
+    let mut map: Map<String, Value> = Map::new();
+    for (name, text) in &request.query {
+        match map.get_mut(name) {
+            None => {
+                map.insert(name.clone(), text.clone().into());
+            }
+            Some(Value::Array(several)) => several.push(text.clone().into()),
+            Some(one) => *one = json!([one.clone(), text]),
+        }
+    }
+    Value::Object(map)
+}
+
+fn as_text(judgement: &Judgement, screen: &Screen, hostname: &str) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "{}", screen.bold(&command_line(&judgement.invocation.words)));
+    let environment = &judgement.environment;
+    let because = format!("{} ({})", environment.name, shown(&environment.because));
+    let _ = writeln!(
+        out,
+        "  on {}, context {}: {because}\n",
+        shown(&judgement.target.host),
+        shown(&judgement.target.context)
+    );
+    if let Some(refusal) = &judgement.lowered.refusal {
+        out.push_str(&screen.filled("  docker says      ", &shown(refusal.text.lines().next().unwrap_or_default())));
+    }
+    for line in judgement.lowered.effects.iter().filter_map(tell) {
+        for line in line.lines() {
+            let _ = writeln!(out, "  {}", shown(line.trim_start()));
+        }
+    }
+    if judgement.lowered.effects.is_empty() && judgement.lowered.refusal.is_none() {
+        out.push_str("  changes nothing\n");
+    }
+    if judgement.action >= Action::Ask {
+        out.push_str(&report::stopping(judgement, screen, hostname));
+    }
+    let notes: Vec<_> = judgement.with(Action::Note).chain(judgement.with(Action::Fix)).collect();
+    if !notes.is_empty() {
+        out.push('\n');
+        for complaint in notes {
+            let id = format!("  {:<22}", complaint.finding.rule.id);
+            out.push_str(&screen.filled(&id, &report::titled(&complaint.finding)));
+        }
+    }
+    if let Some(words) = &judgement.rewrite {
+        out.push_str(&report::difference(judgement, &texts(words), screen));
+    }
+    let _ = writeln!(out, "\n  {}", verdict(judgement));
+    out
+}
+
+fn verdict(judgement: &Judgement) -> String {
+    let mut ids: Vec<&str> = judgement.with(judgement.action).map(|complaint| complaint.finding.rule.id).collect();
+    ids.dedup();
+    let ids = list(&ids);
+    match judgement.action {
+        Action::Allow => "fender would let it through without a word".to_owned(),
+        Action::Note => "fender would let it through with one line".to_owned(),
+        Action::Fix => format!("fender would change it for {ids} and run that"),
+        Action::Ask => format!("fender would ask, for {ids}"),
+        Action::Type => format!("fender would want the engine's name typed, for {ids}"),
+        Action::Refuse => format!("fender would refuse it, for {ids}"),
+    }
+}

@@ -1,0 +1,123 @@
+//! `fender plan`: what a command would delete. Deletes nothing.
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write, stderr, stdout};
+
+use clap::{Args, ValueEnum};
+
+use super::explain::docker_words;
+use crate::engine::Engine;
+use crate::environment::host::Surroundings;
+use crate::environment::policy::read_layers;
+use crate::ui::plan as shown;
+use crate::ui::screen::{Screen, command_line};
+use crate::{session, trash};
+use fender_core::engine::Lookup;
+use fender_core::grammar::parse::Invocation;
+use fender_core::host::Host;
+use fender_core::judge::deletions;
+use fender_core::lower::read;
+use fender_core::lower::{Effect, Lowered, Workload, lower};
+use fender_core::plan::Facts;
+use fender_core::plan::Plan;
+use fender_core::policy::Policy;
+use fender_core::target::choose;
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Args, Debug)]
+pub struct PlanCommand {
+    /// How to print it
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// The command, with or without the word docker; one word is split as a shell does
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "WORDS")]
+    words: Vec<OsString>,
+}
+
+impl PlanCommand {
+    pub fn run(self) -> u8 {
+        match self.planned() {
+            Ok(text) => match stdout().write_all(text.as_bytes()) {
+                Ok(()) => 0,
+                Err(_) => 1,
+            },
+            Err((code, problem)) => {
+                let _ = writeln!(stderr(), "fender: {}", crate::ui::screen::shown(&problem));
+                code
+            }
+        }
+    }
+
+    fn planned(&self) -> Result<String, (u8, String)> {
+        let words = docker_words(&self.words).map_err(|problem| (super::USAGE, problem))?;
+        let layers =
+            read_layers().map_err(|problem| (super::USAGE, format!("the policy cannot be read: {problem}")))?;
+        let policy = Policy { layers };
+        let host = Surroundings { assume_terminal: true };
+        let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let invocation = read(&texts, &host);
+        let lowered = lower(&invocation, &host);
+        if let Some(refusal) = &lowered.refusal {
+            let said = refusal.text.lines().next().unwrap_or_default();
+            return Err((super::USAGE, format!("docker would refuse this: {said}")));
+        }
+        let engine = session::engine_without_client(&choose(&invocation, &host), &policy);
+        let plan = of(&invocation, &lowered, &engine, &host, &policy).map_err(|problem| (1, problem))?;
+        match self.format {
+            Format::Json => {
+                serde_json::to_string_pretty(&plan).map(|text| text + "\n").map_err(|error| (1, error.to_string()))
+            }
+            Format::Text => {
+                let screen = Screen::new(stdout().is_terminal());
+                let mut out = format!("{}\n\n", screen.bold(&command_line(&texts)));
+                out.push_str(&shown::whole(&plan, &screen, trash::now()));
+                Ok(out)
+            }
+        }
+    }
+}
+
+/// The plan of a command that was read, with what the trash would keep.
+fn of(
+    invocation: &Invocation,
+    lowered: &Lowered,
+    engine: &Engine,
+    host: &dyn Host,
+    policy: &Policy,
+) -> Result<Plan, String> {
+    let steps = deletions(invocation, lowered, engine, host);
+    let mut plan = Plan::default();
+    if !steps.is_empty() {
+        plan = (*engine.plan(&steps).map_err(|problem| problem.to_string())?).clone();
+        trash::fit(&mut plan, &policy.trash());
+    }
+    plan.warnings.extend(ends_with_its_volumes(lowered, engine));
+    Ok(plan)
+}
+
+/// `run --rm`: the container's nameless volumes go when it ends.
+pub fn ends_with_its_volumes(lowered: &Lowered, facts: &dyn Facts) -> Option<String> {
+    let workload = lowered.effects.iter().find_map(|effect| match effect {
+        Effect::Request(request) => Workload::of(request).filter(|workload| workload.auto_remove),
+        _ => None,
+    })?;
+    let mut paths: Vec<String> = workload
+        .mounts
+        .iter()
+        .filter(|mount| mount.source.is_empty() && mount.kind == fender_core::lower::workload::MountKind::Volume)
+        .map(|mount| mount.target.clone())
+        .collect();
+    if let Some(Lookup::Found(image)) = workload.image.as_deref().map(|name| facts.image(name)) {
+        let mounted = |path: &String| workload.mounts.iter().any(|mount| mount.target == *path);
+        paths.extend(image.volumes.into_iter().filter(|path| !mounted(path)));
+    }
+    if paths.is_empty() {
+        return None;
+    }
+    Some(format!("when this container ends, --rm takes its nameless volumes with it: {}", paths.join(", ")))
+}

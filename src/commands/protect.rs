@@ -1,0 +1,216 @@
+//! `fender protect` and `fender unprotect`: locks on what must stay.
+
+use std::io::{Write, stderr, stdout};
+
+use clap::{Args, ValueEnum};
+
+use crate::environment::policy::read_layers;
+use crate::environment::state::{self, Locks};
+use crate::session;
+use crate::ui::screen::shown;
+use fender_core::plan::images::Store;
+use fender_core::plan::inventory::{Inventory, find_container, find_network};
+use fender_core::plan::protect::{LABEL, Lock};
+use fender_core::plan::{Kind, Needs};
+use fender_core::policy::Policy;
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum What {
+    Container,
+    Image,
+    Volume,
+    Network,
+}
+
+impl What {
+    fn kind(self) -> Kind {
+        match self {
+            What::Container => Kind::Container,
+            What::Image => Kind::Image,
+            What::Volume => Kind::Volume,
+            What::Network => Kind::Network,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub struct Protect {
+    /// What it is; without it, all that is protected on this engine is listed
+    #[arg(value_enum, requires = "name")]
+    what: Option<What>,
+    /// Its name or id
+    name: Option<String>,
+    /// Why it must stay
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+    /// Lock it for every user of this machine; needs root
+    #[arg(long)]
+    system: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Unprotect {
+    /// What it is
+    #[arg(value_enum)]
+    what: What,
+    /// Its name or id
+    name: String,
+}
+
+impl Protect {
+    pub fn run(self) -> u8 {
+        ended(match (self.what, &self.name) {
+            (Some(what), Some(name)) => self.lock(what.kind(), name),
+            _ => list(),
+        })
+    }
+
+    fn lock(&self, kind: Kind, name: &str) -> Result<(), String> {
+        if self.system {
+            needs_root("a lock of the system")?;
+        }
+        let (stock, _) = look(Some(kind))?;
+        let found = find(&stock, kind, name)?;
+        let lock = Lock { reason: self.reason.clone(), ..found };
+        let text = format!("{} {}", kind.name(), shown(&lock.name));
+        state::change(&stock.engine, self.system, |locks| {
+            locks.locked.retain(|other| !same(other, &lock));
+            locks.locked.push(lock.clone());
+            locks.released.retain(|other| !same(other, &lock));
+        })?;
+        let _ = writeln!(stdout(), "protected: {text} on {}", shown(&stock.name));
+        Ok(())
+    }
+}
+
+impl Unprotect {
+    pub fn run(self) -> u8 {
+        ended(self.unlock())
+    }
+
+    fn unlock(&self) -> Result<(), String> {
+        let kind = self.what.kind();
+        let (stock, policy) = look(Some(kind))?;
+        let locks = state::locks(&stock.engine)?;
+        // What is gone from the engine can still be unlocked.
+        let typed = Lock { kind, name: self.name.clone(), id: String::new(), reason: String::new(), by_system: false };
+        let found = find(&stock, kind, &self.name).unwrap_or(typed);
+        let mine: Vec<&Lock> = locks.locked.iter().filter(|lock| same(lock, &found)).collect();
+        let labelled = label(&stock, kind, &found).is_some() && !locks.released.iter().any(|it| same(it, &found));
+        let what = format!("{} {}", kind.name(), shown(&found.name));
+        if mine.is_empty() && !labelled {
+            let patterns = policy.protected();
+            let by_policy = patterns
+                .iter()
+                .find(|pattern| pattern.kind == kind && wildmatch::WildMatch::new(&pattern.glob).matches(&found.name));
+            return Err(match by_policy {
+                Some(pattern) => format!("{what} is protected by {:?} of the policy: {}", pattern.glob, pattern.source),
+                None => format!("{what} is not protected"),
+            });
+        }
+        if mine.iter().any(|lock| lock.by_system) {
+            needs_root(&format!("the lock on {what} is the system's, and"))?;
+        }
+        if labelled {
+            needs_root(&format!("{what} has the label {LABEL}, and lifting that"))?;
+        }
+        for by_system in [true, false] {
+            if mine.iter().any(|lock| lock.by_system == by_system) {
+                state::change(&stock.engine, by_system, |locks| locks.locked.retain(|lock| !same(lock, &found)))?;
+            }
+        }
+        if labelled {
+            state::change(&stock.engine, true, |locks| locks.released.push(found.clone()))?;
+        }
+        let _ = writeln!(stdout(), "not protected any more: {what} on {}", shown(&stock.name));
+        Ok(())
+    }
+}
+
+fn ended(outcome: Result<(), String>) -> u8 {
+    match outcome {
+        Ok(()) => 0,
+        Err(problem) => {
+            let _ = writeln!(stderr(), "fender: {}", shown(&problem));
+            1
+        }
+    }
+}
+
+fn needs_root(what: &str) -> Result<(), String> {
+    if nix::unistd::geteuid().is_root() {
+        Ok(())
+    } else {
+        Err(format!("{what} needs the system's right: sudo fender …"))
+    }
+}
+
+fn same(one: &Lock, other: &Lock) -> bool {
+    one.kind == other.kind && (one.name == other.name || !one.id.is_empty() && one.id == other.id)
+}
+
+/// What the engine here holds of a kind, or of all of them, and the policy.
+fn look(kind: Option<Kind>) -> Result<(Inventory, Policy), String> {
+    let layers = read_layers().map_err(|problem| format!("the policy cannot be read: {problem}"))?;
+    let policy = Policy { layers };
+    let wants = |wanted: Kind| kind.is_none_or(|kind| kind == wanted);
+    let needs = Needs { images: wants(Kind::Image), networks: wants(Kind::Network), ..Needs::default() };
+    let stock = session::engine_here(&policy).stock(needs, wants(Kind::Volume));
+    Ok((stock.map_err(|problem| problem.to_string())?, policy))
+}
+
+/// The object that a name means, as a lock on it.
+fn find(stock: &Inventory, kind: Kind, name: &str) -> Result<Lock, String> {
+    let lock = |name: &str, id: &str| Lock {
+        kind,
+        name: name.to_owned(),
+        id: id.to_owned(),
+        reason: String::new(),
+        by_system: false,
+    };
+    let found = match kind {
+        Kind::Container => find_container(&stock.containers, name).map(|it| lock(it.name(), &it.id)),
+        Kind::Network => find_network(&stock.networks, name).map(|it| lock(&it.name, &it.id)),
+        Kind::Volume => stock.volumes.iter().find(|it| it.name == name).map(|it| lock(&it.name, "")),
+        _ => Store::new(stock).resolve(stock, name).map(|(at, _)| lock(name, &stock.images[at].id)),
+    };
+    found.ok_or_else(|| format!("there is no {} {name:?} on {}", kind.name(), stock.name))
+}
+
+fn label<'a>(stock: &'a Inventory, kind: Kind, lock: &Lock) -> Option<&'a String> {
+    let labels = match kind {
+        Kind::Container => stock.containers.iter().find(|it| it.id == lock.id).map(|it| &it.labels),
+        Kind::Network => stock.networks.iter().find(|it| it.id == lock.id).map(|it| &it.labels),
+        Kind::Volume => stock.volumes.iter().find(|it| it.name == lock.name).map(|it| &it.labels),
+        _ => stock.images.iter().find(|it| it.id == lock.id).map(|it| &it.labels),
+    };
+    labels?.get(LABEL)
+}
+
+/// All that is protected on this engine.
+fn list() -> Result<(), String> {
+    let (stock, policy) = look(None)?;
+    let Locks { locked, released } = state::locks(&stock.engine)?;
+    let all = fender_core::plan::Protections { locks: locked, patterns: policy.protected(), labelled: true, released };
+    let mut lines = Vec::new();
+    let mut add = |kind: Kind, name: &str, why: Option<fender_core::plan::Protected>| {
+        lines.extend(why.map(|it| format!("{:<9}  {}  {}", kind.name(), shown(name), shown(&it.why))));
+    };
+    for it in &stock.containers {
+        add(Kind::Container, it.name(), all.container(it));
+    }
+    for it in &stock.volumes {
+        add(Kind::Volume, &it.name, all.volume(it));
+    }
+    for it in &stock.images {
+        add(Kind::Image, &it.name(), all.image(it));
+    }
+    for it in &stock.networks {
+        add(Kind::Network, &it.name, all.network(it));
+    }
+    if lines.is_empty() {
+        lines.push(format!("nothing is protected on {}", shown(&stock.name)));
+    }
+    let _ = writeln!(stdout(), "{}", lines.join("\n"));
+    Ok(())
+}

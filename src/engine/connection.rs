@@ -1,0 +1,321 @@
+//! The line to the engine: HTTP over its local socket, or over a pipe that the real client's `system dial-stdio` opens, so
+//! that ssh and TLS stay docker's own. Everything fender asks of an engine, reads from it and has done by it goes here.
+
+use std::ffi::OsString;
+use std::io;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderMap};
+use hyper::{Method, Request};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::net::UnixStream;
+use tokio::runtime::Runtime;
+
+use super::body;
+use fender_core::api::{Problem, Version, parse_version};
+use fender_core::target::Target;
+
+/// What is sent along with a request.
+pub type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+/// How long an engine may take to accept a connection.
+const CONNECTS: Duration = Duration::from_secs(10);
+/// How long it may take until its answer begins.
+const ANSWERS: Duration = Duration::from_secs(20);
+/// The same where it walks through files first.
+const MEASURES: Duration = Duration::from_secs(120);
+
+/// The newest API whose answers are known here. Newer engines still speak it.
+const NEWEST: Version = (1, 51);
+
+/// An answer whose body is still to be read.
+pub struct Reply {
+    pub headers: HeaderMap,
+    body: Incoming,
+    link: Arc<Link>,
+    sender: SendRequest<Body>,
+}
+
+impl Reply {
+    /// The whole body, of at most as many bytes as a list may have; the connection is used again after it.
+    pub async fn bytes(self) -> Result<Bytes, Problem> {
+        self.at_most(body::LIST).await
+    }
+
+    /// The whole body, of at most `most` bytes.
+    pub async fn at_most(mut self, most: usize) -> Result<Bytes, Problem> {
+        let bytes = body::whole(&mut self.body, most).await?;
+        self.link.put_back(self.sender);
+        Ok(bytes)
+    }
+
+    /// The whole body as JSON, of at most `most` bytes.
+    pub async fn parsed<T: DeserializeOwned + Send + 'static>(mut self, most: usize) -> Result<T, Problem> {
+        let value = body::parsed(&mut self.body, most).await?;
+        self.link.put_back(self.sender);
+        Ok(value)
+    }
+
+    /// The next piece of the body; None at its end.
+    pub async fn piece(&mut self) -> Result<Option<Bytes>, Problem> {
+        body::piece(&mut self.body).await
+    }
+}
+
+/// The asynchronous side, shared by requests that run at once.
+pub struct Link {
+    socket: Option<String>,
+    client: Option<OsString>,
+    globals: Vec<String>,
+    /// Connections that wait for the next request.
+    idle: Mutex<Vec<SendRequest<Body>>>,
+    /// `/v1.45`, once the engine has said what it speaks.
+    prefix: Mutex<Option<String>>,
+}
+
+impl Link {
+    fn put_back(&self, sender: SendRequest<Body>) {
+        if let Ok(mut idle) = self.idle.lock() {
+            idle.push(sender);
+        }
+    }
+
+    /// A connection that is ready for a request.
+    async fn sender(&self) -> Result<SendRequest<Body>, Problem> {
+        loop {
+            let waiting = self.idle.lock().ok().and_then(|mut idle| idle.pop());
+            let Some(mut sender) = waiting else { break };
+            if sender.ready().await.is_ok() {
+                return Ok(sender);
+            }
+        }
+        match tokio::time::timeout(CONNECTS, self.connect()).await {
+            Ok(sender) => sender,
+            Err(_) => Err(Problem::Unanswered(format!("no connection within {} s", CONNECTS.as_secs()))),
+        }
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Body>, Problem> {
+        if let Some(socket) = &self.socket {
+            let stream = UnixStream::connect(socket).await.map_err(|error| not_connected(&error, socket))?;
+            let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(Problem::unanswered)?;
+            tokio::spawn(connection);
+            return Ok(sender);
+        }
+        let client = self
+            .client
+            .clone()
+            .ok_or_else(|| Problem::Unanswered("there is no docker client to reach it with".into()))?;
+        let mut child = tokio::process::Command::new(client)
+            .args(&self.globals)
+            .args(["system", "dial-stdio"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| {
+                Problem::Unanswered(format!("the docker client that reaches it cannot be run: {error}"))
+            })?;
+        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(Problem::Unanswered("the docker client gave no pipe to it".to_owned()));
+        };
+        let pipe = TokioIo::new(tokio::io::join(output, input));
+        let (sender, connection) = handshake(pipe).await.map_err(Problem::unanswered)?;
+        tokio::spawn(async move {
+            let _ = connection.await;
+            let _ = child.kill().await;
+        });
+        Ok(sender)
+    }
+
+    /// Sends one request to this path as it stands; an answer of 300 and above is a problem.
+    pub async fn send_as_is(
+        self: &Arc<Link>,
+        method: Method,
+        path: &str,
+        body: Body,
+        kind: Option<&str>,
+    ) -> Result<Reply, Problem> {
+        let mut request = Request::builder().method(method).uri(path).header(HOST, "docker");
+        if let Some(kind) = kind {
+            request = request.header(CONTENT_TYPE, kind);
+        }
+        let request = request.body(body).map_err(Problem::unanswered)?;
+        let mut sender = self.sender().await?;
+        let response = sender.send_request(request).await.map_err(Problem::unanswered)?;
+        let status = response.status();
+        let (head, body) = response.into_parts();
+        let reply = Reply { headers: head.headers, body, link: self.clone(), sender };
+        if status.is_success() {
+            return Ok(reply);
+        }
+        let bytes = reply.at_most(body::SMALL).await?;
+        Err(no(status.as_u16(), &bytes))
+    }
+
+    /// The same with the version that is spoken here in front.
+    pub async fn send(
+        self: &Arc<Link>,
+        method: Method,
+        path: &str,
+        body: Body,
+        kind: Option<&str>,
+    ) -> Result<Reply, Problem> {
+        let prefix = self.prefix().await?;
+        self.send_as_is(method, &format!("{prefix}{path}"), body, kind).await
+    }
+
+    async fn prefix(self: &Arc<Link>) -> Result<String, Problem> {
+        if let Some(prefix) = self.prefix.lock().ok().and_then(|known| known.clone()) {
+            return Ok(prefix);
+        }
+        let reply = self.send_as_is(Method::GET, "/_ping", nothing(), None).await?;
+        let version = reply
+            .headers
+            .get("api-version")
+            .and_then(|value| parse_version(&String::from_utf8_lossy(value.as_bytes())));
+        reply.at_most(body::SMALL).await?;
+        // A guess would decide whether a prune takes named volumes.
+        let version = version.ok_or_else(|| Problem::Unanswered("it does not say which API it speaks".to_owned()))?;
+        let (major, minor) = version.min(NEWEST);
+        let prefix = format!("/v{major}.{minor}");
+        if let Ok(mut known) = self.prefix.lock() {
+            *known = Some(prefix.clone());
+        }
+        Ok(prefix)
+    }
+
+    /// The version of the requests that go with a version.
+    pub async fn version(self: &Arc<Link>) -> Result<Version, Problem> {
+        let prefix = self.prefix().await?;
+        parse_version(prefix.trim_start_matches("/v"))
+            .ok_or_else(|| Problem::Unanswered("it does not say which API it speaks".to_owned()))
+    }
+
+    /// A list, or an object that holds lists, in the version that is spoken here. The answer has to begin and to end in
+    /// time.
+    pub async fn get<T: DeserializeOwned + Send + 'static>(self: &Arc<Link>, path: &str) -> Result<T, Problem> {
+        let begins = if path.contains("/system/df") || path.contains("size=1") { MEASURES } else { ANSWERS };
+        let asked = self.send(Method::GET, path, nothing(), None);
+        let most = if path == "/info" { body::SMALL } else { body::LIST };
+        match tokio::time::timeout(begins, asked).await {
+            Ok(reply) => reply?.parsed(most).await,
+            Err(_) => Err(Problem::Unanswered(format!("nothing came within {} s", begins.as_secs()))),
+        }
+    }
+
+    /// A request with a JSON body, or none, and its answer's bytes.
+    pub async fn call(self: &Arc<Link>, method: Method, path: &str, body: Option<&Value>) -> Result<Bytes, Problem> {
+        let (body, kind) = match body {
+            Some(value) => (whole(value.to_string()), Some("application/json")),
+            None => (nothing(), None),
+        };
+        self.send(method, path, body, kind).await?.bytes().await
+    }
+}
+
+/// Only two errors say that there is no engine; every other one leaves open what docker's client would find.
+fn not_connected(error: &io::Error, socket: &str) -> Problem {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Problem::NoEngine(format!("{socket}: {error}")),
+        io::ErrorKind::PermissionDenied => Problem::NotAllowed(format!("{socket}: {error}")),
+        _ => Problem::Unanswered(format!("{socket}: {error}")),
+    }
+}
+
+/// What an answer that is no success means. Engines give their reason as JSON; what else stands between may say what it
+/// likes, and says nothing about the engine.
+fn no(status: u16, bytes: &[u8]) -> Problem {
+    #[derive(serde::Deserialize)]
+    struct Reason {
+        message: String,
+    }
+    match serde_json::from_slice::<Reason>(bytes) {
+        // A route that an engine does not have says nothing about the object.
+        Ok(reason) if reason.message != "page not found" => Problem::Said { status, message: reason.message },
+        _ => Problem::Unanswered(format!("status {status}, without an engine's reason")),
+    }
+}
+
+/// No body.
+pub fn nothing() -> Body {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A body that is there already.
+pub fn whole(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A name or id as one segment of a path; slashes and colons of image names stay as docker sends them.
+pub fn segment(name: &str) -> String {
+    let mut out = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' | b':' | b'@' => {
+                out.push(char::from(byte));
+            }
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+/// A text as the value of a query.
+pub fn value(text: &str) -> String {
+    segment(text).replace('/', "%2F").replace(':', "%3A").replace('@', "%40")
+}
+
+/// The line, and what drives it.
+pub struct Wire {
+    runtime: Runtime,
+    pub link: Arc<Link>,
+}
+
+impl Wire {
+    /// Nothing is connected to yet.
+    pub fn open(target: &Target, client: Option<OsString>) -> Result<Wire, Problem> {
+        if target.host.is_empty() {
+            // Docker's client says so, too, before it asks anything.
+            return Err(Problem::NoEngine(format!("there is no context {:?}", target.context)));
+        }
+        if let Some(socket) = target.socket()
+            && let Err(error) = std::fs::metadata(socket)
+        {
+            return Err(not_connected(&error, socket));
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Problem::Unanswered(format!("it cannot be asked from here: {error}")))?;
+        let link = Link {
+            socket: target.socket().map(str::to_owned),
+            client,
+            globals: target.globals.clone(),
+            idle: Mutex::default(),
+            prefix: Mutex::default(),
+        };
+        Ok(Wire { runtime, link: Arc::new(link) })
+    }
+
+    /// Runs until it is done.
+    pub fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    /// Runs until it is done, or the patience is over.
+    pub fn within<T>(&self, patience: Duration, work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+        self.block_on(async {
+            match tokio::time::timeout(patience, work).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(Problem::Unanswered(format!("no answer within {} s", patience.as_secs()))),
+            }
+        })
+    }
+}

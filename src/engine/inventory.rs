@@ -1,0 +1,510 @@
+//! Reads what an engine holds, for a plan: a few lists first, and of what the plan then takes, what has to be known more
+//! exactly. Objects are never asked for one by one where a list will do.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use hyper::Method;
+use hyper::body::Bytes;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::connection::{Link, nothing, segment, value};
+use super::list::List;
+use fender_core::api::{Problem, Version};
+use fender_core::plan::inventory::{CacheRecord, Container, Image, Inventory, Layer, Network, Volume, seconds};
+use fender_core::plan::{Item, Kind, Needs, Plan, Protections, Step, needs, plan};
+use fender_core::text::bytes;
+
+/// So many requests run at once.
+const AT_ONCE: usize = 8;
+/// More containers than this are measured together with all others, as a list of their ids gets too long.
+const BY_ID: usize = 200;
+/// Types for `/system/df`, and fewer images in it, since this version.
+const DF_BY_TYPE: Version = (1, 42);
+/// A container's own layer is looked into from this size on, and so many of them are.
+const WORTH_A_LOOK: i64 = 1_000_000;
+const LOOKED_INTO: usize = 3;
+/// So many changed files are measured in one container.
+const MEASURED: usize = 300;
+/// How long a registry may take to say whether it has an image.
+const REGISTRY: Duration = Duration::from_secs(2);
+const ASKED_OF_REGISTRY: usize = 20;
+
+/// What `GET /info` says. What a deletion or an environment stands on has to be there, in the right shape.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Info {
+    #[serde(rename = "ID")]
+    pub id: String,
+    pub name: String,
+    #[serde(deserialize_with = "lenient")]
+    pub labels: Vec<String>,
+    /// Bytes of memory of its host.
+    #[serde(default)]
+    pub mem_total: i64,
+    #[serde(default, deserialize_with = "lenient")]
+    driver_status: Vec<Vec<String>>,
+    #[serde(default)]
+    system_time: String,
+    #[serde(default)]
+    swarm: SwarmState,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct SwarmState {
+    control_available: bool,
+}
+
+/// Engines say null for an empty list.
+fn lenient<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    Ok(match Option::<List<T>>::deserialize(deserializer)? {
+        Some(List(list)) => list,
+        None => Vec::new(),
+    })
+}
+
+impl Info {
+    fn containerd(&self) -> bool {
+        self.driver_status.iter().flatten().any(|text| text.contains("io.containerd.snapshotter"))
+    }
+}
+
+/// The part of `GET /system/df` that is read: sizes, and the build cache. An engine leaves out what was not asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Usage {
+    #[serde(deserialize_with = "lenient")]
+    volumes: Vec<Volume>,
+    #[serde(deserialize_with = "lenient")]
+    images: Vec<Image>,
+    #[serde(deserialize_with = "lenient")]
+    build_cache: Vec<CacheRecord>,
+}
+
+/// The answer to `GET /volumes`. Null where there are none; an answer without the key is not an engine's.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Volumes {
+    #[serde(deserialize_with = "lenient")]
+    pub volumes: Vec<Volume>,
+}
+
+/// The plan of these steps, made of what the engine says now. `api` is what `DOCKER_API_VERSION` says.
+pub async fn survey(
+    link: &Arc<Link>,
+    steps: &[Step],
+    protections: &Protections,
+    api: Option<Version>,
+) -> Result<Plan, Problem> {
+    let mut stock = read(link, needs(steps), api).await?;
+    let first = plan(steps, &stock, protections);
+    let learnt = look_closer(link, &mut stock, &first).await?;
+    let mut plan = match learnt {
+        Learnt::Nothing => first,
+        Learnt::Sizes if !stock.containerd => with_sizes(first, &stock),
+        Learnt::Sizes | Learnt::More => plan(steps, &stock, protections),
+    };
+    look_into(link, &mut plan).await;
+    Ok(plan)
+}
+
+/// The lists.
+pub async fn read(link: &Arc<Link>, needs: Needs, api: Option<Version>) -> Result<Inventory, Problem> {
+    let version = link.version().await?;
+    let by_type = version >= DF_BY_TYPE;
+    let images = match (needs.images || needs.cache, by_type) {
+        (true, true) => "/images/json?all=1&shared-size=1",
+        (true, false) => "/images/json?all=1",
+        (false, _) => "",
+    };
+    let usage = match (needs.volumes, needs.images, needs.cache) {
+        (false, false, false) => String::new(),
+        _ if !by_type => "/system/df".to_owned(),
+        (volumes, _, cache) => {
+            let mut types = Vec::new();
+            types.extend(volumes.then_some("type=volume"));
+            types.extend(cache.then_some("type=build-cache"));
+            if types.is_empty() { String::new() } else { format!("/system/df?{}", types.join("&")) }
+        }
+    };
+    let volumes = if needs.volumes { "/volumes" } else { "" };
+    let (networks, dangling) = if needs.networks { ("/networks", DANGLING) } else { ("", "") };
+    let (info, containers, images, volumes, networks, dangling, usage) = tokio::try_join!(
+        link.get::<Info>("/info"),
+        link.get::<List<Container>>("/containers/json?all=1"),
+        list::<List<Image>>(link, images),
+        list::<Volumes>(link, volumes),
+        list::<List<Network>>(link, networks),
+        list::<List<Network>>(link, dangling),
+        usage_of(link, &usage),
+    )?;
+    let mut stock = Inventory {
+        engine: info.id.clone(),
+        name: info.name.clone(),
+        containerd: info.containerd(),
+        api: api.map_or(version, |wanted| wanted.min(version)),
+        now: seconds(&info.system_time).unwrap_or_default() as i64,
+        containers: containers.0,
+        images: images.0,
+        volumes: volumes.volumes,
+        networks: networks.0,
+        cache: usage.build_cache,
+        ..Inventory::default()
+    };
+    let free: HashSet<String> = dangling.0.into_iter().map(|network| network.id).collect();
+    for network in &mut stock.networks {
+        network.dangling = free.contains(&network.id);
+    }
+    let sizes: HashMap<String, Volume> =
+        usage.volumes.into_iter().map(|volume| (volume.name.clone(), volume)).collect();
+    for volume in &mut stock.volumes {
+        if let Some(known) = sizes.get(&volume.name) {
+            volume.usage_data = known.usage_data.clone();
+        }
+    }
+    if !by_type {
+        let shared: HashMap<String, i64> =
+            usage.images.into_iter().map(|image| (image.id, image.shared_size)).collect();
+        for image in &mut stock.images {
+            image.shared_size = shared.get(&image.id).copied().unwrap_or(-1);
+        }
+    }
+    if info.swarm.control_available && (needs.swarm || needs.networks) {
+        stock.services = link.get::<List<_>>("/services").await?.0;
+    }
+    if needs.swarm && info.swarm.control_available {
+        stock.secrets = link.get::<List<_>>("/secrets").await?.0;
+        stock.configs = link.get::<List<_>>("/configs").await?.0;
+    }
+    Ok(stock)
+}
+
+/// The volumes, without their sizes.
+pub async fn volumes_of(link: &Arc<Link>) -> Result<Vec<Volume>, Problem> {
+    Ok(link.get::<Volumes>("/volumes").await?.volumes)
+}
+
+/// containerd's store stumbles for a moment over a snapshot that a build leaves behind.
+async fn usage_of(link: &Arc<Link>, path: &str) -> Result<Usage, Problem> {
+    const TRIES: u32 = 10;
+    for _ in 1..TRIES {
+        match list(link, path).await {
+            Err(Problem::Said { .. }) => tokio::time::sleep(Duration::from_millis(100)).await,
+            answer => return answer,
+        }
+    }
+    list(link, path).await
+}
+
+/// `{"dangling":["true"]}`: networks that nothing is attached to.
+const DANGLING: &str = "/networks?filters=%7B%22dangling%22%3A%5B%22true%22%5D%7D";
+
+async fn list<T: Default + serde::de::DeserializeOwned + Send + 'static>(
+    link: &Arc<Link>,
+    path: &str,
+) -> Result<T, Problem> {
+    if path.is_empty() { Ok(T::default()) } else { link.get(path).await }
+}
+
+/// Answers to many requests, in their order; None where one failed.
+async fn many(link: &Arc<Link>, paths: Vec<String>) -> Vec<Option<Bytes>> {
+    let mut answers: Vec<Option<Bytes>> = vec![None; paths.len()];
+    let mut running = JoinSet::new();
+    let mut waiting = paths.into_iter().enumerate();
+    loop {
+        while running.len() < AT_ONCE
+            && let Some((at, path)) = waiting.next()
+        {
+            let link = link.clone();
+            running.spawn(async move { (at, link.call(Method::GET, &path, None).await.ok()) });
+        }
+        match running.join_next().await {
+            None => return answers,
+            Some(Ok((at, answer))) => answers[at] = answer,
+            Some(Err(_)) => {}
+        }
+    }
+}
+
+/// What a closer look gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Learnt {
+    Nothing,
+    /// How much the containers have in their own layers.
+    Sizes,
+    /// What may change the plan.
+    More,
+}
+
+/// The same plan with the containers' sizes.
+fn with_sizes(mut plan: Plan, stock: &Inventory) -> Plan {
+    let sizes: HashMap<&str, i64> =
+        stock.containers.iter().filter_map(|it| Some((it.id.as_str(), it.size_rw?))).collect();
+    for item in plan.deletes.iter_mut().filter(|item| item.kind == Kind::Container) {
+        item.size = sizes.get(item.id.as_str()).copied();
+        item.frees = item.size.unwrap_or(0);
+    }
+    plan.frees = plan.deletes.iter().map(|item| item.frees).sum();
+    plan
+}
+
+/// What has to be known more exactly of what goes.
+async fn look_closer(link: &Arc<Link>, stock: &mut Inventory, plan: &Plan) -> Result<Learnt, Problem> {
+    let mut learnt = Learnt::Nothing;
+    let going: Vec<&Item> = plan.of(Kind::Container).collect();
+    if !going.is_empty() {
+        learnt = Learnt::Sizes;
+        let sizes = sizes(link, &going).await?;
+        for container in &mut stock.containers {
+            container.size_rw = sizes.get(&container.id).copied();
+        }
+    }
+    let with_volumes: Vec<String> = going.iter().filter(|item| item.volumes).map(|item| item.id.clone()).collect();
+    if !with_volumes.is_empty() {
+        learnt = Learnt::More;
+    }
+    for (id, named) in named_volumes(link, &with_volumes).await {
+        if let Some(container) = stock.containers.iter_mut().find(|it| it.id == id) {
+            container.named_volumes = Some(named);
+        }
+    }
+    if stock.images.is_empty() {
+        return Ok(learnt);
+    }
+    if stock.containerd && as_containerd_sees_it(link, stock, plan).await {
+        learnt = Learnt::More;
+    }
+    let gone: HashSet<&str> = plan.of(Kind::Image).map(|item| item.id.as_str()).collect();
+    // Old engines do not say it of images in between.
+    let sharing = |image: &Image| image.shared_size != 0;
+    let with_cache = stock.cache.iter().any(|record| record.shared);
+    let asked = stock.images.iter().any(|image| gone.contains(image.id.as_str()) && (sharing(image) || with_cache));
+    if asked {
+        let wanted: Vec<usize> = (0..stock.images.len())
+            .filter(|at| sharing(&stock.images[*at]) || gone.contains(stock.images[*at].id.as_str()))
+            .collect();
+        layers(link, stock, &wanted).await;
+        learnt = Learnt::More;
+    }
+    Ok(learnt)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Sized {
+    id: String,
+    #[serde(default)]
+    size_rw: i64,
+}
+
+async fn sizes(link: &Arc<Link>, going: &[&Item]) -> Result<HashMap<String, i64>, Problem> {
+    let path = if going.len() > BY_ID {
+        "/containers/json?all=1&size=1".to_owned()
+    } else {
+        let ids: Vec<&str> = going.iter().map(|item| item.id.as_str()).collect();
+        format!("/containers/json?all=1&size=1&filters={}", value(&json!({ "id": ids }).to_string()))
+    };
+    let answer: List<Sized> = link.get(&path).await?;
+    Ok(answer.0.into_iter().map(|it| (it.id, it.size_rw)).collect())
+}
+
+/// The volumes that a container was given by name: `-v NAME:…` and `--mount source=NAME`.
+async fn named_volumes(link: &Arc<Link>, ids: &[String]) -> Vec<(String, Vec<String>)> {
+    let paths = ids.iter().map(|id| format!("/containers/{id}/json")).collect();
+    let answers = many(link, paths).await;
+    let mut out = Vec::new();
+    for (id, answer) in ids.iter().zip(answers) {
+        let Some(inspect) = answer.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok()) else { continue };
+        let texts = |pointer: &str| {
+            inspect.pointer(pointer).and_then(Value::as_array).into_iter().flatten().cloned().collect::<Vec<_>>()
+        };
+        let mut named: Vec<String> = texts("/HostConfig/Binds")
+            .iter()
+            .filter_map(|bind| bind.as_str()?.split(':').next().map(str::to_owned))
+            .collect();
+        named.extend(
+            texts("/HostConfig/Mounts").iter().filter_map(|mount| mount.get("Source")?.as_str().map(str::to_owned)),
+        );
+        out.push((id.clone(), named));
+    }
+    out
+}
+
+/// The names that containers were made with, when records were made, and whether registries have what goes.
+async fn as_containerd_sees_it(link: &Arc<Link>, stock: &mut Inventory, plan: &Plan) -> bool {
+    // A name that has moved on since is shown as an id: the store goes by the name.
+    let moved: Vec<usize> = (0..stock.containers.len())
+        .filter(|at| stock.containers[*at].image == stock.containers[*at].image_id)
+        .collect();
+    let paths = moved.iter().map(|at| format!("/containers/{}/json", stock.containers[*at].id)).collect();
+    for (at, answer) in moved.iter().zip(many(link, paths).await) {
+        let inspect = answer.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+        if let Some(name) = inspect.as_ref().and_then(|it| it.pointer("/Config/Image")).and_then(Value::as_str) {
+            stock.containers[*at].image = name.to_owned();
+        }
+    }
+    let timed = plan.steps.iter().any(|step| matches!(step, Step::PruneImages(filters) if filters.has("until")));
+    if timed {
+        let paths = stock.images.iter().map(|image| format!("/images/{}/json", image.id)).collect();
+        for (image, answer) in stock.images.iter_mut().zip(many(link, paths).await) {
+            let inspect = answer.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+            let time = inspect.as_ref().and_then(|it| it.pointer("/Metadata/LastTagTime")).and_then(Value::as_str);
+            image.stored = time.and_then(seconds).map(|time| time as i64);
+        }
+    }
+    // Every tag has a digest in this store, pulled or not: only the registry knows.
+    let gone: HashSet<&str> = plan.of(Kind::Image).map(|item| item.id.as_str()).collect();
+    let asked: Vec<usize> = (0..stock.images.len())
+        .filter(|at| gone.contains(stock.images[*at].id.as_str()) && stock.images[*at].digests().next().is_some())
+        .take(ASKED_OF_REGISTRY)
+        .collect();
+    let paths = asked
+        .iter()
+        .filter_map(|at| stock.images[*at].digests().next().map(|name| format!("/distribution/{}/json", segment(name))))
+        .collect();
+    let answers = tokio::time::timeout(REGISTRY, many(link, paths)).await.unwrap_or_default();
+    for (at, answer) in asked.iter().zip(answers) {
+        stock.images[*at].in_registry = Some(answer.is_some());
+    }
+    !moved.is_empty() || timed || !asked.is_empty()
+}
+
+/// The layers of these images with their sizes: the chain from the image, the sizes from its history.
+async fn layers(link: &Arc<Link>, stock: &mut Inventory, wanted: &[usize]) {
+    let path = |at: &usize, what: &str| format!("/images/{}/{what}", stock.images[*at].id);
+    let inspects = many(link, wanted.iter().map(|at| path(at, "json")).collect()).await;
+    let histories = many(link, wanted.iter().map(|at| path(at, "history")).collect()).await;
+    let parse = |bytes: Option<Bytes>| bytes.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    for ((at, inspect), history) in wanted.iter().zip(inspects).zip(histories) {
+        let (Some(inspect), Some(history)) = (parse(inspect), parse(history)) else { continue };
+        let image = &mut stock.images[*at];
+        image.layers = Some(chain(&inspect, &history));
+    }
+    if stock.containerd {
+        with_blobs(&mut stock.images);
+    }
+}
+
+/// containerd's store keeps the compressed blobs beside the unpacked layers, and says the sum of both for whole images
+/// only. Where one image is the beginning of another, the difference is the rest's; in between it is shared out.
+fn with_blobs(images: &mut [Image]) {
+    let whole: HashMap<String, i64> =
+        images.iter().filter_map(|image| Some((image.layers.as_ref()?.last()?.chain.clone(), image.size))).collect();
+    for layers in images.iter_mut().filter_map(|image| image.layers.as_mut()) {
+        let (mut start, mut below) = (0, 0);
+        for end in 0..layers.len() {
+            let Some(size) = whole.get(&layers[end].chain) else { continue };
+            let part = &mut layers[start..=end];
+            let (plain, real): (i64, i64) = (part.iter().map(|layer| layer.size).sum(), (size - below).max(0));
+            for (at, layer) in part.iter_mut().enumerate() {
+                layer.size = match plain {
+                    0 if at == end - start => real,
+                    0 => 0,
+                    plain => (layer.size as f64 / plain as f64 * real as f64) as i64,
+                };
+            }
+            (start, below) = (end + 1, *size);
+        }
+    }
+}
+
+fn chain(inspect: &Value, history: &Value) -> Vec<Layer> {
+    let digests: Vec<&str> = inspect
+        .pointer("/RootFS/Layers")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    // The newest comes first there. A step without a layer has no bytes; so may one with a layer have none.
+    let mut steps: Vec<(i64, &str)> = history
+        .as_array()
+        .into_iter()
+        .flatten()
+        .rev()
+        .filter_map(|entry| {
+            let made_by = entry.get("CreatedBy").and_then(Value::as_str).unwrap_or_default();
+            Some((entry.get("Size").and_then(Value::as_i64)?, made_by))
+        })
+        .collect();
+    while steps.len() > digests.len()
+        && let Some(empty) = steps.iter().position(|(size, _)| *size == 0)
+    {
+        steps.remove(empty);
+    }
+    steps.resize(digests.len(), (0, ""));
+    let mut chain = String::new();
+    let mut out = Vec::new();
+    for (digest, (size, made_by)) in digests.into_iter().zip(steps) {
+        chain.push_str(digest);
+        out.push(Layer { chain: chain.clone(), size, files: size, made_by: made_by.to_owned() });
+    }
+    out
+}
+
+/// What the largest of the containers that go have in their own layers.
+async fn look_into(link: &Arc<Link>, plan: &mut Plan) {
+    let mut large: Vec<usize> = (0..plan.deletes.len())
+        .filter(|at| plan.deletes[*at].kind == Kind::Container && plan.deletes[*at].size >= Some(WORTH_A_LOOK))
+        .collect();
+    large.sort_by_key(|at| std::cmp::Reverse(plan.deletes[*at].size));
+    for at in large.into_iter().take(LOOKED_INTO) {
+        if let Some(text) = largest_path(link, &plan.deletes[at].id).await {
+            plan.deletes[at].about.insert(0, text);
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Changed {
+    path: String,
+    kind: u8,
+}
+
+/// The path in a container's own layer that holds most of it: `/var/lib/app 398 MB`.
+async fn largest_path(link: &Arc<Link>, id: &str) -> Option<String> {
+    const DELETED: u8 = 2;
+    let List(changes): List<Changed> = link.get(&format!("/containers/{id}/changes")).await.ok()?;
+    let paths: Vec<&str> = changes.iter().filter(|it| it.kind != DELETED).map(|it| it.path.as_str()).collect();
+    let folders: HashSet<&str> =
+        paths.iter().filter_map(|path| path.rsplit_once('/').map(|(folder, _)| folder)).collect();
+    let files: Vec<&str> = paths.into_iter().filter(|path| !folders.contains(path)).take(MEASURED).collect();
+    let mut sums: HashMap<String, i64> = HashMap::new();
+    let mut total = 0;
+    for path in files {
+        let Some(size) = size_of(link, id, path).await else { continue };
+        total += size;
+        let mut end = path.len();
+        loop {
+            *sums.entry(path[..end].to_owned()).or_default() += size;
+            match path[..end].rfind('/') {
+                Some(0) | None => break,
+                Some(slash) => end = slash,
+            }
+        }
+    }
+    // The deepest path that still has most of it.
+    let mut best: Vec<(String, i64)> = sums.into_iter().filter(|(_, sum)| *sum > 0 && *sum * 10 >= total * 6).collect();
+    best.sort_by_key(|(path, _)| (std::cmp::Reverse(path.matches('/').count()), path.clone()));
+    let (path, size) = best.into_iter().next()?;
+    Some(format!("{path} {}", bytes(size)))
+}
+
+async fn size_of(link: &Arc<Link>, id: &str, path: &str) -> Option<i64> {
+    let path = format!("/containers/{id}/archive?path={}", value(path));
+    let reply = link.send(Method::HEAD, &path, nothing(), None).await.ok()?;
+    let header = reply.headers.get("x-docker-container-path-stat")?.to_str().ok()?.to_owned();
+    reply.bytes().await.ok()?;
+    let decoded = base64::engine::general_purpose::STANDARD.decode(header).ok()?;
+    let stat: Value = serde_json::from_slice(&decoded).ok()?;
+    /// Go's `os.ModeDir`.
+    const FOLDER: u64 = 1 << 31;
+    let is_folder = stat.get("mode")?.as_u64()? & FOLDER != 0;
+    if is_folder { Some(0) } else { stat.get("size")?.as_i64() }
+}

@@ -1,0 +1,319 @@
+//! Asks the engine, when a rule needs to know, and reads what it holds, when something is to be deleted.
+
+pub mod body;
+pub mod connection;
+pub mod inventory;
+pub mod list;
+mod offline;
+
+use std::any::Any;
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bollard_stubs::models::{ContainerInspectResponse, ImageInspect, SystemVersion};
+use hyper::Method;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use list::List;
+pub use offline::Offline;
+
+use crate::environment::client::Printer;
+use crate::environment::state;
+use connection::{Link, Wire, nothing, segment, value};
+use fender_core::api::{Problem, Version, parse_version};
+use fender_core::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Lookup, MountFacts};
+use fender_core::grammar::parse::Invocation;
+use fender_core::host::Host;
+use fender_core::lower::model_words;
+use fender_core::plan::compose::Project;
+use fender_core::plan::inventory::{Container, Image, Inventory, Network, Volume};
+use fender_core::plan::protect::{LABEL, Pattern};
+use fender_core::plan::{Facts, Needs, Plan, Protections, Step};
+use fender_core::target::Target;
+use inventory::{Info, Volumes, read, survey, volumes_of};
+
+/// How long an engine may take before it counts as one that does not answer, where only a note depends on it.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Where a deletion depends on it. Each request has its own, shorter limit; this one is for all of them together.
+const MORE_PATIENCE: Duration = Duration::from_secs(180);
+
+/// An engine that is connected to at the first question.
+pub struct Engine {
+    target: Target,
+    /// The real client, for endpoints that are not a local socket, and to read compose files.
+    client: Option<OsString>,
+    /// What `DOCKER_API_VERSION` says.
+    wanted_api: Option<Version>,
+    /// What the policy protects.
+    patterns: Vec<Pattern>,
+    wire: OnceCell<Result<Wire, Problem>>,
+    /// Why it did not answer once; it is not asked again where only a note depends on it.
+    silent: RefCell<Option<Problem>>,
+    images: RefCell<HashMap<String, Lookup<ImageFacts>>>,
+    itself: OnceCell<Lookup<EngineFacts>>,
+    protections: RefCell<Option<Result<Rc<Protections>, Problem>>>,
+    plans: RefCell<Vec<(Vec<Step>, Rc<Plan>)>>,
+    project: OnceCell<Lookup<Project>>,
+    /// Reads compose files and the like.
+    printer: Printer,
+    /// Says what is being waited for, until what it returns is dropped.
+    waiting: fn(&'static str) -> Box<dyn Any>,
+}
+
+impl Engine {
+    pub fn new(target: Target, client: Option<OsString>, wanted_api: Option<&str>, patterns: Vec<Pattern>) -> Engine {
+        let printer = Printer::new(client.clone());
+        Engine {
+            target,
+            client,
+            // What cannot be read is taken for the version in which a prune takes most.
+            wanted_api: wanted_api.filter(|text| !text.is_empty()).map(|text| client_version(text).unwrap_or((1, 0))),
+            patterns,
+            wire: OnceCell::new(),
+            silent: RefCell::default(),
+            images: RefCell::default(),
+            itself: OnceCell::new(),
+            protections: RefCell::default(),
+            plans: RefCell::default(),
+            project: OnceCell::new(),
+            printer,
+            waiting: |_| Box::new(()),
+        }
+    }
+
+    /// Who says what is being waited for where it takes long; without it nobody does.
+    pub fn with_waiting(mut self, waiting: fn(&'static str) -> Box<dyn Any>) -> Engine {
+        self.waiting = waiting;
+        self
+    }
+
+    /// Who else prints what is in files, where that is not the client.
+    pub fn with_printer(mut self, printer: Printer) -> Engine {
+        self.printer = printer;
+        self
+    }
+
+    fn wire(&self) -> Result<&Wire, Problem> {
+        self.wire.get_or_init(|| Wire::open(&self.target, self.client.clone())).as_ref().map_err(Problem::clone)
+    }
+
+    /// One question without a version in its path, and so in the engine's own.
+    fn ask<T: DeserializeOwned + Send + 'static>(&self, path: &str) -> Lookup<T> {
+        if let Some(problem) = &*self.silent.borrow() {
+            return problem.as_lookup();
+        }
+        // Remote engines are given time for the connection itself.
+        let patience = if self.target.is_local() { PATIENCE } else { PATIENCE * 5 };
+        match self.ask_within(patience, path) {
+            Ok(answer) => Lookup::Found(answer),
+            Err(problem) => {
+                if !matches!(problem, Problem::Said { .. }) {
+                    *self.silent.borrow_mut() = Some(problem.clone());
+                }
+                problem.as_lookup()
+            }
+        }
+    }
+
+    fn ask_within<T: DeserializeOwned + Send + 'static>(&self, patience: Duration, path: &str) -> Result<T, Problem> {
+        let wire = self.wire()?;
+        wire.within(patience, async {
+            wire.link.send_as_is(Method::GET, path, nothing(), None).await?.parsed(body::SMALL).await
+        })
+    }
+
+    /// The connection itself, for deletions.
+    pub fn line(&self) -> Result<&Wire, Problem> {
+        self.wire()
+    }
+
+    /// What the engine holds, without sizes.
+    pub fn stock(&self, needs: Needs, volumes: bool) -> Result<Inventory, Problem> {
+        let wire = self.wire()?;
+        wire.within(MORE_PATIENCE, async {
+            let mut stock = read(&wire.link, needs, self.wanted_api).await?;
+            if volumes {
+                stock.volumes = volumes_of(&wire.link).await?;
+            }
+            Ok(stock)
+        })
+    }
+
+    fn read_protections(&self) -> Result<Protections, Problem> {
+        let wire = self.wire()?;
+        let mut all = Protections { patterns: self.patterns.clone(), ..Protections::default() };
+        wire.within(MORE_PATIENCE, async {
+            all.labelled = labelled(&wire.link).await?;
+            if state::any_locks() {
+                let info: Info = wire.link.get("/info").await?;
+                let locks = state::locks(&info.id).map_err(Problem::Unanswered)?;
+                all.locks = locks.locked;
+                all.released = locks.released;
+            }
+            Ok(())
+        })?;
+        Ok(all)
+    }
+}
+
+/// `DOCKER_API_VERSION` as the client takes it: moby `client/options.go` cuts a `v` off.
+fn client_version(text: &str) -> Option<Version> {
+    parse_version(text.strip_prefix('v').unwrap_or(text))
+}
+
+/// Whether anything on the engine has the label that protects.
+async fn labelled(link: &Arc<Link>) -> Result<bool, Problem> {
+    let filters = value(&json!({ "label": [LABEL] }).to_string());
+    let none = link.get::<List<Container>>(&format!("/containers/json?all=1&filters={filters}")).await?.0.is_empty()
+        && link.get::<Volumes>(&format!("/volumes?filters={filters}")).await?.volumes.is_empty()
+        && link.get::<List<Network>>(&format!("/networks?filters={filters}")).await?.0.is_empty()
+        && link.get::<List<Image>>(&format!("/images/json?all=1&filters={filters}")).await?.0.is_empty();
+    Ok(!none)
+}
+
+impl Inspect for Engine {
+    fn image(&self, name: &str) -> Lookup<ImageFacts> {
+        if let Some(known) = self.images.borrow().get(name) {
+            return known.clone();
+        }
+        let answer: Lookup<ImageInspect> = self.ask(&format!("/images/{}/json", segment(name)));
+        let known = answer.map(|image| {
+            let config = image.config.unwrap_or_default();
+            ImageFacts {
+                id: image.id.unwrap_or_default(),
+                user: config.user.unwrap_or_default(),
+                entrypoint: config.entrypoint.unwrap_or_default(),
+                command: config.cmd.unwrap_or_default(),
+                volumes: config.volumes.unwrap_or_default(),
+                digests: image.repo_digests.unwrap_or_default(),
+            }
+        });
+        self.images.borrow_mut().insert(name.to_owned(), known.clone());
+        known
+    }
+
+    fn container(&self, name: &str, with_size: bool) -> Lookup<ContainerFacts> {
+        let size = if with_size { "?size=1" } else { "" };
+        let answer: Lookup<ContainerInspectResponse> = self.ask(&format!("/containers/{}/json{size}", segment(name)));
+        answer
+            .then(|mut container| match container.mounts.take() {
+                Some(mounts) => Lookup::Found((container, mounts)),
+                None => Lookup::Unknown("it does not say what the container mounts".to_owned()),
+            })
+            .map(|(container, mounts)| ContainerFacts {
+                name: container.name.unwrap_or_default().trim_start_matches('/').to_owned(),
+                image: container.config.and_then(|config| config.image).unwrap_or_default(),
+                running: container.state.and_then(|state| state.running).unwrap_or(false),
+                layer_bytes: container.size_rw,
+                mounts: mounts
+                    .into_iter()
+                    .map(|mount| MountFacts {
+                        volume: mount.name.filter(|name| !name.is_empty()),
+                        source: mount.source.unwrap_or_default(),
+                        destination: mount.destination.unwrap_or_default(),
+                        writable: mount.rw.unwrap_or(true),
+                    })
+                    .collect(),
+            })
+    }
+
+    fn engine(&self) -> Lookup<EngineFacts> {
+        let ask = || {
+            self.ask::<Info>("/info").map(|info| EngineFacts {
+                name: info.name,
+                labels: info.labels,
+                memory: info.mem_total,
+            })
+        };
+        self.itself.get_or_init(ask).clone()
+    }
+
+    fn api_version(&self) -> Lookup<Version> {
+        match self.ask::<SystemVersion>("/version") {
+            Lookup::Found(answer) => match answer.api_version.as_deref().and_then(parse_version) {
+                Some(version) => Lookup::Found(self.wanted_api.map_or(version, |wanted| wanted.min(version))),
+                None => Lookup::Unknown("it does not say which API it speaks".to_owned()),
+            },
+            other => other.map(|_| (0, 0)),
+        }
+    }
+
+    fn printed(&self, words: &[String], _: &dyn Host) -> Lookup<Vec<u8>> {
+        self.printer.printed(words)
+    }
+}
+
+impl Facts for Engine {
+    fn protections(&self) -> Result<Rc<Protections>, Problem> {
+        let known = self.protections.borrow().clone();
+        if let Some(known) = known {
+            return known;
+        }
+        let read = self.read_protections().map(Rc::new);
+        *self.protections.borrow_mut() = Some(read.clone());
+        read
+    }
+
+    fn plan(&self, steps: &[Step]) -> Result<Rc<Plan>, Problem> {
+        if let Some((_, plan)) = self.plans.borrow().iter().find(|(known, _)| known == steps) {
+            return Ok(plan.clone());
+        }
+        let protections = self.protections()?;
+        let wire = self.wire()?;
+        let _waiting = (self.waiting)("reading what the engine holds");
+        let plan = wire.within(MORE_PATIENCE, survey(&wire.link, steps, &protections, self.wanted_api))?;
+        let plan = Rc::new(plan);
+        self.plans.borrow_mut().push((steps.to_vec(), plan.clone()));
+        Ok(plan)
+    }
+
+    fn protected_volume(&self, name: &str) -> Lookup<Option<String>> {
+        self.ask::<Volume>(&format!("/volumes/{}", segment(name))).then(|volume| match self.protections() {
+            Ok(protections) => Lookup::Found(protections.volume(&volume).map(|protected| protected.why)),
+            Err(problem) => problem.as_lookup(),
+        })
+    }
+
+    fn project(&self, invocation: &Invocation, host: &dyn Host) -> Lookup<Project> {
+        self.project.get_or_init(|| read_project(&self.printer, invocation, host)).clone()
+    }
+}
+
+/// Compose's own reading of its files, with the words that stand before its command; else the name that they give.
+fn read_project(printer: &Printer, invocation: &Invocation, host: &dyn Host) -> Lookup<Project> {
+    let set = |name: &str| invocation.above.iter().rev().find(|set| set.flag.name == name).map(|set| set.value.clone());
+    let named = set("project-name").or_else(|| host.env("COMPOSE_PROJECT_NAME")).filter(|name| !name.is_empty());
+    let by_name = |otherwise: Lookup<Project>| match &named {
+        Some(name) => Lookup::Found(Project { name: name.to_lowercase(), model: None }),
+        None => otherwise,
+    };
+    let Some(words) = model_words(invocation) else {
+        return by_name(Lookup::Unknown("its words name no command of compose".to_owned()));
+    };
+    let project = printer.printed(&words).then(|bytes| match serde_json::from_slice::<Value>(&bytes) {
+        Ok(model) => match Project::from_model(&model) {
+            Some(project) => Lookup::Found(project),
+            None => Lookup::Unknown("compose's model has no name".to_owned()),
+        },
+        Err(error) => Lookup::Unknown(format!("compose's model cannot be read: {error}")),
+    });
+    let Lookup::Found(mut project) = project else { return by_name(project) };
+    if invocation.on("remove-orphans")
+        && let Some(model) = &mut project.model
+    {
+        // Compose knows the services of all profiles; its model shows the active ones.
+        let mut words = words[..words.len() - 3].to_vec();
+        words.extend(["--profile", "*", "config", "--services"].map(str::to_owned));
+        let all = match printer.printed(&words) {
+            Lookup::Found(all) => String::from_utf8_lossy(&all).into_owned(),
+            other => return other.map(|_| project),
+        };
+        model.inactive = all.lines().map(str::to_owned).filter(|name| !model.has(name)).collect();
+    }
+    Lookup::Found(project)
+}

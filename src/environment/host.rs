@@ -1,0 +1,181 @@
+//! The real surroundings: environment, files and terminals of this process.
+
+use std::io::{IsTerminal, Read};
+use std::path::Path;
+use std::{env, fs, io};
+
+use super::context::survey;
+use fender_core::docker_files::ConfigFile;
+use fender_core::files::context::{Problem, Survey, Wanted};
+use fender_core::host::{Host, NO_SUCH_FILE};
+
+/// Where docker looks for plugins besides the configuration folder: docker/cli `cli-plugins/manager/manager_unix.go`.
+const PLUGIN_FOLDERS: &[&str] = &[
+    "/usr/local/lib/docker/cli-plugins",
+    "/usr/local/libexec/docker/cli-plugins",
+    "/usr/lib/docker/cli-plugins",
+    "/usr/libexec/docker/cli-plugins",
+];
+
+/// This process's surroundings. `explain` runs nothing, so it takes a terminal for granted.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings {
+    pub assume_terminal: bool,
+}
+
+impl Host for Surroundings {
+    fn env(&self, name: &str) -> Option<String> {
+        env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+    }
+
+    fn directory(&self) -> String {
+        env::current_dir().map_or_else(|_| "/".to_owned(), |path| path.to_string_lossy().into_owned())
+    }
+
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        fs::read(path).map_err(|error| go_error(&error))
+    }
+
+    fn read_own(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
+        match read_regular(Path::new(path)) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(go_error(&error)),
+        }
+    }
+
+    fn exists(&self, path: &str) -> bool {
+        fs::symlink_metadata(path).is_ok()
+    }
+
+    fn is_directory(&self, path: &str) -> bool {
+        Path::new(path).is_dir()
+    }
+
+    fn list(&self, path: &str) -> Vec<String> {
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    }
+
+    fn resolve(&self, path: &str) -> String {
+        resolve(Path::new(path), &self.directory())
+    }
+
+    fn input_is_terminal(&self) -> bool {
+        self.assume_terminal || io::stdin().is_terminal()
+    }
+
+    fn output_is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    fn input(&self) -> Option<Vec<u8>> {
+        if io::stdin().is_terminal() { None } else { super::input::kept().ok() }
+    }
+
+    fn input_file(&self) -> Option<Vec<u8>> {
+        if super::input::is_small_file() { super::input::kept().ok() } else { None }
+    }
+
+    fn survey(&self, wanted: &Wanted) -> Result<Survey, Problem> {
+        survey(wanted)
+    }
+
+    fn config_folder(&self, chosen: Option<&str>) -> String {
+        match chosen.filter(|folder| !folder.is_empty()) {
+            Some(folder) => folder.to_owned(),
+            None => self
+                .env("DOCKER_CONFIG")
+                .filter(|folder| !folder.is_empty())
+                .unwrap_or_else(|| format!("{}/.docker", home())),
+        }
+    }
+
+    fn has_plugin(&self, name: &str, config_folder: &str) -> bool {
+        let file = format!("docker-{name}");
+        let mut folders = extra_plugin_folders(config_folder);
+        folders.push(format!("{config_folder}/cli-plugins"));
+        folders.extend(PLUGIN_FOLDERS.iter().map(|folder| (*folder).to_owned()));
+        folders.iter().any(|folder| Path::new(folder).join(&file).exists())
+    }
+}
+
+/// `cliPluginsExtraDirs` of config.json.
+fn extra_plugin_folders(config_folder: &str) -> Vec<String> {
+    let text = read_regular(Path::new(&format!("{config_folder}/config.json")));
+    // Docker takes nothing from a file that it cannot read.
+    text.map_or_else(|_| Vec::new(), |text| ConfigFile::read(&text).plugin_folders)
+}
+
+/// More than any file that docker writes for itself.
+const LARGEST: u64 = 64 << 20;
+
+/// A file's bytes; a pipe or a device is an error, because to read it might never end.
+fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 {
+        0..=LARGEST => Ok(bytes),
+        _ => Err(io::Error::other("it is larger than 64 MiB")),
+    }
+}
+
+/// The home of the caller as docker finds it: `HOME`, else the user database's. docker/cli `cli/config/config.go`, `getHomeDir`.
+fn home() -> String {
+    let set = env::var_os("HOME").filter(|home| !home.is_empty()).map(|home| home.to_string_lossy().into_owned());
+    let known = || nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten();
+    set.or_else(|| Some(known()?.dir.to_string_lossy().into_owned())).unwrap_or_default()
+}
+
+/// The system's words as Go prints them.
+fn go_error(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => NO_SUCH_FILE.to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::IsADirectory => "is a directory".to_owned(),
+        io::ErrorKind::NotADirectory => "not a directory".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// Follows links and `..` as far as the path exists, and keeps the rest as it is.
+fn resolve(path: &Path, directory: &str) -> String {
+    let absolute = if path.is_absolute() { path.to_path_buf() } else { Path::new(directory).join(path) };
+    let mut existing = absolute.as_path();
+    let mut missing = Vec::new();
+    loop {
+        if let Ok(real) = fs::canonicalize(existing) {
+            let mut resolved = real;
+            for part in missing.iter().rev() {
+                if part == ".." {
+                    resolved.pop();
+                } else {
+                    resolved.push(part);
+                }
+            }
+            return resolved.to_string_lossy().into_owned();
+        }
+        let mut parts = existing.components();
+        let Some(last) = parts.next_back() else { return absolute.to_string_lossy().into_owned() };
+        missing.push(last.as_os_str().to_owned());
+        existing = parts.as_path();
+    }
+}
+
+/// This machine's name.
+pub fn hostname() -> String {
+    nix::sys::utsname::uname().map(|names| names.nodename().to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The ids of the person: of the one who called sudo, where that is how this process became root.
+pub fn ids() -> (u32, u32) {
+    let own = (nix::unistd::getuid().as_raw(), nix::unistd::getgid().as_raw());
+    let number = |name: &str| env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
+    match (own.0, number("SUDO_UID"), number("SUDO_GID")) {
+        (0, Some(user), Some(group)) => (user, group),
+        _ => own,
+    }
+}

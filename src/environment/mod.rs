@@ -1,0 +1,10 @@
+//! This machine as docker's client sees it: variables, folders, configuration, the real client, standard input, state.
+
+pub mod client;
+pub mod collect;
+pub mod context;
+pub mod host;
+pub mod input;
+pub mod owned;
+pub mod policy;
+pub mod state;

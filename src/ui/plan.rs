@@ -1,0 +1,284 @@
+//! A plan for a person: the few things that matter, counts for the rest, what is kept and what stays.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::screen::{Screen, list, shown};
+use fender_core::plan::{Item, Kind, Plan, Recoverable};
+use fender_core::text::{bytes, count};
+
+/// So many are named in a sentence; more are counted.
+const NAMED: usize = 3;
+/// So many objects are shown one by one.
+const SHOWN: usize = 8;
+/// What is at least this large matters, in bytes.
+const LARGE: i64 = 500_000_000;
+/// What was made or used in the last days matters, in seconds.
+const LATELY: i64 = 3 * 86_400;
+
+/// Everything, in lines.
+pub fn whole(plan: &Plan, screen: &Screen, now: i64) -> String {
+    text(plan, screen, now, usize::MAX)
+}
+
+/// What fits on a screen.
+pub fn brief(plan: &Plan, screen: &Screen, now: i64) -> String {
+    text(plan, screen, now, SHOWN)
+}
+
+/// Whether `brief` leaves anything out.
+pub fn is_long(plan: &Plan) -> bool {
+    plan.deletes.len() > SHOWN
+}
+
+fn text(plan: &Plan, screen: &Screen, now: i64, most: usize) -> String {
+    let mut out = String::new();
+    if plan.deletes.is_empty() {
+        out.push_str("  deletes nothing\n");
+    } else {
+        let counts = counts(plan.deletes.iter());
+        let parts: Vec<&str> = counts.iter().map(String::as_str).collect();
+        let head = format!("{}; frees {}", list(&parts), bytes(plan.frees));
+        out.push_str(&screen.filled("  deletes  ", &head));
+    }
+    let (matter, rest) = sorted_out(plan, now, most);
+    let width = matter.iter().map(|item| name(item).chars().count()).max().unwrap_or(0).min(40);
+    for item in &matter {
+        out.push_str(&line(item, screen, now, width, plan.lost().count() > NAMED));
+    }
+    for text in summed(&rest) {
+        out.push_str(&screen.filled("    ", &text));
+    }
+    for warning in &plan.warnings {
+        out.push_str(&screen.filled("  also     ", &shown(warning)));
+    }
+    out.push_str(&kept(plan, screen));
+    for it in plan.stays.iter().filter(|it| it.protected) {
+        out.push_str(
+            &screen.filled("  spares   ", &shown(&format!("{} {}, protected: {}", it.kind.name(), it.name, it.reason))),
+        );
+    }
+    for it in plan.stays.iter().filter(|it| !it.protected) {
+        out.push_str(&screen.filled("  stays    ", &shown(&format!("{} {}: {}", it.kind.name(), it.name, it.reason))));
+    }
+    for text in &plan.unclear {
+        out.push_str(&screen.filled("  unclear  ", &shown(text)));
+    }
+    if let Some(why) = &plan.by_docker {
+        out.push_str(&screen.filled(
+            "  note     ",
+            &format!("docker itself does this, and so takes what appears until then, too: {why}"),
+        ));
+    }
+    out
+}
+
+/// `3 containers`, `23 images`, `1 network`, `build cache`.
+fn counts<'a>(items: impl Iterator<Item = &'a Item>) -> Vec<String> {
+    let mut numbers: BTreeMap<Kind, usize> = BTreeMap::new();
+    for item in items {
+        *numbers.entry(item.kind).or_default() += 1;
+    }
+    numbers.into_iter().map(|(kind, number)| counted(kind, number)).collect()
+}
+
+fn counted(kind: Kind, number: usize) -> String {
+    match kind {
+        Kind::BuildCache => count(number, "record").replacen("record", "build cache record", 1),
+        Kind::Tag => {
+            format!("{} of {} that stay", count(number, "tag"), if number == 1 { "an image" } else { "images" })
+                .replace("an image that stay", "an image that stays")
+        }
+        kind => count(number, kind.name()),
+    }
+}
+
+/// Those that a person would want to see, the gravest first, and the others.
+fn sorted_out(plan: &Plan, now: i64, most: usize) -> (Vec<&Item>, Vec<&Item>) {
+    let mut sorted: Vec<&Item> = plan.deletes.iter().collect();
+    if sorted.len() <= most {
+        return (sorted, Vec::new());
+    }
+    sorted.sort_by_key(|item| (weight(item, now), std::cmp::Reverse(item.size.unwrap_or(0)), item.kind));
+    let mut replaceable = 0;
+    let (mut matter, mut rest) = (Vec::new(), Vec::new());
+    for item in sorted {
+        // What a registry or the next build gives back is mostly a number.
+        let weight = weight(item, now);
+        replaceable += usize::from(weight >= REPLACEABLE);
+        let shown = matter.len() < most && weight < UNIMPORTANT && replaceable <= EXAMPLES;
+        if shown { matter.push(item) } else { rest.push(item) }
+    }
+    (matter, rest)
+}
+
+/// From here on it can be had again.
+const REPLACEABLE: u8 = 3;
+/// Nobody has to see these one by one.
+const UNIMPORTANT: u8 = 5;
+/// So many of the replaceable ones are shown.
+const EXAMPLES: usize = 2;
+
+fn weight(item: &Item, now: i64) -> u8 {
+    let lately = item.used.or(item.created).is_some_and(|time| now - time < LATELY);
+    match (item.recoverable, item.kind) {
+        (_, Kind::BuildCache) => UNIMPORTANT,
+        (Recoverable::No, _) => 0,
+        (Recoverable::Trash, Kind::Volume | Kind::Container | Kind::Image) => 1,
+        (Recoverable::Trash, _) => 2,
+        _ if item.size.unwrap_or(0) >= LARGE => REPLACEABLE,
+        _ if lately => REPLACEABLE + 1,
+        _ => UNIMPORTANT,
+    }
+}
+
+fn name(item: &Item) -> String {
+    match item.kind {
+        Kind::Image if item.tags.is_empty() => format!("<none> {}", fender_core::plan::inventory::short(&item.id)),
+        // A nameless volume's 64 digits say nothing.
+        Kind::Volume if item.name.len() == 64 => fender_core::plan::inventory::short(&item.name).to_owned(),
+        Kind::BuildCache => fender_core::plan::inventory::short(&item.id).to_owned(),
+        _ => item.name.clone(),
+    }
+}
+
+fn line(item: &Item, screen: &Screen, now: i64, width: usize, says_why: bool) -> String {
+    let size = match (item.kind, item.size) {
+        (Kind::Network | Kind::Tag | Kind::Service | Kind::Secret | Kind::Config, _) => String::new(),
+        (_, Some(size)) => bytes(size),
+        (_, None) => "size unknown".to_owned(),
+    };
+    let mut about: Vec<String> = Vec::new();
+    if item.kind == Kind::Container && item.size.unwrap_or(0) > 0 {
+        about.push("in its own layer".to_owned());
+    }
+    if item.kind == Kind::BuildCache {
+        about.push(item.name.chars().take(60).collect());
+    }
+    about.extend(item.about.iter().cloned());
+    if item.tags.len() > 1 {
+        about.push(format!("also {}", item.tags[1..].join(", ")));
+    }
+    if let Some(used) = item.used {
+        about.push(format!("used {}", ago(now - used)));
+    } else if let Some(created) = item.created
+        && item.kind != Kind::Container
+    {
+        about.push(format!("made {}", ago(now - created)));
+    }
+    if let Some(why) = item.not_kept.as_ref().filter(|_| says_why) {
+        about.push(format!("not kept: {why}"));
+    }
+    let shown_name = shown(&name(item));
+    let head = format!("    {:<9}  {shown_name:<width$}  {size:>8}  ", kind_name(item.kind));
+    let long = head.chars().count() > 50;
+    let text = shown(&about.join(", "));
+    if long {
+        let mut out = format!("    {:<9}  {shown_name}  {size}\n", kind_name(item.kind)).replace("  \n", "\n");
+        out.push_str(&screen.dim(&screen.filled("               ", &text)));
+        return out;
+    }
+    screen.filled(&head, &text)
+}
+
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::BuildCache => "cache",
+        kind => kind.name(),
+    }
+}
+
+/// What is not shown one by one, in one line for each thing that can be said of it.
+fn summed(rest: &[&Item]) -> Vec<String> {
+    let mut groups: BTreeMap<(Kind, &str), (usize, i64)> = BTreeMap::new();
+    for item in rest {
+        let what = match (item.kind, item.recoverable) {
+            (Kind::Image, Recoverable::Pull) => "can be pulled again",
+            (Kind::Image, _) => "exist only here",
+            (Kind::Container | Kind::Volume, Recoverable::No) => "cannot be kept",
+            _ => "",
+        };
+        let group = groups.entry((item.kind, what)).or_default();
+        group.0 += 1;
+        group.1 += item.size.unwrap_or(0);
+    }
+    groups
+        .into_iter()
+        .map(|((kind, what), (number, size))| {
+            let counted = counted(kind, number);
+            let mut text = match counted.split_once(' ') {
+                Some((number, noun)) => format!("{number} more {noun}"),
+                None => counted,
+            };
+            if !what.is_empty() {
+                let _ = write!(
+                    text,
+                    ", which {}",
+                    if number == 1 { what.replacen("exist ", "exists ", 1) } else { what.to_owned() }
+                );
+            }
+            if size > 0 {
+                let _ = write!(text, ", {}", bytes(size));
+            }
+            text
+        })
+        .collect()
+}
+
+/// What the trash keeps, and what it cannot.
+fn kept(plan: &Plan, screen: &Screen) -> String {
+    let mut out = String::new();
+    let trashed: Vec<&Item> = plan.deletes.iter().filter(|item| item.recoverable == Recoverable::Trash).collect();
+    if !trashed.is_empty() {
+        let counted = counts(trashed.iter().copied());
+        let parts: Vec<&str> = counted.iter().map(String::as_str).collect();
+        let what = if trashed.len() <= NAMED {
+            let names: Vec<String> = trashed.iter().map(|item| name(item)).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            list(&names)
+        } else {
+            list(&parts)
+        };
+        out.push_str(
+            &screen.filled("  keeps    ", &shown(&format!("{what} for {} (fender undo)", span(plan.kept_for)))),
+        );
+    }
+    let lost: Vec<&Item> = plan.lost().collect();
+    if !lost.is_empty() {
+        let mut reasons: BTreeMap<&str, Vec<&Item>> = BTreeMap::new();
+        for item in &lost {
+            reasons.entry(item.not_kept.as_deref().unwrap_or("it cannot be")).or_default().push(item);
+        }
+        for (why, items) in reasons {
+            let what = if items.len() <= NAMED {
+                items.iter().map(|item| name(item)).collect::<Vec<_>>().join(", ")
+            } else {
+                counts(items.iter().copied()).join(", ")
+            };
+            let text = format!("{}: {why}", shown(&what));
+            out.push_str(&screen.filled("  loses    ", &text).replacen("loses", &screen.marked("loses"), 1));
+        }
+    }
+    out
+}
+
+/// A span of time in one unit.
+fn span(seconds: u64) -> String {
+    let (number, unit) = match seconds {
+        0..3600 => (seconds.div_ceil(60), "minute"),
+        3600..86_400 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    count(usize::try_from(number).unwrap_or(0), unit)
+}
+
+/// A time that has passed, in one unit.
+pub fn ago(seconds: i64) -> String {
+    let (number, unit) = match seconds {
+        i64::MIN..60 => return "just now".to_owned(),
+        60..3600 => (seconds / 60, "minute"),
+        3600..86_400 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    format!("{} ago", count(usize::try_from(number).unwrap_or(0), unit))
+}

@@ -1,0 +1,99 @@
+//! What is being done, where it takes longer than a person waits without asking.
+
+use std::io::{IsTerminal, stderr};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// A line that appears after a second and goes with this value.
+pub struct Waiting {
+    done: Option<Sender<()>>,
+    line: Option<JoinHandle<()>>,
+}
+
+/// Says what is being done if it takes longer than a second. Nothing where nobody looks at a terminal.
+pub fn after_a_second(what: &'static str) -> Waiting {
+    if !stderr().is_terminal() {
+        return Waiting { done: None, line: None };
+    }
+    let (done, over) = channel();
+    let line = std::thread::spawn(move || {
+        if over.recv_timeout(Duration::from_secs(1)) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("fender: {msg} … {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.set_message(what);
+        while over.recv_timeout(Duration::from_millis(200)) == Err(RecvTimeoutError::Timeout) {
+            bar.tick();
+        }
+        bar.finish_and_clear();
+    });
+    Waiting { done: Some(done), line: Some(line) }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        drop(self.done.take());
+        if let Some(line) = self.line.take() {
+            let _ = line.join();
+        }
+    }
+}
+
+/// How long a bar waits before it shows itself: what is done sooner needs none.
+const UNSEEN: Duration = Duration::from_millis(700);
+
+/// A bar for bytes on their way.
+#[derive(Clone)]
+pub struct Bar {
+    bar: ProgressBar,
+    started: Instant,
+}
+
+impl Bar {
+    /// `total` in bytes, where it is known.
+    pub fn new(what: &str, total: Option<u64>) -> Bar {
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
+        let template = match total {
+            Some(_) => {
+                "fender: {wide_msg}  {decimal_bytes} of {decimal_total_bytes}  {bar:10}  {decimal_bytes_per_sec}"
+            }
+            None => "fender: {wide_msg}  {decimal_bytes}  {decimal_bytes_per_sec}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_message(what.to_owned());
+        Bar { bar, started: Instant::now() }
+    }
+
+    fn show(&self) {
+        if self.bar.is_hidden() && self.started.elapsed() > UNSEEN && stderr().is_terminal() {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+    }
+
+    pub fn inc(&self, bytes: u64) {
+        self.show();
+        self.bar.inc(bytes);
+    }
+
+    pub fn say(&self, what: String) {
+        self.show();
+        self.bar.set_message(what);
+    }
+
+    /// Takes the bar away while something else is written.
+    pub fn suspend<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.bar.suspend(work)
+    }
+
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
