@@ -3,6 +3,7 @@
 //! client, or does not. This package is the edge, the only part that touches the world; what is worked out and judged
 //! stands in `fender-core`, which is pure.
 
+pub mod allocator;
 pub mod apply;
 pub mod commands;
 pub mod engine;

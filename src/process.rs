@@ -1,5 +1,5 @@
-//! How this process begins and how it becomes another: the only place with unsafe code, for what the standard library
-//! does not leave alone.
+//! How this process begins and how it becomes another: with the allocator the only place with unsafe code, for what the
+//! standard library does not leave alone.
 //!
 //! Rust's start-up ignores SIGPIPE and opens `/dev/null` for closed standard streams, and its `exec` resets signals and
 //! their mask. The client has to find all of them as the caller left them, so the program has a `main` of its own, and
@@ -7,9 +7,9 @@
 #![allow(unsafe_code)]
 
 use std::convert::Infallible;
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString, c_char, c_int};
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -31,32 +31,63 @@ pub fn begin() {
     }));
 }
 
-/// Becomes the program, with these words after its path, and this variable set. Comes back only with an error.
-pub fn become_program(program: &Path, words: &[OsString], variable: (&str, &OsStr)) -> io::Error {
-    match become_or_fail(program, words, variable) {
+/// The arguments that the C library hands to `main`, the program's name first. Rust's own `env::args_os` is filled by Rust's
+/// start-up or by glibc; with neither (musl, and a `main` of our own) it is empty.
+///
+/// # Safety
+/// `arguments` points to `count` pointers to strings that end with NUL, as the C library promises for `main`.
+pub unsafe fn arguments(count: c_int, arguments: *const *const c_char) -> Vec<OsString> {
+    let count = usize::try_from(count).unwrap_or(0);
+    // SAFETY: the caller's promise.
+    let text = |at: usize| unsafe { CStr::from_ptr(*arguments.add(at)) };
+    (0..count).map(|at| OsStr::from_bytes(text(at).to_bytes()).to_owned()).collect()
+}
+
+/// Becomes the program, with these args after its path, and this variable set. Comes back only with an error.
+pub fn become_program(program: &Path, args: &[OsString], variable: (&str, &OsStr)) -> io::Error {
+    match become_or_fail(program, args, variable) {
         Ok(never) => match never {},
         Err(error) => error,
     }
 }
 
-fn become_or_fail(program: &Path, words: &[OsString], (name, value): (&str, &OsStr)) -> io::Result<Infallible> {
-    let text = |bytes: Vec<u8>| CString::new(bytes).map_err(io::Error::from);
-    let path = text(program.as_os_str().as_bytes().to_vec())?;
+fn become_or_fail(program: &Path, args: &[OsString], (name, value): (&str, &OsStr)) -> io::Result<Infallible> {
+    let text = |bytes: &[u8]| CString::new(bytes).map_err(io::Error::from);
+    let path = text(program.as_os_str().as_bytes())?;
     let mut arguments = vec![path.clone()];
-    for word in words {
-        arguments.push(text(word.as_bytes().to_vec())?);
+    for arg in args {
+        arguments.push(text(arg.as_bytes())?);
     }
-    let mut environment = Vec::new();
-    let set = [(OsString::from(name), value.to_owned())];
-    for (key, value) in std::env::vars_os().filter(|(key, _)| key != name).chain(set) {
-        let mut line = key.into_vec();
-        line.push(b'=');
-        line.extend(value.into_vec());
-        environment.push(text(line)?);
-    }
+    let mut line = name.as_bytes().to_vec();
+    line.push(b'=');
+    let is_the_variable = line.clone();
+    line.extend(value.as_bytes());
+    let line = text(&line)?;
+    // Handed on as they are, whatever they look like: a caller may have put lines without `=` there.
+    let mut environment = environment();
+    environment.retain(|other| !other.to_bytes().starts_with(&is_the_variable));
+    environment.push(&line);
     if let Some(before) = BEFORE.get() {
         // SAFETY: the disposition is the one the process began with: default or ignored, for it came through an exec.
         unsafe { signal(Signal::SIGPIPE, *before) }?;
     }
     Ok(nix::unistd::execve(&path, &arguments, &environment)?)
+}
+
+/// This process's environment, line by line, where it lies in memory: copying it took more than half of the time of a
+/// command that is passed on.
+fn environment() -> Vec<&'static CStr> {
+    unsafe extern "C" {
+        static environ: *const *const c_char;
+    }
+    let mut lines = Vec::with_capacity(64);
+    // SAFETY: `environ` is a list of strings that ends with a null pointer, or null itself; fender never changes its environment.
+    unsafe {
+        let mut next = environ;
+        while !next.is_null() && !(*next).is_null() {
+            lines.push(CStr::from_ptr(*next));
+            next = next.add(1);
+        }
+    }
+    lines
 }

@@ -73,9 +73,9 @@ enum Commands {
     },
 }
 
-/// Runs one of fender's own commands.
-pub fn run() -> u8 {
-    match Cli::parse().command {
+/// Runs one of fender's own commands; the first argument is the name it was called by.
+pub fn run(arguments: &[OsString]) -> u8 {
+    match Cli::parse_from(arguments).command {
         Commands::Explain(explain) => explain.run(),
         Commands::Plan(plan) => plan.run(),
         Commands::Context(context) => context.run(),
