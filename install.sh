@@ -1,103 +1,246 @@
 #!/bin/sh
 # Builds fender and puts it in front of docker.
 #
-#   ./install.sh                  for you:      ~/.local
+#   ./install.sh                  for you:       ~/.local
 #   ./install.sh --system         for everybody: /usr/local
 #   ./install.sh --prefix DIR     below another folder
-#   ./install.sh --uninstall      take it all away again (with the same --system or --prefix)
+#   ./install.sh --binary FILE    install this program instead of building one
+#   ./install.sh --uninstall      remove what was installed (with the same --system or --prefix)
+#   ./install.sh --uninstall --purge   and the trash: what fender kept of deleted objects
 #
-# What is put where: DIR/bin/fender, a link named docker before the real one on PATH (and docker-compose, where there
-# is one), completions for bash, zsh and
-# fish, and, only where PATH has to be changed, a marked line in the startup files of your shells. A file of somebody
-# else's under one of these names is left alone. Running it twice is fine.
+# What it makes: DIR/bin/fender, a link named docker before the real one on PATH (and docker-compose, where there is one),
+# completions for bash, zsh and fish, and, only where PATH has to be changed, one marked line in the startup files of your
+# shells. DIR/lib/fender/installed lists it. A file of somebody else's under one of these names is left alone. Running it twice
+# is fine.
 set -eu
+# Folders and files that others have to read, whatever the umask of the caller is; and none that others can write.
+umask 022
 
 say() { printf '%s\n' "$*"; }
 fail() { printf 'install.sh: %s\n' "$*" >&2; exit 1; }
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 mark='# put here by fender install.sh'
-system= uninstall= prefix=
+system='' uninstall='' purge='' prefix='' binary=''
 while [ $# -gt 0 ]; do
   case $1 in
   --system) system=1 ;;
   --uninstall) uninstall=1 ;;
+  --purge) purge=1 ;;
   --prefix) [ $# -gt 1 ] || fail "--prefix needs a folder"; prefix=$2; shift ;;
   --prefix=*) prefix=${1#--prefix=} ;;
-  -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
-  *) fail "$1 is not known; --help lists what is" ;;
+  --binary) [ $# -gt 1 ] || fail "--binary needs a file"; binary=$2; shift ;;
+  --binary=*) binary=${1#--binary=} ;;
+  -h | --help) sed -n '2,15s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  *) fail "unknown option $1 (see --help)" ;;
   esac
   shift
 done
+[ -z "$purge" ] || [ -n "$uninstall" ] || fail "--purge goes with --uninstall"
 if [ -z "$prefix" ]; then
   if [ -n "$system" ]; then prefix=/usr/local; else prefix=${HOME:?HOME is not set}/.local; fi
 fi
 case $prefix in /*) ;; *) prefix=$(pwd)/$prefix ;; esac
+case $prefix in
+*:*) fail "PATH cannot hold a folder with a colon: $prefix" ;;
+*'
+'*) fail "the folder's name has a line break" ;;
+esac
 
 bin=$prefix/bin program=$prefix/bin/fender own=$prefix/lib/fender
+made=$own/installed
 bash_completion=$prefix/share/bash-completion/completions/fender
 zsh_completion=$prefix/share/zsh/site-functions/_fender
 fish_completion=$prefix/share/fish/vendor_completions.d/fender.fish
-if [ -n "$system" ]; then
-  startup=/etc/profile.d/fender.sh
-else
-  startup="$HOME/.profile $HOME/.bashrc $HOME/.bash_profile $HOME/.zshrc"
-fi
 
-# Whether a file is fender's: the program itself, or a link to it.
-is_ours() { [ -L "$1" ] && case $(readlink "$1") in */fender) true ;; *) false ;; esac; }
+me=$(id -u)
+# The startup files, one a line: a home can have spaces.
+startup() {
+  if [ -n "$system" ]; then
+    say /etc/profile.d/fender.sh
+  else
+    for name in .profile .bashrc .bash_profile .zshrc; do say "$HOME/$name"; done
+  fi
+}
 
-forget_lines() {
-  for file in $startup; do
-    [ -f "$file" ] || continue
-    if grep -qF "$mark" "$file"; then
-      copy=$file.fender-$$
-      grep -vF "$mark" "$file" >"$copy" || true
-      if [ -n "$system" ] && [ ! -s "$copy" ]; then rm -f "$file"; else cat "$copy" >"$file"; fi
-      rm -f "$copy"
-      # A file that we made and that is empty now goes, too.
-      [ -s "$file" ] || rm -f "$file"
+# Fails where somebody else could put a link or a file in the way: each folder and link above belongs to the caller or to root,
+# and only a folder with the sticky bit, such as /tmp, may be written by everybody.
+check_way() {
+  way='' rest=${1#/}/
+  while [ -n "$rest" ]; do
+    way=$way/${rest%%/*} rest=${rest#*/}
+    [ -e "$way" ] || [ -L "$way" ] || return 0
+    owner=$(stat -c %u "$way")
+    [ "$owner" = "$me" ] || [ "$owner" = 0 ] || fail "$way belongs to another user (number $owner)"
+    if [ -L "$way" ]; then
+      target=$(readlink -f "$way") || fail "$way is a link to nothing"
+      (check_way "$target") || exit 1
+    elif [ -d "$way" ]; then
+      case $(stat -c %A "$way") in
+      ????????w[!tT]*) fail "everybody can write to $way" ;;
+      esac
     fi
   done
 }
 
+# Whether a line stands in the list of what was made.
+was_made() { grep -qsxF "$1" "$made"; }
+note_made() { was_made "$1" || say "$1" >>"$made"; }
+
+# Makes a folder and those above it, and notes each one that was not there.
+make_folder() {
+  [ ! -d "$1" ] || return 0
+  case $1 in / | '') return 0 ;; esac
+  make_folder "$(dirname "$1")"
+  mkdir "$1"
+  chmod 755 "$1"
+  new_folders="folder $1
+${new_folders-}"
+}
+
+# put FILE MODE: what comes on standard input, whole or not at all. A link under that name is replaced, not followed.
+put() {
+  [ ! -d "$1" ] || [ -L "$1" ] || fail "$1 is a folder"
+  fresh=$(mktemp "$(dirname "$1")/.fender.XXXXXX")
+  cat >"$fresh"
+  chmod "$2" "$fresh"
+  if [ -L "$1" ]; then rm -f "$1"; fi
+  mv -f "$fresh" "$1"
+}
+
+# In single quotes, as a shell reads it back.
+quoted() { printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")"; }
+
+# Whether a link is fender's.
+is_ours() { [ -L "$1" ] && case $(readlink "$1") in */fender) true ;; *) false ;; esac; }
+
+# Whether a file, or what a link leads to, is the caller's own.
+is_mine() { [ "$(stat -Lc %u "$1" 2>/dev/null)" = "$me" ]; }
+
+# A startup file that is not there, the caller's own, or a link to one that is.
+may_change() { { [ ! -e "$1" ] && [ ! -L "$1" ]; } || { [ -f "$1" ] && is_mine "$1"; }; }
+
+forget_lines() {
+  startup | while IFS= read -r file; do
+    grep -qsF "$mark" "$file" || continue
+    if ! may_change "$file"; then say "left alone $file, which is not yours"; continue; fi
+    copy=$(mktemp)
+    # A line break that was put before our line goes with it.
+    awk -v mark="$mark" '
+      index($0, mark) { if (index($0, mark " (and the line break before it)")) joined = 1; next }
+      { if (seen) printf "\n"; printf "%s", $0; seen = 1; joined = 0 }
+      END { if (seen && !joined) printf "\n" }' "$file" >"$copy"
+    cat "$copy" >"$file"
+    rm -f "$copy"
+    if [ ! -s "$file" ] && was_made "file $file"; then rm -f "$file"; fi
+  done
+}
+
+state=${XDG_STATE_HOME:-${HOME:-}/.local/state}/fender
+if [ "$me" = 0 ] && { [ -n "$system" ] || [ -z "${HOME:-}" ]; }; then state=/var/lib/fender; fi
+
 if [ -n "$uninstall" ]; then
+  check_way "$prefix"
   for link in "$bin/docker" "$own/bin/docker" "$bin/docker-compose" "$own/bin/docker-compose"; do
     if is_ours "$link"; then rm -f "$link"; fi
   done
-  rm -f "$program" "$bash_completion" "$zsh_completion" "$fish_completion"
   forget_lines
-  for folder in "$own/bin" "$own" "$prefix/lib" "$prefix/share/bash-completion/completions" "$prefix/share/bash-completion" \
-    "$prefix/share/zsh/site-functions" "$prefix/share/zsh" "$prefix/share/fish/vendor_completions.d" "$prefix/share/fish" \
-    "$prefix/share" "$bin" "$prefix"; do
-    rmdir "$folder" 2>/dev/null || true
+  if [ -f "$made" ]; then
+    list=$(cat "$made")
+    printf '%s\n' "$list" | while IFS= read -r line; do
+      case $line in
+      "file $prefix/"*) rm -f "${line#file }" ;;
+      esac
+    done
+    rm -f "$made"
+    # Folders, the innermost first; one that holds something of somebody else's stays.
+    printf '%s\n' "$list" | sed -n 's/^folder //p' | awk '{print length($0) "\t" $0}' | sort -rn | cut -f2- | while IFS= read -r folder; do
+      rmdir "$folder" 2>/dev/null || true
+    done
+  else
+    # Put there by a version that kept no list: the files, and the one folder that can only be fender's.
+    rm -f "$program" "$bash_completion" "$zsh_completion" "$fish_completion"
+    rmdir "$own/bin" "$own" 2>/dev/null || true
+  fi
+  say "fender is removed."
+  if [ -n "$purge" ]; then
+    if [ -L "$state" ]; then
+      say "left alone $state, which is a link"
+    elif [ -d "$state" ] && is_mine "$state"; then
+      rm -rf "$state"
+      say "removed    $state: the trash and the record of questions"
+    elif [ -e "$state" ]; then
+      say "left alone $state, which is not yours"
+    fi
+  elif [ -d "$state" ]; then
+    say "It leaves  $state: the trash and the record of questions ($(du -sh "$state" 2>/dev/null | cut -f1)); to remove it: --uninstall --purge"
+  fi
+  for policy in "${XDG_CONFIG_HOME:-${HOME:-}/.config}/fender/policy.toml" /etc/fender/policy.toml; do
+    if [ -e "$policy" ]; then say "It leaves  $policy"; fi
   done
-  say "fender is gone. Policy files stay: ~/.config/fender/policy.toml, /etc/fender/policy.toml."
-  say "In shells that are open: hash -d docker (bash), rehash (zsh)."
+  if [ -n "$system" ]; then say "It leaves  each user's own trash, in ~/.local/state/fender"; fi
+  say "In open shells: hash -d docker (bash), rehash (zsh)."
   exit 0
 fi
 
-command -v cargo >/dev/null 2>&1 || fail "cargo is needed to build: https://rustup.rs"
-say "building (two minutes the first time)"
-(cd "$here" && cargo build --release --locked --quiet)
-built=${CARGO_TARGET_DIR:-$here/target}/release/fender
+if [ -z "$system" ] && [ -d "${HOME:-}" ] && [ "$(stat -c %u "$HOME")" != "$me" ]; then
+  fail "HOME is $HOME, which belongs to another user: use --system, or set HOME"
+fi
+for way in "$bin" "$own/bin" "$(dirname "$bash_completion")" "$(dirname "$zsh_completion")" "$(dirname "$fish_completion")"; do
+  check_way "$way"
+done
 
-mkdir -p "$bin"
+# A release has the program beside this script; the sources have Cargo.toml.
+if [ -z "$binary" ] && [ ! -e "$here/Cargo.toml" ] && [ -x "$here/fender" ]; then binary=$here/fender; fi
+if [ -n "$binary" ]; then
+  [ -f "$binary" ] || fail "$binary is not a file"
+  built=$(mktemp)
+  trap 'rm -f "$built"' EXIT
+  cat "$binary" >"$built"
+  chmod 755 "$built"
+  case $("$built" --version 2>/dev/null) in
+  "fender "*) ;;
+  *) fail "$binary is not fender, or does not run on this machine" ;;
+  esac
+else
+  needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$here/Cargo.toml" | head -1)
+  command -v cargo >/dev/null 2>&1 || fail "Rust $needed or newer is needed to build (https://rustup.rs), or a built program: --binary FILE"
+  has=$(cd "$here" && cargo --version | cut -d' ' -f2)
+  if [ "$(printf '%s\n%s\n' "$needed" "$has" | sort -t. -k1,1n -k2,2n -k3,3n | head -1)" != "$needed" ]; then
+    fail "Rust $needed or newer is needed to build, and this is $has: rustup update, or a built program: --binary FILE"
+  fi
+  say "building   with Rust $has ($needed or newer is needed); the first time takes some minutes"
+  (cd "$here" && cargo build --release --locked)
+  built=${CARGO_TARGET_DIR:-$here/target}/release/fender
+fi
+
+new_folders=''
+make_folder "$own"
+printf %s "$new_folders" >>"$made"
+chmod 644 "$made"
+new_folders=''
+for folder in "$bin" "$(dirname "$bash_completion")" "$(dirname "$zsh_completion")" "$(dirname "$fish_completion")"; do make_folder "$folder"; done
+
 # A running fender keeps its file: the new one is put in place whole.
-cp "$built" "$program.new" && mv -f "$program.new" "$program"
+put "$program" 755 <"$built"
+note_made "file $program"
 say "installed  $program"
 
 # The link goes into bin, or into a folder of its own where bin has a docker that is not ours.
 links=$bin
-if [ -e "$bin/docker" ] || [ -L "$bin/docker" ]; then
-  if ! is_ours "$bin/docker"; then
-    say "left alone $bin/docker, which is not fender's"
-    links=$own/bin
-  fi
+if { [ -e "$bin/docker" ] || [ -L "$bin/docker" ]; } && ! is_ours "$bin/docker"; then
+  say "left alone $bin/docker, which is not fender's"
+  links=$own/bin
+  make_folder "$links"
 fi
-mkdir -p "$links"
-ln -sf "$program" "$links/docker"
-say "linked     $links/docker"
+printf '%s' "$new_folders" >>"$made"
+
+put_link() {
+  if is_ours "$1"; then rm -f "$1"; fi
+  ln -s "$program" "$1"
+  say "linked     $1"
+}
+put_link "$links/docker"
 
 # Compose under its own name is guarded, too, where it is there.
 has_compose() {
@@ -113,8 +256,7 @@ has_compose() {
 }
 if has_compose; then
   if [ ! -e "$links/docker-compose" ] && [ ! -L "$links/docker-compose" ] || is_ours "$links/docker-compose"; then
-    ln -sf "$program" "$links/docker-compose"
-    say "linked     $links/docker-compose"
+    put_link "$links/docker-compose"
   else
     say "left alone $links/docker-compose, which is not fender's"
   fi
@@ -122,8 +264,12 @@ fi
 
 for pair in "bash:$bash_completion" "zsh:$zsh_completion" "fish:$fish_completion"; do
   file=${pair#*:}
-  mkdir -p "$(dirname "$file")"
-  "$program" completions "${pair%%:*}" >"$file"
+  if [ -e "$file" ] && ! was_made "file $file" && ! grep -q _fender "$file"; then
+    say "left alone $file, which is not fender's"
+    continue
+  fi
+  "$program" completions "${pair%%:*}" | put "$file" 644
+  note_made "file $file"
 done
 say "completed  bash, zsh and fish, below $prefix/share"
 
@@ -141,33 +287,30 @@ comes_first() {
   return 1
 }
 
-has_lines() {
-  for file in $startup; do
-    if grep -qsF "\"$links:" "$file" && grep -qsF "$mark" "$file"; then return 0; fi
-  done
-  return 1
-}
+line="export PATH=$(quoted "$links"):\"\$PATH\" $mark"
+has_lines() { startup | while IFS= read -r file; do grep -qsF "$line" "$file" && say yes; done | grep -q yes; }
 
 if has_lines; then
   say "unchanged  the startup files that put $links first on PATH"
 elif ! comes_first; then
   forget_lines
-  line="export PATH=\"$links:\$PATH\" $mark"
-  if [ -n "$system" ]; then
-    say "$line" >>/etc/profile.d/fender.sh
-    say "changed    /etc/profile.d/fender.sh, for PATH"
-  else
-    changed=
-    for file in $startup; do
-      # .profile is made where there is none; the others only where their shell is used.
-      if [ -f "$file" ] || [ "$file" = "$HOME/.profile" ]; then
-        say "$line" >>"$file"
-        changed="$changed $file"
-      fi
-    done
-    say "changed   $changed, for PATH"
-  fi
-  say "           in this shell:  export PATH=\"$links:\$PATH\"; hash -r"
+  startup | while IFS= read -r file; do
+    # The first one is made where it is not there; the others belong to shells that are used.
+    if [ ! -e "$file" ] && [ ! -L "$file" ]; then
+      case $file in */.profile | /etc/*) ;; *) continue ;; esac
+      say "$line" | put "$file" 644
+      note_made "file $file"
+    elif ! may_change "$file"; then
+      say "left alone $file, which is not yours"
+      continue
+    elif [ -s "$file" ] && [ -n "$(tail -c 1 "$file")" ]; then
+      printf '\n%s (and the line break before it)\n' "$line" >>"$file"
+    else
+      say "$line" >>"$file"
+    fi
+    say "changed    $file, for PATH"
+  done
+  say "           in this shell:  export PATH=$(quoted "$links"):\"\$PATH\"; hash -r"
 fi
 
 say

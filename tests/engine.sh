@@ -136,8 +136,7 @@ again() {
     --init-path "$programs/usr/bin/tini-static" \
     $(cat "$dir/flags") >>"$dir/log" 2>&1 </dev/null &
   echo $! >"$dir/started"
-  local i
-  for i in $(seq 150); do
+  for _ in $(seq 150); do
     if [ -S "$dir/docker.sock" ] && curl -sf --unix-socket "$dir/docker.sock" http://d/_ping >/dev/null 2>&1; then
       echo "$dir/docker.sock"
       return
@@ -153,7 +152,7 @@ again() {
 # The processes that name this engine's folder in their arguments: dockerd, containerd and the containers' shims.
 engine_processes() {
   local pid
-  for pid in $(grep -lsF "$1/" /proc/[0-9]*/cmdline | cut -d/ -f3); do
+  grep -lsF "$1/" /proc/[0-9]*/cmdline | cut -d/ -f3 | while read -r pid; do
     if grep -qsE '^(dockerd|containerd)' "/proc/$pid/comm"; then echo "$pid"; fi
   done
 }
@@ -175,11 +174,10 @@ stop() {
   local dir=$run/$1 pid
   [ -d "$dir" ] || return 0
   rm -f "$dir/owner"
-  for pid in $(cat "$dir/registry" 2>/dev/null); do
-    if grep -qs registry.py "/proc/$pid/cmdline"; then kill "$pid" 2>/dev/null || true; fi
-  done
-  for pid in $(cat "$dir/started" 2>/dev/null); do
-    grep -qs dockerd "/proc/$pid/cmdline" || continue
+  pid=$(cat "$dir/registry" 2>/dev/null) || true
+  if [ -n "$pid" ] && grep -qs registry.py "/proc/$pid/cmdline"; then kill "$pid" 2>/dev/null || true; fi
+  pid=$(cat "$dir/started" 2>/dev/null) || true
+  if [ -n "$pid" ] && grep -qs dockerd "/proc/$pid/cmdline"; then
     kill "$pid" 2>/dev/null || true
     # An engine that ends gives its containers ten seconds; nobody needs what they would still do.
     for _ in $(seq 100); do
@@ -187,7 +185,7 @@ stop() {
       container_processes "$dir" | xargs -r kill -9 2>/dev/null || true
       sleep 0.1
     done
-  done
+  fi
   # What a crash left, and what did not end in time.
   { engine_processes "$dir"; container_processes "$dir"; } | xargs -r kill -9 2>/dev/null || true
   # What the engine mounted and did not unmount would keep its folder from going.
@@ -212,8 +210,7 @@ registry() {
   local dir=$run/$1
   nsenter -t "$(cat "$dir/started")" -n python3 "$(dirname "$0")/support/registry.py" 5000 >"$dir/registry.log" 2>&1 </dev/null &
   echo $! >"$dir/registry"
-  local i
-  for i in $(seq 100); do
+  for _ in $(seq 100); do
     nsenter -t "$(cat "$dir/started")" -n curl -sf http://127.0.0.1:5000/v2/ >/dev/null 2>&1 && return
     sleep 0.1
   done

@@ -109,7 +109,7 @@ impl Terminal {
     pub fn expect(&self, text: &str) {
         let start = Instant::now();
         while !self.seen().contains(text) {
-            assert!(start.elapsed() < Duration::from_secs(10), "{text:?} did not come:\n{}", self.seen());
+            assert!(start.elapsed() < Duration::from_secs(30), "{text:?} did not come:\n{}", self.seen());
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -154,7 +154,7 @@ impl Terminal {
                 std::thread::sleep(Duration::from_millis(20));
                 return status;
             }
-            assert!(start.elapsed() < Duration::from_secs(20), "it does not end:\n{}", self.seen());
+            assert!(start.elapsed() < Duration::from_secs(60), "it does not end:\n{}", self.seen());
             std::thread::sleep(Duration::from_millis(10));
         }
     }

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# More of everything, by hand: tests/thorough.sh [plan|client|contexts|fuzz|mutants]… (without a word: all of them).
+#
+#   plan      1,000 states on each of the three engines (root, about two hours)
+#   client    50,000 command lines against the real client (about an hour)
+#   contexts  20,000 build contexts against the old builder, 2,000 against BuildKit (root)
+#   fuzz      each fuzz target for ten minutes (cargo-fuzz, nightly)
+#   mutants   cargo mutants on rules and policy: what could be changed without a test that fails (cargo-mutants, many hours)
+#
+# The score of the mutants is the last line; docs/testing.md has the one that was measured last.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+[ $# -gt 0 ] || set -- plan client contexts fuzz mutants
+
+engines() { cargo test --locked --no-fail-fast --test engines -- --nocapture "$@"; }
+
+for part in "$@"; do
+  printf '\n== %s\n' "$part"
+  case $part in
+  plan) FENDER_PLAN_CASES=1000 FENDER_PLAN_SEED="${FENDER_PLAN_SEED:-1000}" engines plan:: ;;
+  client) FENDER_CLIENT_CASES=50000 engines real_client:: ;;
+  contexts) FENDER_CONTEXT_CASES=20000 engines context:: ;;
+  fuzz)
+    for target in $(tests/fuzz.sh); do
+      echo "-- $target"
+      tests/fuzz.sh "$target" 600
+    done
+    ;;
+  mutants)
+    command -v cargo-mutants >/dev/null || { echo "tests/thorough.sh: cargo install cargo-mutants" >&2; exit 1; }
+    # Ends with 2 where a mutant survived: that is the result, not an error.
+    # shellcheck disable=SC2086 # MUTANTS is words, such as --shard 1/20.
+    cargo mutants --workspace --output target --file 'crates/core/src/rules/**' --file 'crates/core/src/policy/**' \
+      --file 'src/policy/**' --baseline skip --timeout 120 ${MUTANTS:-} -- --package fender --lib --test quick || [ $? = 2 ]
+    caught=$(wc -l <target/mutants.out/caught.txt) missed=$(wc -l <target/mutants.out/missed.txt)
+    timeout=$(wc -l <target/mutants.out/timeout.txt)
+    echo "mutants: $((caught + timeout)) of $((caught + timeout + missed)) caught"
+    ;;
+  *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  esac
+done
