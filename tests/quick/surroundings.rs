@@ -87,7 +87,7 @@ const SET: &[(&str, &str)] = &[
 fn nothing_that_is_set_changes_a_result() {
     let mut again = program(std::env::current_exe().unwrap());
     again
-        .args(["--quiet", "--test-threads=8", "--skip", "surroundings::"])
+        .args(["--quiet", "--test-threads=4", "--skip", "surroundings::"])
         .envs(SET.iter().copied())
         .current_dir(root());
     let output = again.output().unwrap();
