@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::engine::Engine;
 use crate::environment::client;
 use crate::environment::host::Surroundings;
-use crate::ui::progress::after_a_second;
+use crate::ui::progress::after_two_seconds;
 use fender_core::lower::read;
 use fender_core::policy::Policy;
 use fender_core::target::{Target, choose};
@@ -15,7 +15,7 @@ use fender_core::target::{Target, choose};
 pub fn engine(target: &Target, client: &Path, policy: &Policy) -> Engine {
     let api = env::var("DOCKER_API_VERSION").ok();
     Engine::new(target.clone(), Some(client.as_os_str().to_owned()), api.as_deref(), policy.protected())
-        .with_waiting(|what| Box::new(after_a_second(what)))
+        .with_waiting(|what| Box::new(after_two_seconds(what)))
 }
 
 /// The same where there may be no client at all: a local engine can be asked without one.

@@ -215,10 +215,7 @@ fn engine(policy: &Policy) -> Check {
     let client = client::find(policy.client().as_deref()).unwrap_or_else(|_| PathBuf::from("docker"));
     let facts = session::engine(&target, &client, policy);
     let known = facts.engine();
-    let labels = || match facts.engine() {
-        Lookup::Found(engine) => engine.labels,
-        _ => Vec::new(),
-    };
+    let labels = || facts.labels(false);
     let address = if target.is_local() { "" } else { target.address() };
     let ci = env::var_os("CI").is_some_and(|value| !value.is_empty());
     let place =

@@ -23,10 +23,10 @@ use list::List;
 pub use offline::Offline;
 
 use crate::environment::client::Printer;
-use crate::environment::state;
+use crate::environment::{memory, state};
 use connection::{Link, Wire, nothing, segment, value};
 use fender_core::api::{Problem, Version, parse_version};
-use fender_core::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Lookup, MountFacts};
+use fender_core::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Labels, Lookup, MountFacts};
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
 use fender_core::lower::model_words;
@@ -34,11 +34,16 @@ use fender_core::plan::compose::Project;
 use fender_core::plan::inventory::{Container, Image, Inventory, Network, Volume};
 use fender_core::plan::protect::{LABEL, Pattern};
 use fender_core::plan::{Facts, Needs, Plan, Protections, Step};
+use fender_core::policy::words_of_production;
 use fender_core::target::Target;
 use inventory::{Info, Volumes, read, survey, volumes_of};
 
 /// How long an engine may take before it counts as one that does not answer, where only a note depends on it.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Where the environment of a finding depends on it that hands the host over or destroys data.
+const LONGER: Duration = Duration::from_secs(10);
+/// How much longer a remote engine may take, which is reached through ssh or a tunnel.
+const REMOTE: u32 = 4;
 /// Where a deletion depends on it. Each request has its own, shorter limit; this one is for all of them together.
 const MORE_PATIENCE: Duration = Duration::from_secs(180);
 
@@ -55,14 +60,14 @@ pub struct Engine {
     /// Why it did not answer once; it is not asked again where only a note depends on it.
     silent: RefCell<Option<Problem>>,
     images: RefCell<HashMap<String, Lookup<ImageFacts>>>,
-    itself: OnceCell<Lookup<EngineFacts>>,
+    itself: RefCell<Option<Lookup<EngineFacts>>>,
     protections: RefCell<Option<Result<Rc<Protections>, Problem>>>,
     plans: RefCell<Vec<(Vec<Step>, Rc<Plan>)>>,
     project: OnceCell<Lookup<Project>>,
     /// Reads compose files and the like.
     printer: Printer,
     /// Says what is being waited for, until what it returns is dropped.
-    waiting: fn(&'static str) -> Box<dyn Any>,
+    waiting: fn(String) -> Box<dyn Any>,
 }
 
 impl Engine {
@@ -77,7 +82,7 @@ impl Engine {
             wire: OnceCell::new(),
             silent: RefCell::default(),
             images: RefCell::default(),
-            itself: OnceCell::new(),
+            itself: RefCell::default(),
             protections: RefCell::default(),
             plans: RefCell::default(),
             project: OnceCell::new(),
@@ -87,7 +92,7 @@ impl Engine {
     }
 
     /// Who says what is being waited for where it takes long; without it nobody does.
-    pub fn with_waiting(mut self, waiting: fn(&'static str) -> Box<dyn Any>) -> Engine {
+    pub fn with_waiting(mut self, waiting: fn(String) -> Box<dyn Any>) -> Engine {
         self.waiting = waiting;
         self
     }
@@ -107,9 +112,7 @@ impl Engine {
         if let Some(problem) = &*self.silent.borrow() {
             return problem.as_lookup();
         }
-        // Remote engines are given time for the connection itself.
-        let patience = if self.target.is_local() { PATIENCE } else { PATIENCE * 5 };
-        match self.ask_within(patience, path) {
+        match self.ask_within(self.patience(PATIENCE), path) {
             Ok(answer) => Lookup::Found(answer),
             Err(problem) => {
                 if !matches!(problem, Problem::Said { .. }) {
@@ -122,9 +125,28 @@ impl Engine {
 
     fn ask_within<T: DeserializeOwned + Send + 'static>(&self, patience: Duration, path: &str) -> Result<T, Problem> {
         let wire = self.wire()?;
+        let _waiting = self.says_what_it_waits_for();
         wire.within(patience, async {
             wire.link.send_as_is(Method::GET, path, nothing(), None).await?.parsed(body::SMALL).await
         })
+    }
+
+    fn says_what_it_waits_for(&self) -> Box<dyn Any> {
+        (self.waiting)(format!("waiting for the engine at {} to answer", self.target.host))
+    }
+
+    /// Remote engines are given time for the connection itself.
+    fn patience(&self, local: Duration) -> Duration {
+        if self.target.is_local() { local } else { local * REMOTE }
+    }
+
+    /// What the engine says about itself; what is learned is remembered.
+    fn itself(&self, patience: Duration) -> Result<EngineFacts, Problem> {
+        let info: Info = self.ask_within(patience, "/info")?;
+        memory::learn(&self.target.host, &info.id, &info.labels);
+        let facts = EngineFacts { name: info.name, labels: info.labels, memory: info.mem_total };
+        *self.itself.borrow_mut() = Some(Lookup::Found(facts.clone()));
+        Ok(facts)
     }
 
     /// The connection itself, for deletions.
@@ -146,6 +168,7 @@ impl Engine {
 
     fn read_protections(&self) -> Result<Protections, Problem> {
         let wire = self.wire()?;
+        let _waiting = self.says_what_it_waits_for();
         let mut all = Protections { patterns: self.patterns.clone(), ..Protections::default() };
         wire.within(MORE_PATIENCE, async {
             all.labelled = labelled(&wire.link).await?;
@@ -223,14 +246,50 @@ impl Inspect for Engine {
     }
 
     fn engine(&self) -> Lookup<EngineFacts> {
-        let ask = || {
-            self.ask::<Info>("/info").map(|info| EngineFacts {
-                name: info.name,
-                labels: info.labels,
-                memory: info.mem_total,
-            })
+        if let Some(known) = &*self.itself.borrow() {
+            return known.clone();
+        }
+        if let Some(problem) = &*self.silent.borrow() {
+            return problem.as_lookup();
+        }
+        let known = match self.itself(self.patience(PATIENCE)) {
+            Ok(facts) => Lookup::Found(facts),
+            Err(problem) => {
+                if !matches!(problem, Problem::Said { .. }) {
+                    *self.silent.borrow_mut() = Some(problem.clone());
+                }
+                match problem {
+                    // Every engine has this answer.
+                    Problem::Said { .. } => Lookup::Unknown(problem.to_string()),
+                    problem => problem.as_lookup(),
+                }
+            }
         };
-        self.itself.get_or_init(ask).clone()
+        *self.itself.borrow_mut() = Some(known.clone());
+        known
+    }
+
+    fn labels(&self, stops: bool) -> Labels {
+        let mut asked = self.engine();
+        let remembered = memory::recall(&self.target.host);
+        let strict = |labels: &[String]| labels.iter().any(|label| words_of_production(label).is_some());
+        // What is remembered as production is not waited for: nothing is stricter.
+        if stops && matches!(asked, Lookup::Unknown(_)) && !remembered.as_ref().is_some_and(|it| strict(&it.labels)) {
+            asked = match self.itself(self.patience(LONGER)) {
+                Ok(facts) => Lookup::Found(facts),
+                Err(problem) => problem.as_lookup(),
+            };
+        }
+        match (asked, remembered) {
+            (Lookup::Found(facts), _) => Labels::Known(facts.labels),
+            (Lookup::NoEngine, _) => Labels::NoEngine,
+            (Lookup::Missing, None) => Labels::Unknown("it does not say them".to_owned()),
+            (Lookup::Unknown(why), None) => Labels::Unknown(why),
+            (Lookup::Missing, Some(it)) => {
+                Labels::Remembered { labels: it.labels, ago: it.ago, why: "it does not say them".to_owned() }
+            }
+            (Lookup::Unknown(why), Some(it)) => Labels::Remembered { labels: it.labels, ago: it.ago, why },
+        }
     }
 
     fn api_version(&self) -> Lookup<Version> {
@@ -265,7 +324,7 @@ impl Facts for Engine {
         }
         let protections = self.protections()?;
         let wire = self.wire()?;
-        let _waiting = (self.waiting)("reading what the engine holds");
+        let _waiting = (self.waiting)(format!("reading what the engine at {} holds", self.target.host));
         let plan = wire.within(MORE_PATIENCE, survey(&wire.link, steps, &protections, self.wanted_api))?;
         let plan = Rc::new(plan);
         self.plans.borrow_mut().push((steps.to_vec(), plan.clone()));

@@ -5,6 +5,7 @@ pub mod collect;
 pub mod context;
 pub mod host;
 pub mod input;
+pub mod memory;
 pub mod owned;
 pub mod policy;
 pub mod state;

@@ -1,26 +1,32 @@
 //! What is being done, where it takes longer than a person waits without asking.
 
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// A line that appears after a second and goes with this value.
+/// How long a person is not told what is waited for.
+const PATIENT: Duration = Duration::from_secs(2);
+
+/// A line that appears after two seconds and goes with this value.
 pub struct Waiting {
     done: Option<Sender<()>>,
     line: Option<JoinHandle<()>>,
 }
 
-/// Says what is being done if it takes longer than a second. Nothing where nobody looks at a terminal.
-pub fn after_a_second(what: &'static str) -> Waiting {
-    if !stderr().is_terminal() {
-        return Waiting { done: None, line: None };
-    }
+/// Says what is being done if it takes longer than two seconds: in a line that moves and goes again on a terminal, in one
+/// that stays on a log.
+pub fn after_two_seconds(what: String) -> Waiting {
     let (done, over) = channel();
-    let line = std::thread::spawn(move || {
-        if over.recv_timeout(Duration::from_secs(1)) != Err(RecvTimeoutError::Timeout) {
+    // Without a second thread nothing is said; it is waited for all the same.
+    let line = std::thread::Builder::new().spawn(move || {
+        if over.recv_timeout(PATIENT) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
+        if !stderr().is_terminal() {
+            let _ = writeln!(stderr(), "fender: {what}");
             return;
         }
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
@@ -33,7 +39,7 @@ pub fn after_a_second(what: &'static str) -> Waiting {
         }
         bar.finish_and_clear();
     });
-    Waiting { done: Some(done), line: Some(line) }
+    Waiting { done: Some(done), line: line.ok() }
 }
 
 impl Drop for Waiting {

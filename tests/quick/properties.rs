@@ -148,7 +148,7 @@ proptest! {
             let system = system.map(|action| layer(&action_text(action), true));
             Policy { layers: system.into_iter().chain([layer(&format!("{}{moving}", action_text(user)), false)]).collect() }
         };
-        let place = Place::new(context, "unix:///s", "", "m", false, Vec::new);
+        let place = Place::new(context, "unix:///s", "", "m", false, || fender_core::engine::Labels::NoEngine);
         let decide = |policy: &Policy| policy.decide(rule, rule.class, &place).action;
         prop_assert!(decide(&policy(strict)) >= decide(&policy(mild)));
         if let Some(action) = system {

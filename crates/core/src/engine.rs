@@ -44,11 +44,50 @@ pub struct EngineFacts {
     pub memory: i64,
 }
 
+/// What is known of an engine's labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Labels {
+    /// The engine said them now.
+    Known(Vec<String>),
+    /// It did not answer now. These are from an earlier answer at this endpoint: `ago` says when, `why` why not now.
+    Remembered { labels: Vec<String>, ago: String, why: String },
+    /// There is no engine, or none was to be asked: nothing runs on it either.
+    NoEngine,
+    /// It was asked and did not answer: why.
+    Unknown(String),
+}
+
+impl Labels {
+    /// Those that are known, from whenever.
+    pub fn known(&self) -> &[String] {
+        match self {
+            Labels::Known(labels) | Labels::Remembered { labels, .. } => labels,
+            Labels::NoEngine | Labels::Unknown(_) => &[],
+        }
+    }
+
+    /// Why there may be others, where there may.
+    pub fn open(&self) -> Option<&str> {
+        match self {
+            Labels::Known(_) | Labels::NoEngine => None,
+            Labels::Remembered { why, .. } | Labels::Unknown(why) => Some(why),
+        }
+    }
+}
+
 /// Questions about single objects, asked only by those who need the answer.
 pub trait Inspect {
     fn image(&self, name: &str) -> Lookup<ImageFacts>;
     fn container(&self, name: &str, with_size: bool) -> Lookup<ContainerFacts>;
     fn engine(&self) -> Lookup<EngineFacts>;
+    /// The engine's labels. Where a command `stops` without them they are waited for longer.
+    fn labels(&self, _stops: bool) -> Labels {
+        match self.engine() {
+            Lookup::Found(engine) => Labels::Known(engine.labels),
+            Lookup::Missing | Lookup::NoEngine => Labels::NoEngine,
+            Lookup::Unknown(why) => Labels::Unknown(why),
+        }
+    }
     /// The API version in force: the lower of the client's and the engine's.
     fn api_version(&self) -> Lookup<Version>;
 

@@ -4,14 +4,14 @@ pub mod rewrite;
 
 use std::ffi::OsString;
 
-use crate::engine::Lookup;
+use crate::engine::Labels;
 use crate::files::allowance::is_allowed;
 use crate::grammar::parse::{Builder, Invocation, Unknown, parse};
 use crate::host::Host;
 use crate::lower::{Lowered, PLACES, buildkit_is_off, lower, read, with_files};
 use crate::plan::{Facts, Step, steps};
 use crate::policy::{Action, Decision, Environment, Place, Policy};
-use crate::rules::{Case, Finding, Offers, check};
+use crate::rules::{Case, Class, Finding, Offers, check};
 use crate::target::{Target, choose};
 use rewrite::rewrite;
 
@@ -87,7 +87,7 @@ pub fn judge(words: &[OsString], bench: &Bench) -> Judgement {
     if lowered.refusal.is_some() && invocation.canonical() == "image build" && !buildkit_is_off(bench.host) {
         findings = if_buildx_is_there(&texts, &target, &*facts, bench, &offers).unwrap_or(findings);
     }
-    let place = place(&target, &*facts, bench);
+    let place = place(&target, &*facts, bench, &findings);
     let complaints = decide(findings, &place, bench);
     let environment = match &bench.environment {
         Some(named) => named.clone(),
@@ -209,18 +209,18 @@ fn whatever_they_mean(
     findings
 }
 
-fn place<'a>(target: &Target, facts: &'a dyn Facts, bench: &Bench) -> Place<'a> {
-    place_with(target, bench, move || match facts.engine() {
-        Lookup::Found(engine) => engine.labels,
-        _ => Vec::new(),
-    })
+/// Where a finding would stop the command on production its labels are waited for.
+fn place<'a>(target: &Target, facts: &'a dyn Facts, bench: &Bench, findings: &[Finding]) -> Place<'a> {
+    let grave = |finding: &Finding| matches!(finding.class, Class::Escape | Class::Loss);
+    let stops = bench.policy.looks_at_labels() || findings.iter().any(grave);
+    place_with(target, bench, move || facts.labels(stops))
 }
 
 fn place_without_labels(target: &Target, bench: &Bench) -> Place<'static> {
-    place_with(target, bench, Vec::new)
+    place_with(target, bench, || Labels::NoEngine)
 }
 
-fn place_with<'a>(target: &Target, bench: &Bench, labels: impl Fn() -> Vec<String> + 'a) -> Place<'a> {
+fn place_with<'a>(target: &Target, bench: &Bench, labels: impl Fn() -> Labels + 'a) -> Place<'a> {
     let set = |name: &str| bench.host.env(name).unwrap_or_default();
     let ci = !matches!(set("CI").to_lowercase().as_str(), "" | "false" | "0");
     let address = if target.is_local() { "" } else { target.address() };
@@ -237,7 +237,7 @@ fn decide(findings: Vec<Finding>, place: &Place, bench: &Bench) -> Vec<Complaint
             };
             // What a policy file says of this rule holds as it stands.
             if finding.milder && decision.source.is_none() {
-                decision.action = decision.action.milder();
+                decision.action = decision.action.milder().max(decision.least);
             }
             // What a Dockerfile allows itself is no word worth.
             let allowed = |place| is_allowed(place, finding.rule.id);

@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 
 use super::file::Layer;
 use super::preset;
+use crate::engine::Labels;
 
 /// What is known of the place a command would act on.
 pub struct Place<'a> {
@@ -19,8 +20,8 @@ pub struct Place<'a> {
     /// Why it is not known which engine this is, where docker's own files do not say.
     pub unclear: Option<String>,
     /// The engine's labels, asked at the first look.
-    labels: OnceCell<Vec<String>>,
-    ask: Box<dyn Fn() -> Vec<String> + 'a>,
+    labels: OnceCell<Labels>,
+    ask: Box<dyn Fn() -> Labels + 'a>,
 }
 
 impl<'a> Place<'a> {
@@ -30,7 +31,7 @@ impl<'a> Place<'a> {
         address: &str,
         hostname: &str,
         ci: bool,
-        ask: impl Fn() -> Vec<String> + 'a,
+        ask: impl Fn() -> Labels + 'a,
     ) -> Place<'a> {
         Place {
             context: context.to_owned(),
@@ -49,7 +50,7 @@ impl<'a> Place<'a> {
         Place { unclear: why, ..self }
     }
 
-    pub fn labels(&self) -> &[String] {
+    pub fn labels(&self) -> &Labels {
         self.labels.get_or_init(|| (self.ask)())
     }
 }
@@ -63,18 +64,20 @@ pub struct Environment {
     pub because: String,
     /// The file and line that assigned it, where one did.
     pub source: Option<String>,
+    /// The engine's labels are not known, and could make it production.
+    pub open: bool,
 }
 
 impl Environment {
     fn built_in(name: &str, because: String) -> Environment {
-        Environment { name: name.to_owned(), preset: name.to_owned(), because, source: None }
+        Environment { name: name.to_owned(), preset: name.to_owned(), because, source: None, open: false }
     }
 }
 
 /// The environments that an engine may belong to, the strictest last; more than one only where it is not known which engine it
-/// is.
+/// is, or which labels it has.
 pub fn possible(layers: &[Layer], place: &Place) -> Vec<Environment> {
-    let Some(why) = &place.unclear else { return vec![known(layers, place)] };
+    let Some(why) = &place.unclear else { return by_what_is_known(layers, place) };
     let mut all: Vec<Environment> = layers
         .iter()
         .flat_map(|layer| layer.file.environments.iter().map(move |(name, it)| (layer, name, it)))
@@ -82,7 +85,7 @@ pub fn possible(layers: &[Layer], place: &Place) -> Vec<Environment> {
             let source = layer.at(it.span().start);
             let preset = it.get_ref().preset_or(name);
             let because = format!("which engine this is, is not known: {why}; {source} may be it");
-            Environment { name: name.clone(), preset, because, source: Some(source) }
+            Environment { name: name.clone(), preset, because, source: Some(source), open: false }
         })
         .collect();
     all.push(Environment::built_in("prod", format!("which engine this is, is not known: {why}")));
@@ -96,32 +99,37 @@ pub fn of(layers: &[Layer], place: &Place) -> Environment {
     possible(layers, place).pop().unwrap_or_else(|| built_in(place))
 }
 
-/// The strictest environment of the files that fits; else what the names say; else `ci` or `dev`.
-fn known(layers: &[Layer], place: &Place) -> Environment {
+/// The strictest environment of the files that fits; else what the names and labels say; else `ci` or `dev`. Where the labels
+/// are not known, every environment that a label could choose is one of them.
+fn by_what_is_known(layers: &[Layer], place: &Place) -> Vec<Environment> {
+    let mut all: Vec<Environment> = Vec::new();
     // The system's file is asked first: the user's cannot move an engine out of what it says.
     for layer in layers {
-        let mut fitting: Vec<Environment> = layer
-            .file
-            .environments
-            .iter()
-            .filter_map(|(name, it)| {
-                let environment = it.get_ref();
-                let because = environment.fits(place)?;
-                let source = layer.at(it.span().start);
-                Some(Environment {
-                    name: name.clone(),
-                    preset: environment.preset_or(name),
-                    because: format!("{because}, {source}"),
-                    source: Some(source),
-                })
-            })
-            .collect();
-        fitting.sort_by_key(|environment| strictness(&environment.preset));
-        if let Some(strictest) = fitting.pop() {
-            return strictest;
+        let mut fits = false;
+        for (name, it) in &layer.file.environments {
+            let environment = it.get_ref();
+            let source = layer.at(it.span().start);
+            let (because, certain) = match environment.fits(place) {
+                Some(because) => (format!("{because}, {source}"), true),
+                None if environment.labels.0.is_empty() => continue,
+                None => match place.labels().open() {
+                    Some(why) => (format!("the engine's labels are not known: {why}; {source} may be it"), false),
+                    None => continue,
+                },
+            };
+            fits |= certain;
+            let preset = environment.preset_or(name);
+            let source = Some(source);
+            all.push(Environment { name: name.clone(), preset, because, source, open: !certain });
+        }
+        if fits {
+            all.sort_by_key(|environment| strictness(&environment.preset));
+            return all;
         }
     }
-    built_in(place)
+    all.push(built_in(place));
+    all.sort_by_key(|environment| strictness(&environment.preset));
+    all
 }
 
 /// The environment with a name, chosen by hand.
@@ -132,7 +140,7 @@ pub fn named(layers: &[Layer], name: &str) -> Option<Environment> {
         None => preset(name)?.name.to_owned(),
     };
     let because = "it was named".to_owned();
-    Some(Environment { name: name.to_owned(), preset: preset_name, because, source: None })
+    Some(Environment { name: name.to_owned(), preset: preset_name, because, source: None, open: false })
 }
 
 fn strictness(name: &str) -> usize {
@@ -150,15 +158,29 @@ fn built_in(place: &Place) -> Environment {
             return Environment::built_in("prod", format!("{what} has {word:?}"));
         }
     }
-    for label in place.labels() {
+    let labels = place.labels();
+    for label in labels.known() {
         if let Some(word) = words_of_production(label) {
-            return Environment::built_in("prod", format!("the engine's label {label} has {word:?}"));
+            let when = match labels {
+                Labels::Remembered { ago, why, .. } => format!(", as it said {ago}; now: {why}"),
+                _ => String::new(),
+            };
+            return Environment::built_in("prod", format!("the engine's label {label} has {word:?}{when}"));
         }
     }
-    if place.ci {
-        return Environment::built_in("ci", "CI is set".to_owned());
+    let (name, because) = if place.ci { ("ci", "CI is set") } else { ("dev", "nothing says otherwise") };
+    match labels.open() {
+        None => Environment::built_in(name, because.to_owned()),
+        Some(why) => {
+            let because = format!("{because}, but the engine's labels are not known: {why}");
+            Environment { open: true, ..Environment::built_in(name, because) }
+        }
     }
-    Environment::built_in("dev", "nothing says otherwise".to_owned())
+}
+
+/// What production is where nothing but the built-in presets and the rules of the files say what that means.
+pub fn production() -> Environment {
+    Environment::built_in("prod", "it may be production".to_owned())
 }
 
 /// The word in a name that says it is production, if there is one. Words end at anything but letters, so that
@@ -186,7 +208,7 @@ mod tests {
     fn an_engine_that_is_not_known_may_be_production() {
         let text = "[environments.lab]\npreset = \"dev\"\ncontext = \"*\"\n[environments.vault]\npreset = \"prod\"\nhost = \"tcp://v\"\n";
         let layer = crate::policy::parse_layer(std::path::Path::new("p.toml"), true, text).unwrap();
-        let place = Place::new("default", "", "", "laptop", true, Vec::new);
+        let place = Place::new("default", "", "", "laptop", true, || Labels::NoEngine);
         assert_eq!(of(std::slice::from_ref(&layer), &place).name, "lab");
         let place = place.unclear(Some("config.json cannot be read".to_owned()));
         let names: Vec<String> = possible(&[layer], &place).into_iter().map(|it| it.name).collect();
@@ -195,12 +217,31 @@ mod tests {
     }
 
     #[test]
+    fn labels_that_are_not_known_may_be_any() {
+        let text = "[environments.lab]\npreset = \"ci\"\nlabels = \"lab*\"\n[environments.vault]\npreset = \"prod\"\nlabels = \"tier=*\"\n";
+        let layer = crate::policy::parse_layer(std::path::Path::new("p.toml"), true, text).unwrap();
+        let unknown = || Labels::Unknown("nothing came".to_owned());
+        let place = Place::new("default", "", "", "laptop", false, unknown);
+        let names: Vec<String> = possible(std::slice::from_ref(&layer), &place).into_iter().map(|it| it.name).collect();
+        assert_eq!(names, ["dev", "lab", "vault"]);
+        assert!(of(&[layer], &place).because.contains("labels are not known: nothing came"));
+        let alone = of(&[], &place);
+        assert!(alone.open && alone.because.contains("labels are not known"), "{alone:?}");
+        let remembered = || Labels::Remembered {
+            labels: vec!["env=prod".to_owned()],
+            ago: "1 hour ago".to_owned(),
+            why: "x".to_owned(),
+        };
+        assert_eq!(of(&[], &Place::new("default", "", "", "laptop", false, remembered)).name, "prod");
+    }
+
+    #[test]
     fn production_comes_before_ci() {
-        let place = Place::new("prod", "", "", "", true, Vec::new);
+        let place = Place::new("prod", "", "", "", true, || Labels::NoEngine);
         assert_eq!(of(&[], &place).name, "prod");
-        let place = Place::new("default", "", "", "laptop", true, Vec::new);
+        let place = Place::new("default", "", "", "laptop", true, || Labels::NoEngine);
         assert_eq!(of(&[], &place).name, "ci");
-        let place = Place::new("default", "", "", "laptop", false, || vec!["tier=live".to_owned()]);
+        let place = Place::new("default", "", "", "laptop", false, || Labels::Known(vec!["tier=live".to_owned()]));
         assert_eq!(of(&[], &place).because, "the engine's label tier=live has \"live\"");
     }
 }

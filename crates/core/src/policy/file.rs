@@ -204,7 +204,7 @@ impl EnvironmentFile {
         if self.labels.0.is_empty() {
             return None;
         }
-        place.labels().iter().find_map(|label| {
+        place.labels().known().iter().find_map(|label| {
             self.labels.matching(label).map(|glob| format!("the engine's label {label} fits {glob:?}"))
         })
     }
@@ -344,7 +344,8 @@ mod tests {
         let text = "[environments.stage]\npreset = \"prod\"\ncontext = [\"stage-*\"]\nhost = \"tcp://10.0.*\"\n";
         let layer = parse(Path::new("p.toml"), false, text).unwrap();
         let environment = layer.file.environments["stage"].get_ref();
-        let place = |context: &str, host: &str| Place::new(context, host, "", "m", false, Vec::new);
+        let place =
+            |context: &str, host: &str| Place::new(context, host, "", "m", false, || crate::engine::Labels::NoEngine);
         assert!(environment.fits(&place("stage-1", "")).is_some());
         assert!(environment.fits(&place("x", "tcp://10.0.0.1:2376")).is_some());
         assert!(environment.fits(&place("x", "unix:///s")).is_none());

@@ -71,6 +71,15 @@ pub struct Decision {
     pub action: Action,
     /// File and line, where a policy file set it.
     pub source: Option<String>,
+    /// Nothing that makes a finding milder goes below this: what the engine's labels would say is not known.
+    pub least: Action,
+}
+
+impl Decision {
+    /// What a preset says.
+    fn preset(action: Action) -> Decision {
+        Decision { action, source: None, least: Action::Allow }
+    }
 }
 
 /// How much of what is deleted is kept, and how long.
@@ -171,7 +180,7 @@ impl Policy {
     /// stricter, never weaker.
     pub fn decide(&self, rule: &Rule, class: Class, place: &Place) -> Decision {
         if let Some(action) = preset::always(rule.id) {
-            return Decision { action, source: None };
+            return Decision::preset(action);
         }
         // More than one environment is possible only where it is not known which engine this is.
         let decisions = |layers: &[Layer]| -> Vec<(Decision, bool)> {
@@ -184,7 +193,16 @@ impl Policy {
         };
         let strictest = |decisions: Vec<Decision>| decisions.into_iter().max_by_key(|decision| decision.action);
         let all = decisions(&self.layers).into_iter().map(|(decision, _)| decision).collect();
-        let all = strictest(all).unwrap_or(Decision { action: Action::Refuse, source: None });
+        let mut all = strictest(all).unwrap_or(Decision::preset(Action::Refuse));
+        // Labels that are not known could make it production: what hands the host over or destroys data is never a note.
+        let open = || environment::possible(&self.layers, place).iter().any(|environment| environment.open);
+        if matches!(class, Class::Escape | Class::Loss) && all.action < Action::Ask && open() {
+            let production = self.decide_by(&self.layers, rule, class, &environment::production()).0;
+            all.least = production.action.min(Action::Ask);
+            all.action = all.action.max(all.least);
+        } else if matches!(class, Class::Escape | Class::Loss) && open() {
+            all.least = all.action.min(Action::Ask);
+        }
         let system: Vec<Layer> = self.layers.iter().filter(|layer| layer.is_system).cloned().collect();
         if system.is_empty() || system.len() == self.layers.len() {
             return all;
@@ -199,7 +217,7 @@ impl Policy {
     /// The same for an environment that is named, as `explain --environment` does.
     pub fn decide_in(&self, rule: &Rule, class: Class, environment: &Environment) -> Decision {
         if let Some(action) = preset::always(rule.id) {
-            return Decision { action, source: None };
+            return Decision::preset(action);
         }
         self.decide_by(&self.layers, rule, class, environment).0
     }
@@ -212,7 +230,7 @@ impl Policy {
     /// The decision, and whether a file set it.
     fn decide_by(&self, layers: &[Layer], rule: &Rule, class: Class, environment: &Environment) -> (Decision, bool) {
         let action = preset(&environment.preset).map_or(Action::Ask, |preset| preset.action(class));
-        let mut decision = Decision { action, source: None };
+        let mut decision = Decision::preset(action);
         let mut set = false;
         for layer in layers {
             let said = [
@@ -221,7 +239,8 @@ impl Policy {
                 layer.file.environments.get(&environment.name).and_then(|it| it.get_ref().rules.get(rule.id)),
             ];
             for spanned in said.into_iter().flatten() {
-                decision = Decision { action: *spanned.get_ref(), source: Some(layer.at(spanned.span().start)) };
+                decision =
+                    Decision { source: Some(layer.at(spanned.span().start)), ..Decision::preset(*spanned.get_ref()) };
                 set = true;
             }
         }
