@@ -1,6 +1,7 @@
 //! What a person reads before answering: the command with the words marked, what is wrong, why it matters here, what to
 //! do instead, and how to allow it.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use super::question::Question;
@@ -132,15 +133,21 @@ pub fn stopping(judgement: &Judgement, screen: &Screen, hostname: &str) -> Strin
             }
         }
         out.push('\n');
-        for (at, complaint) in careless.iter().enumerate() {
-            let alike = |other: &&Complaint| {
-                other.finding.rule.id == complaint.finding.rule.id && other.finding.title == complaint.finding.title
-            };
+        let mut alike: HashMap<(&str, &str), Vec<&Complaint>> = HashMap::new();
+        for complaint in &careless {
+            let what = (complaint.finding.rule.id, complaint.finding.title.as_str());
+            alike.entry(what).or_default().push(complaint);
+        }
+        for complaint in careless {
+            let what = (complaint.finding.rule.id, complaint.finding.title.as_str());
             // One line for the same thing in several places.
-            if !complaint.finding.places.is_empty() && careless[..at].iter().any(&alike) {
+            let all = match complaint.finding.places.is_empty() {
+                true => vec![complaint],
+                false => alike.remove(&what).unwrap_or_default(),
+            };
+            if all.is_empty() {
                 continue;
             }
-            let all: Vec<&Complaint> = careless[at..].iter().copied().filter(|other| alike(other)).collect();
             out.push_str(&brief_line(complaint, &all, judgement, screen));
         }
         out.push('\n');
@@ -205,17 +212,18 @@ pub fn smaller(invocation: &Invocation, plan: &Plan, screen: &Screen) -> String 
 /// Two rules that point at the same words for the same reason are one complaint: the first.
 fn one_for_each_cause(complaints: Vec<&Complaint>) -> Vec<&Complaint> {
     let mut kept: Vec<&Complaint> = Vec::new();
+    let mut sockets = HashSet::new();
     for complaint in complaints {
         let finding = &complaint.finding;
-        let same = |other: &&&Complaint| {
-            other.finding.class == finding.class
-                && !finding.words.is_empty()
-                && other.finding.words == finding.words
-                && matches!((other.finding.rule.id, finding.rule.id), ("docker-socket", "host-mount"))
-        };
-        if kept.iter().find(same).is_none() {
-            kept.push(complaint);
+        let cause = (finding.class, finding.words.as_slice());
+        match finding.rule.id {
+            "docker-socket" if !finding.words.is_empty() => {
+                sockets.insert(cause);
+            }
+            "host-mount" if sockets.contains(&cause) => continue,
+            _ => {}
         }
+        kept.push(complaint);
     }
     kept
 }
@@ -285,7 +293,7 @@ fn place(judgement: &Judgement, engine: &str) -> String {
 
 /// The command in lines that fit, with the marked words underlined.
 fn underlined(judgement: &Judgement, complaints: &[&Complaint], screen: &Screen) -> String {
-    let marked: Vec<usize> = complaints.iter().flat_map(|complaint| complaint.finding.words.clone()).collect();
+    let marked: HashSet<usize> = complaints.iter().flat_map(|complaint| complaint.finding.words.clone()).collect();
     let mut words = vec![("docker".to_owned(), false)];
     for (at, word) in judgement.invocation.words.iter().enumerate() {
         words.push((quoted(word), marked.contains(&at)));

@@ -9,6 +9,7 @@ mod pictures;
 mod properties;
 mod questions;
 mod rules;
+mod scaling;
 mod shim;
 mod surroundings;
 mod terminal;

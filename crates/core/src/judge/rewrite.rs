@@ -1,7 +1,7 @@
 //! The command with its findings mended. What is changed is checked by what the changed words would do: only the fields
 //! that the edits name may differ, or there is no rewrite.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsString;
 
 use serde_json::Value;
@@ -19,12 +19,9 @@ pub fn rewrite(
     findings: &[&Finding],
     host: &dyn Host,
 ) -> Option<Vec<OsString>> {
-    let mut edits: Vec<&Edit> = Vec::new();
-    for edit in findings.iter().flat_map(|finding| &finding.edits) {
-        if !edits.contains(&edit) {
-            edits.push(edit);
-        }
-    }
+    let mut seen = HashSet::new();
+    let edits: Vec<&Edit> =
+        findings.iter().flat_map(|finding| &finding.edits).filter(|edit| seen.insert(*edit)).collect();
     if edits.is_empty() {
         return None;
     }

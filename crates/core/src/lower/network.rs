@@ -1,6 +1,6 @@
 //! Networks: docker/cli `cli/command/network`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use bollard_stubs::models::{
@@ -79,11 +79,17 @@ fn address_management(invocation: &Invocation) -> Result<Ipam, String> {
         return Err("every ip-range or gateway must have a corresponding subnet".to_owned());
     }
     let mut configs: Vec<(String, IpamConfig)> = Vec::new();
+    // Two networks overlap where one is a prefix of the other: each is looked up among all prefixes of those before.
+    let (mut networks, mut prefixes) = (HashSet::new(), HashSet::new());
     for subnet in &subnets {
-        for (other, _) in &configs {
-            if matches(subnet, other)? || matches(other, subnet)? {
+        if subnets.len() > 1 {
+            let (address, length) = parse_cidr(subnet).map_err(|error| format!("invalid subnet: {error}"))?;
+            let prefix = |length: u8| (prefix(address, length), length);
+            if prefixes.contains(&prefix(length)) || (0..=length).any(|length| networks.contains(&prefix(length))) {
                 return Err("multiple overlapping subnet configuration is not supported".to_owned());
             }
+            networks.insert(prefix(length));
+            prefixes.extend((0..=length).map(prefix));
         }
         let config = IpamConfig {
             subnet: Some(subnet.clone()),
@@ -167,13 +173,16 @@ fn matches(subnet: &str, data: &str) -> Result<bool, String> {
             Err(_) => return Ok(false),
         },
     };
-    let bits = |address: IpAddr| match address {
-        IpAddr::V4(four) => (u128::from(u32::from(four)) << 96, true),
-        IpAddr::V6(six) => (u128::from(six), false),
+    Ok(prefix(network, length) == prefix(address, length))
+}
+
+/// Whether the address is one of IPv4, and its first bits.
+fn prefix(address: IpAddr, length: u8) -> (bool, u128) {
+    let (four, bits) = match address {
+        IpAddr::V4(four) => (true, u128::from(u32::from(four)) << 96),
+        IpAddr::V6(six) => (false, u128::from(six)),
     };
-    let ((one, four), (two, other_four)) = (bits(network), bits(address));
-    let mask = if length == 0 { 0 } else { u128::MAX << (128 - u32::from(length)) };
-    Ok(four == other_four && one & mask == two & mask)
+    (four, if length == 0 { 0 } else { bits >> (128 - u32::from(length.min(128))) })
 }
 
 fn connect(invocation: &Invocation) -> Effects {

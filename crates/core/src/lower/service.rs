@@ -1,6 +1,6 @@
 //! Services: docker/cli `cli/command/service`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use bollard_stubs::models::{
     EndpointPortConfig, EndpointSpec, GenericResourcesInner, GenericResourcesInnerDiscreteResourceSpec, HealthConfig,
@@ -258,15 +258,23 @@ fn generic_resources(invocation: &Invocation) -> Result<Option<Vec<GenericResour
 
 /// Later values of a variable replace earlier ones.
 fn environment(lines: Vec<String>) -> Vec<String> {
-    let mut kept: Vec<String> = Vec::new();
+    let mut kept: Vec<Option<String>> = Vec::with_capacity(lines.len());
+    // Where the lines of each variable stand that have a value.
+    let mut places: HashMap<String, VecDeque<usize>> = HashMap::new();
     for line in lines {
-        let key = format!("{}=", line.split('=').next().unwrap_or_default());
-        if let Some(at) = kept.iter().position(|other| *other != line && other.starts_with(&key)) {
-            kept.remove(at);
+        let (key, has_value) = line.split_once('=').map_or((line.as_str(), false), |(key, _)| (key, true));
+        let of_key = places.entry(key.to_owned()).or_default();
+        if let Some(at) = of_key.iter().position(|at| kept[*at].as_ref() != Some(&line))
+            && let Some(place) = of_key.remove(at)
+        {
+            kept[place] = None;
         }
-        kept.push(line);
+        if has_value {
+            of_key.push_back(kept.len());
+        }
+        kept.push(Some(line));
     }
-    kept
+    kept.into_iter().flatten().collect()
 }
 
 #[allow(clippy::too_many_lines)] // One field after the other, as in the client.

@@ -195,7 +195,7 @@ impl Finding {
 }
 
 /// A change of the command's words.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Edit {
     /// Gives the flag this value, or sets a switch (no value).
     Set { flag: &'static str, value: Option<String> },
