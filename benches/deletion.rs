@@ -209,7 +209,7 @@ fn volumes() {
         let steps = [fender_core::plan::Step::Volume { name: "big".to_owned(), force: false }];
         let plan =
             wire.block_on(fender::engine::inventory::survey(&wire.link, &steps, &Default::default(), None)).unwrap();
-        let trash = fender_core::policy::Trash { max: 100_000_000_000, each: 10_000_000_000, keep: 1000 };
+        let trash = fender_core::policy::TrashLimits { max: 100_000_000_000, each: 10_000_000_000, keep: 1000 };
         let place = folder.path().join(format!("trash-{round}"));
         let at = Instant::now();
         fender::trash::keep_in(&place, &wire, &plan, &["volume".to_owned()], &trash).unwrap();

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fender::environment::context::survey;
-use fender_core::files::context::{Sender, Wanted};
+use fender_core::files::context::{ContextRequest, Sender};
 
 const DOCKERFILE: &str = "# syntax=docker/dockerfile:1
 ARG VERSION=1.25.4
@@ -103,7 +103,7 @@ fn context(place: &Path) {
             assert_eq!(count, 100_001);
         })
     });
-    let wanted = Wanted {
+    let wanted = ContextRequest {
         folder: root.to_string_lossy().into_owned(),
         dockerfile: None,
         sender: Sender::BuildKit,

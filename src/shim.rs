@@ -20,7 +20,7 @@ use fender_core::judge::rewrite::{asked_once, rewrite};
 use fender_core::judge::{Bench, Judgement, changes_nothing, judge};
 use fender_core::lower::read;
 use fender_core::plan::Facts;
-use fender_core::policy::{Action, Policy, Problem};
+use fender_core::policy::{Action, Policy, PolicyProblem};
 use fender_core::target::Target;
 
 /// How often fender may be found in front of itself in one chain of calls. Plugins and scripts call docker again, a few
@@ -39,7 +39,7 @@ enum Face {
 }
 
 impl Face {
-    fn find(self, named: Option<&Path>) -> client::Found {
+    fn find(self, named: Option<&Path>) -> client::ClientSearch {
         match self {
             Face::Docker => client::find(named),
             Face::Compose => client::find_program("docker-compose", None),
@@ -186,7 +186,7 @@ fn ask(words: &[OsString], judgement: &Judgement, hostname: &str) -> Option<Vec<
     None
 }
 
-fn refuse_for_policy(problem: &Problem) -> u8 {
+fn refuse_for_policy(problem: &PolicyProblem) -> u8 {
     say(&format!(
         "fender: not run: the policy cannot be read, and nothing that changes something runs without it\n  {problem}\n"
     ));

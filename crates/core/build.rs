@@ -61,7 +61,7 @@ fn flag_table(fact: &Map<String, Value>) -> String {
         let short = letter(flag).filter(|_| !moved).unwrap_or(0);
         let _ = write!(
             code,
-            "Flag {{ name: {name:?}, short: {short}, kind: Kind::{}, no_opt: {:?}, default: {:?}, deprecated: {:?} }}, ",
+            "Flag {{ name: {name:?}, short: {short}, kind: FlagKind::{}, no_opt: {:?}, default: {:?}, deprecated: {:?} }}, ",
             kind(text_of(flag, "type"), flag),
             text_of(flag, "no_opt"),
             text_of(flag, "default"),

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{Write, stderr, stdout};
 use std::path::Path;
 
-use super::{Fate, Outcome, Words, carry_out, same_engine};
+use super::{Fate, Outcome, RemovalMessages, carry_out, same_engine};
 use crate::exit::NOT_RUN;
 use crate::ui::question::{NoTerminal, Question, Reply};
 use crate::ui::screen::Screen;
@@ -81,7 +81,7 @@ impl Guard<'_> {
             return Next::Usual;
         }
         self.tell_spared(plan);
-        let words = Words::of(self.judgement.invocation.canonical(), plan, &Outcome::default());
+        let words = RemovalMessages::of(self.judgement.invocation.canonical(), plan, &Outcome::default());
         Next::Ended(speak(&words))
     }
 
@@ -223,7 +223,7 @@ impl Guard<'_> {
                 say(&lines);
             }
         });
-        let words = Words::of(invocation.canonical(), plan, &outcome);
+        let words = RemovalMessages::of(invocation.canonical(), plan, &outcome);
         let mut code = speak(&words);
         for (item, fate) in outcome.left(plan) {
             let Some(why) = fate.why() else { continue };
@@ -249,7 +249,7 @@ fn say(text: &str) {
 }
 
 /// Docker's words on both streams; its code.
-fn speak(words: &Words) -> u8 {
+fn speak(words: &RemovalMessages) -> u8 {
     let _ = stdout().write_all(words.output.as_bytes());
     let _ = stdout().flush();
     say(&words.errors);

@@ -11,11 +11,11 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::engine::connection::{Link, Wire, segment, value};
-use fender_core::api::Problem;
+use fender_core::api::EngineProblem;
 use fender_core::plan::inventory::short;
-use fender_core::plan::{Item, Kind, Plan, Step};
+use fender_core::plan::{Item, ObjectKind, Plan, Step};
 pub use guarded::{Guard, Next};
-pub use words::Words;
+pub use words::RemovalMessages;
 
 /// What became of one object of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,15 +117,15 @@ impl Work<'_> {
 
     async fn one(&mut self, at: usize, item: &Item) -> Fate {
         let outcome = match item.kind {
-            Kind::Container => self.container(item).await,
-            Kind::Volume => self.volume(item).await,
-            Kind::Network => self.call_delete(&format!("/networks/{}", item.id)).await.map(|()| Fate::Gone),
-            Kind::Tag => self.tag(at, item).await,
-            Kind::Image => self.image(at, item).await,
-            Kind::BuildCache => self.cache(item).await,
-            Kind::Service => self.call_delete(&format!("/services/{}", item.id)).await.map(|()| Fate::Gone),
-            Kind::Secret => self.call_delete(&format!("/secrets/{}", item.id)).await.map(|()| Fate::Gone),
-            Kind::Config => self.call_delete(&format!("/configs/{}", item.id)).await.map(|()| Fate::Gone),
+            ObjectKind::Container => self.container(item).await,
+            ObjectKind::Volume => self.volume(item).await,
+            ObjectKind::Network => self.call_delete(&format!("/networks/{}", item.id)).await.map(|()| Fate::Gone),
+            ObjectKind::Tag => self.tag(at, item).await,
+            ObjectKind::Image => self.image(at, item).await,
+            ObjectKind::BuildCache => self.cache(item).await,
+            ObjectKind::Service => self.call_delete(&format!("/services/{}", item.id)).await.map(|()| Fate::Gone),
+            ObjectKind::Secret => self.call_delete(&format!("/secrets/{}", item.id)).await.map(|()| Fate::Gone),
+            ObjectKind::Config => self.call_delete(&format!("/configs/{}", item.id)).await.map(|()| Fate::Gone),
         };
         match outcome {
             Ok(fate) => fate,
@@ -135,11 +135,11 @@ impl Work<'_> {
         }
     }
 
-    async fn call_delete(&self, path: &str) -> Result<(), Problem> {
+    async fn call_delete(&self, path: &str) -> Result<(), EngineProblem> {
         self.link.call(Method::DELETE, path, None).await.map(|_| ())
     }
 
-    async fn container(&self, item: &Item) -> Result<Fate, Problem> {
+    async fn container(&self, item: &Item) -> Result<Fate, EngineProblem> {
         let now: Value = self.link.get(&format!("/containers/{}/json", item.id)).await?;
         let runs = now.pointer("/State/Running").and_then(Value::as_bool) == Some(true);
         let ran = matches!(item.mark.as_str(), "running" | "paused" | "restarting");
@@ -171,7 +171,7 @@ impl Work<'_> {
         }
     }
 
-    async fn volume(&self, item: &Item) -> Result<Fate, Problem> {
+    async fn volume(&self, item: &Item) -> Result<Fate, EngineProblem> {
         let path = format!("/volumes/{}", segment(&item.name));
         let now: Value = self.link.get(&path).await?;
         if now.get("CreatedAt").and_then(Value::as_str).unwrap_or_default() != item.mark {
@@ -182,7 +182,7 @@ impl Work<'_> {
     }
 
     /// Deletes a name of an image if it still means that image.
-    async fn unname(&mut self, at: usize, name: &str, id: &str, force: bool) -> Result<Fate, Problem> {
+    async fn unname(&mut self, at: usize, name: &str, id: &str, force: bool) -> Result<Fate, EngineProblem> {
         let now: Value = self.link.get(&format!("/images/{}/json", segment(name))).await?;
         if now.get("Id").and_then(Value::as_str) != Some(id) {
             return Ok(Fate::Left(format!("{name} means another image now")));
@@ -191,7 +191,7 @@ impl Work<'_> {
         Ok(Fate::Gone)
     }
 
-    async fn delete_image(&mut self, at: usize, name: &str, force: bool) -> Result<(), Problem> {
+    async fn delete_image(&mut self, at: usize, name: &str, force: bool) -> Result<(), EngineProblem> {
         // Parents that go are objects of the plan by themselves.
         let force = if force { "&force=1" } else { "" };
         let path = format!("/images/{}?noprune=1{force}", segment(name));
@@ -210,12 +210,12 @@ impl Work<'_> {
         matches!(self.plan.steps.get(item.step), Some(Step::Image { force: true, .. }))
     }
 
-    async fn tag(&mut self, at: usize, item: &Item) -> Result<Fate, Problem> {
+    async fn tag(&mut self, at: usize, item: &Item) -> Result<Fate, EngineProblem> {
         let forced = self.forced(item);
         self.unname(at, &item.name, &item.id, forced).await
     }
 
-    async fn image(&mut self, at: usize, item: &Item) -> Result<Fate, Problem> {
+    async fn image(&mut self, at: usize, item: &Item) -> Result<Fate, EngineProblem> {
         let path = format!("/images/{}/json", item.id);
         let now: Value = self.link.get(&path).await?;
         let forced = self.forced(item);
@@ -263,7 +263,7 @@ impl Work<'_> {
     }
 
     /// A container of this image that the plan did not know: force would take the image from under it.
-    async fn new_user(&self, item: &Item) -> Result<Option<String>, Problem> {
+    async fn new_user(&self, item: &Item) -> Result<Option<String>, EngineProblem> {
         let filters = value(&json!({ "ancestor": [item.id] }).to_string());
         let users: Vec<Value> = self.link.get(&format!("/containers/json?all=1&filters={filters}")).await?;
         let known: HashSet<&str> = item.users.iter().map(String::as_str).collect();
@@ -275,7 +275,7 @@ impl Work<'_> {
     }
 
     /// One record of the build cache; one that stands under another is passed over silently by the engine.
-    async fn cache(&self, item: &Item) -> Result<Fate, Problem> {
+    async fn cache(&self, item: &Item) -> Result<Fate, EngineProblem> {
         let filters = value(&json!({ "id": [item.id] }).to_string());
         let answer = self.link.call(Method::POST, &format!("/build/prune?all=1&filters={filters}"), None).await?;
         let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();

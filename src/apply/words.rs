@@ -4,20 +4,20 @@
 use std::fmt::Write as _;
 
 use super::{Fate, Outcome, typed_names};
-use fender_core::plan::{Item, Kind, Plan, Stays, Step};
+use fender_core::plan::{Item, ObjectKind, Plan, Stays, Step};
 
 /// Both streams, and the exit code.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Words {
+pub struct RemovalMessages {
     pub output: String,
     pub errors: String,
     pub code: u8,
 }
 
-impl Words {
+impl RemovalMessages {
     /// For a command, such as `system prune`.
-    pub fn of(command: &str, plan: &Plan, outcome: &Outcome) -> Words {
-        let mut words = Words::default();
+    pub fn of(command: &str, plan: &Plan, outcome: &Outcome) -> RemovalMessages {
+        let mut words = RemovalMessages::default();
         match command.rsplit(' ').next().unwrap_or_default() {
             _ if command.starts_with("compose ") => words.compose(plan, outcome),
             "prune" if command.starts_with("build") => words.cache_table(plan, outcome),
@@ -39,27 +39,27 @@ impl Words {
     }
 
     fn pruned(&mut self, command: &str, plan: &Plan, outcome: &Outcome) {
-        let gone = |kind: Kind| {
+        let gone = |kind: ObjectKind| {
             plan.deletes.iter().enumerate().filter(move |(at, item)| item.kind == kind && outcome.gone(*at))
         };
         for (kind, head) in [
-            (Kind::Container, "Deleted Containers:"),
-            (Kind::Network, "Deleted Networks:"),
-            (Kind::Volume, "Deleted Volumes:"),
+            (ObjectKind::Container, "Deleted Containers:"),
+            (ObjectKind::Network, "Deleted Networks:"),
+            (ObjectKind::Volume, "Deleted Volumes:"),
         ] {
-            let text = |item: &Item| if kind == Kind::Container { item.id.clone() } else { item.name.clone() };
+            let text = |item: &Item| if kind == ObjectKind::Container { item.id.clone() } else { item.name.clone() };
             let lines: Vec<String> = gone(kind).map(|(_, item)| text(item)).collect();
             self.section(head, &lines);
         }
         let mut lines = Vec::new();
         for (at, item) in plan.deletes.iter().enumerate() {
-            if matches!(item.kind, Kind::Image | Kind::Tag) {
+            if matches!(item.kind, ObjectKind::Image | ObjectKind::Tag) {
                 let said = outcome.said.get(&at).into_iter().flatten();
                 lines.extend(said.map(|(key, text)| format!("{}: {text}", key.to_lowercase())));
             }
         }
         self.section("Deleted Images:", &lines);
-        let lines: Vec<String> = gone(Kind::BuildCache).map(|(_, item)| item.id.clone()).collect();
+        let lines: Vec<String> = gone(ObjectKind::BuildCache).map(|(_, item)| item.id.clone()).collect();
         self.section("Deleted build cache objects:", &lines);
         if command != "network prune" {
             let _ = writeln!(self.output, "Total reclaimed space: {}", human(reclaimed(plan, outcome)));
@@ -99,7 +99,7 @@ impl Words {
             let Some(name) = typed.get(&step) else { continue };
             let mine: Vec<usize> = (0..plan.deletes.len())
                 .filter(|at| {
-                    plan.deletes[*at].step == step && plan.deletes[*at].kind != Kind::Volume
+                    plan.deletes[*at].step == step && plan.deletes[*at].kind != ObjectKind::Volume
                         || is_volume(what, &plan.deletes[*at], step)
                 })
                 .collect();
@@ -141,7 +141,7 @@ impl Words {
     }
 
     fn stack(&mut self, plan: &Plan, outcome: &Outcome) {
-        for kind in [Kind::Service, Kind::Secret, Kind::Config, Kind::Network] {
+        for kind in [ObjectKind::Service, ObjectKind::Secret, ObjectKind::Config, ObjectKind::Network] {
             for (at, item) in plan.deletes.iter().enumerate().filter(|(_, item)| item.kind == kind) {
                 self.line(&format!("Removing {} {}", kind.name(), item.name));
                 if let Some(why) = outcome.fates[at].why() {
@@ -161,7 +161,7 @@ impl Words {
     fn compose(&mut self, plan: &Plan, outcome: &Outcome) {
         for (item, fate) in outcome.left(plan) {
             if let Fate::Failed(why) = fate
-                && !matches!(item.kind, Kind::Network | Kind::Volume | Kind::Image | Kind::Tag)
+                && !matches!(item.kind, ObjectKind::Network | ObjectKind::Volume | ObjectKind::Image | ObjectKind::Tag)
             {
                 self.error(why);
             }
@@ -172,10 +172,10 @@ impl Words {
 /// What compose says of one object: `Container demo-web-1  Removed`, and what comes before it.
 pub fn compose_lines(item: &Item, fate: &Fate) -> Option<String> {
     let (what, steps): (&str, &[&str]) = match item.kind {
-        Kind::Container => ("Container", &["Stopping", "Stopped", "Removing"]),
-        Kind::Network => ("Network", &["Removing"]),
-        Kind::Volume if item.name.len() != 64 => ("Volume", &["Removing"]),
-        Kind::Image => ("Image", &["Removing"]),
+        ObjectKind::Container => ("Container", &["Stopping", "Stopped", "Removing"]),
+        ObjectKind::Network => ("Network", &["Removing"]),
+        ObjectKind::Volume if item.name.len() != 64 => ("Volume", &["Removing"]),
+        ObjectKind::Image => ("Image", &["Removing"]),
         _ => return None,
     };
     let end = match fate {
@@ -187,7 +187,7 @@ pub fn compose_lines(item: &Item, fate: &Fate) -> Option<String> {
 }
 
 fn is_volume(step: &Step, item: &Item, at: usize) -> bool {
-    matches!(step, Step::Volume { .. }) && item.step == at && item.kind == Kind::Volume
+    matches!(step, Step::Volume { .. }) && item.step == at && item.kind == ObjectKind::Volume
 }
 
 fn missing(step: &Step, name: &str) -> String {

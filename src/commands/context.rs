@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::environment::context::survey;
 use crate::environment::host::Surroundings;
 use crate::ui::screen::{Screen, shown};
-use fender_core::files::context::{Entry, Sender, Survey, Wanted};
+use fender_core::files::context::{ContextEntry, ContextRequest, Sender, Survey};
 use fender_core::grammar::parse::Builder;
 use fender_core::lower;
 use fender_core::text::{bytes, count};
@@ -18,7 +18,7 @@ use fender_core::text::{bytes, count};
 const LARGEST: usize = 10;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
+enum ContextFormat {
     Text,
     Json,
 }
@@ -27,7 +27,7 @@ enum Format {
 pub struct ContextCommand {
     /// How to print it
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    format: ContextFormat,
     /// The Dockerfile, if it is not the folder's own
     #[arg(short, long, value_name = "FILE")]
     file: Option<String>,
@@ -43,7 +43,7 @@ impl ContextCommand {
             Builder::Buildx => Sender::BuildKit,
         };
         let dockerfile = self.file.clone().unwrap_or_else(|| format!("{}/Dockerfile", self.path.trim_end_matches('/')));
-        let wanted = Wanted { folder: self.path.clone(), dockerfile: Some(dockerfile), sender, copied: None };
+        let wanted = ContextRequest { folder: self.path.clone(), dockerfile: Some(dockerfile), sender, copied: None };
         let survey = match survey(&wanted) {
             Ok(survey) => survey,
             Err(problem) => {
@@ -52,15 +52,15 @@ impl ContextCommand {
             }
         };
         let text = match self.format {
-            Format::Json => format!("{:#}\n", as_json(&survey, sender)),
-            Format::Text => as_text(&self.path, &survey, sender, &Screen::new(stdout().is_terminal())),
+            ContextFormat::Json => format!("{:#}\n", as_json(&survey, sender)),
+            ContextFormat::Text => as_text(&self.path, &survey, sender, &Screen::new(stdout().is_terminal())),
         };
         u8::from(stdout().write_all(text.as_bytes()).is_err())
     }
 }
 
 fn as_json(survey: &Survey, sender: Sender) -> Value {
-    let entries = |list: Vec<Entry>| -> Vec<Value> {
+    let entries = |list: Vec<ContextEntry>| -> Vec<Value> {
         list.iter().map(|it| json!({"path": it.path, "size": it.size, "files": it.files})).collect()
     };
     let needless = survey.needless();
@@ -97,7 +97,7 @@ fn as_text(path: &str, survey: &Survey, sender: Sender, screen: &Screen) -> Stri
             let _ = writeln!(out, "    {}  {}", shown(path), screen.dim(what));
         }
     }
-    let entries = |out: &mut String, list: &[Entry]| {
+    let entries = |out: &mut String, list: &[ContextEntry]| {
         let width = list.iter().map(|it| console::measure_text_width(&shown(&it.path))).max().unwrap_or(0).min(48);
         for it in list {
             let name = shown(&it.path);

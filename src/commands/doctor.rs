@@ -13,7 +13,7 @@ use crate::ui::screen::{Screen, shown};
 use fender_core::engine::Inspect;
 use fender_core::engine::Lookup;
 use fender_core::lower::read;
-use fender_core::policy::{Place, Policy};
+use fender_core::policy::{EnginePlace, Policy};
 use fender_core::target::{Target, choose};
 
 /// One check's outcome.
@@ -218,8 +218,8 @@ fn engine(policy: &Policy) -> Check {
     let labels = || facts.labels(false);
     let address = if target.is_local() { "" } else { target.address() };
     let ci = env::var_os("CI").is_some_and(|value| !value.is_empty());
-    let place =
-        Place::new(&target.context, &target.host, address, &hostname(), ci, labels).unclear(target.unclear.clone());
+    let place = EnginePlace::new(&target.context, &target.host, address, &hostname(), ci, labels)
+        .unclear(target.unclear.clone());
     let environment = policy.environment(&place);
     let environment = format!("{} ({})", environment.name, environment.because);
     match known {

@@ -21,7 +21,7 @@ use fender_core::policy::{Action, Policy};
 use fender_core::target::Target;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
+enum ExplainFormat {
     Text,
     Json,
 }
@@ -30,7 +30,7 @@ enum Format {
 pub struct Explain {
     /// How to print it
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    format: ExplainFormat,
     /// Judge as in this environment: dev, ci, prod, or one of the policy's
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
@@ -79,10 +79,10 @@ impl Explain {
             Bench { host: &host, policy: &policy, facts: &facts, hostname: hostname(), ids: ids(), environment };
         let judgement = judge(&words, &bench);
         match self.format {
-            Format::Json => serde_json::to_string_pretty(&as_json(&judgement))
+            ExplainFormat::Json => serde_json::to_string_pretty(&as_json(&judgement))
                 .map(|text| text + "\n")
                 .map_err(|error| error.to_string()),
-            Format::Text => Ok(as_text(&judgement, &Screen::new(stdout().is_terminal()), &bench.hostname)),
+            ExplainFormat::Text => Ok(as_text(&judgement, &Screen::new(stdout().is_terminal()), &bench.hostname)),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::session;
 use crate::ui::report;
 use crate::ui::screen::{Screen, shown};
 use crate::ui::snippet;
-use fender_core::lint::fix::{Change, changes};
+use fender_core::lint::fix::{FileChange, changes};
 use fender_core::lint::sarif::sarif;
 use fender_core::lint::{Level, Report, lint};
 use fender_core::plan::Facts;
@@ -27,7 +27,7 @@ use fender_core::rules::Finding;
 use fender_core::text::count;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum LintFormat {
     Text,
     Json,
     Sarif,
@@ -44,7 +44,7 @@ enum Least {
 pub struct Lint {
     /// How to print it
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    format: LintFormat,
     /// End with code 1 for findings from this level on: note (careless defaults), warning, error (escapes and losses)
     #[arg(long, value_enum, default_value = "note")]
     level: Least,
@@ -89,7 +89,7 @@ impl Lint {
             let made = changes(&report.builds, &*facts, &host);
             for change in &made {
                 write(change)?;
-                if self.format == Format::Text {
+                if self.format == LintFormat::Text {
                     out.push_str(&difference(change, &screen));
                 }
             }
@@ -99,13 +99,13 @@ impl Lint {
             }
         }
         match self.format {
-            Format::Text => {
+            LintFormat::Text => {
                 // What --fix would do is counted, not shown.
                 let mendable = if self.fix { 0 } else { changes(&report.builds, &*facts, &host).len() };
                 out.push_str(&as_text(&report, mendable, &screen));
             }
-            Format::Json => out.push_str(&format!("{:#}\n", as_json(&report))),
-            Format::Sarif => out.push_str(&format!("{:#}\n", sarif(&report))),
+            LintFormat::Json => out.push_str(&format!("{:#}\n", as_json(&report))),
+            LintFormat::Sarif => out.push_str(&format!("{:#}\n", sarif(&report))),
         }
         let least = match self.level {
             Least::Note => Level::Note,
@@ -118,7 +118,7 @@ impl Lint {
 }
 
 /// A file in its place at once, with the rights it had.
-fn write(change: &Change) -> Result<(), String> {
+fn write(change: &FileChange) -> Result<(), String> {
     let path = Path::new(&change.path);
     let failed = |error: std::io::Error| format!("{}: {error}", change.path);
     // What a link leads to is written, not the link.
@@ -139,7 +139,7 @@ fn write(change: &Change) -> Result<(), String> {
 const CONTEXT: usize = 2;
 
 /// As `diff -u` shows it.
-fn difference(change: &Change, screen: &Screen) -> String {
+fn difference(change: &FileChange, screen: &Screen) -> String {
     let before: Vec<&str> = change.before.as_deref().unwrap_or_default().lines().collect();
     let after: Vec<&str> = change.after.lines().collect();
     let mut captured = Replace::new(Capture::new());

@@ -48,7 +48,7 @@ enum Commands {
     /// See what was deleted and kept, bring it back, or empty it
     Trash {
         #[command(subcommand)]
-        command: trash::Trash,
+        command: trash::TrashCommand,
     },
     /// Lock something, so that it is never deleted through fender; alone: list what is protected
     Protect(protect::Protect),

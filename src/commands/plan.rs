@@ -24,7 +24,7 @@ use fender_core::policy::Policy;
 use fender_core::target::choose;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
+enum PlanFormat {
     Text,
     Json,
 }
@@ -33,7 +33,7 @@ enum Format {
 pub struct PlanCommand {
     /// How to print it
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    format: PlanFormat,
     /// The command, with or without the word docker; one word is split as a shell does
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "WORDS")]
     words: Vec<OsString>,
@@ -69,10 +69,10 @@ impl PlanCommand {
         let engine = session::engine_without_client(&choose(&invocation, &host), &policy);
         let plan = of(&invocation, &lowered, &engine, &host, &policy).map_err(|problem| (1, problem))?;
         match self.format {
-            Format::Json => {
+            PlanFormat::Json => {
                 serde_json::to_string_pretty(&plan).map(|text| text + "\n").map_err(|error| (1, error.to_string()))
             }
-            Format::Text => {
+            PlanFormat::Text => {
                 let screen = Screen::new(stdout().is_terminal());
                 let mut out = format!("{}\n\n", screen.bold(&command_line(&texts)));
                 out.push_str(&shown::whole(&plan, &screen, trash::now()));

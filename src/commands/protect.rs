@@ -8,51 +8,51 @@ use crate::environment::policy::read_layers;
 use crate::environment::state::{self, Locks};
 use crate::session;
 use crate::ui::screen::shown;
-use fender_core::plan::images::Store;
+use fender_core::plan::images::ImageStore;
 use fender_core::plan::inventory::{Inventory, find_container, find_network};
-use fender_core::plan::protect::{LABEL, Lock};
-use fender_core::plan::{Kind, Needs};
+use fender_core::plan::protect::{LABEL, ProtectLock};
+use fender_core::plan::{Needs, ObjectKind};
 use fender_core::policy::Policy;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum What {
+enum ProtectedKind {
     Container,
     Image,
     Volume,
     Network,
 }
 
-impl What {
-    fn kind(self) -> Kind {
+impl ProtectedKind {
+    fn kind(self) -> ObjectKind {
         match self {
-            What::Container => Kind::Container,
-            What::Image => Kind::Image,
-            What::Volume => Kind::Volume,
-            What::Network => Kind::Network,
+            ProtectedKind::Container => ObjectKind::Container,
+            ProtectedKind::Image => ObjectKind::Image,
+            ProtectedKind::Volume => ObjectKind::Volume,
+            ProtectedKind::Network => ObjectKind::Network,
         }
     }
 }
 
 #[derive(Args, Debug)]
 pub struct Protect {
-    /// What it is; without it, all that is protected on this engine is listed
+    /// ProtectedKind it is; without it, all that is protected on this engine is listed
     #[arg(value_enum, requires = "name")]
-    what: Option<What>,
+    what: Option<ProtectedKind>,
     /// Its name or id
     name: Option<String>,
     /// Why it must stay
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
-    /// Lock it for every user of this machine; needs root
+    /// ProtectLock it for every user of this machine; needs root
     #[arg(long)]
     system: bool,
 }
 
 #[derive(Args, Debug)]
 pub struct Unprotect {
-    /// What it is
+    /// ProtectedKind it is
     #[arg(value_enum)]
-    what: What,
+    what: ProtectedKind,
     /// Its name or id
     name: String,
 }
@@ -65,13 +65,13 @@ impl Protect {
         })
     }
 
-    fn lock(&self, kind: Kind, name: &str) -> Result<(), String> {
+    fn lock(&self, kind: ObjectKind, name: &str) -> Result<(), String> {
         if self.system {
             needs_root("a lock of the system")?;
         }
         let (stock, _) = look(Some(kind))?;
         let found = find(&stock, kind, name)?;
-        let lock = Lock { reason: self.reason.clone(), ..found };
+        let lock = ProtectLock { reason: self.reason.clone(), ..found };
         let text = format!("{} {}", kind.name(), shown(&lock.name));
         state::change(&stock.engine, self.system, |locks| {
             locks.locked.retain(|other| !same(other, &lock));
@@ -92,10 +92,11 @@ impl Unprotect {
         let kind = self.what.kind();
         let (stock, policy) = look(Some(kind))?;
         let locks = state::locks(&stock.engine)?;
-        // What is gone from the engine can still be unlocked.
-        let typed = Lock { kind, name: self.name.clone(), id: String::new(), reason: String::new(), by_system: false };
+        // ProtectedKind is gone from the engine can still be unlocked.
+        let typed =
+            ProtectLock { kind, name: self.name.clone(), id: String::new(), reason: String::new(), by_system: false };
         let found = find(&stock, kind, &self.name).unwrap_or(typed);
-        let mine: Vec<&Lock> = locks.locked.iter().filter(|lock| same(lock, &found)).collect();
+        let mine: Vec<&ProtectLock> = locks.locked.iter().filter(|lock| same(lock, &found)).collect();
         let labelled = label(&stock, kind, &found).is_some() && !locks.released.iter().any(|it| same(it, &found));
         let what = format!("{} {}", kind.name(), shown(&found.name));
         if mine.is_empty() && !labelled {
@@ -145,23 +146,23 @@ fn needs_root(what: &str) -> Result<(), String> {
     }
 }
 
-fn same(one: &Lock, other: &Lock) -> bool {
+fn same(one: &ProtectLock, other: &ProtectLock) -> bool {
     one.kind == other.kind && (one.name == other.name || !one.id.is_empty() && one.id == other.id)
 }
 
-/// What the engine here holds of a kind, or of all of them, and the policy.
-fn look(kind: Option<Kind>) -> Result<(Inventory, Policy), String> {
+/// ProtectedKind the engine here holds of a kind, or of all of them, and the policy.
+fn look(kind: Option<ObjectKind>) -> Result<(Inventory, Policy), String> {
     let layers = read_layers().map_err(|problem| format!("the policy cannot be read: {problem}"))?;
     let policy = Policy { layers };
-    let wants = |wanted: Kind| kind.is_none_or(|kind| kind == wanted);
-    let needs = Needs { images: wants(Kind::Image), networks: wants(Kind::Network), ..Needs::default() };
-    let stock = session::engine_here(&policy).stock(needs, wants(Kind::Volume));
+    let wants = |wanted: ObjectKind| kind.is_none_or(|kind| kind == wanted);
+    let needs = Needs { images: wants(ObjectKind::Image), networks: wants(ObjectKind::Network), ..Needs::default() };
+    let stock = session::engine_here(&policy).stock(needs, wants(ObjectKind::Volume));
     Ok((stock.map_err(|problem| problem.to_string())?, policy))
 }
 
 /// The object that a name means, as a lock on it.
-fn find(stock: &Inventory, kind: Kind, name: &str) -> Result<Lock, String> {
-    let lock = |name: &str, id: &str| Lock {
+fn find(stock: &Inventory, kind: ObjectKind, name: &str) -> Result<ProtectLock, String> {
+    let lock = |name: &str, id: &str| ProtectLock {
         kind,
         name: name.to_owned(),
         id: id.to_owned(),
@@ -169,19 +170,19 @@ fn find(stock: &Inventory, kind: Kind, name: &str) -> Result<Lock, String> {
         by_system: false,
     };
     let found = match kind {
-        Kind::Container => find_container(&stock.containers, name).map(|it| lock(it.name(), &it.id)),
-        Kind::Network => find_network(&stock.networks, name).map(|it| lock(&it.name, &it.id)),
-        Kind::Volume => stock.volumes.iter().find(|it| it.name == name).map(|it| lock(&it.name, "")),
-        _ => Store::new(stock).resolve(stock, name).map(|(at, _)| lock(name, &stock.images[at].id)),
+        ObjectKind::Container => find_container(&stock.containers, name).map(|it| lock(it.name(), &it.id)),
+        ObjectKind::Network => find_network(&stock.networks, name).map(|it| lock(&it.name, &it.id)),
+        ObjectKind::Volume => stock.volumes.iter().find(|it| it.name == name).map(|it| lock(&it.name, "")),
+        _ => ImageStore::new(stock).resolve(stock, name).map(|(at, _)| lock(name, &stock.images[at].id)),
     };
     found.ok_or_else(|| format!("there is no {} {name:?} on {}", kind.name(), stock.name))
 }
 
-fn label<'a>(stock: &'a Inventory, kind: Kind, lock: &Lock) -> Option<&'a String> {
+fn label<'a>(stock: &'a Inventory, kind: ObjectKind, lock: &ProtectLock) -> Option<&'a String> {
     let labels = match kind {
-        Kind::Container => stock.containers.iter().find(|it| it.id == lock.id).map(|it| &it.labels),
-        Kind::Network => stock.networks.iter().find(|it| it.id == lock.id).map(|it| &it.labels),
-        Kind::Volume => stock.volumes.iter().find(|it| it.name == lock.name).map(|it| &it.labels),
+        ObjectKind::Container => stock.containers.iter().find(|it| it.id == lock.id).map(|it| &it.labels),
+        ObjectKind::Network => stock.networks.iter().find(|it| it.id == lock.id).map(|it| &it.labels),
+        ObjectKind::Volume => stock.volumes.iter().find(|it| it.name == lock.name).map(|it| &it.labels),
         _ => stock.images.iter().find(|it| it.id == lock.id).map(|it| &it.labels),
     };
     labels?.get(LABEL)
@@ -193,20 +194,20 @@ fn list() -> Result<(), String> {
     let Locks { locked, released } = state::locks(&stock.engine)?;
     let all = fender_core::plan::Protections { locks: locked, patterns: policy.protected(), labelled: true, released };
     let mut lines = Vec::new();
-    let mut add = |kind: Kind, name: &str, why: Option<fender_core::plan::Protected>| {
+    let mut add = |kind: ObjectKind, name: &str, why: Option<fender_core::plan::Protected>| {
         lines.extend(why.map(|it| format!("{:<9}  {}  {}", kind.name(), shown(name), shown(&it.why))));
     };
     for it in &stock.containers {
-        add(Kind::Container, it.name(), all.container(it));
+        add(ObjectKind::Container, it.name(), all.container(it));
     }
     for it in &stock.volumes {
-        add(Kind::Volume, &it.name, all.volume(it));
+        add(ObjectKind::Volume, &it.name, all.volume(it));
     }
     for it in &stock.images {
-        add(Kind::Image, &it.name(), all.image(it));
+        add(ObjectKind::Image, &it.name(), all.image(it));
     }
     for it in &stock.networks {
-        add(Kind::Network, &it.name, all.network(it));
+        add(ObjectKind::Network, &it.name, all.network(it));
     }
     if lines.is_empty() {
         lines.push(format!("nothing is protected on {}", shown(&stock.name)));

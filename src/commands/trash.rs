@@ -7,16 +7,16 @@ use clap::Subcommand;
 use crate::engine::inventory::Info;
 use crate::environment::policy::read_layers;
 use crate::session;
-use crate::trash::{Back, Entry, Locked, Object, Store, fits, folder, now, restore};
+use crate::trash::{Back, Entry, Locked, Object, TrashStore, fits, folder, now, restore};
 use crate::ui::plan::ago;
 use crate::ui::question::Question;
 use crate::ui::screen::{Screen, command_line, shown};
-use fender_core::plan::{Kind, Recoverable};
+use fender_core::plan::{ObjectKind, Recoverable};
 use fender_core::policy::Policy;
 use fender_core::text::{bytes, count};
 
 #[derive(Debug, Subcommand)]
-pub enum Trash {
+pub enum TrashCommand {
     /// What is in the trash, the newest last
     List,
     /// One deletion with all its objects
@@ -41,13 +41,13 @@ pub enum Trash {
     },
 }
 
-impl Trash {
+impl TrashCommand {
     pub fn run(self) -> u8 {
         ended(match self {
-            Trash::List => list(),
-            Trash::Show { id } => show(id),
-            Trash::Restore { id, name, new_name } => bring_back(id, name.as_deref(), new_name.as_deref()),
-            Trash::Empty { id } => empty(id),
+            TrashCommand::List => list(),
+            TrashCommand::Show { id } => show(id),
+            TrashCommand::Restore { id, name, new_name } => bring_back(id, name.as_deref(), new_name.as_deref()),
+            TrashCommand::Empty { id } => empty(id),
         })
     }
 }
@@ -60,7 +60,7 @@ fn ended(outcome: Result<u8, String>) -> u8 {
 }
 
 fn locked() -> Result<Locked, String> {
-    let store = Store::at(folder());
+    let store = TrashStore::at(folder());
     store.lock().map_err(|error| format!("the trash cannot be used: {error}"))
 }
 
@@ -240,7 +240,7 @@ fn settle(
     screen: &Screen,
 ) -> bool {
     let what = shown(&format!("{} {}", object.kind.name(), object.name));
-    if object.kind == Kind::Tag {
+    if object.kind == ObjectKind::Tag {
         say(&screen.filled("  taken   ", &format!("{what} means another image now")));
         return false;
     }

@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Bytes, Incoming};
 use serde::de::DeserializeOwned;
 
-use fender_core::api::Problem;
+use fender_core::api::EngineProblem;
 
 /// What `/_ping`, `/version`, `/info`, errors and single objects may have, in bytes.
 pub const SMALL: usize = 1024 * 1024;
@@ -24,7 +24,7 @@ const ARRIVES: Duration = Duration::from_secs(20);
 const AHEAD: usize = 4;
 
 /// The whole body, of at most `most` bytes.
-pub async fn whole(body: &mut Incoming, most: usize) -> Result<Bytes, Problem> {
+pub async fn whole(body: &mut Incoming, most: usize) -> Result<Bytes, EngineProblem> {
     in_time(async {
         match begin(body, most, most).await? {
             Begun::Whole(bytes) => Ok(bytes.into()),
@@ -35,7 +35,10 @@ pub async fn whole(body: &mut Incoming, most: usize) -> Result<Bytes, Problem> {
 }
 
 /// The body as JSON. What is longer than a small answer is read while it comes, and only what `T` wants of it is kept.
-pub async fn parsed<T: DeserializeOwned + Send + 'static>(body: &mut Incoming, most: usize) -> Result<T, Problem> {
+pub async fn parsed<T: DeserializeOwned + Send + 'static>(
+    body: &mut Incoming,
+    most: usize,
+) -> Result<T, EngineProblem> {
     in_time(async {
         match begin(body, SMALL, most).await? {
             Begun::Whole(bytes) => serde_json::from_slice(&bytes).map_err(|error| malformed(&error)),
@@ -45,19 +48,19 @@ pub async fn parsed<T: DeserializeOwned + Send + 'static>(body: &mut Incoming, m
     .await
 }
 
-async fn in_time<T>(work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+async fn in_time<T>(work: impl Future<Output = Result<T, EngineProblem>>) -> Result<T, EngineProblem> {
     match tokio::time::timeout(ARRIVES, work).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Problem::Unanswered(format!("its answer did not end within {} s", ARRIVES.as_secs()))),
+        Err(_) => Err(EngineProblem::Unanswered(format!("its answer did not end within {} s", ARRIVES.as_secs()))),
     }
 }
 
-fn too_long(most: usize) -> Problem {
-    Problem::Unanswered(format!("its answer is longer than {} MiB", most / SMALL))
+fn too_long(most: usize) -> EngineProblem {
+    EngineProblem::Unanswered(format!("its answer is longer than {} MiB", most / SMALL))
 }
 
-fn malformed(error: &serde_json::Error) -> Problem {
-    Problem::Unanswered(format!("its answer is not what an engine says: {error}"))
+fn malformed(error: &serde_json::Error) -> EngineProblem {
+    EngineProblem::Unanswered(format!("its answer is not what an engine says: {error}"))
 }
 
 enum Begun {
@@ -67,7 +70,7 @@ enum Begun {
 }
 
 /// Reads on until the end, or until there are more than `least` bytes.
-async fn begin(body: &mut Incoming, least: usize, most: usize) -> Result<Begun, Problem> {
+async fn begin(body: &mut Incoming, least: usize, most: usize) -> Result<Begun, EngineProblem> {
     let mut bytes = Vec::new();
     while let Some(piece) = piece(body).await? {
         bytes.extend_from_slice(&piece);
@@ -82,11 +85,11 @@ async fn begin(body: &mut Incoming, least: usize, most: usize) -> Result<Begun, 
 }
 
 /// The next piece of a body; None at its end.
-pub async fn piece(body: &mut Incoming) -> Result<Option<Bytes>, Problem> {
+pub async fn piece(body: &mut Incoming) -> Result<Option<Bytes>, EngineProblem> {
     loop {
         match body.frame().await {
             None => return Ok(None),
-            Some(Err(error)) => return Err(Problem::unanswered(error)),
+            Some(Err(error)) => return Err(EngineProblem::unanswered(error)),
             Some(Ok(frame)) => {
                 if let Ok(bytes) = frame.into_data() {
                     return Ok(Some(bytes));
@@ -101,7 +104,7 @@ async fn streamed<T: DeserializeOwned + Send + 'static>(
     body: &mut Incoming,
     start: Vec<u8>,
     most: usize,
-) -> Result<T, Problem> {
+) -> Result<T, EngineProblem> {
     let (sender, receiver) = sync_channel(AHEAD);
     let reader = thread::Builder::new()
         .spawn(move || {
@@ -109,15 +112,20 @@ async fn streamed<T: DeserializeOwned + Send + 'static>(
             serde_json::from_reader::<_, T>(BufReader::with_capacity(65_536, Pieces::new(receiver)))
                 .map_err(|error| malformed(&error))
         })
-        .map_err(|error| Problem::unanswered(format!("its answer cannot be read here: {error}")))?;
+        .map_err(|error| EngineProblem::unanswered(format!("its answer cannot be read here: {error}")))?;
     let came = feed(body, start, most, &sender).await;
     // The end of the input; what came with an error must not look like a whole answer.
     drop(sender);
-    let read = reader.join().map_err(|_| Problem::Unanswered("its answer could not be read".to_owned()))?;
+    let read = reader.join().map_err(|_| EngineProblem::Unanswered("its answer could not be read".to_owned()))?;
     came.and(read)
 }
 
-async fn feed(body: &mut Incoming, start: Vec<u8>, most: usize, sender: &SyncSender<Bytes>) -> Result<(), Problem> {
+async fn feed(
+    body: &mut Incoming,
+    start: Vec<u8>,
+    most: usize,
+    sender: &SyncSender<Bytes>,
+) -> Result<(), EngineProblem> {
     let mut count = start.len();
     // A reader that has seen enough to fail has closed its end, and says why.
     if sender.send(start.into()).is_err() {

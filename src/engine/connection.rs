@@ -19,11 +19,11 @@ use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
 
 use super::body;
-use fender_core::api::{Problem, Version, parse_version};
+use fender_core::api::{EngineProblem, Version, parse_version};
 use fender_core::target::Target;
 
 /// What is sent along with a request.
-pub type Body = UnsyncBoxBody<Bytes, io::Error>;
+pub type RequestBody = UnsyncBoxBody<Bytes, io::Error>;
 
 /// How long an engine may take to accept a connection.
 const CONNECTS: Duration = Duration::from_secs(10);
@@ -36,35 +36,35 @@ const MEASURES: Duration = Duration::from_secs(120);
 const NEWEST: Version = (1, 51);
 
 /// An answer whose body is still to be read.
-pub struct Reply {
+pub struct EngineReply {
     pub headers: HeaderMap,
     body: Incoming,
     link: Arc<Link>,
-    sender: SendRequest<Body>,
+    sender: SendRequest<RequestBody>,
 }
 
-impl Reply {
+impl EngineReply {
     /// The whole body, of at most as many bytes as a list may have; the connection is used again after it.
-    pub async fn bytes(self) -> Result<Bytes, Problem> {
+    pub async fn bytes(self) -> Result<Bytes, EngineProblem> {
         self.at_most(body::LIST).await
     }
 
     /// The whole body, of at most `most` bytes.
-    pub async fn at_most(mut self, most: usize) -> Result<Bytes, Problem> {
+    pub async fn at_most(mut self, most: usize) -> Result<Bytes, EngineProblem> {
         let bytes = body::whole(&mut self.body, most).await?;
         self.link.put_back(self.sender);
         Ok(bytes)
     }
 
     /// The whole body as JSON, of at most `most` bytes.
-    pub async fn parsed<T: DeserializeOwned + Send + 'static>(mut self, most: usize) -> Result<T, Problem> {
+    pub async fn parsed<T: DeserializeOwned + Send + 'static>(mut self, most: usize) -> Result<T, EngineProblem> {
         let value = body::parsed(&mut self.body, most).await?;
         self.link.put_back(self.sender);
         Ok(value)
     }
 
     /// The next piece of the body; None at its end.
-    pub async fn piece(&mut self) -> Result<Option<Bytes>, Problem> {
+    pub async fn piece(&mut self) -> Result<Option<Bytes>, EngineProblem> {
         body::piece(&mut self.body).await
     }
 }
@@ -75,20 +75,20 @@ pub struct Link {
     client: Option<OsString>,
     globals: Vec<String>,
     /// Connections that wait for the next request.
-    idle: Mutex<Vec<SendRequest<Body>>>,
+    idle: Mutex<Vec<SendRequest<RequestBody>>>,
     /// `/v1.45`, once the engine has said what it speaks.
     prefix: Mutex<Option<String>>,
 }
 
 impl Link {
-    fn put_back(&self, sender: SendRequest<Body>) {
+    fn put_back(&self, sender: SendRequest<RequestBody>) {
         if let Ok(mut idle) = self.idle.lock() {
             idle.push(sender);
         }
     }
 
     /// A connection that is ready for a request.
-    async fn sender(&self) -> Result<SendRequest<Body>, Problem> {
+    async fn sender(&self) -> Result<SendRequest<RequestBody>, EngineProblem> {
         loop {
             let waiting = self.idle.lock().ok().and_then(|mut idle| idle.pop());
             let Some(mut sender) = waiting else { break };
@@ -98,21 +98,21 @@ impl Link {
         }
         match tokio::time::timeout(CONNECTS, self.connect()).await {
             Ok(sender) => sender,
-            Err(_) => Err(Problem::Unanswered(format!("no connection within {} s", CONNECTS.as_secs()))),
+            Err(_) => Err(EngineProblem::Unanswered(format!("no connection within {} s", CONNECTS.as_secs()))),
         }
     }
 
-    async fn connect(&self) -> Result<SendRequest<Body>, Problem> {
+    async fn connect(&self) -> Result<SendRequest<RequestBody>, EngineProblem> {
         if let Some(socket) = &self.socket {
             let stream = UnixStream::connect(socket).await.map_err(|error| not_connected(&error, socket))?;
-            let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(Problem::unanswered)?;
+            let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(EngineProblem::unanswered)?;
             tokio::spawn(connection);
             return Ok(sender);
         }
         let client = self
             .client
             .clone()
-            .ok_or_else(|| Problem::Unanswered("there is no docker client to reach it with".into()))?;
+            .ok_or_else(|| EngineProblem::Unanswered("there is no docker client to reach it with".into()))?;
         let mut child = tokio::process::Command::new(client)
             .args(&self.globals)
             .args(["system", "dial-stdio"])
@@ -122,13 +122,13 @@ impl Link {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| {
-                Problem::Unanswered(format!("the docker client that reaches it cannot be run: {error}"))
+                EngineProblem::Unanswered(format!("the docker client that reaches it cannot be run: {error}"))
             })?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(Problem::Unanswered("the docker client gave no pipe to it".to_owned()));
+            return Err(EngineProblem::Unanswered("the docker client gave no pipe to it".to_owned()));
         };
         let pipe = TokioIo::new(tokio::io::join(output, input));
-        let (sender, connection) = handshake(pipe).await.map_err(Problem::unanswered)?;
+        let (sender, connection) = handshake(pipe).await.map_err(EngineProblem::unanswered)?;
         tokio::spawn(async move {
             let _ = connection.await;
             let _ = child.kill().await;
@@ -141,19 +141,19 @@ impl Link {
         self: &Arc<Link>,
         method: Method,
         path: &str,
-        body: Body,
+        body: RequestBody,
         kind: Option<&str>,
-    ) -> Result<Reply, Problem> {
+    ) -> Result<EngineReply, EngineProblem> {
         let mut request = Request::builder().method(method).uri(path).header(HOST, "docker");
         if let Some(kind) = kind {
             request = request.header(CONTENT_TYPE, kind);
         }
-        let request = request.body(body).map_err(Problem::unanswered)?;
+        let request = request.body(body).map_err(EngineProblem::unanswered)?;
         let mut sender = self.sender().await?;
-        let response = sender.send_request(request).await.map_err(Problem::unanswered)?;
+        let response = sender.send_request(request).await.map_err(EngineProblem::unanswered)?;
         let status = response.status();
         let (head, body) = response.into_parts();
-        let reply = Reply { headers: head.headers, body, link: self.clone(), sender };
+        let reply = EngineReply { headers: head.headers, body, link: self.clone(), sender };
         if status.is_success() {
             return Ok(reply);
         }
@@ -166,14 +166,14 @@ impl Link {
         self: &Arc<Link>,
         method: Method,
         path: &str,
-        body: Body,
+        body: RequestBody,
         kind: Option<&str>,
-    ) -> Result<Reply, Problem> {
+    ) -> Result<EngineReply, EngineProblem> {
         let prefix = self.prefix().await?;
         self.send_as_is(method, &format!("{prefix}{path}"), body, kind).await
     }
 
-    async fn prefix(self: &Arc<Link>) -> Result<String, Problem> {
+    async fn prefix(self: &Arc<Link>) -> Result<String, EngineProblem> {
         if let Some(prefix) = self.prefix.lock().ok().and_then(|known| known.clone()) {
             return Ok(prefix);
         }
@@ -184,7 +184,8 @@ impl Link {
             .and_then(|value| parse_version(&String::from_utf8_lossy(value.as_bytes())));
         reply.at_most(body::SMALL).await?;
         // A guess would decide whether a prune takes named volumes.
-        let version = version.ok_or_else(|| Problem::Unanswered("it does not say which API it speaks".to_owned()))?;
+        let version =
+            version.ok_or_else(|| EngineProblem::Unanswered("it does not say which API it speaks".to_owned()))?;
         let (major, minor) = version.min(NEWEST);
         let prefix = format!("/v{major}.{minor}");
         if let Ok(mut known) = self.prefix.lock() {
@@ -194,26 +195,31 @@ impl Link {
     }
 
     /// The version of the requests that go with a version.
-    pub async fn version(self: &Arc<Link>) -> Result<Version, Problem> {
+    pub async fn version(self: &Arc<Link>) -> Result<Version, EngineProblem> {
         let prefix = self.prefix().await?;
         parse_version(prefix.trim_start_matches("/v"))
-            .ok_or_else(|| Problem::Unanswered("it does not say which API it speaks".to_owned()))
+            .ok_or_else(|| EngineProblem::Unanswered("it does not say which API it speaks".to_owned()))
     }
 
     /// A list, or an object that holds lists, in the version that is spoken here. The answer has to begin and to end in
     /// time.
-    pub async fn get<T: DeserializeOwned + Send + 'static>(self: &Arc<Link>, path: &str) -> Result<T, Problem> {
+    pub async fn get<T: DeserializeOwned + Send + 'static>(self: &Arc<Link>, path: &str) -> Result<T, EngineProblem> {
         let begins = if path.contains("/system/df") || path.contains("size=1") { MEASURES } else { ANSWERS };
         let asked = self.send(Method::GET, path, nothing(), None);
         let most = if path == "/info" { body::SMALL } else { body::LIST };
         match tokio::time::timeout(begins, asked).await {
             Ok(reply) => reply?.parsed(most).await,
-            Err(_) => Err(Problem::Unanswered(format!("nothing came within {} s", begins.as_secs()))),
+            Err(_) => Err(EngineProblem::Unanswered(format!("nothing came within {} s", begins.as_secs()))),
         }
     }
 
     /// A request with a JSON body, or none, and its answer's bytes.
-    pub async fn call(self: &Arc<Link>, method: Method, path: &str, body: Option<&Value>) -> Result<Bytes, Problem> {
+    pub async fn call(
+        self: &Arc<Link>,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Bytes, EngineProblem> {
         let (body, kind) = match body {
             Some(value) => (whole(value.to_string()), Some("application/json")),
             None => (nothing(), None),
@@ -223,35 +229,37 @@ impl Link {
 }
 
 /// Only two errors say that there is no engine; every other one leaves open what docker's client would find.
-fn not_connected(error: &io::Error, socket: &str) -> Problem {
+fn not_connected(error: &io::Error, socket: &str) -> EngineProblem {
     match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Problem::NoEngine(format!("{socket}: {error}")),
-        io::ErrorKind::PermissionDenied => Problem::NotAllowed(format!("{socket}: {error}")),
-        _ => Problem::Unanswered(format!("{socket}: {error}")),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            EngineProblem::NoEngine(format!("{socket}: {error}"))
+        }
+        io::ErrorKind::PermissionDenied => EngineProblem::NotAllowed(format!("{socket}: {error}")),
+        _ => EngineProblem::Unanswered(format!("{socket}: {error}")),
     }
 }
 
 /// What an answer that is no success means. Engines give their reason as JSON; what else stands between may say what it
 /// likes, and says nothing about the engine.
-fn no(status: u16, bytes: &[u8]) -> Problem {
+fn no(status: u16, bytes: &[u8]) -> EngineProblem {
     #[derive(serde::Deserialize)]
     struct Reason {
         message: String,
     }
     match serde_json::from_slice::<Reason>(bytes) {
         // A route that an engine does not have says nothing about the object.
-        Ok(reason) if reason.message != "page not found" => Problem::Said { status, message: reason.message },
-        _ => Problem::Unanswered(format!("status {status}, without an engine's reason")),
+        Ok(reason) if reason.message != "page not found" => EngineProblem::Said { status, message: reason.message },
+        _ => EngineProblem::Unanswered(format!("status {status}, without an engine's reason")),
     }
 }
 
 /// No body.
-pub fn nothing() -> Body {
+pub fn nothing() -> RequestBody {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
 /// A body that is there already.
-pub fn whole(bytes: impl Into<Bytes>) -> Body {
+pub fn whole(bytes: impl Into<Bytes>) -> RequestBody {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
@@ -282,10 +290,10 @@ pub struct Wire {
 
 impl Wire {
     /// Nothing is connected to yet.
-    pub fn open(target: &Target, client: Option<OsString>) -> Result<Wire, Problem> {
+    pub fn open(target: &Target, client: Option<OsString>) -> Result<Wire, EngineProblem> {
         if target.host.is_empty() {
             // Docker's client says so, too, before it asks anything.
-            return Err(Problem::NoEngine(format!("there is no context {:?}", target.context)));
+            return Err(EngineProblem::NoEngine(format!("there is no context {:?}", target.context)));
         }
         if let Some(socket) = target.socket()
             && let Err(error) = std::fs::metadata(socket)
@@ -293,7 +301,8 @@ impl Wire {
             return Err(not_connected(&error, socket));
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Problem::Unanswered(format!("it cannot be asked from here: {error}")))?;
+        let runtime =
+            runtime.map_err(|error| EngineProblem::Unanswered(format!("it cannot be asked from here: {error}")))?;
         let link = Link {
             socket: target.socket().map(str::to_owned),
             client,
@@ -310,11 +319,15 @@ impl Wire {
     }
 
     /// Runs until it is done, or the patience is over.
-    pub fn within<T>(&self, patience: Duration, work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    pub fn within<T>(
+        &self,
+        patience: Duration,
+        work: impl Future<Output = Result<T, EngineProblem>>,
+    ) -> Result<T, EngineProblem> {
         self.block_on(async {
             match tokio::time::timeout(patience, work).await {
                 Ok(outcome) => outcome,
-                Err(_) => Err(Problem::Unanswered(format!("no answer within {} s", patience.as_secs()))),
+                Err(_) => Err(EngineProblem::Unanswered(format!("no answer within {} s", patience.as_secs()))),
             }
         })
     }

@@ -14,9 +14,9 @@ use tokio::task::JoinSet;
 
 use super::connection::{Link, nothing, segment, value};
 use super::list::List;
-use fender_core::api::{Problem, Version};
-use fender_core::plan::inventory::{CacheRecord, Container, Image, Inventory, Layer, Network, Volume, seconds};
-use fender_core::plan::{Item, Kind, Needs, Plan, Protections, Step, needs, plan};
+use fender_core::api::{EngineProblem, Version};
+use fender_core::plan::inventory::{CacheRecord, Container, Image, ImageLayer, Inventory, Network, Volume, seconds};
+use fender_core::plan::{Item, Needs, ObjectKind, Plan, Protections, Step, needs, plan};
 use fender_core::text::bytes;
 
 /// So many requests run at once.
@@ -77,7 +77,7 @@ impl Info {
 /// The part of `GET /system/df` that is read: sizes, and the build cache. An engine leaves out what was not asked for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-struct Usage {
+struct DiskUsage {
     #[serde(deserialize_with = "lenient")]
     volumes: Vec<Volume>,
     #[serde(deserialize_with = "lenient")]
@@ -100,7 +100,7 @@ pub async fn survey(
     steps: &[Step],
     protections: &Protections,
     api: Option<Version>,
-) -> Result<Plan, Problem> {
+) -> Result<Plan, EngineProblem> {
     let mut stock = read(link, needs(steps), api).await?;
     let first = plan(steps, &stock, protections);
     let learnt = look_closer(link, &mut stock, &first).await?;
@@ -114,7 +114,7 @@ pub async fn survey(
 }
 
 /// The lists.
-pub async fn read(link: &Arc<Link>, needs: Needs, api: Option<Version>) -> Result<Inventory, Problem> {
+pub async fn read(link: &Arc<Link>, needs: Needs, api: Option<Version>) -> Result<Inventory, EngineProblem> {
     let version = link.version().await?;
     let by_type = version >= DF_BY_TYPE;
     let images = match (needs.images || needs.cache, by_type) {
@@ -185,16 +185,16 @@ pub async fn read(link: &Arc<Link>, needs: Needs, api: Option<Version>) -> Resul
 }
 
 /// The volumes, without their sizes.
-pub async fn volumes_of(link: &Arc<Link>) -> Result<Vec<Volume>, Problem> {
+pub async fn volumes_of(link: &Arc<Link>) -> Result<Vec<Volume>, EngineProblem> {
     Ok(link.get::<Volumes>("/volumes").await?.volumes)
 }
 
 /// containerd's store stumbles for a moment over a snapshot that a build leaves behind.
-async fn usage_of(link: &Arc<Link>, path: &str) -> Result<Usage, Problem> {
+async fn usage_of(link: &Arc<Link>, path: &str) -> Result<DiskUsage, EngineProblem> {
     const TRIES: u32 = 10;
     for _ in 1..TRIES {
         match list(link, path).await {
-            Err(Problem::Said { .. }) => tokio::time::sleep(Duration::from_millis(100)).await,
+            Err(EngineProblem::Said { .. }) => tokio::time::sleep(Duration::from_millis(100)).await,
             answer => return answer,
         }
     }
@@ -207,7 +207,7 @@ const DANGLING: &str = "/networks?filters=%7B%22dangling%22%3A%5B%22true%22%5D%7
 async fn list<T: Default + serde::de::DeserializeOwned + Send + 'static>(
     link: &Arc<Link>,
     path: &str,
-) -> Result<T, Problem> {
+) -> Result<T, EngineProblem> {
     if path.is_empty() { Ok(T::default()) } else { link.get(path).await }
 }
 
@@ -245,7 +245,7 @@ enum Learnt {
 fn with_sizes(mut plan: Plan, stock: &Inventory) -> Plan {
     let sizes: HashMap<&str, i64> =
         stock.containers.iter().filter_map(|it| Some((it.id.as_str(), it.size_rw?))).collect();
-    for item in plan.deletes.iter_mut().filter(|item| item.kind == Kind::Container) {
+    for item in plan.deletes.iter_mut().filter(|item| item.kind == ObjectKind::Container) {
         item.size = sizes.get(item.id.as_str()).copied();
         item.frees = item.size.unwrap_or(0);
     }
@@ -254,9 +254,9 @@ fn with_sizes(mut plan: Plan, stock: &Inventory) -> Plan {
 }
 
 /// What has to be known more exactly of what goes.
-async fn look_closer(link: &Arc<Link>, stock: &mut Inventory, plan: &Plan) -> Result<Learnt, Problem> {
+async fn look_closer(link: &Arc<Link>, stock: &mut Inventory, plan: &Plan) -> Result<Learnt, EngineProblem> {
     let mut learnt = Learnt::Nothing;
-    let going: Vec<&Item> = plan.of(Kind::Container).collect();
+    let going: Vec<&Item> = plan.of(ObjectKind::Container).collect();
     if !going.is_empty() {
         learnt = Learnt::Sizes;
         let sizes = sizes(link, &going).await?;
@@ -279,7 +279,7 @@ async fn look_closer(link: &Arc<Link>, stock: &mut Inventory, plan: &Plan) -> Re
     if stock.containerd && as_containerd_sees_it(link, stock, plan).await {
         learnt = Learnt::More;
     }
-    let gone: HashSet<&str> = plan.of(Kind::Image).map(|item| item.id.as_str()).collect();
+    let gone: HashSet<&str> = plan.of(ObjectKind::Image).map(|item| item.id.as_str()).collect();
     // Old engines do not say it of images in between.
     let sharing = |image: &Image| image.shared_size != 0;
     let with_cache = stock.cache.iter().any(|record| record.shared);
@@ -302,7 +302,7 @@ struct Sized {
     size_rw: i64,
 }
 
-async fn sizes(link: &Arc<Link>, going: &[&Item]) -> Result<HashMap<String, i64>, Problem> {
+async fn sizes(link: &Arc<Link>, going: &[&Item]) -> Result<HashMap<String, i64>, EngineProblem> {
     let path = if going.len() > BY_ID {
         "/containers/json?all=1&size=1".to_owned()
     } else {
@@ -358,7 +358,7 @@ async fn as_containerd_sees_it(link: &Arc<Link>, stock: &mut Inventory, plan: &P
         }
     }
     // Every tag has a digest in this store, pulled or not: only the registry knows.
-    let gone: HashSet<&str> = plan.of(Kind::Image).map(|item| item.id.as_str()).collect();
+    let gone: HashSet<&str> = plan.of(ObjectKind::Image).map(|item| item.id.as_str()).collect();
     let asked: Vec<usize> = (0..stock.images.len())
         .filter(|at| gone.contains(stock.images[*at].id.as_str()) && stock.images[*at].digests().next().is_some())
         .take(ASKED_OF_REGISTRY)
@@ -413,7 +413,7 @@ fn with_blobs(images: &mut [Image]) {
     }
 }
 
-fn chain(inspect: &Value, history: &Value) -> Vec<Layer> {
+fn chain(inspect: &Value, history: &Value) -> Vec<ImageLayer> {
     let digests: Vec<&str> = inspect
         .pointer("/RootFS/Layers")
         .and_then(Value::as_array)
@@ -442,7 +442,7 @@ fn chain(inspect: &Value, history: &Value) -> Vec<Layer> {
     let mut out = Vec::new();
     for (digest, (size, made_by)) in digests.into_iter().zip(steps) {
         chain.push_str(digest);
-        out.push(Layer { chain: chain.clone(), size, files: size, made_by: made_by.to_owned() });
+        out.push(ImageLayer { chain: chain.clone(), size, files: size, made_by: made_by.to_owned() });
     }
     out
 }
@@ -450,7 +450,7 @@ fn chain(inspect: &Value, history: &Value) -> Vec<Layer> {
 /// What the largest of the containers that go have in their own layers.
 async fn look_into(link: &Arc<Link>, plan: &mut Plan) {
     let mut large: Vec<usize> = (0..plan.deletes.len())
-        .filter(|at| plan.deletes[*at].kind == Kind::Container && plan.deletes[*at].size >= Some(WORTH_A_LOOK))
+        .filter(|at| plan.deletes[*at].kind == ObjectKind::Container && plan.deletes[*at].size >= Some(WORTH_A_LOOK))
         .collect();
     large.sort_by_key(|at| std::cmp::Reverse(plan.deletes[*at].size));
     for at in large.into_iter().take(LOOKED_INTO) {

@@ -25,14 +25,14 @@ pub use offline::Offline;
 use crate::environment::client::Printer;
 use crate::environment::{memory, state};
 use connection::{Link, Wire, nothing, segment, value};
-use fender_core::api::{Problem, Version, parse_version};
+use fender_core::api::{EngineProblem, Version, parse_version};
 use fender_core::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Labels, Lookup, MountFacts};
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
 use fender_core::lower::model_words;
 use fender_core::plan::compose::Project;
 use fender_core::plan::inventory::{Container, Image, Inventory, Network, Volume};
-use fender_core::plan::protect::{LABEL, Pattern};
+use fender_core::plan::protect::{LABEL, ProtectPattern};
 use fender_core::plan::{Facts, Needs, Plan, Protections, Step};
 use fender_core::policy::words_of_production;
 use fender_core::target::Target;
@@ -55,13 +55,13 @@ pub struct Engine {
     /// What `DOCKER_API_VERSION` says.
     wanted_api: Option<Version>,
     /// What the policy protects.
-    patterns: Vec<Pattern>,
-    wire: OnceCell<Result<Wire, Problem>>,
+    patterns: Vec<ProtectPattern>,
+    wire: OnceCell<Result<Wire, EngineProblem>>,
     /// Why it did not answer once; it is not asked again where only a note depends on it.
-    silent: RefCell<Option<Problem>>,
+    silent: RefCell<Option<EngineProblem>>,
     images: RefCell<HashMap<String, Lookup<ImageFacts>>>,
     itself: RefCell<Option<Lookup<EngineFacts>>>,
-    protections: RefCell<Option<Result<Rc<Protections>, Problem>>>,
+    protections: RefCell<Option<Result<Rc<Protections>, EngineProblem>>>,
     plans: RefCell<Vec<(Vec<Step>, Rc<Plan>)>>,
     project: OnceCell<Lookup<Project>>,
     /// Reads compose files and the like.
@@ -71,7 +71,12 @@ pub struct Engine {
 }
 
 impl Engine {
-    pub fn new(target: Target, client: Option<OsString>, wanted_api: Option<&str>, patterns: Vec<Pattern>) -> Engine {
+    pub fn new(
+        target: Target,
+        client: Option<OsString>,
+        wanted_api: Option<&str>,
+        patterns: Vec<ProtectPattern>,
+    ) -> Engine {
         let printer = Printer::new(client.clone());
         Engine {
             target,
@@ -103,8 +108,8 @@ impl Engine {
         self
     }
 
-    fn wire(&self) -> Result<&Wire, Problem> {
-        self.wire.get_or_init(|| Wire::open(&self.target, self.client.clone())).as_ref().map_err(Problem::clone)
+    fn wire(&self) -> Result<&Wire, EngineProblem> {
+        self.wire.get_or_init(|| Wire::open(&self.target, self.client.clone())).as_ref().map_err(EngineProblem::clone)
     }
 
     /// One question without a version in its path, and so in the engine's own.
@@ -115,7 +120,7 @@ impl Engine {
         match self.ask_within(self.patience(PATIENCE), path) {
             Ok(answer) => Lookup::Found(answer),
             Err(problem) => {
-                if !matches!(problem, Problem::Said { .. }) {
+                if !matches!(problem, EngineProblem::Said { .. }) {
                     *self.silent.borrow_mut() = Some(problem.clone());
                 }
                 problem.as_lookup()
@@ -123,7 +128,11 @@ impl Engine {
         }
     }
 
-    fn ask_within<T: DeserializeOwned + Send + 'static>(&self, patience: Duration, path: &str) -> Result<T, Problem> {
+    fn ask_within<T: DeserializeOwned + Send + 'static>(
+        &self,
+        patience: Duration,
+        path: &str,
+    ) -> Result<T, EngineProblem> {
         let wire = self.wire()?;
         let _waiting = self.says_what_it_waits_for();
         wire.within(patience, async {
@@ -141,7 +150,7 @@ impl Engine {
     }
 
     /// What the engine says about itself; what is learned is remembered.
-    fn itself(&self, patience: Duration) -> Result<EngineFacts, Problem> {
+    fn itself(&self, patience: Duration) -> Result<EngineFacts, EngineProblem> {
         let info: Info = self.ask_within(patience, "/info")?;
         memory::learn(&self.target.host, &info.id, &info.labels);
         let facts = EngineFacts { name: info.name, labels: info.labels, memory: info.mem_total };
@@ -150,12 +159,12 @@ impl Engine {
     }
 
     /// The connection itself, for deletions.
-    pub fn line(&self) -> Result<&Wire, Problem> {
+    pub fn line(&self) -> Result<&Wire, EngineProblem> {
         self.wire()
     }
 
     /// What the engine holds, without sizes.
-    pub fn stock(&self, needs: Needs, volumes: bool) -> Result<Inventory, Problem> {
+    pub fn stock(&self, needs: Needs, volumes: bool) -> Result<Inventory, EngineProblem> {
         let wire = self.wire()?;
         wire.within(MORE_PATIENCE, async {
             let mut stock = read(&wire.link, needs, self.wanted_api).await?;
@@ -166,7 +175,7 @@ impl Engine {
         })
     }
 
-    fn read_protections(&self) -> Result<Protections, Problem> {
+    fn read_protections(&self) -> Result<Protections, EngineProblem> {
         let wire = self.wire()?;
         let _waiting = self.says_what_it_waits_for();
         let mut all = Protections { patterns: self.patterns.clone(), ..Protections::default() };
@@ -174,7 +183,7 @@ impl Engine {
             all.labelled = labelled(&wire.link).await?;
             if state::any_locks() {
                 let info: Info = wire.link.get("/info").await?;
-                let locks = state::locks(&info.id).map_err(Problem::Unanswered)?;
+                let locks = state::locks(&info.id).map_err(EngineProblem::Unanswered)?;
                 all.locks = locks.locked;
                 all.released = locks.released;
             }
@@ -190,7 +199,7 @@ fn client_version(text: &str) -> Option<Version> {
 }
 
 /// Whether anything on the engine has the label that protects.
-async fn labelled(link: &Arc<Link>) -> Result<bool, Problem> {
+async fn labelled(link: &Arc<Link>) -> Result<bool, EngineProblem> {
     let filters = value(&json!({ "label": [LABEL] }).to_string());
     let none = link.get::<List<Container>>(&format!("/containers/json?all=1&filters={filters}")).await?.0.is_empty()
         && link.get::<Volumes>(&format!("/volumes?filters={filters}")).await?.volumes.is_empty()
@@ -255,12 +264,12 @@ impl Inspect for Engine {
         let known = match self.itself(self.patience(PATIENCE)) {
             Ok(facts) => Lookup::Found(facts),
             Err(problem) => {
-                if !matches!(problem, Problem::Said { .. }) {
+                if !matches!(problem, EngineProblem::Said { .. }) {
                     *self.silent.borrow_mut() = Some(problem.clone());
                 }
                 match problem {
                     // Every engine has this answer.
-                    Problem::Said { .. } => Lookup::Unknown(problem.to_string()),
+                    EngineProblem::Said { .. } => Lookup::Unknown(problem.to_string()),
                     problem => problem.as_lookup(),
                 }
             }
@@ -308,7 +317,7 @@ impl Inspect for Engine {
 }
 
 impl Facts for Engine {
-    fn protections(&self) -> Result<Rc<Protections>, Problem> {
+    fn protections(&self) -> Result<Rc<Protections>, EngineProblem> {
         let known = self.protections.borrow().clone();
         if let Some(known) = known {
             return known;
@@ -318,7 +327,7 @@ impl Facts for Engine {
         read
     }
 
-    fn plan(&self, steps: &[Step]) -> Result<Rc<Plan>, Problem> {
+    fn plan(&self, steps: &[Step]) -> Result<Rc<Plan>, EngineProblem> {
         if let Some((_, plan)) = self.plans.borrow().iter().find(|(known, _)| known == steps) {
             return Ok(plan.clone());
         }

@@ -13,16 +13,16 @@ use super::input;
 use fender_core::engine::Lookup;
 
 /// What was found, or where it was looked for.
-pub type Found = Result<PathBuf, Vec<PathBuf>>;
+pub type ClientSearch = Result<PathBuf, Vec<PathBuf>>;
 
 /// The client that the policy names, else the first `docker` on PATH that is not fender itself. Relative entries of
 /// PATH are skipped: what they hold depends on where one stands.
-pub fn find(named: Option<&Path>) -> Found {
+pub fn find(named: Option<&Path>) -> ClientSearch {
     find_program("docker", named)
 }
 
 /// The same for another of docker's programs.
-pub fn find_program(name: &str, named: Option<&Path>) -> Found {
+pub fn find_program(name: &str, named: Option<&Path>) -> ClientSearch {
     if let Some(path) = named {
         return if path.is_file() { Ok(path.to_path_buf()) } else { Err(vec![path.to_path_buf()]) };
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use fender_core::lint::{Kind, kind_of, kind_of_text};
+use fender_core::lint::{FileKind, kind_of, kind_of_text};
 
 use super::context::start_of;
 
@@ -12,13 +12,13 @@ const NOT_OURS: &[&str] =
     &[".git", "node_modules", "target", "vendor", ".venv", "venv", ".terraform", "__pycache__", ".hg", ".svn"];
 
 /// The kind of a file that was named: by its name, else by what stands in it.
-fn kind_of_named(path: &str) -> Option<Kind> {
+fn kind_of_named(path: &str) -> Option<FileKind> {
     kind_of(path.rsplit('/').next().unwrap_or_default())
         .or_else(|| kind_of_text(&String::from_utf8_lossy(&start_of(Path::new(path), 64 * 1024))))
 }
 
 /// Every file of a kind below some paths, in order. Else the path that cannot be looked at, and why.
-pub fn collect(paths: &[String]) -> Result<Vec<(String, Kind)>, String> {
+pub fn collect(paths: &[String]) -> Result<Vec<(String, FileKind)>, String> {
     let mut found = Vec::new();
     for path in paths {
         let known = fs::metadata(path).map_err(|error| format!("{path}: {error}"))?;
@@ -36,7 +36,7 @@ pub fn collect(paths: &[String]) -> Result<Vec<(String, Kind)>, String> {
     Ok(found)
 }
 
-fn below(folder: &Path, shown: &str, found: &mut Vec<(String, Kind)>) {
+fn below(folder: &Path, shown: &str, found: &mut Vec<(String, FileKind)>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let Ok(kind) = entry.file_type() else { continue };

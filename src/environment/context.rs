@@ -5,13 +5,13 @@ use std::io::Read;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use fender_core::files::context::{Problem, Sender, Sent, Survey, Wanted};
+use fender_core::files::context::{ContextFile, ContextProblem, ContextRequest, Sender, Survey};
 use fender_core::files::ignore::{self, Matched, Matcher};
 use fender_core::files::secrets;
 
 /// Walks the folder as the sender would.
-pub fn survey(wanted: &Wanted) -> Result<Survey, Problem> {
-    let failed = |path: &Path, error: std::io::Error| Problem {
+pub fn survey(wanted: &ContextRequest) -> Result<Survey, ContextProblem> {
+    let failed = |path: &Path, error: std::io::Error| ContextProblem {
         path: path.display().to_string(),
         line: None,
         reason: error.to_string(),
@@ -20,7 +20,7 @@ pub fn survey(wanted: &Wanted) -> Result<Survey, Problem> {
     let ignore = ignore_file(&root, wanted);
     let mut patterns = Vec::new();
     if let Some(path) = &ignore {
-        let bad = |problem: ignore::Problem| Problem {
+        let bad = |problem: ignore::PatternProblem| ContextProblem {
             path: path.display().to_string(),
             line: Some(problem.line),
             reason: problem.reason,
@@ -32,8 +32,11 @@ pub fn survey(wanted: &Wanted) -> Result<Survey, Problem> {
             patterns.extend(kept_by_the_client(&root, wanted, &matcher));
         }
     }
-    let unlikely =
-        |problem: ignore::Problem| Problem { path: root.display().to_string(), line: None, reason: problem.reason };
+    let unlikely = |problem: ignore::PatternProblem| ContextProblem {
+        path: root.display().to_string(),
+        line: None,
+        reason: problem.reason,
+    };
     let matcher = Matcher::new(&patterns).map_err(unlikely)?;
     let copied = match &wanted.copied {
         Some(list) => {
@@ -42,7 +45,7 @@ pub fn survey(wanted: &Wanted) -> Result<Survey, Problem> {
         }
         None => None,
     };
-    let mut walk = Walk { matcher: &matcher, copied: copied.as_ref(), sender: wanted.sender, files: Vec::new() };
+    let mut walk = ContextWalk { matcher: &matcher, copied: copied.as_ref(), sender: wanted.sender, files: Vec::new() };
     let mut folder = root.clone();
     walk.folder(&mut folder, "", None)?;
     let mut files = walk.files;
@@ -65,7 +68,7 @@ pub fn start_of(path: &Path, most: usize) -> Vec<u8> {
 }
 
 /// The ignore file that the sender reads.
-fn ignore_file(root: &Path, wanted: &Wanted) -> Option<PathBuf> {
+fn ignore_file(root: &Path, wanted: &ContextRequest) -> Option<PathBuf> {
     let own = wanted.dockerfile.as_ref().filter(|_| wanted.sender == Sender::BuildKit);
     let own = own.map(|dockerfile| PathBuf::from(format!("{dockerfile}.dockerignore")));
     let usual = root.join(".dockerignore");
@@ -73,7 +76,7 @@ fn ignore_file(root: &Path, wanted: &Wanted) -> Option<PathBuf> {
 }
 
 /// The client's exceptions for its own two files: docker/cli `build.TrimBuildFilesFromExcludes`.
-fn kept_by_the_client(root: &Path, wanted: &Wanted, matcher: &Matcher) -> Vec<(usize, String)> {
+fn kept_by_the_client(root: &Path, wanted: &ContextRequest, matcher: &Matcher) -> Vec<(usize, String)> {
     let mut kept = Vec::new();
     if matcher.matches_as_before(".dockerignore") {
         kept.push((0, "!.dockerignore".to_owned()));
@@ -100,26 +103,30 @@ fn kept_by_the_client(root: &Path, wanted: &Wanted, matcher: &Matcher) -> Vec<(u
     kept
 }
 
-struct Walk<'a> {
+struct ContextWalk<'a> {
     matcher: &'a Matcher,
     copied: Option<&'a Matcher>,
     sender: Sender,
-    files: Vec<Sent>,
+    files: Vec<ContextFile>,
 }
 
-impl Walk<'_> {
+impl ContextWalk<'_> {
     /// `below` is the folder's path in the context, empty for the context itself.
     fn folder(
         &mut self,
         folder: &mut PathBuf,
         below: &str,
         known: Option<(&Matched, Option<&Matched>)>,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), ContextProblem> {
         let entries = match fs::read_dir(&*folder) {
             Ok(entries) => entries,
             // What cannot be read docker will say; a folder that went while we walked is none.
             Err(error) if below.is_empty() => {
-                return Err(Problem { path: folder.display().to_string(), line: None, reason: error.to_string() });
+                return Err(ContextProblem {
+                    path: folder.display().to_string(),
+                    line: None,
+                    reason: error.to_string(),
+                });
             }
             Err(_) => return Ok(()),
         };
@@ -133,7 +140,7 @@ impl Walk<'_> {
                 let is_copied = |copied: &Matcher| copied.matches_file(&path, known.and_then(|known| known.1));
                 if !skipped && self.copied.is_none_or(is_copied) && !kind.is_socket() {
                     let size = if kind.is_file() { entry.metadata().map_or(0, |known| known.len()) } else { 0 };
-                    self.files.push(Sent { path, size });
+                    self.files.push(ContextFile { path, size });
                 }
                 continue;
             }

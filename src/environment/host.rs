@@ -6,7 +6,7 @@ use std::{env, fs, io};
 
 use super::context::survey;
 use fender_core::docker_files::ConfigFile;
-use fender_core::files::context::{Problem, Survey, Wanted};
+use fender_core::files::context::{ContextProblem, ContextRequest, Survey};
 use fender_core::host::{Host, NO_SUCH_FILE};
 
 /// Where docker looks for plugins besides the configuration folder: docker/cli `cli-plugins/manager/manager_unix.go`.
@@ -77,7 +77,7 @@ impl Host for Surroundings {
         if super::input::is_small_file() { super::input::kept().ok() } else { None }
     }
 
-    fn survey(&self, wanted: &Wanted) -> Result<Survey, Problem> {
+    fn survey(&self, wanted: &ContextRequest) -> Result<Survey, ContextProblem> {
         survey(wanted)
     }
 

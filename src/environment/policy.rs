@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fender_core::policy::{Layer, Problem, parse_layer as parse};
+use fender_core::policy::{PolicyLayer, PolicyProblem, parse_layer as parse};
 
 use super::owned::{self, Distrust, Owners};
 use super::state::users_folder;
@@ -19,8 +19,8 @@ pub fn user_path() -> Option<PathBuf> {
 }
 
 /// One file, if it is there and may be used.
-fn read_layer(path: &Path, owners: Owners) -> Result<Option<Layer>, Problem> {
-    let problem = |reason: String| Problem { path: path.to_path_buf(), at: None, reason };
+fn read_layer(path: &Path, owners: Owners) -> Result<Option<PolicyLayer>, PolicyProblem> {
+    let problem = |reason: String| PolicyProblem { path: path.to_path_buf(), at: None, reason };
     let Some(bytes) = owned::read(path, owners, LARGEST).map_err(|error| problem(error.to_string()))? else {
         return Ok(None);
     };
@@ -30,11 +30,11 @@ fn read_layer(path: &Path, owners: Owners) -> Result<Option<Layer>, Problem> {
     Ok(Some(layer))
 }
 
-fn read_system() -> Result<Option<Layer>, Problem> {
+fn read_system() -> Result<Option<PolicyLayer>, PolicyProblem> {
     read_layer(Path::new(SYSTEM), Owners::System)
 }
 
-fn read_user() -> Result<Option<Layer>, Problem> {
+fn read_user() -> Result<Option<PolicyLayer>, PolicyProblem> {
     let Some(path) = user_path() else { return Ok(None) };
     let owners = match owned::standing(&path) {
         // Root with the home of somebody else.
@@ -45,14 +45,14 @@ fn read_user() -> Result<Option<Layer>, Problem> {
 }
 
 /// The system's file and the user's, where they exist.
-pub fn read_layers() -> Result<Vec<Layer>, Problem> {
+pub fn read_layers() -> Result<Vec<PolicyLayer>, PolicyProblem> {
     Ok([read_system()?, read_user()?].into_iter().flatten().collect())
 }
 
 /// Only the real client's path, for commands that need no policy: a reading command runs whatever the policy's state. A
 /// system's file that cannot be used may name a client: then no other file does.
 pub fn read_client() -> Option<PathBuf> {
-    let named = |layer: Layer| layer.file.docker.filter(|_| !layer.is_others);
+    let named = |layer: PolicyLayer| layer.file.docker.filter(|_| !layer.is_others);
     match read_system() {
         Ok(system) => system.and_then(named).or_else(|| read_user().ok()?.and_then(named)),
         Err(_) => None,

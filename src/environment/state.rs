@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::owned::{self, Distrust, Folder, Owners, caller};
-use fender_core::plan::protect::Lock;
+use fender_core::plan::protect::ProtectLock;
 
 /// The system's state.
 pub const SYSTEM: &str = "/var/lib/fender";
@@ -28,26 +28,28 @@ pub fn users_folder(variable: &str, below_home: &str) -> Option<PathBuf> {
 }
 
 /// Where the state is.
-struct Place {
+struct StatePlace {
     path: PathBuf,
     /// The state of the user whose `HOME` root has, which binds root too but is not root's to use.
     others: Option<(PathBuf, u32)>,
 }
 
-fn place() -> Place {
+fn place() -> StatePlace {
     let system = PathBuf::from(SYSTEM);
     let Some(base) = users_folder("XDG_STATE_HOME", ".local/state") else {
-        return Place { path: without_home(system), others: None };
+        return StatePlace { path: without_home(system), others: None };
     };
     let users = base.join("fender");
     match owned::standing(&users) {
-        Ok(Some(Distrust::Belongs { uid, .. })) if caller() == 0 => Place { path: system, others: Some((users, uid)) },
-        Ok(Some(Distrust::Belongs { .. })) => Place { path: without_home(system), others: None },
+        Ok(Some(Distrust::Belongs { uid, .. })) if caller() == 0 => {
+            StatePlace { path: system, others: Some((users, uid)) }
+        }
+        Ok(Some(Distrust::Belongs { .. })) => StatePlace { path: without_home(system), others: None },
         _ if caller() != 0 && !users.exists() && !can_be_written(&users) => {
-            Place { path: without_home(system), others: None }
+            StatePlace { path: without_home(system), others: None }
         }
         // What is wrong with it is said by whoever opens it.
-        _ => Place { path: users, others: None },
+        _ => StatePlace { path: users, others: None },
     }
 }
 
@@ -82,7 +84,7 @@ pub fn folder() -> PathBuf {
 /// The folders whose locks count, the system's first, and whether it is the system's.
 fn folders() -> Vec<(PathBuf, Owners)> {
     let mut folders = vec![(PathBuf::from(SYSTEM), Owners::System)];
-    let Place { path, others } = place();
+    let StatePlace { path, others } = place();
     if path != Path::new(SYSTEM) {
         folders.push((path, Owners::Caller));
     }
@@ -94,9 +96,9 @@ fn folders() -> Vec<(PathBuf, Owners)> {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Locks {
-    pub locked: Vec<Lock>,
+    pub locked: Vec<ProtectLock>,
     /// Objects whose label does not count any more; the system's word alone.
-    pub released: Vec<Lock>,
+    pub released: Vec<ProtectLock>,
 }
 
 type Book = BTreeMap<String, Locks>;
@@ -126,7 +128,7 @@ pub fn locks(engine: &str) -> Result<Locks, String> {
         let Some(folder) = Folder::open(&path, owners).map_err(|error| error.to_string())? else { continue };
         let Some(found) = read_book(&folder)?.remove(engine) else { continue };
         let by_system = owners == Owners::System;
-        all.locked.extend(found.locked.into_iter().map(|lock| Lock { by_system, ..lock }));
+        all.locked.extend(found.locked.into_iter().map(|lock| ProtectLock { by_system, ..lock }));
         if by_system {
             all.released.extend(found.released);
         }

@@ -15,15 +15,15 @@ use hyper::body::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::store::{Kept, Layers, Locked, Store, hex};
-use crate::engine::connection::{Body, Reply};
+use super::store::{Kept, Layers, Locked, TrashStore, hex};
+use crate::engine::connection::{EngineReply, RequestBody};
 use crate::environment::owned::Folder;
 use crate::ui::progress::Bar;
-use fender_core::api::Problem;
+use fender_core::api::EngineProblem;
 
 /// zstd's own numbers; the lowest is about as fast as the engine sends.
 const LEVEL: i32 = 1;
-/// Pieces that wait between the engine and the compression.
+/// ArchivePieces that wait between the engine and the compression.
 const WAITING: usize = 64;
 const BLOCK: u64 = 512;
 
@@ -48,12 +48,12 @@ impl Write for Summed {
 }
 
 /// Reads what another thread sends.
-struct Pieces {
+struct ArchivePieces {
     from: Receiver<Bytes>,
     piece: Bytes,
 }
 
-impl Read for Pieces {
+impl Read for ArchivePieces {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.piece.is_empty() {
             match self.from.recv() {
@@ -69,12 +69,12 @@ impl Read for Pieces {
 
 /// Streams an answer of the engine through `work`, which runs beside. An archive that is cut off is an error.
 async fn stream<T: Send + 'static>(
-    mut reply: Reply,
+    mut reply: EngineReply,
     bar: &Bar,
     work: impl FnOnce(Box<dyn Read + Send>) -> io::Result<T> + Send + 'static,
-) -> Result<T, Problem> {
+) -> Result<T, EngineProblem> {
     let (send, from): (SyncSender<Bytes>, _) = sync_channel(WAITING);
-    let worker = std::thread::spawn(move || work(Box::new(Pieces { from, piece: Bytes::new() })));
+    let worker = std::thread::spawn(move || work(Box::new(ArchivePieces { from, piece: Bytes::new() })));
     let mut broken = None;
     loop {
         match reply.piece().await {
@@ -93,15 +93,16 @@ async fn stream<T: Send + 'static>(
         }
     }
     drop(send);
-    let outcome = worker.join().map_err(|_| Problem::Unanswered("the archive could not be written".to_owned()))?;
+    let outcome =
+        worker.join().map_err(|_| EngineProblem::Unanswered("the archive could not be written".to_owned()))?;
     match broken {
         Some(problem) => Err(problem),
-        None => outcome.map_err(|error| Problem::Unanswered(error.to_string())),
+        None => outcome.map_err(|error| EngineProblem::Unanswered(error.to_string())),
     }
 }
 
 /// Keeps a stream as one file of the entry.
-pub async fn keep(reply: Reply, folder: &Folder, name: &str, bar: &Bar) -> Result<Kept, Problem> {
+pub async fn keep(reply: EngineReply, folder: &Folder, name: &str, bar: &Bar) -> Result<Kept, EngineProblem> {
     let (folder, name) = (folder.clone(), name.to_owned());
     stream(reply, bar, move |mut from| {
         let target = Summed { file: folder.create(&name)?, hash: Sha256::new(), bytes: 0 };
@@ -165,7 +166,12 @@ pub struct Apart {
 }
 
 /// Takes an image's archive apart while it streams. Contents in `without` are read and not written.
-pub async fn take_apart(reply: Reply, locked: &Locked, without: HashSet<String>, bar: &Bar) -> Result<Apart, Problem> {
+pub async fn take_apart(
+    reply: EngineReply,
+    locked: &Locked,
+    without: HashSet<String>,
+    bar: &Bar,
+) -> Result<Apart, EngineProblem> {
     let layers = locked.layers();
     stream(reply, bar, move |from| apart(from, &layers, &without)).await
 }
@@ -271,9 +277,9 @@ impl Apart {
 }
 
 /// A body that another thread fills.
-struct Sent(tokio::sync::mpsc::Receiver<io::Result<Bytes>>);
+struct SentBody(tokio::sync::mpsc::Receiver<io::Result<Bytes>>);
 
-impl http_body::Body for Sent {
+impl http_body::Body for SentBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -301,7 +307,7 @@ impl Write for Into {
 }
 
 /// A body that `work` writes, beside the request that sends it.
-fn body(bar: &Bar, work: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static) -> Body {
+fn body(bar: &Bar, work: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static) -> RequestBody {
     let (send, receive) = tokio::sync::mpsc::channel(WAITING);
     let failed = send.clone();
     let bar = bar.clone();
@@ -310,11 +316,11 @@ fn body(bar: &Bar, work: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 
             let _ = failed.blocking_send(Err(error));
         }
     });
-    Sent(receive).boxed_unsync()
+    SentBody(receive).boxed_unsync()
 }
 
 /// A kept archive as the body of a request.
-pub fn file_body(file: File, bar: &Bar) -> Body {
+pub fn file_body(file: File, bar: &Bar) -> RequestBody {
     body(bar, move |out| {
         let mut decoder = zstd::stream::read::Decoder::new(file)?;
         copy(&mut decoder, out)
@@ -322,7 +328,7 @@ pub fn file_body(file: File, bar: &Bar) -> Body {
 }
 
 /// An image's archive, put together again from its parts.
-pub fn image_body(store: &Store, mut list: File, bar: &Bar) -> Body {
+pub fn image_body(store: &TrashStore, mut list: File, bar: &Bar) -> RequestBody {
     let store = store.clone();
     body(bar, move |out| {
         let mut text = Vec::new();
@@ -355,7 +361,7 @@ fn copy(from: &mut impl Read, to: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Whether a layer takes files of the image away, which an archive that is copied into a container cannot.
-pub fn deletes_files(store: &Store, sha256: &str) -> io::Result<bool> {
+pub fn deletes_files(store: &TrashStore, sha256: &str) -> io::Result<bool> {
     let mut decoder = zstd::stream::read::Decoder::new(store.blob_file(sha256)?)?;
     let mut first = [0; 2];
     decoder.read_exact(&mut first)?;

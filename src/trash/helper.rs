@@ -8,7 +8,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::engine::connection::{Link, segment, value, whole};
-use fender_core::api::Problem;
+use fender_core::api::EngineProblem;
 
 /// The repository of everything that is made for a moment.
 pub const REPOSITORY: &str = "fender.helper";
@@ -26,7 +26,7 @@ fn host() -> String {
 }
 
 /// An empty image: enough for a container that is never started.
-pub async fn image(link: &Arc<Link>) -> Result<String, Problem> {
+pub async fn image(link: &Arc<Link>) -> Result<String, EngineProblem> {
     let name = format!("{REPOSITORY}:{}", tag());
     let path = format!("/images/create?fromSrc=-&repo={REPOSITORY}&tag={}", tag());
     // Two blocks of zeros: the end of an archive with nothing in it.
@@ -35,7 +35,7 @@ pub async fn image(link: &Arc<Link>) -> Result<String, Problem> {
 }
 
 /// A container that has the volume at `/v`.
-pub async fn container(link: &Arc<Link>, image: &str, volume: &str, read_only: bool) -> Result<String, Problem> {
+pub async fn container(link: &Arc<Link>, image: &str, volume: &str, read_only: bool) -> Result<String, EngineProblem> {
     let body = json!({
         "Image": image, "Cmd": ["never"], "Labels": { REPOSITORY: tag() }, "NetworkDisabled": true,
         "HostConfig": {
@@ -48,7 +48,7 @@ pub async fn container(link: &Arc<Link>, image: &str, volume: &str, read_only: b
     let made: Value = serde_json::from_slice(&answer).unwrap_or_default();
     match made.get("Id").and_then(Value::as_str) {
         Some(id) => Ok(id.to_owned()),
-        None => Err(Problem::Unanswered("the engine made a container without an id".to_owned())),
+        None => Err(EngineProblem::Unanswered("the engine made a container without an id".to_owned())),
     }
 }
 

@@ -10,25 +10,25 @@ use serde_json::{Value, json};
 
 use super::archive::{self, Apart};
 use super::helper;
-use super::store::{Entry, Kept, Locked, Object, Store};
+use super::store::{Entry, Kept, Locked, Object, TrashStore};
 use super::{folder, now};
 use crate::engine::connection::{Link, Wire, nothing, segment};
 use crate::environment::owned::Folder;
 use crate::ui::progress::Bar;
-use fender_core::api::Problem;
+use fender_core::api::EngineProblem;
 use fender_core::plan::inventory::short;
-use fender_core::plan::{Item, Kind, Plan, Recoverable};
-use fender_core::policy::Trash;
+use fender_core::plan::{Item, ObjectKind, Plan, Recoverable};
+use fender_core::policy::TrashLimits;
 
 /// Keeps the plan's objects under the words of the command; the entry's number.
-pub fn keep(wire: &Wire, plan: &Plan, command: &[String], trash: &Trash) -> Result<u64, String> {
+pub fn keep(wire: &Wire, plan: &Plan, command: &[String], trash: &TrashLimits) -> Result<u64, String> {
     keep_in(&folder(), wire, plan, command, trash)
 }
 
 /// The same in a trash at another place.
-pub fn keep_in(root: &Path, wire: &Wire, plan: &Plan, command: &[String], trash: &Trash) -> Result<u64, String> {
+pub fn keep_in(root: &Path, wire: &Wire, plan: &Plan, command: &[String], trash: &TrashLimits) -> Result<u64, String> {
     let failed = |error: std::io::Error| format!("the trash at {} cannot be written: {error}", root.display());
-    let locked = Store::at(root.to_path_buf()).lock().map_err(failed)?;
+    let locked = TrashStore::at(root.to_path_buf()).lock().map_err(failed)?;
     let written = locked.begin().map_err(failed)?;
     let entry = Entry {
         id: locked.next_id(),
@@ -85,7 +85,7 @@ impl Keeper<'_> {
             let name = format!(
                 "{} {}",
                 item.kind.name(),
-                if item.kind == Kind::BuildCache { short(&item.id) } else { &item.name }
+                if item.kind == ObjectKind::BuildCache { short(&item.id) } else { &item.name }
             );
             self.bar.say(format!("keeping {name}"));
             let object = self.one(item).await.map_err(|problem| format!("{name} could not be kept: {problem}"))?;
@@ -94,7 +94,7 @@ impl Keeper<'_> {
         Ok(())
     }
 
-    async fn one(&mut self, item: &Item) -> Result<Object, Problem> {
+    async fn one(&mut self, item: &Item) -> Result<Object, EngineProblem> {
         let mut object = Object {
             kind: item.kind,
             id: item.id.clone(),
@@ -114,8 +114,8 @@ impl Keeper<'_> {
         Ok(object)
     }
 
-    async fn contents(&mut self, item: &Item, object: &mut Object) -> Result<(), Problem> {
-        if item.kind == Kind::Image {
+    async fn contents(&mut self, item: &Item, object: &mut Object) -> Result<(), EngineProblem> {
+        if item.kind == ObjectKind::Image {
             object.inspect = self.link.get(&format!("/images/{}/json", item.id)).await?;
             object.digests = digests(&object.inspect);
         }
@@ -123,13 +123,13 @@ impl Keeper<'_> {
             return Ok(());
         }
         match item.kind {
-            Kind::Volume => self.volume(object).await?,
-            Kind::Container => self.container(object).await?,
-            Kind::Image => {
+            ObjectKind::Volume => self.volume(object).await?,
+            ObjectKind::Container => self.container(object).await?,
+            ObjectKind::Image => {
                 let apart = self.save(&item.id, HashSet::new()).await?;
                 object.file = Some(self.write(&apart)?);
             }
-            Kind::Network => object.inspect = self.link.get(&format!("/networks/{}", item.id)).await?,
+            ObjectKind::Network => object.inspect = self.link.get(&format!("/networks/{}", item.id)).await?,
             _ => {}
         }
         Ok(())
@@ -139,7 +139,7 @@ impl Keeper<'_> {
         format!("{what}-{}", self.entry.objects.len())
     }
 
-    async fn volume(&mut self, object: &mut Object) -> Result<(), Problem> {
+    async fn volume(&mut self, object: &mut Object) -> Result<(), EngineProblem> {
         object.inspect = self.link.get(&format!("/volumes/{}", segment(&object.name))).await?;
         let image = match &self.image {
             Some(image) => image.clone(),
@@ -163,12 +163,12 @@ impl Keeper<'_> {
     }
 
     /// An image's archive, without the layers in `without`.
-    async fn save(&mut self, id: &str, without: HashSet<String>) -> Result<Apart, Problem> {
+    async fn save(&mut self, id: &str, without: HashSet<String>) -> Result<Apart, EngineProblem> {
         let reply = self.link.send(Method::GET, &format!("/images/{id}/get"), nothing(), None).await?;
         archive::take_apart(reply, self.locked, without, &self.bar).await
     }
 
-    fn write(&mut self, apart: &Apart) -> Result<String, Problem> {
+    fn write(&mut self, apart: &Apart) -> Result<String, EngineProblem> {
         let name = self.next_file("image") + ".json";
         let files = apart.write(self.folder, &name)?;
         self.add(files);
@@ -183,7 +183,7 @@ impl Keeper<'_> {
         }
     }
 
-    async fn container(&mut self, object: &mut Object) -> Result<(), Problem> {
+    async fn container(&mut self, object: &mut Object) -> Result<(), EngineProblem> {
         object.inspect = self.link.get(&format!("/containers/{}/json", object.id)).await?;
         let base = object.inspect.get("Image").and_then(Value::as_str).unwrap_or_default().to_owned();
         let base: Value = self.link.get(&format!("/images/{base}/json")).await.unwrap_or_default();
@@ -206,7 +206,13 @@ impl Keeper<'_> {
     }
 
     /// The topmost layer of a committed image: what the container wrote.
-    async fn layer(&mut self, object: &mut Object, image: &str, base: &Value, deletes: bool) -> Result<(), Problem> {
+    async fn layer(
+        &mut self,
+        object: &mut Object,
+        image: &str,
+        base: &Value,
+        deletes: bool,
+    ) -> Result<(), EngineProblem> {
         let layers = base.pointer("/RootFS/Layers").and_then(Value::as_array).into_iter().flatten();
         let known: HashSet<String> =
             layers.filter_map(|it| it.as_str()?.strip_prefix("sha256:").map(str::to_owned)).collect();

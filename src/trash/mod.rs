@@ -10,12 +10,12 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::environment::state;
-use fender_core::plan::{Kind, Plan, Recoverable};
-use fender_core::policy::Trash;
+use fender_core::plan::{ObjectKind, Plan, Recoverable};
+use fender_core::policy::TrashLimits;
 use fender_core::text::bytes;
 pub use keep::{keep, keep_in};
 pub use restore::{Back, fits, restore};
-pub use store::{Entry, Locked, Object, Store};
+pub use store::{Entry, Locked, Object, TrashStore};
 
 /// Seconds since 1970.
 pub fn now() -> i64 {
@@ -31,7 +31,7 @@ pub fn folder() -> PathBuf {
 const LEFT_FREE: u64 = 200_000_000;
 
 /// Marks in the plan what the trash has no room for.
-pub fn fit(plan: &mut Plan, trash: &Trash) {
+pub fn fit(plan: &mut Plan, trash: &TrashLimits) {
     plan.kept_for = trash.keep;
     let unusable = state::usable(&folder()).err();
     let free = store::free(&folder()).saturating_sub(LEFT_FREE);
@@ -62,7 +62,7 @@ pub fn fit(plan: &mut Plan, trash: &Trash) {
         if let Some(why) = why {
             item.recoverable = Recoverable::No;
             item.not_kept = Some(why);
-        } else if item.kind == Kind::Volume && item.size.is_none() {
+        } else if item.kind == ObjectKind::Volume && item.size.is_none() {
             item.recoverable = Recoverable::No;
             item.not_kept = Some("the engine does not say how large it is".to_owned());
         }

@@ -8,11 +8,11 @@ use serde_json::{Map, Value, json};
 
 use super::store::{Entry, Locked, Object};
 use super::{archive, helper};
-use crate::engine::connection::{Body, Link, Wire, segment, value};
+use crate::engine::connection::{Link, RequestBody, Wire, segment, value};
 use crate::ui::progress::Bar;
-use fender_core::api::Problem;
+use fender_core::api::EngineProblem;
 use fender_core::plan::inventory::short;
-use fender_core::plan::{Kind, Recoverable};
+use fender_core::plan::{ObjectKind, Recoverable};
 
 /// What became of one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,9 +37,10 @@ pub fn restore(
     rename: &dyn Fn(&Object) -> Option<String>,
     told: &mut dyn FnMut(&Object, &Back),
 ) -> bool {
-    const ORDER: [Kind; 5] = [Kind::Network, Kind::Volume, Kind::Image, Kind::Tag, Kind::Container];
+    const ORDER: [ObjectKind; 5] =
+        [ObjectKind::Network, ObjectKind::Volume, ObjectKind::Image, ObjectKind::Tag, ObjectKind::Container];
     let bar = Bar::new("bringing back", None);
-    let work = Work { link: wire.link.clone(), locked, entry, bar: bar.clone() };
+    let work = Restoration { link: wire.link.clone(), locked, entry, bar: bar.clone() };
     let mut all = true;
     wire.block_on(async {
         helper::sweep(&work.link).await;
@@ -82,36 +83,36 @@ pub fn fits(object: &Object, name: &str) -> bool {
         || name.len() >= 4 && object.id.trim_start_matches("sha256:").starts_with(name.trim_start_matches("sha256:"))
 }
 
-struct Work<'a> {
+struct Restoration<'a> {
     link: Arc<Link>,
     locked: &'a Locked,
     entry: &'a Entry,
     bar: Bar,
 }
 
-impl Work<'_> {
+impl Restoration<'_> {
     async fn one(&self, object: &Object, rename: &dyn Fn(&Object) -> Option<String>) -> Back {
         match object.recoverable {
             Recoverable::Trash => {}
             Recoverable::Pull => return self.pullable(object).await,
-            Recoverable::No if object.kind == Kind::BuildCache => {
+            Recoverable::No if object.kind == ObjectKind::BuildCache => {
                 return Back::NotKept("the next build makes it anew".to_owned());
             }
             Recoverable::No => return Back::NotKept("it was not kept".to_owned()),
         }
         let name = rename(object);
         let outcome = match object.kind {
-            Kind::Network => self.network(object, name).await,
-            Kind::Volume => self.volume(object, name).await,
-            Kind::Image => self.image(object).await,
-            Kind::Tag => self.tag(&object.name, &object.id).await,
-            Kind::Container => self.container(object, name).await,
+            ObjectKind::Network => self.network(object, name).await,
+            ObjectKind::Volume => self.volume(object, name).await,
+            ObjectKind::Image => self.image(object).await,
+            ObjectKind::Tag => self.tag(&object.name, &object.id).await,
+            ObjectKind::Container => self.container(object, name).await,
             _ => return Back::NotKept("it was not kept".to_owned()),
         };
         outcome.unwrap_or_else(|problem| Back::Failed(problem.to_string()))
     }
 
-    async fn exists(&self, path: &str) -> Result<Option<Value>, Problem> {
+    async fn exists(&self, path: &str) -> Result<Option<Value>, EngineProblem> {
         match self.link.get(path).await {
             Ok(found) => Ok(Some(found)),
             Err(problem) if problem.is(404) => Ok(None),
@@ -130,16 +131,16 @@ impl Work<'_> {
     }
 
     /// A file of the entry.
-    fn file(&self, name: &str) -> Result<File, Problem> {
+    fn file(&self, name: &str) -> Result<File, EngineProblem> {
         Ok(self.locked.store.entry_file(self.entry.id, name)?)
     }
 
-    async fn send(&self, method: Method, path: &str, body: Body) -> Result<Vec<u8>, Problem> {
+    async fn send(&self, method: Method, path: &str, body: RequestBody) -> Result<Vec<u8>, EngineProblem> {
         let reply = self.link.send(method, path, body, Some("application/x-tar")).await?;
         Ok(reply.bytes().await?.to_vec())
     }
 
-    async fn network(&self, object: &Object, name: Option<String>) -> Result<Back, Problem> {
+    async fn network(&self, object: &Object, name: Option<String>) -> Result<Back, EngineProblem> {
         if self.exists(&format!("/networks/{}", object.id)).await?.is_some() {
             return Ok(Back::There);
         }
@@ -181,7 +182,7 @@ impl Work<'_> {
         Ok(Back::Is(String::new()))
     }
 
-    async fn volume(&self, object: &Object, name: Option<String>) -> Result<Back, Problem> {
+    async fn volume(&self, object: &Object, name: Option<String>) -> Result<Back, EngineProblem> {
         let name = name.unwrap_or_else(|| object.name.clone());
         let path = format!("/volumes/{}", segment(&name));
         if self.exists(&path).await?.is_some() {
@@ -207,12 +208,12 @@ impl Work<'_> {
         Ok(Back::Is(String::new()))
     }
 
-    async fn load(&self, file: &str) -> Result<Vec<u8>, Problem> {
+    async fn load(&self, file: &str) -> Result<Vec<u8>, EngineProblem> {
         let body = archive::image_body(&self.locked.store, self.file(file)?, &self.bar);
         self.send(Method::POST, "/images/load?quiet=1", body).await
     }
 
-    async fn image(&self, object: &Object) -> Result<Back, Problem> {
+    async fn image(&self, object: &Object) -> Result<Back, EngineProblem> {
         let path = format!("/images/{}/json", object.id);
         let mut there = true;
         if self.exists(&path).await?.is_none() {
@@ -237,7 +238,7 @@ impl Work<'_> {
     }
 
     /// Gives an image a name, unless the name means another one now.
-    async fn tag(&self, name: &str, id: &str) -> Result<Back, Problem> {
+    async fn tag(&self, name: &str, id: &str) -> Result<Back, EngineProblem> {
         if let Some(now) = self.exists(&format!("/images/{}/json", segment(name))).await? {
             let same = now.get("Id").and_then(Value::as_str) == Some(id);
             return Ok(if same { Back::There } else { Back::Taken });
@@ -248,7 +249,7 @@ impl Work<'_> {
         Ok(Back::Is(String::new()))
     }
 
-    async fn container(&self, object: &Object, name: Option<String>) -> Result<Back, Problem> {
+    async fn container(&self, object: &Object, name: Option<String>) -> Result<Back, EngineProblem> {
         if self.exists(&format!("/containers/{}/json", object.id)).await?.is_some() {
             return Ok(Back::There);
         }
@@ -278,7 +279,7 @@ impl Work<'_> {
     }
 
     /// A network or named volume that the container had and that is not there: docker would start it without.
-    async fn missing(&self, object: &Object) -> Result<Option<String>, Problem> {
+    async fn missing(&self, object: &Object) -> Result<Option<String>, EngineProblem> {
         let networks = object.inspect.pointer("/NetworkSettings/Networks").and_then(Value::as_object);
         for (name, _) in networks.into_iter().flatten().filter(|(name, _)| is_users(name)) {
             if self.exists(&format!("/networks/{}", segment(name))).await?.is_none() {
@@ -304,7 +305,7 @@ impl Work<'_> {
     }
 
     /// An image of the container's own, with all that it wrote and took away.
-    async fn own_image(&self, file: &str) -> Result<String, Problem> {
+    async fn own_image(&self, file: &str) -> Result<String, EngineProblem> {
         let said = self.load(file).await?;
         let text = String::from_utf8_lossy(&said).into_owned();
         let id = text
@@ -313,12 +314,15 @@ impl Work<'_> {
             .map(|rest| rest.chars().take_while(char::is_ascii_hexdigit).collect::<String>());
         match id.filter(|id| id.len() == 64) {
             Some(id) => Ok(format!("sha256:{id}")),
-            None => Err(Problem::Unanswered(format!("the engine did not load the container's layer: {}", text.trim()))),
+            None => Err(EngineProblem::Unanswered(format!(
+                "the engine did not load the container's layer: {}",
+                text.trim()
+            ))),
         }
     }
 
     /// The image that the container stood on: there still, brought back before, or pulled again.
-    async fn base(&self, object: &Object) -> Result<String, Problem> {
+    async fn base(&self, object: &Object) -> Result<String, EngineProblem> {
         let text =
             |pointer: &str| object.inspect.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (id, named) = (text("/Image"), text("/Config/Image"));
@@ -332,7 +336,7 @@ impl Work<'_> {
         }
         if self.exists(&format!("/images/{id}/json")).await?.is_none() {
             let how = if object.digests.is_empty() { "restore it first" } else { "docker pull it first" };
-            return Err(Problem::Unanswered(format!("its image {named} ({}) is not there: {how}", short(&id))));
+            return Err(EngineProblem::Unanswered(format!("its image {named} ({}) is not there: {how}", short(&id))));
         }
         let now = self.exists(&format!("/images/{}/json", segment(&named))).await?;
         let same = now.is_some_and(|now| now.get("Id").and_then(Value::as_str) == Some(&id));
@@ -340,7 +344,7 @@ impl Work<'_> {
     }
 
     /// The request that makes it: its settings as they were.
-    async fn body(&self, object: &Object, image: &str) -> Result<Value, Problem> {
+    async fn body(&self, object: &Object, image: &str) -> Result<Value, EngineProblem> {
         let inspect = &object.inspect;
         let mut body = inspect.get("Config").cloned().unwrap_or_else(|| json!({}));
         let mut host = inspect.get("HostConfig").cloned().unwrap_or_else(|| json!({}));
@@ -388,7 +392,7 @@ impl Work<'_> {
         Ok(body)
     }
 
-    async fn fill(&self, id: &str, object: &Object, layer: Option<&str>) -> Result<(), Problem> {
+    async fn fill(&self, id: &str, object: &Object, layer: Option<&str>) -> Result<(), EngineProblem> {
         if let Some(sha256) = layer {
             let body = archive::file_body(self.locked.store.blob_file(sha256)?, &self.bar);
             self.send(Method::PUT, &format!("/containers/{id}/archive?path=/&copyUIDGID=1"), body).await?;
@@ -406,7 +410,7 @@ impl Work<'_> {
     }
 
     /// As it was: running, paused or stopped. Its processes begin anew.
-    async fn set_going(&self, id: &str, object: &Object) -> Result<Back, Problem> {
+    async fn set_going(&self, id: &str, object: &Object) -> Result<Back, EngineProblem> {
         let was = |key: &str| object.inspect.pointer(&format!("/State/{key}")).and_then(Value::as_bool) == Some(true);
         if !was("Running") {
             return Ok(Back::Is("stopped as it was".to_owned()));

@@ -21,8 +21,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::environment::owned::{Folder, Owners};
-use fender_core::plan::{Kind, Recoverable};
-use fender_core::policy::Trash;
+use fender_core::plan::{ObjectKind, Recoverable};
+use fender_core::policy::TrashLimits;
 
 /// One deletion.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -45,7 +45,7 @@ pub struct Entry {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Object {
     #[serde(rename = "type")]
-    pub kind: Kind,
+    pub kind: ObjectKind,
     pub id: String,
     pub name: String,
     #[serde(default)]
@@ -84,13 +84,13 @@ const LARGEST_ENTRY: u64 = 256 << 20;
 
 /// The trash.
 #[derive(Clone, Debug)]
-pub struct Store {
+pub struct TrashStore {
     root: PathBuf,
 }
 
 /// The trash while nobody else changes it.
 pub struct Locked {
-    pub store: Store,
+    pub store: TrashStore,
     root: Folder,
     entries: Folder,
     blobs: Folder,
@@ -98,9 +98,9 @@ pub struct Locked {
     _lock: File,
 }
 
-impl Store {
-    pub fn at(root: PathBuf) -> Store {
-        Store { root }
+impl TrashStore {
+    pub fn at(root: PathBuf) -> TrashStore {
+        TrashStore { root }
     }
 
     /// For messages only.
@@ -318,7 +318,7 @@ impl Locked {
     }
 
     /// Removes what is too old, then the oldest until the rest has room; never the entry `but`.
-    pub fn expire(&self, trash: &Trash, now: i64, but: u64) -> io::Result<()> {
+    pub fn expire(&self, trash: &TrashLimits, now: i64, but: u64) -> io::Result<()> {
         let keep = i64::try_from(trash.keep).unwrap_or(i64::MAX);
         for (id, entry) in self.store.entries() {
             let old = entry.as_ref().is_ok_and(|entry| now.saturating_sub(entry.time) > keep);

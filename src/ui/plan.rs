@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::screen::{Screen, list, shown};
-use fender_core::plan::{Item, Kind, Plan, Recoverable};
+use fender_core::plan::{Item, ObjectKind, Plan, Recoverable};
 use fender_core::text::{bytes, count};
 
 /// So many are named in a sentence; more are counted.
@@ -75,17 +75,17 @@ fn text(plan: &Plan, screen: &Screen, now: i64, most: usize) -> String {
 
 /// `3 containers`, `23 images`, `1 network`, `build cache`.
 fn counts<'a>(items: impl Iterator<Item = &'a Item>) -> Vec<String> {
-    let mut numbers: BTreeMap<Kind, usize> = BTreeMap::new();
+    let mut numbers: BTreeMap<ObjectKind, usize> = BTreeMap::new();
     for item in items {
         *numbers.entry(item.kind).or_default() += 1;
     }
     numbers.into_iter().map(|(kind, number)| counted(kind, number)).collect()
 }
 
-fn counted(kind: Kind, number: usize) -> String {
+fn counted(kind: ObjectKind, number: usize) -> String {
     match kind {
-        Kind::BuildCache => count(number, "record").replacen("record", "build cache record", 1),
-        Kind::Tag => {
+        ObjectKind::BuildCache => count(number, "record").replacen("record", "build cache record", 1),
+        ObjectKind::Tag => {
             format!("{} of {} that stay", count(number, "tag"), if number == 1 { "an image" } else { "images" })
                 .replace("an image that stay", "an image that stays")
         }
@@ -122,9 +122,9 @@ const EXAMPLES: usize = 2;
 fn weight(item: &Item, now: i64) -> u8 {
     let lately = item.used.or(item.created).is_some_and(|time| now - time < LATELY);
     match (item.recoverable, item.kind) {
-        (_, Kind::BuildCache) => UNIMPORTANT,
+        (_, ObjectKind::BuildCache) => UNIMPORTANT,
         (Recoverable::No, _) => 0,
-        (Recoverable::Trash, Kind::Volume | Kind::Container | Kind::Image) => 1,
+        (Recoverable::Trash, ObjectKind::Volume | ObjectKind::Container | ObjectKind::Image) => 1,
         (Recoverable::Trash, _) => 2,
         _ if item.size.unwrap_or(0) >= LARGE => REPLACEABLE,
         _ if lately => REPLACEABLE + 1,
@@ -134,25 +134,29 @@ fn weight(item: &Item, now: i64) -> u8 {
 
 fn name(item: &Item) -> String {
     match item.kind {
-        Kind::Image if item.tags.is_empty() => format!("<none> {}", fender_core::plan::inventory::short(&item.id)),
+        ObjectKind::Image if item.tags.is_empty() => {
+            format!("<none> {}", fender_core::plan::inventory::short(&item.id))
+        }
         // A nameless volume's 64 digits say nothing.
-        Kind::Volume if item.name.len() == 64 => fender_core::plan::inventory::short(&item.name).to_owned(),
-        Kind::BuildCache => fender_core::plan::inventory::short(&item.id).to_owned(),
+        ObjectKind::Volume if item.name.len() == 64 => fender_core::plan::inventory::short(&item.name).to_owned(),
+        ObjectKind::BuildCache => fender_core::plan::inventory::short(&item.id).to_owned(),
         _ => item.name.clone(),
     }
 }
 
 fn line(item: &Item, screen: &Screen, now: i64, width: usize, says_why: bool) -> String {
     let size = match (item.kind, item.size) {
-        (Kind::Network | Kind::Tag | Kind::Service | Kind::Secret | Kind::Config, _) => String::new(),
+        (ObjectKind::Network | ObjectKind::Tag | ObjectKind::Service | ObjectKind::Secret | ObjectKind::Config, _) => {
+            String::new()
+        }
         (_, Some(size)) => bytes(size),
         (_, None) => "size unknown".to_owned(),
     };
     let mut about: Vec<String> = Vec::new();
-    if item.kind == Kind::Container && item.size.unwrap_or(0) > 0 {
+    if item.kind == ObjectKind::Container && item.size.unwrap_or(0) > 0 {
         about.push("in its own layer".to_owned());
     }
-    if item.kind == Kind::BuildCache {
+    if item.kind == ObjectKind::BuildCache {
         about.push(item.name.chars().take(60).collect());
     }
     about.extend(item.about.iter().cloned());
@@ -162,7 +166,7 @@ fn line(item: &Item, screen: &Screen, now: i64, width: usize, says_why: bool) ->
     if let Some(used) = item.used {
         about.push(format!("used {}", ago(now - used)));
     } else if let Some(created) = item.created
-        && item.kind != Kind::Container
+        && item.kind != ObjectKind::Container
     {
         about.push(format!("made {}", ago(now - created)));
     }
@@ -181,21 +185,21 @@ fn line(item: &Item, screen: &Screen, now: i64, width: usize, says_why: bool) ->
     screen.filled(&head, &text)
 }
 
-fn kind_name(kind: Kind) -> &'static str {
+fn kind_name(kind: ObjectKind) -> &'static str {
     match kind {
-        Kind::BuildCache => "cache",
+        ObjectKind::BuildCache => "cache",
         kind => kind.name(),
     }
 }
 
 /// What is not shown one by one, in one line for each thing that can be said of it.
 fn summed(rest: &[&Item]) -> Vec<String> {
-    let mut groups: BTreeMap<(Kind, &str), (usize, i64)> = BTreeMap::new();
+    let mut groups: BTreeMap<(ObjectKind, &str), (usize, i64)> = BTreeMap::new();
     for item in rest {
         let what = match (item.kind, item.recoverable) {
-            (Kind::Image, Recoverable::Pull) => "can be pulled again",
-            (Kind::Image, _) => "exist only here",
-            (Kind::Container | Kind::Volume, Recoverable::No) => "cannot be kept",
+            (ObjectKind::Image, Recoverable::Pull) => "can be pulled again",
+            (ObjectKind::Image, _) => "exist only here",
+            (ObjectKind::Container | ObjectKind::Volume, Recoverable::No) => "cannot be kept",
             _ => "",
         };
         let group = groups.entry((item.kind, what)).or_default();

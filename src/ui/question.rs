@@ -46,7 +46,7 @@ const PATIENCE: usize = 3;
 #[derive(Clone, Debug)]
 pub struct Question {
     text: String,
-    place: Option<Place>,
+    place: Option<QuestionPlace>,
     keys: Vec<(char, String)>,
     fixes: usize,
     list: Option<String>,
@@ -55,7 +55,7 @@ pub struct Question {
 }
 
 #[derive(Clone, Debug)]
-struct Place {
+struct QuestionPlace {
     name: String,
     is_production: bool,
 }
@@ -94,7 +94,7 @@ impl Question {
     pub fn on(mut self, environment: &str, is_production: bool, engine: &str) -> Question {
         let environment = if is_production { environment.to_uppercase() } else { environment.to_owned() };
         let name = format!("{environment} {engine}").trim().to_owned();
-        self.place = Some(Place { name, is_production });
+        self.place = Some(QuestionPlace { name, is_production });
         self
     }
 

@@ -31,7 +31,7 @@ const LONGEST: usize = 4096;
 /// The controlling terminal, with the lock on it.
 pub struct Terminal {
     device: File,
-    lock: Option<Lock>,
+    lock: Option<TerminalLock>,
 }
 
 /// What came from the terminal.
@@ -62,7 +62,7 @@ impl Terminal {
     fn take_lock(&mut self, waiting: &str) -> io::Result<()> {
         let mut said = false;
         let device = &mut self.device;
-        let lock = Lock::take(&mut || {
+        let lock = TerminalLock::take(&mut || {
             if !std::mem::replace(&mut said, true) {
                 let _ = device.write_all(waiting.as_bytes());
             }
@@ -218,25 +218,25 @@ fn is_ignored(signal: Signal) -> bool {
 }
 
 /// One question for each terminal device. It goes with the process, however that ends.
-enum Lock {
+enum TerminalLock {
     /// On the device itself, which every user of the terminal opens.
     Device(#[allow(dead_code)] Flock<File>),
     /// A name in the kernel, where the device cannot be opened by its path: after `su`, or in a container.
     Name(#[allow(dead_code)] UnixListener),
 }
 
-impl Lock {
-    fn take(waiting: &mut dyn FnMut()) -> io::Result<Lock> {
+impl TerminalLock {
+    fn take(waiting: &mut dyn FnMut()) -> io::Result<TerminalLock> {
         let number = terminal_number();
         if let Some(path) = number.and_then(device_path)
             && let Ok(device) = open_device(&path)
         {
             match Flock::lock(device, FlockArg::LockExclusiveNonblock) {
-                Ok(lock) => return Ok(Lock::Device(lock)),
+                Ok(lock) => return Ok(TerminalLock::Device(lock)),
                 Err((device, Errno::EWOULDBLOCK)) => {
                     waiting();
                     if let Some(lock) = wait_for(device) {
-                        return Ok(Lock::Device(lock));
+                        return Ok(TerminalLock::Device(lock));
                     }
                 }
                 Err(_) => {}
@@ -246,7 +246,7 @@ impl Lock {
         loop {
             let bound = SocketAddr::from_abstract_name(&name).and_then(|address| UnixListener::bind_addr(&address));
             match bound {
-                Ok(listener) => return Ok(Lock::Name(listener)),
+                Ok(listener) => return Ok(TerminalLock::Name(listener)),
                 Err(error) if error.kind() != io::ErrorKind::AddrInUse => return Err(error),
                 Err(_) => {
                     waiting();

@@ -17,7 +17,7 @@ use crate::support::engine::Engine;
 use crate::support::process::program;
 use crate::support::recorder::{Answers, Recorder};
 use fender::environment::context::survey;
-use fender_core::files::context::{Sender, Wanted};
+use fender_core::files::context::{ContextRequest, Sender};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -141,7 +141,7 @@ type Files = BTreeSet<(String, u64)>;
 
 /// None where it cannot be computed.
 fn foreseen(case: &Case, root: &Path, sender: Sender) -> Option<Files> {
-    let wanted = Wanted {
+    let wanted = ContextRequest {
         folder: root.to_string_lossy().into_owned(),
         dockerfile: Some(root.join(case.dockerfile).to_string_lossy().into_owned()),
         sender,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::support::engine::Engine;
 use crate::support::guarded::Guarded;
 use crate::support::process::program;
-use fender::trash::Store;
+use fender::trash::TrashStore;
 
 fn flat(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -52,7 +52,7 @@ fn there(engine: &Engine) -> Vec<String> {
 
 /// What whole entries of the trash hold, as the same names.
 fn kept(trash: &Path) -> Vec<String> {
-    let store = Store::at(trash.to_path_buf());
+    let store = TrashStore::at(trash.to_path_buf());
     let mut names = Vec::new();
     for (_, entry) in store.entries() {
         let entry = entry.expect("an entry is whole or not there");
@@ -182,7 +182,7 @@ fn the_disk_is_full_while_keeping() {
     let seen = flat(&terminal.seen());
     assert!(seen.contains("not run, nothing was deleted"), "{seen}");
     assert_eq!(there(&engine), before);
-    assert!(Store::at(guarded.trash()).entries().is_empty());
+    assert!(TrashStore::at(guarded.trash()).entries().is_empty());
     // A disk that has no room is said before the answer.
     let output = guarded.fender(&["plan", "docker system prune -a --volumes"]);
     let said = flat(&String::from_utf8_lossy(&output.stdout));

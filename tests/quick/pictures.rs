@@ -75,7 +75,7 @@ fn deletion(line: &str) -> String {
         let lowered = lower(&invocation, &EveryPath);
         let steps = deletions(&invocation, &lowered, &*judgement.facts, &EveryPath);
         let mut plan = (*judgement.facts.plan(&steps).unwrap()).clone();
-        fender::trash::fit(&mut plan, &fender_core::policy::Trash::default());
+        fender::trash::fit(&mut plan, &fender_core::policy::TrashLimits::default());
         (invocation, plan)
     };
     let (_, plan) = planned(&judgement.invocation.words);

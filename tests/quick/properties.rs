@@ -12,7 +12,7 @@ use fender_core::grammar::values;
 use fender_core::judge::{Bench, Judgement, judge};
 use fender_core::lower::{Effect, lower};
 use fender_core::plan::Facts;
-use fender_core::policy::{Action, Place, Policy, parse_layer};
+use fender_core::policy::{Action, EnginePlace, Policy, parse_layer};
 use fender_core::rules::{Class, RULES};
 use fender_core::target::Target;
 use proptest::prelude::*;
@@ -148,7 +148,7 @@ proptest! {
             let system = system.map(|action| layer(&action_text(action), true));
             Policy { layers: system.into_iter().chain([layer(&format!("{}{moving}", action_text(user)), false)]).collect() }
         };
-        let place = Place::new(context, "unix:///s", "", "m", false, || fender_core::engine::Labels::NoEngine);
+        let place = EnginePlace::new(context, "unix:///s", "", "m", false, || fender_core::engine::Labels::NoEngine);
         let decide = |policy: &Policy| policy.decide(rule, rule.class, &place).action;
         prop_assert!(decide(&policy(strict)) >= decide(&policy(mild)));
         if let Some(action) = system {

@@ -11,7 +11,7 @@ use fender::engine::Offline;
 use fender::ui::report;
 use fender::ui::screen::Screen;
 use fender_core::grammar::parse::commands;
-use fender_core::grammar::{Command, Flag, Kind};
+use fender_core::grammar::{Command, Flag, FlagKind};
 use fender_core::judge::{Bench, judge};
 use fender_core::plan::Facts;
 use fender_core::policy::Policy;
@@ -105,15 +105,15 @@ fn value(command: &Command, flag: &Flag, at: usize) -> String {
         ("subnet", _) => format!("10.{}.{}.0/24", at / 250 % 250, at % 250),
         ("external-ca", _) => format!("protocol=cfssl,url=http://x{at}"),
         ("file" | "env-file" | "label-file" | "compose-file", _) => format!("f{at}"),
-        (_, Kind::Filter) => format!("label=x{at}"),
-        (_, Kind::Bool) => "true".to_owned(),
-        (_, Kind::Text | Kind::List | Kind::Slice | Kind::Map) => format!("K{at}=v{at}"),
-        (_, Kind::Network) => format!("n{at}"),
-        (_, Kind::Bytes | Kind::SwapBytes) => format!("{}m", at + 10),
-        (_, Kind::Duration | Kind::PositiveDuration) => format!("{at}s"),
-        (_, Kind::Decimal | Kind::Float) => "0.5".to_owned(),
-        (_, Kind::Ip) => "10.0.0.1".to_owned(),
-        (_, Kind::Int64 | Kind::Uint64 | Kind::Uint16 | Kind::Uint32) => "5".to_owned(),
+        (_, FlagKind::Filter) => format!("label=x{at}"),
+        (_, FlagKind::Bool) => "true".to_owned(),
+        (_, FlagKind::Text | FlagKind::List | FlagKind::Slice | FlagKind::Map) => format!("K{at}=v{at}"),
+        (_, FlagKind::Network) => format!("n{at}"),
+        (_, FlagKind::Bytes | FlagKind::SwapBytes) => format!("{}m", at + 10),
+        (_, FlagKind::Duration | FlagKind::PositiveDuration) => format!("{at}s"),
+        (_, FlagKind::Decimal | FlagKind::Float) => "0.5".to_owned(),
+        (_, FlagKind::Ip) => "10.0.0.1".to_owned(),
+        (_, FlagKind::Int64 | FlagKind::Uint64 | FlagKind::Uint16 | FlagKind::Uint32) => "5".to_owned(),
     }
 }
 
@@ -129,7 +129,10 @@ fn flags() -> Vec<(&'static Command, &'static Flag)> {
     all.flat_map(|command| command.flags.iter().map(move |flag| (command, flag)))
         .filter(|(command, flag)| {
             // A flag that may stand once is the same everywhere; a list is lowered by each command.
-            let alone = !matches!(flag.kind, Kind::List | Kind::Slice | Kind::Map | Kind::Filter | Kind::Network);
+            let alone = !matches!(
+                flag.kind,
+                FlagKind::List | FlagKind::Slice | FlagKind::Map | FlagKind::Filter | FlagKind::Network
+            );
             seen.insert((if alone { "" } else { command.canonical }, flag.name))
         })
         .filter(|(_, flag)| flag.name != "help")
@@ -158,7 +161,7 @@ fn every_flag_may_be_repeated() {
 fn every_value_may_be_long() {
     let mut slow = Vec::new();
     let fillers = ["x", "1", "a,", "a=b,", "a:", "/", "../", "\"", "-", ".", "_", " ", "é", "=", "[", "${", "1-"];
-    for (command, flag) in flags().into_iter().filter(|(_, flag)| flag.kind != Kind::Bool) {
+    for (command, flag) in flags().into_iter().filter(|(_, flag)| flag.kind != FlagKind::Bool) {
         for filler in fillers {
             let words = |size: usize| {
                 let first = value(command, flag, 1);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use fender::engine::connection::{Wire, whole};
-use fender_core::api::Problem;
+use fender_core::api::EngineProblem;
 use fender_core::target::Target;
 use hyper::Method;
 use serde_json::Value;
@@ -18,7 +18,7 @@ impl Api {
         Api { wire: Wire::open(&target, None).expect("the engine's socket is there") }
     }
 
-    pub fn try_call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Problem> {
+    pub fn try_call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, EngineProblem> {
         let bytes = self.wire.block_on(self.wire.link.call(method, path, body))?;
         Ok(serde_json::from_slice(&bytes).unwrap_or(Value::Null))
     }
@@ -35,7 +35,7 @@ impl Api {
         self.call(Method::POST, path, Some(body))
     }
 
-    pub fn delete(&self, path: &str) -> Result<Value, Problem> {
+    pub fn delete(&self, path: &str) -> Result<Value, EngineProblem> {
         self.try_call(Method::DELETE, path, None)
     }
 

@@ -4,9 +4,9 @@ use std::ffi::OsString;
 
 use std::rc::Rc;
 
-use fender_core::api::Problem;
+use fender_core::api::EngineProblem;
 use fender_core::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Lookup, MountFacts};
-use fender_core::files::context::{self, Sent, Survey, Wanted};
+use fender_core::files::context::{self, ContextFile, ContextRequest, Survey};
 use fender_core::files::ignore::{self, Matcher};
 use fender_core::files::secrets;
 use fender_core::grammar::parse::Invocation;
@@ -15,8 +15,8 @@ use fender_core::judge::{Bench, Judgement, judge};
 use fender_core::plan::Facts;
 use fender_core::plan::compose::Project;
 use fender_core::plan::inventory::{Container, Endpoint, Image, Inventory, Network, Volume};
-use fender_core::plan::protect::Pattern;
-use fender_core::plan::{Kind, Plan, Protections, Step, plan};
+use fender_core::plan::protect::ProtectPattern;
+use fender_core::plan::{ObjectKind, Plan, Protections, Step, plan};
 use fender_core::policy::Policy;
 use fender_core::rules::{Example, rule};
 use fender_core::target::Target;
@@ -73,7 +73,7 @@ impl Host for EveryPath {
     fn resolve(&self, path: &str) -> String {
         if path.starts_with('/') { path.to_owned() } else { format!("/home/ann/project/{path}") }
     }
-    fn survey(&self, wanted: &Wanted) -> Result<Survey, context::Problem> {
+    fn survey(&self, wanted: &ContextRequest) -> Result<Survey, context::ContextProblem> {
         let ignore = match file_example(&format!("{}/x", wanted.folder)) {
             Some((example, is_bad)) if example.name == ".dockerignore" => {
                 if is_bad {
@@ -87,7 +87,7 @@ impl Host for EveryPath {
         let matcher = Matcher::new(&ignore::read(ignore.as_bytes()).unwrap()).unwrap();
         let files = [".env", ".git/config", "README.md", "id_rsa", "node_modules/x/index.js", "src/main.js"];
         let sent = files.iter().filter(|path| !matcher.matches_alone(path));
-        let files: Vec<Sent> = sent.map(|path| Sent { path: (*path).to_owned(), size: 1000 }).collect();
+        let files: Vec<ContextFile> = sent.map(|path| ContextFile { path: (*path).to_owned(), size: 1000 }).collect();
         let secrets = secrets::among(&files, &|_, _| b"DB_PASSWORD=hunter2".to_vec());
         let bytes = files.iter().map(|file| file.size).sum();
         Ok(Survey { files, bytes, secrets, ignore: Some(".dockerignore".into()), root: "/".into() })
@@ -189,12 +189,12 @@ impl Inspect for SmallEngine {
 }
 
 impl Facts for SmallEngine {
-    fn protections(&self) -> Result<Rc<Protections>, Problem> {
-        let pattern = |kind| Pattern { kind, glob: "protected*".to_owned(), source: "policy.toml:2".to_owned() };
-        let patterns = vec![pattern(Kind::Container), pattern(Kind::Volume)];
+    fn protections(&self) -> Result<Rc<Protections>, EngineProblem> {
+        let pattern = |kind| ProtectPattern { kind, glob: "protected*".to_owned(), source: "policy.toml:2".to_owned() };
+        let patterns = vec![pattern(ObjectKind::Container), pattern(ObjectKind::Volume)];
         Ok(Rc::new(Protections { patterns, ..Protections::default() }))
     }
-    fn plan(&self, steps: &[Step]) -> Result<Rc<Plan>, Problem> {
+    fn plan(&self, steps: &[Step]) -> Result<Rc<Plan>, EngineProblem> {
         let protections = self.protections()?;
         Ok(Rc::new(plan(steps, &stock(), &protections)))
     }

@@ -1,6 +1,6 @@
 //! Command lines written from the grammar, legal and illegal, in every spelling that pflag takes.
 
-use fender_core::grammar::{COMMANDS, Command, Flag, Kind};
+use fender_core::grammar::{COMMANDS, Command, Flag, FlagKind};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -185,7 +185,7 @@ fn usable(command: &Command, flag: &Flag) -> bool {
 
 fn spell(words: &mut Vec<String>, flag: &Flag, value: &str, spelling: u8, clustered: &mut bool) {
     let short = (flag.short != 0).then_some(flag.short as char);
-    if flag.kind == Kind::Bool {
+    if flag.kind == FlagKind::Bool {
         match (spelling % 6, short) {
             (0, Some(letter)) => {
                 // A cluster: `-i` and `-t` become `-it`.
@@ -441,7 +441,7 @@ fn values(command: &Command, flag: &Flag) -> Vec<&'static str> {
             "linux/x86_64",
             "",
         ],
-        "pull" if flag.kind == Kind::Text => &["always", "never", "missing", "x", ""],
+        "pull" if flag.kind == FlagKind::Text => &["always", "never", "missing", "x", ""],
         "isolation" => &["default", "process", "hyperv", "x", ""],
         "cidfile" | "iidfile" | "output" => &["out-file", ""],
         "input" => &["img.tar", "/nosuch"],
@@ -473,27 +473,29 @@ fn values(command: &Command, flag: &Flag) -> Vec<&'static str> {
         "tag" => &["a:1", "b", "Bad"],
         _ => &[],
     };
-    if !by_name.is_empty() && flag.kind != Kind::Bool {
+    if !by_name.is_empty() && flag.kind != FlagKind::Bool {
         return by_name.to_vec();
     }
     match flag.kind {
-        Kind::Bool => vec!["true", "false", "1", "0", "T", "F", "t", "f", "TRUE", "FALSE", "True", "yes", ""],
-        Kind::Bytes | Kind::SwapBytes => {
+        FlagKind::Bool => vec!["true", "false", "1", "0", "T", "F", "t", "f", "TRUE", "FALSE", "True", "yes", ""],
+        FlagKind::Bytes | FlagKind::SwapBytes => {
             vec![
                 "512m", "1.5g", "2GiB", "100", "0", "-1", "1 kb", "bad", "1e3", "1x", "0.0", "7B", "1.5", ".5k", "00",
                 "5kib", "",
             ]
         }
-        Kind::Int64 => {
+        FlagKind::Int64 => {
             vec!["0", "1", "-1", "5", "0x10", "010", "1_0", "bad", "99999999999999999999", "+3", "100", "08"]
         }
-        Kind::Uint64 | Kind::Uint16 | Kind::Uint32 => vec!["0", "1", "500", "-1", "70000", "0x10", "bad", "+1"],
-        Kind::Duration | Kind::PositiveDuration => {
+        FlagKind::Uint64 | FlagKind::Uint16 | FlagKind::Uint32 => {
+            vec!["0", "1", "500", "-1", "70000", "0x10", "bad", "+1"]
+        }
+        FlagKind::Duration | FlagKind::PositiveDuration => {
             vec!["5s", "1m30s", "0", "-1s", "10", "1.5h", "bad", "100ms", "1us", "", "1d"]
         }
-        Kind::Decimal => vec!["1.5", "2", "0", "1/2", "bad", "0.0000000001", "1e-1", "-1", "01", ".5"],
-        Kind::Float => vec!["0.5", "1", "0", "bad", "1e-2"],
-        Kind::Ip => vec!["1.2.3.4", "::1", "bad", ""],
+        FlagKind::Decimal => vec!["1.5", "2", "0", "1/2", "bad", "0.0000000001", "1e-1", "-1", "01", ".5"],
+        FlagKind::Float => vec!["0.5", "1", "0", "bad", "1e-2"],
+        FlagKind::Ip => vec!["1.2.3.4", "::1", "bad", ""],
         _ => vec!["x", "a=b", "a,b", "", "with space", "é"],
     }
 }

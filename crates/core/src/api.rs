@@ -17,7 +17,7 @@ pub fn parse_version(text: &str) -> Option<Version> {
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Problem {
+pub enum EngineProblem {
     /// There is nobody to ask: no socket at the endpoint, nobody listens there, or none was to be asked. Docker's client
     /// will not reach an engine either.
     NoEngine(String),
@@ -30,40 +30,40 @@ pub enum Problem {
     Said { status: u16, message: String },
 }
 
-impl Problem {
+impl EngineProblem {
     /// Whether the engine said no with this status.
     pub fn is(&self, wanted: u16) -> bool {
-        matches!(self, Problem::Said { status, .. } if *status == wanted)
+        matches!(self, EngineProblem::Said { status, .. } if *status == wanted)
     }
 
     /// An error that leaves the question open.
-    pub fn unanswered(error: impl fmt::Display) -> Problem {
-        Problem::Unanswered(error.to_string())
+    pub fn unanswered(error: impl fmt::Display) -> EngineProblem {
+        EngineProblem::Unanswered(error.to_string())
     }
 
     /// What this means for a question about one object.
     pub fn as_lookup<T>(&self) -> Lookup<T> {
         match self {
-            Problem::NoEngine(_) => Lookup::NoEngine,
-            Problem::Said { status: 404, .. } => Lookup::Missing,
+            EngineProblem::NoEngine(_) => Lookup::NoEngine,
+            EngineProblem::Said { status: 404, .. } => Lookup::Missing,
             problem => Lookup::Unknown(problem.to_string()),
         }
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for EngineProblem {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Problem::NoEngine(why) => write!(formatter, "there is no engine: {why}"),
-            Problem::NotAllowed(why) => write!(formatter, "the engine's socket may not be opened: {why}"),
-            Problem::Unanswered(why) => write!(formatter, "the engine did not answer: {why}"),
-            Problem::Said { message, .. } => formatter.write_str(message),
+            EngineProblem::NoEngine(why) => write!(formatter, "there is no engine: {why}"),
+            EngineProblem::NotAllowed(why) => write!(formatter, "the engine's socket may not be opened: {why}"),
+            EngineProblem::Unanswered(why) => write!(formatter, "the engine did not answer: {why}"),
+            EngineProblem::Said { message, .. } => formatter.write_str(message),
         }
     }
 }
 
-impl From<io::Error> for Problem {
-    fn from(error: io::Error) -> Problem {
-        Problem::unanswered(error)
+impl From<io::Error> for EngineProblem {
+    fn from(error: io::Error) -> EngineProblem {
+        EngineProblem::unanswered(error)
     }
 }

@@ -1,6 +1,6 @@
 //! The machine as docker's client sees it, handed in by whoever judges: environment, files and terminals.
 
-use crate::files::context::{Problem, Survey, Wanted};
+use crate::files::context::{ContextProblem, ContextRequest, Survey};
 
 /// What [`Host::read`] says where there is no file, in Go's words.
 pub const NO_SUCH_FILE: &str = "no such file or directory";
@@ -29,7 +29,7 @@ pub trait Host {
         None
     }
     /// Which files a build would send.
-    fn survey(&self, _: &Wanted) -> Result<Survey, Problem> {
+    fn survey(&self, _: &ContextRequest) -> Result<Survey, ContextProblem> {
         Ok(Survey::default())
     }
     /// One of docker's own files; None where there is none, an error where it is there and cannot be read.

@@ -14,7 +14,7 @@ pub enum Sender {
 
 /// What is to be looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Wanted {
+pub struct ContextRequest {
     pub folder: String,
     /// The Dockerfile's path, as the client would open it; None where it does not come from a file.
     pub dockerfile: Option<String>,
@@ -25,7 +25,7 @@ pub struct Wanted {
 
 /// One file that would be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sent {
+pub struct ContextFile {
     /// Below the context's folder.
     pub path: String,
     pub size: u64,
@@ -36,7 +36,7 @@ pub struct Sent {
 pub struct Survey {
     pub root: PathBuf,
     /// In the order of their paths.
-    pub files: Vec<Sent>,
+    pub files: Vec<ContextFile>,
     pub bytes: u64,
     /// The ignore file that counts, where there is one.
     pub ignore: Option<PathBuf>,
@@ -46,13 +46,13 @@ pub struct Survey {
 
 /// Why a context cannot be computed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct ContextProblem {
     pub path: String,
     pub line: Option<usize>,
     pub reason: String,
 }
 
-impl std::fmt::Display for Problem {
+impl std::fmt::Display for ContextProblem {
     fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
         match self.line {
             Some(line) => write!(formatter, "{}:{line}: {}", self.path, self.reason),
@@ -97,7 +97,7 @@ pub const MADE_AGAIN: &[&str] = &[
 
 /// One of the entries that make a context large.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct ContextEntry {
     /// A file, or a folder with a slash at its end.
     pub path: String,
     pub size: u64,
@@ -106,7 +106,7 @@ pub struct Entry {
 
 impl Survey {
     /// The entries that make it large: of a folder that holds nearly all in one below it, that one is named.
-    pub fn largest(&self, most: usize) -> Vec<Entry> {
+    pub fn largest(&self, most: usize) -> Vec<ContextEntry> {
         let mut sums: BTreeMap<&str, (u64, usize)> = BTreeMap::new();
         for file in &self.files {
             for (at, _) in file.path.match_indices('/') {
@@ -115,7 +115,7 @@ impl Survey {
                 sum.1 += 1;
             }
         }
-        let mut chosen: Vec<Entry> = Vec::new();
+        let mut chosen: Vec<ContextEntry> = Vec::new();
         let top = sums.iter().filter(|(path, _)| path.matches('/').count() == 1);
         for (path, sum) in top {
             // Down to where the weight is.
@@ -129,18 +129,18 @@ impl Survey {
             {
                 (path, sum) = (*below, *its);
             }
-            chosen.push(Entry { path: path.to_owned(), size: sum.0, files: sum.1 });
+            chosen.push(ContextEntry { path: path.to_owned(), size: sum.0, files: sum.1 });
         }
         let loose = self.files.iter().filter(|file| !file.path.contains('/'));
-        chosen.extend(loose.map(|file| Entry { path: file.path.clone(), size: file.size, files: 1 }));
+        chosen.extend(loose.map(|file| ContextEntry { path: file.path.clone(), size: file.size, files: 1 }));
         chosen.sort_by(|one, other| other.size.cmp(&one.size).then_with(|| one.path.cmp(&other.path)));
         chosen.truncate(most);
         chosen
     }
 
     /// Folders in it that a command makes again, and `.git`: what an ignore file would save.
-    pub fn needless(&self) -> Vec<Entry> {
-        let mut found: BTreeMap<&str, Entry> = BTreeMap::new();
+    pub fn needless(&self) -> Vec<ContextEntry> {
+        let mut found: BTreeMap<&str, ContextEntry> = BTreeMap::new();
         for file in &self.files {
             let mut from = 0;
             for (at, _) in file.path.match_indices('/') {
@@ -148,7 +148,7 @@ impl Survey {
                 from = at + 1;
                 let surely = is_surely_needless(name, &file.path[..at], self);
                 if surely {
-                    let entry = found.entry(&file.path[..=at]).or_insert_with(|| Entry {
+                    let entry = found.entry(&file.path[..=at]).or_insert_with(|| ContextEntry {
                         path: file.path[..=at].to_owned(),
                         size: 0,
                         files: 0,
@@ -159,7 +159,7 @@ impl Survey {
                 }
             }
         }
-        let mut list: Vec<Entry> = found.into_values().collect();
+        let mut list: Vec<ContextEntry> = found.into_values().collect();
         list.sort_by(|one, other| other.size.cmp(&one.size).then_with(|| one.path.cmp(&other.path)));
         list
     }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use parse_dockerfile::{self as parser, HealthcheckArguments, JsonOrStringArray, Source};
 
-use super::text::{Place, Problem, Text};
+use super::text::{FileProblem, Place, Text};
 
 type Span = Range<usize>;
 
@@ -22,38 +22,38 @@ pub struct Word {
 
 /// `RUN`, `CMD` or `ENTRYPOINT`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
+pub enum CommandForm {
     Exec(Vec<String>, Span),
     /// As written, continuation lines joined and comments between them left out.
     Shell(String, Span),
 }
 
-impl Command {
+impl CommandForm {
     pub fn span(&self) -> &Span {
         match self {
-            Command::Exec(_, span) | Command::Shell(_, span) => span,
+            CommandForm::Exec(_, span) | CommandForm::Shell(_, span) => span,
         }
     }
 
     /// The words, a script as one behind `sh -c`.
     pub fn words(&self) -> Vec<String> {
         match self {
-            Command::Exec(words, _) => words.clone(),
-            Command::Shell(text, _) => vec!["/bin/sh".to_owned(), "-c".to_owned(), text.clone()],
+            CommandForm::Exec(words, _) => words.clone(),
+            CommandForm::Shell(text, _) => vec!["/bin/sh".to_owned(), "-c".to_owned(), text.clone()],
         }
     }
 
-    /// What a shell would be given; for the other form its words with blanks between.
+    /// Directive a shell would be given; for the other form its words with blanks between.
     pub fn script(&self) -> String {
         match self {
-            Command::Exec(words, _) => words.join(" "),
-            Command::Shell(text, _) => text.clone(),
+            CommandForm::Exec(words, _) => words.join(" "),
+            CommandForm::Shell(text, _) => text.clone(),
         }
     }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum Directive {
     /// `COPY`, and `ADD`.
     Copy {
         is_add: bool,
@@ -63,14 +63,14 @@ pub enum What {
         here: usize,
         target: Word,
     },
-    Run(Command),
+    Run(CommandForm),
     /// Names and values as written.
     Env(Vec<(Word, String)>),
     Arg(Vec<(Word, Option<String>)>),
     User(Word),
     Volume(Vec<String>),
-    Cmd(Command),
-    Entrypoint(Command),
+    Cmd(CommandForm),
+    Entrypoint(CommandForm),
     Shell(Vec<String>),
     Workdir(Word),
     Other,
@@ -78,7 +78,7 @@ pub enum What {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instruction {
-    pub what: What,
+    pub what: Directive,
     /// The word that names it, and then all of it.
     pub keyword: Span,
     pub span: Span,
@@ -96,7 +96,7 @@ impl Instruction {
 #[derive(Clone, Debug)]
 pub struct Stage {
     pub name: Option<String>,
-    /// What it is built from, as written.
+    /// Directive it is built from, as written.
     pub base: Word,
     /// The same with arguments filled in; empty where they do not say.
     pub image: String,
@@ -117,10 +117,10 @@ pub struct Dockerfile {
     pub globals: Vec<Instruction>,
     pub stages: Vec<Stage>,
     /// Where docker would stop reading; what stands before it is read.
-    pub problem: Option<Problem>,
+    pub problem: Option<FileProblem>,
 }
 
-/// What the command line says about a build.
+/// Directive the command line says about a build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Given {
     pub arguments: Vec<(String, Option<String>)>,
@@ -145,7 +145,7 @@ pub fn read(text: &Rc<Text>, given: &Given) -> Dockerfile {
     let said = |error: &parser::Error| {
         let whole = error.to_string();
         let reason = whole.split(" at line").next().unwrap_or(&whole).to_owned();
-        Problem { path: text.path.clone(), line: error.line().max(1), column: error.column().max(1), reason }
+        FileProblem { path: text.path.clone(), line: error.line().max(1), column: error.column().max(1), reason }
     };
     let instructions = match parser::parse_iter(&hidden) {
         Ok(instructions) => instructions,
@@ -370,9 +370,9 @@ impl Reading<'_> {
         end
     }
 
-    fn command(&self, command: &parser::Command) -> Command {
+    fn command(&self, command: &parser::Command) -> CommandForm {
         match command {
-            parser::Command::Exec(words) => Command::Exec(
+            parser::Command::Exec(words) => CommandForm::Exec(
                 words.value.iter().map(|word| word.value.clone().into_owned()).collect(),
                 self.span(&words.span),
             ),
@@ -385,9 +385,9 @@ impl Reading<'_> {
                     script.push('\n');
                     script.push_str(&self.plain[body.clone()]);
                 }
-                Command::Shell(script, self.span(&(text.span.start..text.span.end)))
+                CommandForm::Shell(script, self.span(&(text.span.start..text.span.end)))
             }
-            _ => Command::Shell(String::new(), 0..0),
+            _ => CommandForm::Shell(String::new(), 0..0),
         }
     }
 
@@ -397,7 +397,7 @@ impl Reading<'_> {
         flags: &[(String, String, Span)],
         sources: &[Source],
         target: &parser::UnescapedString,
-    ) -> What {
+    ) -> Directive {
         let from = flags.iter().rev().find(|(name, _, _)| name == "from");
         let from = from.map(|(_, value, span)| Word { text: value.clone(), span: span.clone() });
         let (mut paths, mut here) = (Vec::new(), 0);
@@ -410,12 +410,12 @@ impl Reading<'_> {
                 _ => here += 1,
             }
         }
-        What::Copy { is_add, from, sources: paths, here, target: self.word(target) }
+        Directive::Copy { is_add, from, sources: paths, here, target: self.word(target) }
     }
 
     fn instruction(&self, instruction: &parser::Instruction, on_build: bool) -> Instruction {
         use parser::Instruction as It;
-        let plain = |keyword: &parser::Keyword, end: usize, what: What, flags: Vec<(String, String, Span)>| {
+        let plain = |keyword: &parser::Keyword, end: usize, what: Directive, flags: Vec<(String, String, Span)>| {
             let end = self.end(end);
             Instruction {
                 what,
@@ -444,26 +444,28 @@ impl Reading<'_> {
             It::Run(it) => plain(
                 &it.run,
                 command_end(&it.arguments),
-                What::Run(self.command(&it.arguments)),
+                Directive::Run(self.command(&it.arguments)),
                 self.flags(&it.options),
             ),
             It::Cmd(it) => {
-                plain(&it.cmd, command_end(&it.arguments), What::Cmd(self.command(&it.arguments)), Vec::new())
+                plain(&it.cmd, command_end(&it.arguments), Directive::Cmd(self.command(&it.arguments)), Vec::new())
             }
             It::Entrypoint(it) => plain(
                 &it.entrypoint,
                 command_end(&it.arguments),
-                What::Entrypoint(self.command(&it.arguments)),
+                Directive::Entrypoint(self.command(&it.arguments)),
                 Vec::new(),
             ),
-            It::Env(it) => plain(&it.env, it.arguments.span.end, What::Env(self.pairs(&it.arguments)), Vec::new()),
+            It::Env(it) => plain(&it.env, it.arguments.span.end, Directive::Env(self.pairs(&it.arguments)), Vec::new()),
             It::Arg(it) => {
                 let list = self.names(&it.arguments);
-                plain(&it.arg, it.arguments.span.end, What::Arg(list), Vec::new())
+                plain(&it.arg, it.arguments.span.end, Directive::Arg(list), Vec::new())
             }
-            It::User(it) => plain(&it.user, it.arguments.span.end, What::User(self.word(&it.arguments)), Vec::new()),
+            It::User(it) => {
+                plain(&it.user, it.arguments.span.end, Directive::User(self.word(&it.arguments)), Vec::new())
+            }
             It::Workdir(it) => {
-                plain(&it.workdir, it.arguments.span.end, What::Workdir(self.word(&it.arguments)), Vec::new())
+                plain(&it.workdir, it.arguments.span.end, Directive::Workdir(self.word(&it.arguments)), Vec::new())
             }
             It::Volume(it) => {
                 let (list, end): (Vec<String>, usize) = match &it.arguments {
@@ -475,12 +477,12 @@ impl Reading<'_> {
                         list.last().map_or(it.volume.span.end, |word| word.span.end),
                     ),
                 };
-                plain(&it.volume, end, What::Volume(list), Vec::new())
+                plain(&it.volume, end, Directive::Volume(list), Vec::new())
             }
             It::Shell(it) => {
                 let list: Vec<String> = it.arguments.iter().map(|word| word.value.clone().into_owned()).collect();
                 let end = it.arguments.last().map_or(it.shell.span.end, |word| word.span.end);
-                plain(&it.shell, end, What::Shell(list), Vec::new())
+                plain(&it.shell, end, Directive::Shell(list), Vec::new())
             }
             It::Onbuild(it) => {
                 let mut inner = self.instruction(&it.instruction, true);
@@ -492,16 +494,16 @@ impl Reading<'_> {
                     HealthcheckArguments::Cmd { arguments, .. } => command_end(arguments),
                     _ => it.healthcheck.span.end,
                 };
-                plain(&it.healthcheck, end, What::Other, self.flags(&it.options))
+                plain(&it.healthcheck, end, Directive::Other, self.flags(&it.options))
             }
             It::Expose(it) => {
                 let end = it.arguments.last().map_or(it.expose.span.end, |word| word.span.end);
-                plain(&it.expose, end, What::Other, Vec::new())
+                plain(&it.expose, end, Directive::Other, Vec::new())
             }
-            It::Label(it) => plain(&it.label, it.arguments.span.end, What::Other, Vec::new()),
-            It::Stopsignal(it) => plain(&it.stopsignal, it.arguments.span.end, What::Other, Vec::new()),
-            It::Maintainer(it) => plain(&it.maintainer, it.name.span.end, What::Other, Vec::new()),
-            _ => Instruction { what: What::Other, keyword: 0..0, span: 0..0, flags: Vec::new(), on_build },
+            It::Label(it) => plain(&it.label, it.arguments.span.end, Directive::Other, Vec::new()),
+            It::Stopsignal(it) => plain(&it.stopsignal, it.arguments.span.end, Directive::Other, Vec::new()),
+            It::Maintainer(it) => plain(&it.maintainer, it.name.span.end, Directive::Other, Vec::new()),
+            _ => Instruction { what: Directive::Other, keyword: 0..0, span: 0..0, flags: Vec::new(), on_build },
         }
     }
 
@@ -698,7 +700,7 @@ fn fill_in(dockerfile: &mut Dockerfile, given: &Given) {
             }
         };
     for instruction in &dockerfile.globals {
-        if let What::Arg(list) = &instruction.what {
+        if let Directive::Arg(list) = &instruction.what {
             for (name, default) in list {
                 add(&mut globals, &name.text, default.as_ref(), None);
             }
@@ -713,13 +715,13 @@ fn fill_in(dockerfile: &mut Dockerfile, given: &Given) {
         let stage = &mut dockerfile.stages[at];
         for instruction in stage.instructions.iter_mut().filter(|instruction| !instruction.on_build) {
             match &mut instruction.what {
-                What::Arg(list) => {
+                Directive::Arg(list) => {
                     for (name, default) in list.iter() {
                         let global = globals.get(&name.text).cloned();
                         add(&mut variables, &name.text, default.as_ref(), global.as_ref());
                     }
                 }
-                What::Env(list) => {
+                Directive::Env(list) => {
                     let before = variables.clone();
                     for (name, value) in list.iter() {
                         match expanded(value, escape, &before) {
@@ -728,7 +730,7 @@ fn fill_in(dockerfile: &mut Dockerfile, given: &Given) {
                         };
                     }
                 }
-                What::Copy { from, sources, target, .. } => {
+                Directive::Copy { from, sources, target, .. } => {
                     // BuildKit takes arguments in `--from` from before the first stage.
                     if let Some(from) = from
                         && let Some(text) = expanded(&from.text, escape, &globals)
@@ -741,8 +743,8 @@ fn fill_in(dockerfile: &mut Dockerfile, given: &Given) {
                         }
                     }
                 }
-                What::User(word) | What::Workdir(word) => {
-                    // What is not known is no reason to take it for root.
+                Directive::User(word) | Directive::Workdir(word) => {
+                    // Directive is not known is no reason to take it for root.
                     word.text = expanded(&word.text, escape, &variables).unwrap_or_else(|| word.text.clone());
                 }
                 _ => {}
@@ -792,7 +794,7 @@ impl Dockerfile {
             let its = &self.stages[stage];
             let mut more: Vec<usize> = its.parent.into_iter().collect();
             for instruction in &its.instructions {
-                if let What::Copy { from: Some(from), .. } = &instruction.what {
+                if let Directive::Copy { from: Some(from), .. } = &instruction.what {
                     more.extend(self.find(&from.text));
                 }
                 for mount in mounts(instruction) {
@@ -822,7 +824,7 @@ impl Dockerfile {
         let mut patterns = Vec::new();
         for stage in stages {
             for instruction in self.stages[*stage].instructions.iter().filter(|instruction| !instruction.on_build) {
-                if let What::Copy { from: None, sources, .. } = &instruction.what {
+                if let Directive::Copy { from: None, sources, .. } = &instruction.what {
                     for source in sources.iter().filter(|source| !is_remote(&source.text)) {
                         patterns.push(source.text.clone());
                     }
@@ -895,7 +897,7 @@ mod tests {
         assert_eq!(dockerfile.stages[2].parent, Some(0));
         assert_eq!(dockerfile.needed(2), [0, 1, 2]);
         let user =
-            dockerfile.last(2, |it| if let What::User(user) = &it.what { Some(user.text.as_str()) } else { None });
+            dockerfile.last(2, |it| if let Directive::User(user) = &it.what { Some(user.text.as_str()) } else { None });
         assert_eq!(user, Some("app"));
         let given = Given { arguments: vec![("V".into(), Some("3".into()))], target: Some("other".into()) };
         let dockerfile = read(&Text::new("Dockerfile", text.to_owned()), &given);
@@ -909,11 +911,11 @@ mod tests {
         let dockerfile = of(text);
         assert_eq!(dockerfile.problem, None);
         assert_eq!(dockerfile.stages.len(), 1);
-        let kinds: Vec<&What> = dockerfile.stages[0].instructions.iter().map(|it| &it.what).collect();
-        assert!(matches!(kinds[1], What::Copy { here: 2, .. }), "{kinds:?}");
-        assert!(matches!(kinds[3], What::User(_)), "{kinds:?}");
+        let kinds: Vec<&Directive> = dockerfile.stages[0].instructions.iter().map(|it| &it.what).collect();
+        assert!(matches!(kinds[1], Directive::Copy { here: 2, .. }), "{kinds:?}");
+        assert!(matches!(kinds[3], Directive::User(_)), "{kinds:?}");
         assert!(
-            matches!(kinds[0], What::Run(Command::Shell(script, _)) if script.contains("FROM nowhere")),
+            matches!(kinds[0], Directive::Run(CommandForm::Shell(script, _)) if script.contains("FROM nowhere")),
             "{kinds:?}"
         );
         let first = &dockerfile.stages[0].instructions[0];
@@ -928,7 +930,7 @@ mod tests {
         assert_eq!((dockerfile.problem.as_ref(), dockerfile.escape), (None, '`'));
         assert_eq!(dockerfile.syntax.unwrap().text, "docker/dockerfile:1");
         let run = &dockerfile.stages[0].instructions[0];
-        assert!(matches!(&run.what, What::Run(Command::Shell(script, _)) if script == "a   b"), "{run:?}");
+        assert!(matches!(&run.what, Directive::Run(CommandForm::Shell(script, _)) if script == "a   b"), "{run:?}");
         let cmd = &dockerfile.stages[0].instructions[1];
         assert_eq!(&dockerfile.text.text[cmd.span.clone()], "CMD run");
         assert_eq!(dockerfile.text.position(cmd.span.start), (8, 1));
@@ -946,10 +948,10 @@ mod tests {
     #[test]
     fn names_and_values() {
         let dockerfile = of("FROM a:1\nENV A=1 B=\"x y\" \\\n  C=$A\nENV OLD some value\nARG X Y=2\n");
-        let What::Env(list) = &dockerfile.stages[0].instructions[0].what else { panic!() };
+        let Directive::Env(list) = &dockerfile.stages[0].instructions[0].what else { panic!() };
         let names: Vec<&str> = list.iter().map(|(name, _)| &dockerfile.text.text[name.span.clone()]).collect();
         assert_eq!(names, ["A", "B", "C"]);
-        let What::Env(list) = &dockerfile.stages[0].instructions[1].what else { panic!() };
+        let Directive::Env(list) = &dockerfile.stages[0].instructions[1].what else { panic!() };
         assert_eq!((list[0].0.text.as_str(), list[0].1.as_str()), ("OLD", "some value"));
     }
 }

@@ -8,18 +8,18 @@ const LONGEST_LINE: usize = 64 * 1024;
 
 /// Why an ignore file cannot be used, and the line where it shows, counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct PatternProblem {
     pub line: usize,
     pub reason: String,
 }
 
 /// The patterns of a file, each with its line, in the form in which docker hands them on.
-pub fn read(text: &[u8]) -> Result<Vec<(usize, String)>, Problem> {
+pub fn read(text: &[u8]) -> Result<Vec<(usize, String)>, PatternProblem> {
     let mut patterns = Vec::new();
     for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
         let number = index + 1;
         if line.len() >= LONGEST_LINE {
-            return Err(Problem { line: number, reason: "the line is longer than docker reads".to_owned() });
+            return Err(PatternProblem { line: number, reason: "the line is longer than docker reads".to_owned() });
         }
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let line = if index == 0 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
@@ -84,7 +84,7 @@ enum Form {
 }
 
 #[derive(Clone, Debug)]
-pub struct Pattern {
+pub struct IgnorePattern {
     /// As docker cleaned it, without `!`.
     pub text: String,
     /// `!`: what it matches is sent after all.
@@ -95,7 +95,7 @@ pub struct Pattern {
 /// The patterns of one build.
 #[derive(Clone, Debug, Default)]
 pub struct Matcher {
-    pub patterns: Vec<Pattern>,
+    pub patterns: Vec<IgnorePattern>,
     pub has_exceptions: bool,
 }
 
@@ -104,10 +104,10 @@ pub type Matched = Vec<bool>;
 
 impl Matcher {
     /// From patterns as [`read`] gives them.
-    pub fn new(patterns: &[(usize, String)]) -> Result<Matcher, Problem> {
+    pub fn new(patterns: &[(usize, String)]) -> Result<Matcher, PatternProblem> {
         let mut matcher = Matcher::default();
         for (line, text) in patterns {
-            let bad = |reason: String| Problem { line: *line, reason };
+            let bad = |reason: String| PatternProblem { line: *line, reason };
             let text = trim(text);
             if text.is_empty() {
                 continue;
@@ -124,7 +124,7 @@ impl Matcher {
             }
             let form = compile(&text).ok_or_else(wrong)?;
             matcher.has_exceptions |= is_exception;
-            matcher.patterns.push(Pattern { text, is_exception, form });
+            matcher.patterns.push(IgnorePattern { text, is_exception, form });
         }
         Ok(matcher)
     }
@@ -194,7 +194,7 @@ fn parents(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').map(move |(at, _)| &path[..at]).filter(|folder| !folder.is_empty())
 }
 
-impl Pattern {
+impl IgnorePattern {
     fn matches(&self, path: &str) -> bool {
         match &self.form {
             Form::Exact => path == self.text,
@@ -208,7 +208,7 @@ impl Pattern {
     }
 }
 
-/// What Go's `filepath.Match` says of a pattern's syntax when it is compared with `.`, as docker does to check it. What
+/// Piece Go's `filepath.Match` says of a pattern's syntax when it is compared with `.`, as docker does to check it. Piece
 /// stands behind the first part that does not fit is not looked at.
 fn is_well_formed(pattern: &str) -> bool {
     let mut name = ".";
@@ -376,20 +376,20 @@ fn compile(pattern: &str) -> Option<Form> {
 /// The part of Go's regular expressions that can come of a pattern.
 #[derive(Clone, Debug)]
 struct Expression {
-    items: Vec<Item>,
+    items: Vec<ClassItem>,
     /// The longest run of letters that has to be there.
     needle: String,
 }
 
 #[derive(Clone, Debug)]
-struct Item {
-    what: What,
+struct ClassItem {
+    what: Piece,
     /// How often: once, or any number.
     many: bool,
 }
 
 #[derive(Clone, Debug)]
-enum What {
+enum Piece {
     Letter(char),
     /// Anything but a line feed.
     Any,
@@ -408,7 +408,7 @@ enum What {
 impl Expression {
     /// None where Go would say that it is none.
     fn parse(text: &str) -> Option<Expression> {
-        let mut items: Vec<Item> = Vec::new();
+        let mut items: Vec<ClassItem> = Vec::new();
         // The first `^` is docker's own, and so is the end.
         let mut letters = text.strip_prefix('^')?.chars().peekable();
         while let Some(letter) = letters.next() {
@@ -418,21 +418,21 @@ impl Expression {
                     for _ in 0..5 {
                         letters.next();
                     }
-                    What::Folders
+                    Piece::Folders
                 }
-                '^' => What::Start,
-                '.' => What::Any,
+                '^' => Piece::Start,
+                '.' => Piece::Any,
                 '[' => class(&mut letters)?,
                 '\\' => escape(letters.next()?)?,
-                letter => What::Letter(letter),
+                letter => Piece::Letter(letter),
             };
             let many = letters.next_if_eq(&'*').is_some();
-            items.push(Item { what, many });
+            items.push(ClassItem { what, many });
         }
         let (mut needle, mut run) = (String::new(), String::new());
         for item in &items {
             match (&item.what, item.many) {
-                (What::Letter(letter), false) => run.push(*letter),
+                (Piece::Letter(letter), false) => run.push(*letter),
                 _ => run.clear(),
             }
             if run.len() > needle.len() {
@@ -458,7 +458,7 @@ impl Expression {
             if !tried.first_time(item, at, self.items.len() + 1) {
                 return false;
             }
-            if let What::Folders = next.what {
+            if let Piece::Folders = next.what {
                 if self.run(item + 1, at, text, tried) {
                     return true;
                 }
@@ -485,7 +485,7 @@ impl Expression {
     }
 }
 
-/// What was tried without success: kept once a match takes long, so that no pattern takes long.
+/// Piece was tried without success: kept once a match takes long, so that no pattern takes long.
 #[derive(Default)]
 struct Tried {
     steps: usize,
@@ -509,22 +509,22 @@ impl Tried {
 }
 
 /// The position after one letter that fits, or after an assertion that holds.
-fn step(what: &What, at: usize, text: &[char]) -> Option<usize> {
+fn step(what: &Piece, at: usize, text: &[char]) -> Option<usize> {
     let is_word = |at: Option<usize>| {
         at.and_then(|at| text.get(at)).is_some_and(|letter| letter.is_ascii_alphanumeric() || *letter == '_')
     };
     match what {
-        What::Start => (at == 0).then_some(at),
-        What::End => (at == text.len()).then_some(at),
-        What::Border(wanted) => ((is_word(at.checked_sub(1)) != is_word(Some(at))) == *wanted).then_some(at),
-        What::Letter(letter) => (text.get(at) == Some(letter)).then_some(at + 1),
-        What::Any => text.get(at).filter(|letter| **letter != '\n').map(|_| at + 1),
-        What::Class { negated, ranges } => {
+        Piece::Start => (at == 0).then_some(at),
+        Piece::End => (at == text.len()).then_some(at),
+        Piece::Border(wanted) => ((is_word(at.checked_sub(1)) != is_word(Some(at))) == *wanted).then_some(at),
+        Piece::Letter(letter) => (text.get(at) == Some(letter)).then_some(at + 1),
+        Piece::Any => text.get(at).filter(|letter| **letter != '\n').map(|_| at + 1),
+        Piece::Class { negated, ranges } => {
             let letter = text.get(at)?;
             let within = ranges.iter().any(|(low, high)| low <= letter && letter <= high);
             (within != *negated).then_some(at + 1)
         }
-        What::Folders => None,
+        Piece::Folders => None,
     }
 }
 
@@ -532,9 +532,9 @@ const DIGITS: &[(char, char)] = &[('0', '9')];
 const SPACES: &[(char, char)] = &[('\t', '\n'), ('\u{c}', '\r'), (' ', ' ')];
 const WORDS: &[(char, char)] = &[('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')];
 
-/// What a backslash makes of a letter in a regular expression of Go. None where it is not allowed.
-fn escape(letter: char) -> Option<What> {
-    let class = |ranges: &[(char, char)], negated| Some(What::Class { negated, ranges: ranges.to_vec() });
+/// Piece a backslash makes of a letter in a regular expression of Go. None where it is not allowed.
+fn escape(letter: char) -> Option<Piece> {
+    let class = |ranges: &[(char, char)], negated| Some(Piece::Class { negated, ranges: ranges.to_vec() });
     match letter {
         'd' => class(DIGITS, false),
         'D' => class(DIGITS, true),
@@ -542,12 +542,12 @@ fn escape(letter: char) -> Option<What> {
         'S' => class(SPACES, true),
         'w' => class(WORDS, false),
         'W' => class(WORDS, true),
-        'A' => Some(What::Start),
-        'z' => Some(What::End),
-        'b' => Some(What::Border(true)),
-        'B' => Some(What::Border(false)),
-        'C' => Some(What::Any),
-        _ => control(letter).map(What::Letter),
+        'A' => Some(Piece::Start),
+        'z' => Some(Piece::End),
+        'b' => Some(Piece::Border(true)),
+        'B' => Some(Piece::Border(false)),
+        'C' => Some(Piece::Any),
+        _ => control(letter).map(Piece::Letter),
     }
 }
 
@@ -565,15 +565,15 @@ fn control(letter: char) -> Option<char> {
     })
 }
 
-/// What stands in brackets, after the first of them.
-fn class(letters: &mut std::iter::Peekable<std::str::Chars>) -> Option<What> {
+/// Piece stands in brackets, after the first of them.
+fn class(letters: &mut std::iter::Peekable<std::str::Chars>) -> Option<Piece> {
     let negated = letters.next_if_eq(&'^').is_some();
     let mut ranges: Vec<(char, char)> = Vec::new();
     let mut is_first = true;
     loop {
         let letter = letters.next()?;
         if letter == ']' && !is_first {
-            return Some(What::Class { negated, ranges });
+            return Some(Piece::Class { negated, ranges });
         }
         is_first = false;
         if letter == '[' && letters.peek() == Some(&':') {
@@ -588,12 +588,12 @@ fn class(letters: &mut std::iter::Peekable<std::str::Chars>) -> Option<What> {
         }
         let low = if letter == '\\' {
             match escape(letters.next()?)? {
-                What::Letter(letter) => letter,
-                What::Class { negated: false, ranges: more } => {
+                Piece::Letter(letter) => letter,
+                Piece::Class { negated: false, ranges: more } => {
                     ranges.extend(more);
                     continue;
                 }
-                What::Class { negated: true, ranges: more } => {
+                Piece::Class { negated: true, ranges: more } => {
                     ranges.extend(but(&more));
                     continue;
                 }
@@ -607,7 +607,7 @@ fn class(letters: &mut std::iter::Peekable<std::str::Chars>) -> Option<What> {
             letters.next();
             let high = match letters.next()? {
                 '\\' => match escape(letters.next()?)? {
-                    What::Letter(letter) => letter,
+                    Piece::Letter(letter) => letter,
                     _ => return None,
                 },
                 letter => letter,

@@ -1,6 +1,6 @@
 //! Which files are secrets, by their names and by what stands in them. Pure: reading is the caller's.
 
-use super::context::Sent;
+use super::context::ContextFile;
 
 /// How much of a file is looked at.
 const START: usize = 16 * 1024;
@@ -14,7 +14,7 @@ const EXAMPLES: &[&str] =
     &["node_modules", "site-packages", "vendor", "testdata", "fixtures", "__fixtures__", "dist-packages", ".terraform"];
 
 /// The secrets among these files: path and what it is.
-pub fn among(files: &[Sent], read: &dyn Fn(&str, usize) -> Vec<u8>) -> Vec<(String, String)> {
+pub fn among(files: &[ContextFile], read: &dyn Fn(&str, usize) -> Vec<u8>) -> Vec<(String, String)> {
     let mut opened = 0;
     let mut found = Vec::new();
     for file in files.iter().filter(|file| is_worth_a_look(&file.path)) {
@@ -256,7 +256,7 @@ mod tests {
     use super::*;
 
     fn found(path: &str, text: &str) -> bool {
-        let files = [Sent { path: path.to_owned(), size: text.len() as u64 }];
+        let files = [ContextFile { path: path.to_owned(), size: text.len() as u64 }];
         !among(&files, &|_, _| text.as_bytes().to_vec()).is_empty()
     }
 

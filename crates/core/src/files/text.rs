@@ -20,14 +20,14 @@ impl Text {
     }
 
     /// From bytes; else line and column of the first that is no text.
-    pub fn from_bytes(path: &str, bytes: Vec<u8>) -> Result<Rc<Text>, Problem> {
+    pub fn from_bytes(path: &str, bytes: Vec<u8>) -> Result<Rc<Text>, FileProblem> {
         match String::from_utf8(bytes) {
             Ok(text) => Ok(Text::new(path, text)),
             Err(error) => {
                 let good = error.utf8_error().valid_up_to();
                 let before = String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned();
                 let (line, column) = Text::new(path, before).position(good);
-                Err(Problem { path: path.to_owned(), line, column, reason: "this is no text (UTF-8)".to_owned() })
+                Err(FileProblem { path: path.to_owned(), line, column, reason: "this is no text (UTF-8)".to_owned() })
             }
         }
     }
@@ -64,14 +64,14 @@ impl Text {
 
 /// Why a file cannot be read, and where it shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct FileProblem {
     pub path: String,
     pub line: usize,
     pub column: usize,
     pub reason: String,
 }
 
-impl std::fmt::Display for Problem {
+impl std::fmt::Display for FileProblem {
     fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
         write!(formatter, "{}:{}:{}: {}", self.path, self.line, self.column, self.reason)
     }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use serde_json::{Map, Value};
 
-use super::text::{Problem, Text};
+use super::text::{FileProblem, Text};
 
 /// Deeper than this nobody nests; a file that does is refused, not followed.
 const DEEPEST: usize = 100;
@@ -17,11 +17,11 @@ const MOST: usize = 200_000;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     pub span: Range<usize>,
-    pub what: What,
+    pub what: NodeValue,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum What {
+pub enum NodeValue {
     /// The text, and whether it stands without quotes.
     Scalar(String, bool),
     List(Vec<Rc<Node>>),
@@ -30,10 +30,15 @@ pub enum What {
 }
 
 /// The first document of a file; None for an empty one.
-pub fn read(text: &Rc<Text>) -> Result<Option<Rc<Node>>, Problem> {
+pub fn read(text: &Rc<Text>) -> Result<Option<Rc<Node>>, FileProblem> {
     let shift = if text.text.starts_with('\u{feff}') { 3 } else { 0 };
-    let mut reader =
-        Reader { text, shift, anchors: HashMap::new(), nodes: 0, parser: Parser::new_from_str(&text.text[shift..]) };
+    let mut reader = YamlReader {
+        text,
+        shift,
+        anchors: HashMap::new(),
+        nodes: 0,
+        parser: Parser::new_from_str(&text.text[shift..]),
+    };
     loop {
         match reader.next()? {
             (Event::StreamStart | Event::DocumentStart(_) | Event::Nothing, _) => {}
@@ -43,7 +48,7 @@ pub fn read(text: &Rc<Text>) -> Result<Option<Rc<Node>>, Problem> {
     }
 }
 
-struct Reader<'a> {
+struct YamlReader<'a> {
     text: &'a Rc<Text>,
     shift: usize,
     anchors: HashMap<usize, (Rc<Node>, usize)>,
@@ -51,8 +56,8 @@ struct Reader<'a> {
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
 }
 
-impl<'a> Reader<'a> {
-    fn next(&mut self) -> Result<(Event<'a>, Span), Problem> {
+impl<'a> YamlReader<'a> {
+    fn next(&mut self) -> Result<(Event<'a>, Span), FileProblem> {
         match self.parser.next() {
             Some(Ok(next)) => Ok(next),
             Some(Err(error)) => {
@@ -63,8 +68,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn problem(&self, line: usize, column: usize, reason: &str) -> Problem {
-        Problem { path: self.text.path.clone(), line, column, reason: reason.to_owned() }
+    fn problem(&self, line: usize, column: usize, reason: &str) -> FileProblem {
+        FileProblem { path: self.text.path.clone(), line, column, reason: reason.to_owned() }
     }
 
     fn byte(&self, line: usize, column: usize) -> usize {
@@ -78,7 +83,7 @@ impl<'a> Reader<'a> {
         start..end.max(start)
     }
 
-    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Rc<Node>, Problem> {
+    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Rc<Node>, FileProblem> {
         self.nodes += 1;
         let (line, column) = (span.start.line(), span.start.col() + 1);
         if depth > DEEPEST || self.nodes > MOST {
@@ -98,7 +103,7 @@ impl<'a> Reader<'a> {
                 let plain = style == ScalarStyle::Plain && tag.is_none_or(|tag| tag.suffix != "str");
                 // A block's span ends with the line that follows it.
                 whole.end = whole.start + self.text.text[whole.clone()].trim_end().len();
-                (What::Scalar(text.into_owned(), plain), anchor)
+                (NodeValue::Scalar(text.into_owned(), plain), anchor)
             }
             Event::SequenceStart(anchor, _) => {
                 let mut list = Vec::new();
@@ -113,7 +118,7 @@ impl<'a> Reader<'a> {
                     }
                 }
                 whole.end = list.last().map_or(whole.end, |last| whole.end.max(last.span.end));
-                (What::List(list), anchor)
+                (NodeValue::List(list), anchor)
             }
             Event::MappingStart(anchor, _) => {
                 let mut map = Vec::new();
@@ -131,9 +136,9 @@ impl<'a> Reader<'a> {
                         }
                     }
                 }
-                (What::Map(map), anchor)
+                (NodeValue::Map(map), anchor)
             }
-            _ => (What::Scalar(String::new(), true), 0),
+            _ => (NodeValue::Scalar(String::new(), true), 0),
         };
         whole.end = whole.start + self.text.text.get(whole.clone()).map_or(0, |text| text.trim_end().len());
         let node = Rc::new(Node { span: whole, what });
@@ -147,21 +152,21 @@ impl<'a> Reader<'a> {
 impl Node {
     pub fn text(&self) -> Option<&str> {
         match &self.what {
-            What::Scalar(text, _) => Some(text),
+            NodeValue::Scalar(text, _) => Some(text),
             _ => None,
         }
     }
 
     pub fn list(&self) -> &[Rc<Node>] {
         match &self.what {
-            What::List(list) => list,
+            NodeValue::List(list) => list,
             _ => &[],
         }
     }
 
     /// Keys and values, those that `<<` brings in last.
     pub fn entries(&self) -> Vec<(Rc<Node>, Rc<Node>)> {
-        let What::Map(map) = &self.what else { return Vec::new() };
+        let NodeValue::Map(map) = &self.what else { return Vec::new() };
         let (merges, mut own): (Vec<_>, Vec<_>) = map.iter().cloned().partition(|(key, _)| key.text() == Some("<<"));
         for (_, merged) in merges {
             let sources = if merged.list().is_empty() { vec![merged] } else { merged.list().to_vec() };
@@ -187,15 +192,15 @@ impl Node {
     /// As JSON, plain words after YAML's core schema.
     pub fn value(&self) -> Value {
         match &self.what {
-            What::Scalar(text, false) => Value::String(text.clone()),
-            What::Scalar(text, true) => match text.as_str() {
+            NodeValue::Scalar(text, false) => Value::String(text.clone()),
+            NodeValue::Scalar(text, true) => match text.as_str() {
                 "" | "~" | "null" | "Null" | "NULL" => Value::Null,
                 "true" | "True" | "TRUE" => Value::Bool(true),
                 "false" | "False" | "FALSE" => Value::Bool(false),
                 text => number(text).unwrap_or_else(|| Value::String(text.to_owned())),
             },
-            What::List(list) => Value::Array(list.iter().map(|node| node.value()).collect()),
-            What::Map(_) => {
+            NodeValue::List(list) => Value::Array(list.iter().map(|node| node.value()).collect()),
+            NodeValue::Map(_) => {
                 let mut map = Map::new();
                 for (key, value) in self.entries() {
                     map.insert(key.text().unwrap_or_default().to_owned(), value.value());

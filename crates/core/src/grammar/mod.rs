@@ -7,7 +7,7 @@ pub mod parse;
 pub mod values;
 
 mod tables {
-    use super::{Command, Flag, Kind};
+    use super::{Command, Flag, FlagKind};
     include!(concat!(env!("OUT_DIR"), "/tables.rs"));
 }
 
@@ -15,7 +15,7 @@ pub use tables::COMMANDS;
 
 /// How a flag's value is checked and kept, after the Go type that docker gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FlagKind {
     Bool,
     Text,
     List,
@@ -42,7 +42,7 @@ pub struct Flag {
     pub name: &'static str,
     /// The one-letter form, or 0.
     pub short: u8,
-    pub kind: Kind,
+    pub kind: FlagKind,
     /// What the flag is set to when it stands without a value; empty when the next word is its value.
     pub no_opt: &'static str,
     pub default: &'static str,
@@ -80,7 +80,7 @@ impl Command {
 
 /// The persistent `--help` that every command has unless it declares its own.
 pub static HELP: Flag =
-    Flag { name: "help", short: b'h', kind: Kind::Bool, no_opt: "true", default: "false", deprecated: "" };
+    Flag { name: "help", short: b'h', kind: FlagKind::Bool, no_opt: "true", default: "false", deprecated: "" };
 
 /// The command `docker` itself: its flags are the global ones.
 pub fn root() -> &'static Command {

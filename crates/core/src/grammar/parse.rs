@@ -3,7 +3,7 @@
 //! Follows docker/cli `cli/cobra.go` and `cmd/docker/docker.go` (global flags end at the first operand; then the tree
 //! is walked), cobra's `Traverse` and `execute`, and pflag's `parseArgs`. No I/O.
 
-use super::{COMMANDS, Command, Flag, HELP, Kind, child, find, root, values};
+use super::{COMMANDS, Command, Flag, FlagKind, HELP, child, find, root, values};
 
 /// A flag with a value, and where both stand.
 #[derive(Clone, Debug)]
@@ -519,7 +519,7 @@ fn lookup_short(command: &'static Command, letter: u8) -> Option<&'static Flag> 
 
 /// Whether a boolean flag of this kind takes a value only after `=`.
 pub fn is_switch(flag: &Flag) -> bool {
-    flag.kind == Kind::Bool
+    flag.kind == FlagKind::Bool
 }
 
 /// All commands, for completions and tests.

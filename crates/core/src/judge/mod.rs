@@ -10,7 +10,7 @@ use crate::grammar::parse::{Builder, Invocation, Unknown, parse};
 use crate::host::Host;
 use crate::lower::{Lowered, PLACES, buildkit_is_off, lower, read, with_files};
 use crate::plan::{Facts, Step, steps};
-use crate::policy::{Action, Decision, Environment, Place, Policy};
+use crate::policy::{Action, Decision, EnginePlace, Environment, Policy};
 use crate::rules::{Case, Class, Finding, Offers, check};
 use crate::target::{Target, choose};
 use rewrite::rewrite;
@@ -210,24 +210,25 @@ fn whatever_they_mean(
 }
 
 /// Where a finding would stop the command on production its labels are waited for.
-fn place<'a>(target: &Target, facts: &'a dyn Facts, bench: &Bench, findings: &[Finding]) -> Place<'a> {
+fn place<'a>(target: &Target, facts: &'a dyn Facts, bench: &Bench, findings: &[Finding]) -> EnginePlace<'a> {
     let grave = |finding: &Finding| matches!(finding.class, Class::Escape | Class::Loss);
     let stops = bench.policy.looks_at_labels() || findings.iter().any(grave);
     place_with(target, bench, move || facts.labels(stops))
 }
 
-fn place_without_labels(target: &Target, bench: &Bench) -> Place<'static> {
+fn place_without_labels(target: &Target, bench: &Bench) -> EnginePlace<'static> {
     place_with(target, bench, || Labels::NoEngine)
 }
 
-fn place_with<'a>(target: &Target, bench: &Bench, labels: impl Fn() -> Labels + 'a) -> Place<'a> {
+fn place_with<'a>(target: &Target, bench: &Bench, labels: impl Fn() -> Labels + 'a) -> EnginePlace<'a> {
     let set = |name: &str| bench.host.env(name).unwrap_or_default();
     let ci = !matches!(set("CI").to_lowercase().as_str(), "" | "false" | "0");
     let address = if target.is_local() { "" } else { target.address() };
-    Place::new(&target.context, &target.host, address, &bench.hostname, ci, labels).unclear(target.unclear.clone())
+    EnginePlace::new(&target.context, &target.host, address, &bench.hostname, ci, labels)
+        .unclear(target.unclear.clone())
 }
 
-fn decide(findings: Vec<Finding>, place: &Place, bench: &Bench) -> Vec<Complaint> {
+fn decide(findings: Vec<Finding>, place: &EnginePlace, bench: &Bench) -> Vec<Complaint> {
     findings
         .into_iter()
         .map(|finding| {

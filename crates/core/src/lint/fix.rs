@@ -8,7 +8,7 @@ use std::rc::Rc;
 use crate::engine::Lookup;
 use crate::files::allowance::is_allowed;
 use crate::files::context::Survey;
-use crate::files::dockerfile::{self, Command, Dockerfile, Given, Instruction, What};
+use crate::files::dockerfile::{self, CommandForm, Directive, Dockerfile, Given, Instruction};
 use crate::files::ignore::Matcher;
 use crate::files::text::Text;
 use crate::grammar::values::reference;
@@ -19,23 +19,23 @@ use crate::rules::{copies_plainly, dependency_orders, drops_root, is_root_user, 
 
 /// A file before and after; it was not there where nothing is before.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct FileChange {
     pub path: String,
     pub before: Option<String>,
     pub after: String,
 }
 
-type Edit = (Range<usize>, String);
+type TextEdit = (Range<usize>, String);
 
 /// Every change that these builds allow.
-pub fn changes(builds: &[Build], facts: &dyn Facts, host: &dyn Host) -> Vec<Change> {
-    let mut changes: BTreeMap<String, Change> = BTreeMap::new();
+pub fn changes(builds: &[Build], facts: &dyn Facts, host: &dyn Host) -> Vec<FileChange> {
+    let mut changes: BTreeMap<String, FileChange> = BTreeMap::new();
     for build in builds {
         if let Some(change) = ignore_file(build, changes.values(), host) {
             changes.insert(change.path.clone(), change);
         }
     }
-    let ignored: Vec<Change> = changes.values().cloned().collect();
+    let ignored: Vec<FileChange> = changes.values().cloned().collect();
     for build in builds {
         let Some(file) = build.file().filter(|_| build.problem.is_none()) else { continue };
         let path = file.text.path.clone();
@@ -44,17 +44,17 @@ pub fn changes(builds: &[Build], facts: &dyn Facts, host: &dyn Host) -> Vec<Chan
         }
         let after = mended(build, file, &ignored, facts, host);
         if after != file.text.text {
-            changes.insert(path.clone(), Change { path, before: Some(file.text.text.clone()), after });
+            changes.insert(path.clone(), FileChange { path, before: Some(file.text.text.clone()), after });
         }
     }
     changes.into_values().collect()
 }
 
 /// One kind of mistake after the other, the file read again in between.
-fn mended(build: &Build, file: &Dockerfile, ignored: &[Change], facts: &dyn Facts, host: &dyn Host) -> String {
+fn mended(build: &Build, file: &Dockerfile, ignored: &[FileChange], facts: &dyn Facts, host: &dyn Host) -> String {
     let mut build = build.clone();
     let mut text = file.text.text.clone();
-    type Pass<'a> = &'a dyn Fn(&Build, &Dockerfile) -> Vec<Edit>;
+    type Pass<'a> = &'a dyn Fn(&Build, &Dockerfile) -> Vec<TextEdit>;
     let order: Pass = &|build, file| order(build, file, ignored, host);
     let digests: Pass = &|build, file| digests(build, file, facts);
     let user: Pass = &|build, file| user(build, file, facts);
@@ -67,7 +67,7 @@ fn mended(build: &Build, file: &Dockerfile, ignored: &[Change], facts: &dyn Fact
         let edits = pass(&build, &current);
         build.dockerfile = Some(Rc::new(current));
         let changed = apply(&text, edits);
-        // What docker would not take is no mending.
+        // Directive docker would not take is no mending.
         let again = dockerfile::read(&Text::new(file.text.path.clone(), changed.clone()), &Given::default());
         if again.problem.is_none() && again.stages.len() == file.stages.len() {
             text = changed;
@@ -76,7 +76,7 @@ fn mended(build: &Build, file: &Dockerfile, ignored: &[Change], facts: &dyn Fact
     text
 }
 
-fn apply(text: &str, mut edits: Vec<Edit>) -> String {
+fn apply(text: &str, mut edits: Vec<TextEdit>) -> String {
     edits.sort_by_key(|(span, _)| span.start);
     let mut out = text.to_owned();
     for (span, with) in edits.into_iter().rev() {
@@ -100,7 +100,7 @@ fn allowed(file: &Dockerfile, span: &Range<usize>, id: &str) -> bool {
 }
 
 /// `ADD` of plain files.
-fn copies(build: &Build, file: &Dockerfile) -> Vec<Edit> {
+fn copies(build: &Build, file: &Dockerfile) -> Vec<TextEdit> {
     instructions(build, file)
         .filter(|instruction| {
             copies_plainly(&instruction.what) && !allowed(file, &instruction.keyword, "add-instead-of-copy")
@@ -110,18 +110,18 @@ fn copies(build: &Build, file: &Dockerfile) -> Vec<Edit> {
 }
 
 /// Shell form, where the words mean the same without a shell.
-fn exec_form(build: &Build, file: &Dockerfile) -> Vec<Edit> {
-    let entrypoint =
-        file.last(build.stage, |it| if let What::Entrypoint(command) = &it.what { Some((command, it)) } else { None });
+fn exec_form(build: &Build, file: &Dockerfile) -> Vec<TextEdit> {
+    let entrypoint = file
+        .last(build.stage, |it| if let Directive::Entrypoint(command) = &it.what { Some((command, it)) } else { None });
     let command =
-        file.last(build.stage, |it| if let What::Cmd(command) = &it.what { Some((command, it)) } else { None });
-    let shell = file.last(build.stage, |it| matches!(it.what, What::Shell(_)).then_some(()));
+        file.last(build.stage, |it| if let Directive::Cmd(command) = &it.what { Some((command, it)) } else { None });
+    let shell = file.last(build.stage, |it| matches!(it.what, Directive::Shell(_)).then_some(()));
     // Of two, the second is handed to the first in one form and left out in the other.
     let (command, instruction) = match (entrypoint, command) {
         (Some(first), None) | (None, Some(first)) => first,
         _ => return Vec::new(),
     };
-    let Command::Shell(script, span) = command else { return Vec::new() };
+    let CommandForm::Shell(script, span) = command else { return Vec::new() };
     let own = file.stages[build.stage].instructions.iter().any(|it| std::ptr::eq(it, instruction));
     if shell.is_some() || !own || replaces_itself(script) || allowed(file, &instruction.keyword, "pid1-signals") {
         return Vec::new();
@@ -161,8 +161,8 @@ fn plain_words(script: &str) -> Option<Vec<String>> {
     (!first.contains('=') && !BUILTIN.contains(&first.as_str())).then_some(words)
 }
 
-/// What names the dependencies is copied and installed before the rest.
-fn order(build: &Build, file: &Dockerfile, ignored: &[Change], host: &dyn Host) -> Vec<Edit> {
+/// Directive names the dependencies is copied and installed before the rest.
+fn order(build: &Build, file: &Dockerfile, ignored: &[FileChange], host: &dyn Host) -> Vec<TextEdit> {
     let Some(context) = &build.context else { return Vec::new() };
     let end = line_end(file);
     let mut edits = Vec::new();
@@ -215,9 +215,9 @@ fn whole_lines(file: &Dockerfile, span: &Range<usize>) -> Range<usize> {
 
 /// Whether the step can be moved before the copy: only what does not matter to it stands between.
 fn nothing_between(build: &Build, file: &Dockerfile, copy: &Instruction, run: &Instruction) -> bool {
-    instructions(build, file)
-        .filter(|it| it.span.start > copy.span.start && it.span.start < run.span.start)
-        .all(|it| matches!(it.what, What::Other | What::Cmd(_) | What::Entrypoint(_) | What::Volume(_)))
+    instructions(build, file).filter(|it| it.span.start > copy.span.start && it.span.start < run.span.start).all(|it| {
+        matches!(it.what, Directive::Other | Directive::Cmd(_) | Directive::Entrypoint(_) | Directive::Volume(_))
+    })
 }
 
 /// Whether these files are enough: what they name is not in the folder itself, and no script of the folder runs.
@@ -257,9 +257,9 @@ fn installs_from_names_alone(names: &[String], folder: &str, host: &dyn Host) ->
 }
 
 /// A user of its own for the last stage, and from then on that one.
-fn user(build: &Build, file: &Dockerfile, facts: &dyn Facts) -> Vec<Edit> {
+fn user(build: &Build, file: &Dockerfile, facts: &dyn Facts) -> Vec<TextEdit> {
     let stage = &file.stages[build.stage];
-    let said = file.last(build.stage, |it| if let What::User(user) = &it.what { Some((user, it)) } else { None });
+    let said = file.last(build.stage, |it| if let Directive::User(user) = &it.what { Some((user, it)) } else { None });
     let first = &file.stages[file.line(build.stage).last().copied().unwrap_or(build.stage)];
     let needless = match said {
         Some((user, _)) => !is_root_user(&user.text),
@@ -284,13 +284,13 @@ fn user(build: &Build, file: &Dockerfile, facts: &dyn Facts) -> Vec<Edit> {
     let last = stage.instructions.iter().rfind(|it| {
         matches!(
             it.what,
-            What::Run(_)
-                | What::Copy { .. }
-                | What::Workdir(_)
-                | What::Volume(_)
-                | What::User(_)
-                | What::Env(_)
-                | What::Arg(_)
+            Directive::Run(_)
+                | Directive::Copy { .. }
+                | Directive::Workdir(_)
+                | Directive::Volume(_)
+                | Directive::User(_)
+                | Directive::Env(_)
+                | Directive::Arg(_)
         )
     });
     let text = &file.text.text;
@@ -318,7 +318,7 @@ fn user(build: &Build, file: &Dockerfile, facts: &dyn Facts) -> Vec<Edit> {
 }
 
 /// The digest that the engine knows for a tag that moves.
-fn digests(build: &Build, file: &Dockerfile, facts: &dyn Facts) -> Vec<Edit> {
+fn digests(build: &Build, file: &Dockerfile, facts: &dyn Facts) -> Vec<TextEdit> {
     let mut edits = Vec::new();
     for stage in build.needed.iter().map(|stage| &file.stages[*stage]).filter(|stage| stage.parent.is_none()) {
         let written = &file.text.text[stage.base.span.clone()];
@@ -338,7 +338,7 @@ fn digests(build: &Build, file: &Dockerfile, facts: &dyn Facts) -> Vec<Edit> {
 }
 
 /// The ignore file, written or completed for what was found in the context.
-fn ignore_file<'a>(build: &Build, before: impl Iterator<Item = &'a Change>, host: &dyn Host) -> Option<Change> {
+fn ignore_file<'a>(build: &Build, before: impl Iterator<Item = &'a FileChange>, host: &dyn Host) -> Option<FileChange> {
     let wanted = build.context.as_ref()?;
     let survey = host.survey(wanted).ok()?;
     let patterns = new_patterns(build, &survey);
@@ -372,7 +372,7 @@ fn ignore_file<'a>(build: &Build, before: impl Iterator<Item = &'a Change>, host
         after.push_str(end);
     }
     let before = known.map_or(current, |change| change.before.clone());
-    Some(Change { path, before, after })
+    Some(FileChange { path, before, after })
 }
 
 /// A path below the working directory without it.
@@ -381,14 +381,14 @@ fn shown(path: &str, host: &dyn Host) -> String {
     path.strip_prefix(&here).unwrap_or(path).to_owned()
 }
 
-/// What is to be ignored: secrets, and what is made again; never what the Dockerfile copies by name.
+/// Directive is to be ignored: secrets, and what is made again; never what the Dockerfile copies by name.
 fn new_patterns(build: &Build, survey: &Survey) -> Vec<String> {
     let sources: Vec<String> = build
         .file()
         .into_iter()
         .flat_map(|file| build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions))
         .filter_map(|instruction| match &instruction.what {
-            What::Copy { from: None, sources, .. } => Some(sources),
+            Directive::Copy { from: None, sources, .. } => Some(sources),
             _ => None,
         })
         .flatten()

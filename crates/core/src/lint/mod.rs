@@ -9,9 +9,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use crate::files::allowance::{allowance, is_allowed};
-use crate::files::context::{self, Survey, Wanted};
+use crate::files::context::{self, ContextRequest, Survey};
 use crate::files::ignore::{self, Matcher};
-use crate::files::text::{Place, Problem, Text};
+use crate::files::text::{FileProblem, Place, Text};
 use crate::grammar::parse::{Builder, Unknown, parse};
 use crate::host::Host;
 use crate::judge::pointed;
@@ -48,7 +48,7 @@ impl Level {
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileKind {
     Dockerfile,
     Ignore,
     Compose,
@@ -66,35 +66,35 @@ pub struct Report {
 }
 
 /// The kind of a file by its name; None for another.
-pub fn kind_of(name: &str) -> Option<Kind> {
+pub fn kind_of(name: &str) -> Option<FileKind> {
     let lower = name.to_lowercase();
     let yaml = lower.strip_suffix(".yaml").or_else(|| lower.strip_suffix(".yml"));
     if lower.ends_with(".dockerignore") {
-        return Some(Kind::Ignore);
+        return Some(FileKind::Ignore);
     }
     if matches!(lower.as_str(), "dockerfile" | "containerfile")
         || lower.starts_with("dockerfile.")
         || lower.starts_with("containerfile.")
         || lower.ends_with(".dockerfile")
     {
-        return Some(Kind::Dockerfile);
+        return Some(FileKind::Dockerfile);
     }
     if yaml.is_some_and(|stem| {
         ["compose", "docker-compose"].iter().any(|known| stem == *known || stem.starts_with(&format!("{known}.")))
     }) {
-        return Some(Kind::Compose);
+        return Some(FileKind::Compose);
     }
     let bake = ["docker-bake.hcl", "docker-bake.json", "docker-bake.override.hcl", "docker-bake.override.json"];
-    bake.contains(&lower.as_str()).then_some(Kind::Bake)
+    bake.contains(&lower.as_str()).then_some(FileKind::Bake)
 }
 
 /// The kind of a file by what stands in it; None where it looks like none.
-pub fn kind_of_text(text: &str) -> Option<Kind> {
+pub fn kind_of_text(text: &str) -> Option<FileKind> {
     let begins = |word: &str| text.lines().any(|line| line.trim_start().to_lowercase().starts_with(word));
     match () {
-        () if begins("services:") => Some(Kind::Compose),
-        () if begins("from ") => Some(Kind::Dockerfile),
-        () if begins("target ") => Some(Kind::Bake),
+        () if begins("services:") => Some(FileKind::Compose),
+        () if begins("from ") => Some(FileKind::Dockerfile),
+        () if begins("target ") => Some(FileKind::Bake),
         () => None,
     }
 }
@@ -102,7 +102,7 @@ pub fn kind_of_text(text: &str) -> Option<Kind> {
 /// The world, with each context looked at once.
 struct Looking<'a> {
     host: &'a dyn Host,
-    surveys: RefCell<HashMap<Wanted, Result<Survey, context::Problem>>>,
+    surveys: RefCell<HashMap<ContextRequest, Result<Survey, context::ContextProblem>>>,
 }
 
 impl Host for Looking<'_> {
@@ -130,7 +130,7 @@ impl Host for Looking<'_> {
     fn resolve(&self, path: &str) -> String {
         self.host.resolve(path)
     }
-    fn survey(&self, wanted: &Wanted) -> Result<Survey, context::Problem> {
+    fn survey(&self, wanted: &ContextRequest) -> Result<Survey, context::ContextProblem> {
         // The Dockerfile matters to it by its own ignore file alone.
         let mut key = wanted.clone();
         let own = wanted.dockerfile.as_ref().is_some_and(|path| self.host.exists(&format!("{path}.dockerignore")));
@@ -154,15 +154,15 @@ impl Host for Looking<'_> {
 }
 
 /// Judges all of them.
-pub fn lint(files: &[(String, Kind)], facts: &dyn Facts, host: &dyn Host) -> Report {
+pub fn lint(files: &[(String, FileKind)], facts: &dyn Facts, host: &dyn Host) -> Report {
     let host = Looking { host, surveys: RefCell::default() };
     let mut report = Report { files: files.len(), ..Report::default() };
     let mut built: BTreeSet<String> = BTreeSet::new();
-    let of = |kind: Kind| files.iter().filter(move |(_, other)| *other == kind).map(|(path, _)| path.as_str());
-    for path in of(Kind::Ignore) {
+    let of = |kind: FileKind| files.iter().filter(move |(_, other)| *other == kind).map(|(path, _)| path.as_str());
+    for path in of(FileKind::Ignore) {
         report.findings.extend(ignore_problem(path, &host));
     }
-    for path in of(Kind::Compose) {
+    for path in of(FileKind::Compose) {
         let mut words = vec!["compose", "--profile", "*"];
         let base = base_of(path, files, &host);
         for file in base.iter().map(String::as_str).chain([path]) {
@@ -171,10 +171,10 @@ pub fn lint(files: &[(String, Kind)], facts: &dyn Facts, host: &dyn Host) -> Rep
         words.push("create");
         run(&words, path, &host, facts, &mut report, &mut built);
     }
-    for path in of(Kind::Bake) {
+    for path in of(FileKind::Bake) {
         run(&["buildx", "bake", "-f", path], path, &host, facts, &mut report, &mut built);
     }
-    for path in of(Kind::Dockerfile) {
+    for path in of(FileKind::Dockerfile) {
         if built.contains(path) {
             continue;
         }
@@ -192,7 +192,7 @@ fn position(finding: &Finding) -> (String, (usize, usize), &'static str) {
 }
 
 /// The file that an override is laid over: the usual one beside it.
-fn base_of(path: &str, files: &[(String, Kind)], host: &dyn Host) -> Option<String> {
+fn base_of(path: &str, files: &[(String, FileKind)], host: &dyn Host) -> Option<String> {
     let (folder, name) = path.rsplit_once('/').map_or(("", path), |(folder, name)| (folder, name));
     let stem = name.split('.').next().unwrap_or_default();
     if name.matches('.').count() < 2 {
@@ -272,7 +272,7 @@ fn not_understood(path: &str, title: &str, host: &dyn Host) -> Finding {
 }
 
 /// A file that docker would not take.
-fn problem_at(problem: &Problem, host: &dyn Host) -> Option<Finding> {
+fn problem_at(problem: &FileProblem, host: &dyn Host) -> Option<Finding> {
     let text = match Text::from_bytes(&problem.path, host.read(&problem.path).unwrap_or_default()) {
         Ok(text) => text,
         // What is no text is not shown.
@@ -288,7 +288,7 @@ fn problem_at(problem: &Problem, host: &dyn Host) -> Option<Finding> {
 fn ignore_problem(path: &str, host: &dyn Host) -> Option<Finding> {
     let bytes = host.read(path).ok()?;
     let problem = ignore::read(&bytes).and_then(|patterns| Matcher::new(&patterns)).err()?;
-    problem_at(&Problem { path: path.to_owned(), line: problem.line, column: 1, reason: problem.reason }, host)
+    problem_at(&FileProblem { path: path.to_owned(), line: problem.line, column: 1, reason: problem.reason }, host)
 }
 
 /// Takes out what is allowed, and adds what is wrong with the allowing.

@@ -5,10 +5,10 @@ use serde_json::{Map, Value};
 use std::rc::Rc;
 
 use super::{Body, Deed, Effect, Effects, Request, Words, create, filled_env, to_map, words_of};
-use crate::files::context::{Sender, Wanted};
-use crate::files::dockerfile::{self, Dockerfile, Given, What};
+use crate::files::context::{ContextRequest, Sender};
+use crate::files::dockerfile::{self, Directive, Dockerfile, Given};
 use crate::files::ignore::clean;
-use crate::files::text::{Problem, Text};
+use crate::files::text::{FileProblem, Text};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
 use crate::host::Host;
@@ -18,13 +18,13 @@ use crate::host::Host;
 pub struct Build {
     pub dockerfile: Option<Rc<Dockerfile>>,
     /// Why its Dockerfile cannot be read.
-    pub problem: Option<Problem>,
+    pub problem: Option<FileProblem>,
     /// The stage that is built.
     pub stage: usize,
     /// Every stage that is needed for it.
     pub needed: Vec<usize>,
     /// A folder of this host that is sent.
-    pub context: Option<Wanted>,
+    pub context: Option<ContextRequest>,
     /// Names of other contexts, which an image's name may be.
     pub named: Vec<String>,
     /// `--build-arg` names that choose the program which reads the Dockerfile.
@@ -33,7 +33,7 @@ pub struct Build {
     pub words: Words,
 }
 
-/// What a command says about a build.
+/// Directive a command says about a build.
 pub struct Said<'a> {
     pub folder: Option<&'a str>,
     /// Where the Dockerfile lies, as it is named to a person.
@@ -60,7 +60,12 @@ impl Build {
         let frontend = frontend.and_then(|(_, value)| Some((value.clone()?, words.clone())));
         let mut build = Build { named, frontend, words, ..Build::default() };
         let wanted = |copied| {
-            folder.map(|folder| Wanted { folder: folder.to_owned(), dockerfile: dockerfile.clone(), sender, copied })
+            folder.map(|folder| ContextRequest {
+                folder: folder.to_owned(),
+                dockerfile: dockerfile.clone(),
+                sender,
+                copied,
+            })
         };
         match Text::from_bytes(&name, bytes) {
             Ok(text) => {
@@ -90,12 +95,12 @@ impl Build {
         Some(build)
     }
 
-    /// What `ADD` does with what is no plain file.
+    /// Directive `ADD` does with what is no plain file.
     pub fn added(&self) -> Vec<String> {
         let Some(file) = self.file() else { return Vec::new() };
         let mut lines = Vec::new();
         for instruction in self.needed.iter().flat_map(|stage| &file.stages[*stage].instructions) {
-            let What::Copy { is_add: true, sources, .. } = &instruction.what else { continue };
+            let Directive::Copy { is_add: true, sources, .. } = &instruction.what else { continue };
             let checked = instruction.flag("checksum").is_some();
             for source in sources {
                 let text = &source.text;
@@ -119,7 +124,7 @@ impl Build {
         let file = self.file()?;
         let taken =
             self.needed.iter().flat_map(|stage| &file.stages[*stage].instructions).filter_map(|it| match &it.what {
-                What::Copy { from: Some(from), sources, .. } if from.text == name => Some(sources),
+                Directive::Copy { from: Some(from), sources, .. } if from.text == name => Some(sources),
                 _ => None,
             });
         let patterns: Vec<String> = taken
@@ -128,7 +133,7 @@ impl Build {
             .collect();
         let whole = patterns.iter().any(|pattern| pattern.is_empty() || pattern.contains('$'));
         let copied = (!whole).then_some(patterns.clone());
-        let wanted = Wanted { folder: folder.to_owned(), dockerfile: None, sender: Sender::BuildKit, copied };
+        let wanted = ContextRequest { folder: folder.to_owned(), dockerfile: None, sender: Sender::BuildKit, copied };
         (!patterns.is_empty()).then(|| Build { context: Some(wanted), words, ..Build::default() })
     }
 
@@ -186,7 +191,7 @@ fn dockerfile_path(folder: &str, file: &str, host: &dyn Host) -> Option<String> 
     usual.into_iter().find(|path| host.exists(path))
 }
 
-/// What the context operand is: docker/cli `cli/command/image/build/context_detect.go`.
+/// Directive the context operand is: docker/cli `cli/command/image/build/context_detect.go`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Context {
     Stdin,

@@ -17,11 +17,11 @@ use crate::files::context::Sender;
 use crate::files::dockerfile::Given;
 use crate::files::text::Place;
 use crate::host::Host;
-use crate::lower::sources::{Sources, Step};
+use crate::lower::sources::{PathStep, Sources};
 
 /// Which containers are wanted of the model.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted {
+pub struct WantedServices {
     /// Empty for all.
     pub services: Vec<String>,
     pub dependencies: bool,
@@ -45,7 +45,7 @@ pub enum Builds {
 }
 
 /// Effects, and the places that they point at.
-pub struct Project<'a> {
+pub struct ProjectLowering<'a> {
     pub model: &'a Value,
     pub sources: &'a Sources,
     pub host: &'a dyn Host,
@@ -118,7 +118,7 @@ fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
 }
 
-impl<'a> Project<'a> {
+impl<'a> ProjectLowering<'a> {
     pub fn new(
         model: &'a Value,
         sources: &'a Sources,
@@ -126,7 +126,15 @@ impl<'a> Project<'a> {
         has_image: &'a dyn Fn(&str) -> bool,
         words: &Words,
     ) -> Self {
-        Project { model, sources, host, has_image, effects: Vec::new(), places: Vec::new(), words: words.clone() }
+        ProjectLowering {
+            model,
+            sources,
+            host,
+            has_image,
+            effects: Vec::new(),
+            places: Vec::new(),
+            words: words.clone(),
+        }
     }
 
     pub fn name(&self) -> String {
@@ -138,7 +146,7 @@ impl<'a> Project<'a> {
     }
 
     /// The services that are wanted, with what they depend on.
-    pub fn chosen(&self, wanted: &Wanted) -> Vec<String> {
+    pub fn chosen(&self, wanted: &WantedServices) -> Vec<String> {
         let all: Vec<String> = entries(self.model, "services").map(|(name, _)| name.clone()).collect();
         if wanted.services.is_empty() {
             return all;
@@ -167,19 +175,19 @@ impl<'a> Project<'a> {
         vec![PLACES + at]
     }
 
-    fn at(&mut self, service: &str, path: &[Step], value: Option<&Value>) -> Words {
+    fn at(&mut self, service: &str, path: &[PathStep], value: Option<&Value>) -> Words {
         let place = self.sources.of_service(service, path, value, self.host);
         self.point(place)
     }
 
     /// The part of a service, where the files say it; nothing where they do not.
-    fn at_said(&mut self, service: &str, path: &[Step], value: Option<&Value>) -> Option<Words> {
+    fn at_said(&mut self, service: &str, path: &[PathStep], value: Option<&Value>) -> Option<Words> {
         let place = self.sources.of_service(service, path, value, self.host)?;
         Some(self.point(Some(place)))
     }
 
     /// Everything that the command would do with the model.
-    pub fn lower(&mut self, wanted: &Wanted) {
+    pub fn lower(&mut self, wanted: &WantedServices) {
         for (address, place) in self.sources.remote() {
             let words = self.point(Some(place));
             self.effects.push(Effect::Does { deed: Deed::RemoteContext(address), words });
@@ -197,7 +205,7 @@ impl<'a> Project<'a> {
                 self.effects.push(Effect::ReadsFile { path, words });
             }
             if wanted.creates && service.get("models").is_some_and(|models| !models.is_null()) {
-                let words = self.at(name, &[Step::Key("models")], None);
+                let words = self.at(name, &[PathStep::Key("models")], None);
                 self.effects.push(Effect::Runs(Runs { program: "docker-model".to_owned(), words, known: true }));
             }
             if wanted.creates {
@@ -208,7 +216,7 @@ impl<'a> Project<'a> {
                     let path = text(rule, "path");
                     let words = self.at(
                         name,
-                        &[Step::Key("develop"), Step::Key("watch"), Step::Item(&text(rule, "target"))],
+                        &[PathStep::Key("develop"), PathStep::Key("watch"), PathStep::Item(&text(rule, "target"))],
                         None,
                     );
                     self.effects.push(Effect::ReadsFile { path, words });
@@ -232,7 +240,7 @@ impl<'a> Project<'a> {
         for (key, network) in
             networks.into_iter().filter(|(key, network)| used.contains(key) && !on(network, "external"))
         {
-            let place = self.sources.find(&[Step::Key("networks"), Step::Key(&key)], self.host);
+            let place = self.sources.find(&[PathStep::Key("networks"), PathStep::Key(&key)], self.host);
             let words = self.point(place);
             let body = NetworkCreateRequest {
                 name: text(&network, "name"),
@@ -267,13 +275,18 @@ impl<'a> Project<'a> {
         let volumes: Vec<(String, Value)> =
             entries(self.model, "volumes").map(|(name, volume)| (name.clone(), volume.clone())).collect();
         for (key, volume) in volumes.into_iter().filter(|(key, volume)| used.contains(key) && !on(volume, "external")) {
-            let place = self.sources.find(&[Step::Key("volumes"), Step::Key(&key)], self.host);
+            let place = self.sources.find(&[PathStep::Key("volumes"), PathStep::Key(&key)], self.host);
             let words = self.point(place);
             let mut request = Request::new("POST", "/volumes/create", words);
             for (part, step) in [("DriverOpts", "device"), ("Driver", "driver")] {
-                let path: &[Step] = match part {
-                    "Driver" => &[Step::Key("volumes"), Step::Key(&key), Step::Key(step)],
-                    _ => &[Step::Key("volumes"), Step::Key(&key), Step::Key("driver_opts"), Step::Item(step)],
+                let path: &[PathStep] = match part {
+                    "Driver" => &[PathStep::Key("volumes"), PathStep::Key(&key), PathStep::Key(step)],
+                    _ => &[
+                        PathStep::Key("volumes"),
+                        PathStep::Key(&key),
+                        PathStep::Key("driver_opts"),
+                        PathStep::Item(step),
+                    ],
                 };
                 if let Some(place) = self.sources.find(path, self.host) {
                     let words = self.point(Some(place));
@@ -296,7 +309,7 @@ impl<'a> Project<'a> {
         spoken(service, "image").unwrap_or_else(|| format!("{}-{name}", self.name()))
     }
 
-    fn build(&mut self, name: &str, service: &Value, wanted: &Wanted) {
+    fn build(&mut self, name: &str, service: &Value, wanted: &WantedServices) {
         let Some(build) = service.get("build").filter(|build| build.is_object()) else { return };
         let policy = text(service, "pull_policy");
         let builds = match wanted.builds {
@@ -307,15 +320,15 @@ impl<'a> Project<'a> {
         if !builds {
             return;
         }
-        let words = self.at(name, &[Step::Key("build")], None);
-        for effect in of_build(self, name, build, words, &[Step::Key("build")]) {
+        let words = self.at(name, &[PathStep::Key("build")], None);
+        for effect in of_build(self, name, build, words, &[PathStep::Key("build")]) {
             self.effects.push(effect);
         }
     }
 
-    fn containers(&mut self, name: &str, service: &Value, wanted: &Wanted) {
+    fn containers(&mut self, name: &str, service: &Value, wanted: &WantedServices) {
         if let Some(provider) = service.get("provider").filter(|provider| provider.is_object()) {
-            let words = self.at(name, &[Step::Key("provider"), Step::Key("type")], None);
+            let words = self.at(name, &[PathStep::Key("provider"), PathStep::Key("type")], None);
             self.effects.push(Effect::Runs(Runs { program: text(provider, "type"), words, known: false }));
             return;
         }
@@ -353,7 +366,7 @@ impl<'a> Project<'a> {
             for hook in list(service, key) {
                 let command = texts(hook, "command");
                 let first = command.first().cloned().unwrap_or_default();
-                let words = self.at(name, &[Step::Key(key), Step::Item(&first)], None);
+                let words = self.at(name, &[PathStep::Key(key), PathStep::Item(&first)], None);
                 let privileged = on(hook, "privileged");
                 let body = ExecConfig {
                     user: spoken(hook, "user"),
@@ -391,14 +404,14 @@ impl<'a> Project<'a> {
     fn container(&mut self, name: &str, service: &Value) -> (ContainerCreateBody, Parts) {
         let mut parts = Parts::default();
         for (part, key) in PARTS {
-            if let Some(words) = self.at_said(name, &[Step::Key(key)], service.get(key)) {
+            if let Some(words) = self.at_said(name, &[PathStep::Key(key)], service.get(key)) {
                 parts.push(((*part).to_owned(), words));
             }
         }
         // What the memory is limited by may be said in two places.
-        let limits = [Step::Key("deploy"), Step::Key("resources"), Step::Key("limits")];
+        let limits = [PathStep::Key("deploy"), PathStep::Key("resources"), PathStep::Key("limits")];
         for (part, key) in [("Memory", "memory"), ("PidsLimit", "pids")] {
-            let path = [limits[0], limits[1], limits[2], Step::Key(key)];
+            let path = [limits[0], limits[1], limits[2], PathStep::Key(key)];
             if let Some(words) = self.at_said(name, &path, None) {
                 parts.push((part.to_owned(), words));
             }
@@ -409,7 +422,8 @@ impl<'a> Project<'a> {
             ("VolumesFrom", "volumes_from", texts(service, "volumes_from")),
         ] {
             for item in items {
-                let words = self.at(name, &[Step::Key(key), Step::Item(&item)], Some(&Value::String(item.clone())));
+                let words =
+                    self.at(name, &[PathStep::Key(key), PathStep::Item(&item)], Some(&Value::String(item.clone())));
                 let item = match part {
                     "CapAdd" => create::capability(&item),
                     "VolumesFrom" => self.from(&item),
@@ -421,13 +435,13 @@ impl<'a> Project<'a> {
         for (part, key) in [("Sysctls", "sysctls"), ("Env", "environment")] {
             for (entry, value) in entries(service, key) {
                 // What `env_file` brings has no place of its own.
-                if let Some(words) = self.at_said(name, &[Step::Key(key), Step::Item(entry)], Some(value)) {
+                if let Some(words) = self.at_said(name, &[PathStep::Key(key), PathStep::Item(entry)], Some(value)) {
                     parts.push((format!("{part}/{entry}"), words));
                 }
             }
         }
         for (at, rule) in texts(service, "device_cgroup_rules").iter().enumerate() {
-            let words = self.at(name, &[Step::Key("device_cgroup_rules"), Step::Item(rule)], None);
+            let words = self.at(name, &[PathStep::Key("device_cgroup_rules"), PathStep::Item(rule)], None);
             parts.push((format!("DeviceCgroupRules/{at}"), words));
         }
         let (mut devices, mut cdi) = (Vec::new(), Vec::new());
@@ -437,8 +451,11 @@ impl<'a> Project<'a> {
                 cdi.push(source);
                 continue;
             }
-            let words =
-                self.at(name, &[Step::Key("devices"), Step::Item(&source)], Some(&Value::String(source.clone())));
+            let words = self.at(
+                name,
+                &[PathStep::Key("devices"), PathStep::Item(&source)],
+                Some(&Value::String(source.clone())),
+            );
             parts.push((format!("Devices/{}", devices.len()), words));
             devices.push(DeviceMapping {
                 path_on_host: Some(source),
@@ -452,8 +469,8 @@ impl<'a> Project<'a> {
             let protocol = spoken(port, "protocol").unwrap_or_else(|| "tcp".to_owned());
             let key = format!("{}/{protocol}", number(port, "target"));
             let target = text(port, "target");
-            let words = self.at_said(name, &[Step::Key("ports"), Step::Item(&target)], None);
-            let words = words.unwrap_or_else(|| self.at(name, &[Step::Key("ports")], None));
+            let words = self.at_said(name, &[PathStep::Key("ports"), PathStep::Item(&target)], None);
+            let words = words.unwrap_or_else(|| self.at(name, &[PathStep::Key("ports")], None));
             parts.push((format!("PortBindings/{key}"), words));
             let binding =
                 PortBinding { host_ip: Some(text(port, "host_ip")), host_port: Some(text(port, "published")) };
@@ -474,7 +491,7 @@ impl<'a> Project<'a> {
         if on(service, "use_api_socket") {
             env.push("DOCKER_CONFIG=/run/secrets/docker".to_owned());
             let bind = "/var/run/docker.sock:/var/run/docker.sock:rw".to_owned();
-            let words = self.at(name, &[Step::Key("use_api_socket")], None);
+            let words = self.at(name, &[PathStep::Key("use_api_socket")], None);
             parts.push((format!("Binds/{bind}"), words));
             binds.push(bind);
         }
@@ -511,7 +528,7 @@ impl<'a> Project<'a> {
         let (security, unconfined): (Vec<String>, Vec<String>) =
             texts(service, "security_opt").into_iter().partition(|option| option != "systempaths=unconfined");
         if !unconfined.is_empty() {
-            let words = self.at(name, &[Step::Key("security_opt"), Step::Item("systempaths=unconfined")], None);
+            let words = self.at(name, &[PathStep::Key("security_opt"), PathStep::Item("systempaths=unconfined")], None);
             parts.push(("MaskedPaths".to_owned(), words));
         }
         let security = security.into_iter().map(|option| self.profile(option)).collect();
@@ -664,7 +681,7 @@ impl<'a> Project<'a> {
         for volume in list(service, "volumes") {
             let (kind, source, target) = (text(volume, "type"), text(volume, "source"), text(volume, "target"));
             let shown = Value::String(source.clone());
-            let words = self.at(name, &[Step::Key("volumes"), Step::Item(&target)], Some(&shown));
+            let words = self.at(name, &[PathStep::Key("volumes"), PathStep::Item(&target)], Some(&shown));
             let known = self.model["volumes"].get(&source);
             let full = match (kind.as_str(), known) {
                 ("volume", Some(volume)) => spoken(volume, "name").unwrap_or_else(|| source.clone()),
@@ -733,7 +750,8 @@ impl<'a> Project<'a> {
                     given if given.starts_with('/') => given.to_owned(),
                     given => format!("{folder}{given}"),
                 };
-                let place = self.sources.find(&[Step::Key(key), Step::Key(&source), Step::Key("file")], self.host);
+                let place =
+                    self.sources.find(&[PathStep::Key(key), PathStep::Key(&source), PathStep::Key("file")], self.host);
                 let words = self.point(place);
                 let mount = Mount {
                     typ: Some(MountType::BIND),
@@ -815,13 +833,19 @@ fn restart(service: &Value) -> Option<RestartPolicy> {
 }
 
 /// The effects of one `build` section, or of one target of bake, whose keys are the same but for some names.
-pub fn of_build(project: &mut Project, service: &str, build: &Value, words: Words, below: &[Step]) -> Vec<Effect> {
+pub fn of_build(
+    project: &mut ProjectLowering,
+    service: &str,
+    build: &Value,
+    words: Words,
+    below: &[PathStep],
+) -> Vec<Effect> {
     let mut effects = Vec::new();
     let context = text(build, "context");
     let mut at = |key: &str, item: Option<&str>| {
         let mut path = below.to_vec();
-        path.push(Step::Key(key));
-        path.extend(item.map(Step::Item));
+        path.push(PathStep::Key(key));
+        path.extend(item.map(PathStep::Item));
         let place = project.sources.of_service(service, &path, None, project.host);
         project.point(place)
     };

@@ -19,7 +19,7 @@ const OVERRIDES: &[&str] =
 
 /// One step down into a file.
 #[derive(Clone, Copy, Debug)]
-pub enum Step<'a> {
+pub enum PathStep<'a> {
     Key(&'a str),
     /// The item or entry that says this.
     Item(&'a str),
@@ -43,7 +43,7 @@ struct Source {
 }
 
 /// What describes one service: the file, the node, and the `extends` that leads there.
-struct Found {
+struct ServiceSource {
     text: Rc<Text>,
     /// Its name, where it has one.
     key: std::ops::Range<usize>,
@@ -159,9 +159,9 @@ impl Sources {
     }
 
     /// Where a top-level entry or what is below it stands.
-    pub fn find(&self, path: &[Step], host: &dyn Host) -> Option<Place> {
+    pub fn find(&self, path: &[PathStep], host: &dyn Host) -> Option<Place> {
         self.files.iter().find_map(|source| {
-            let found = Found {
+            let found = ServiceSource {
                 text: source.text.clone(),
                 key: 0..0,
                 node: source.root.clone(),
@@ -172,7 +172,13 @@ impl Sources {
     }
 
     /// Where something of a service stands; the value is what compose makes of it.
-    pub fn of_service(&self, service: &str, path: &[Step], value: Option<&Value>, host: &dyn Host) -> Option<Place> {
+    pub fn of_service(
+        &self,
+        service: &str,
+        path: &[PathStep],
+        value: Option<&Value>,
+        host: &dyn Host,
+    ) -> Option<Place> {
         let found = self.services(service, host);
         let mut place = found.iter().find_map(|found| self.descend(found, path, host))?;
         place.of = Some(format!("service {service}"));
@@ -217,7 +223,7 @@ impl Sources {
     }
 
     /// Everything that describes a service, the last word first.
-    fn services(&self, service: &str, host: &dyn Host) -> Vec<Found> {
+    fn services(&self, service: &str, host: &dyn Host) -> Vec<ServiceSource> {
         let mut all = Vec::new();
         for source in &self.files {
             if let Some((key, node)) = source.root.get("services").and_then(|services| services.entry(service)) {
@@ -234,9 +240,9 @@ impl Sources {
         through: Option<Place>,
         host: &dyn Host,
         depth: usize,
-        all: &mut Vec<Found>,
+        all: &mut Vec<ServiceSource>,
     ) {
-        all.push(Found {
+        all.push(ServiceSource {
             text: source.text.clone(),
             key: key.span.clone(),
             node: node.clone(),
@@ -264,18 +270,18 @@ impl Sources {
         }
     }
 
-    fn descend(&self, found: &Found, path: &[Step], host: &dyn Host) -> Option<Place> {
+    fn descend(&self, found: &ServiceSource, path: &[PathStep], host: &dyn Host) -> Option<Place> {
         let mut node = found.node.clone();
         let mut span = found.key.clone();
         for step in path {
             (span, node) = match step {
-                Step::Key(name) => {
+                PathStep::Key(name) => {
                     let (key, value) = node.entry(name)?;
                     // A plain value is pointed at, a whole section by its key.
                     let is_short = value.text().is_some_and(|text| !text.contains('\n')) && !value.span.is_empty();
                     (if is_short { value.span.clone() } else { key.span.clone() }, value)
                 }
-                Step::Item(wanted) => self.item(&node, wanted, host)?,
+                PathStep::Item(wanted) => self.item(&node, wanted, host)?,
             };
         }
         let mut place = Place::new(&found.text, span);

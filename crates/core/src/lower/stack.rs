@@ -11,7 +11,7 @@ use crate::files::text::Place;
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
 use crate::host::Host;
-use crate::lower::sources::{Sources, Step};
+use crate::lower::sources::{PathStep, Sources};
 
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     match invocation.canonical() {
@@ -51,7 +51,7 @@ pub fn services(
 ) -> (Vec<Effect>, Vec<Place>) {
     let (mut effects, mut places) = (Vec::new(), Vec::new());
     for (name, service) in model["services"].as_object().into_iter().flatten() {
-        let mut at = |path: &[Step], value: Option<&Value>| {
+        let mut at = |path: &[PathStep], value: Option<&Value>| {
             let Some(place) = sources.of_service(name, path, value, host) else { return words.clone() };
             places.push(place);
             vec![PLACES + places.len() - 1]
@@ -63,16 +63,16 @@ pub fn services(
         let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
         let mut request = Request::new("POST", "/services/create", at(&[], None));
         for (part, key) in [("Image", "image"), ("User", "user")] {
-            let found = at(&[Step::Key(key)], service.get(key));
+            let found = at(&[PathStep::Key(key)], service.get(key));
             request = request.part(part, found);
         }
         for capability in texts("cap_add") {
-            let found = at(&[Step::Key("cap_add"), Step::Item(&capability)], None);
+            let found = at(&[PathStep::Key("cap_add"), PathStep::Item(&capability)], None);
             request.parts.push((format!("CapAdd/{}", super::create::capability(&capability)), found));
         }
         let mut env = Vec::new();
         for (key, value) in service["environment"].as_object().into_iter().flatten() {
-            let found = at(&[Step::Key("environment"), Step::Item(key)], Some(value));
+            let found = at(&[PathStep::Key("environment"), PathStep::Item(key)], Some(value));
             request.parts.push((format!("Env/{key}"), found));
             env.push(match value {
                 Value::Null => key.clone(),
@@ -84,7 +84,7 @@ pub fn services(
         for volume in service["volumes"].as_array().into_iter().flatten() {
             let of = |key: &str| volume[key].as_str().map(str::to_owned);
             let target = of("target").unwrap_or_default();
-            let found = at(&[Step::Key("volumes"), Step::Item(&target)], volume.get("source"));
+            let found = at(&[PathStep::Key("volumes"), PathStep::Item(&target)], volume.get("source"));
             request.parts.push((format!("Mounts/{}", mounts.len()), found));
             let kind = of("type").unwrap_or_default();
             let declared = of("source").map(|source| (model["volumes"][&source].clone(), source));

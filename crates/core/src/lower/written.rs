@@ -4,8 +4,8 @@
 use serde_json::Value;
 
 use super::compose::model_words;
-use super::project::{Builds, Project, Wanted, of_build};
-use super::sources::{Sources, Step, is_remote};
+use super::project::{Builds, ProjectLowering, WantedServices, of_build};
+use super::sources::{PathStep, Sources, is_remote};
 use super::stack::services as stack_services;
 use super::{Body, Effect, Lowered, PLACES, Ports, Request, Runs, Words, Workload};
 use crate::engine::{Inspect, Lookup};
@@ -36,7 +36,7 @@ fn operands(invocation: &Invocation) -> Vec<String> {
 }
 
 /// What a compose command wants of its model; None for one that makes nothing of it.
-fn wanted(command: &str, invocation: &Invocation) -> Option<Wanted> {
+fn wanted(command: &str, invocation: &Invocation) -> Option<WantedServices> {
     let services = operands(invocation);
     let builds = || match (invocation.on("build"), invocation.on("no-build")) {
         (true, _) => Builds::Always,
@@ -53,7 +53,7 @@ fn wanted(command: &str, invocation: &Invocation) -> Option<Wanted> {
             .collect()
     };
     Some(match command {
-        "up" | "create" => Wanted {
+        "up" | "create" => WantedServices {
             services,
             dependencies: !invocation.on("no-deps"),
             scale: scaled(invocation.list("scale")),
@@ -62,38 +62,38 @@ fn wanted(command: &str, invocation: &Invocation) -> Option<Wanted> {
             watches: invocation.on("watch"),
             run: None,
         },
-        "run" => Wanted {
+        "run" => WantedServices {
             services: services.first().cloned().into_iter().collect(),
             dependencies: !invocation.on("no-deps"),
             builds: builds(),
             creates: true,
             run: services.first().cloned(),
-            ..Wanted::default()
+            ..WantedServices::default()
         },
-        "watch" | "alpha watch" => Wanted {
+        "watch" | "alpha watch" => WantedServices {
             services,
             dependencies: true,
             builds: Builds::Always,
             creates: !invocation.on("no-up"),
             watches: true,
-            ..Wanted::default()
+            ..WantedServices::default()
         },
-        "scale" | "alpha scale" => Wanted {
+        "scale" | "alpha scale" => WantedServices {
             services: services.iter().map(|text| text.split('=').next().unwrap_or_default().to_owned()).collect(),
             dependencies: !invocation.on("no-deps"),
             scale: scaled(services),
             builds: Builds::Missing,
             creates: true,
-            ..Wanted::default()
+            ..WantedServices::default()
         },
-        "build" if !invocation.on("print") => Wanted {
+        "build" if !invocation.on("print") => WantedServices {
             services,
             dependencies: invocation.on("with-dependencies"),
             builds: Builds::Always,
-            ..Wanted::default()
+            ..WantedServices::default()
         },
         "pull" | "start" | "publish" | "alpha publish" => {
-            Wanted { services, builds: Builds::Never, ..Wanted::default() }
+            WantedServices { services, builds: Builds::Never, ..WantedServices::default() }
         }
         _ => return None,
     })
@@ -118,7 +118,7 @@ fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts:
     single_dollars(&mut model);
     let sources = Sources::of_words(invocation, host);
     let has_image = |name: &str| matches!(facts.image(name), Lookup::Found(_));
-    let mut project = Project::new(&model, &sources, host, &has_image, &invocation.named_by);
+    let mut project = ProjectLowering::new(&model, &sources, host, &has_image, &invocation.named_by);
     project.lower(&wanted);
     let chosen = project.chosen(&wanted);
     match command {
@@ -154,7 +154,7 @@ fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts:
 }
 
 /// The container of `compose run`: the service's, with what the words say.
-fn run(project: &mut Project, invocation: &Invocation, lowered: &mut Lowered) {
+fn run(project: &mut ProjectLowering, invocation: &Invocation, lowered: &mut Lowered) {
     let name = invocation.operand(0).to_owned();
     let Some((mut body, mut parts)) = project.described(&name) else { return };
     let described = lowered.effects.iter().position(|effect| matches!(effect, Effect::Describes(_)));
@@ -285,7 +285,7 @@ fn bake(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Inspect, hos
     let sources = Sources::default();
     let has_image = |_: &str| false;
     let typed: Words = invocation.named_by.clone();
-    let mut project = Project::new(&model, &sources, host, &has_image, &typed);
+    let mut project = ProjectLowering::new(&model, &sources, host, &has_image, &typed);
     for (name, target) in model["target"].as_object().into_iter().flatten() {
         // Where its block begins; what it is made of may stand anywhere.
         let words = match Sources::of_targets(&files, name, host) {
@@ -296,7 +296,7 @@ fn bake(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Inspect, hos
             None => typed.clone(),
         };
         project.words.clone_from(&words);
-        let effects = of_build(&mut project, name, target, words, &[Step::Key("target"), Step::Key(name)]);
+        let effects = of_build(&mut project, name, target, words, &[PathStep::Key("target"), PathStep::Key(name)]);
         project.effects.extend(effects);
     }
     lowered.effects.append(&mut project.effects);

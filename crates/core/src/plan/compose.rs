@@ -90,7 +90,7 @@ pub enum Images {
 
 /// What a compose command takes of its project.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Change {
+pub struct ProjectChange {
     pub project: Project,
     /// `down`: running containers, networks too.
     pub down: bool,
@@ -111,14 +111,14 @@ pub struct Change {
 }
 
 /// What this invocation changes; None where it deletes nothing.
-pub fn change(invocation: &Invocation, project: &dyn Fn() -> Lookup<Project>) -> Option<Change> {
+pub fn change(invocation: &Invocation, project: &dyn Fn() -> Lookup<Project>) -> Option<ProjectChange> {
     let command = invocation.canonical().strip_prefix("compose ")?;
     let operands: Vec<String> = invocation.operands.iter().map(|word| invocation.words[*word].clone()).collect();
     let services = (!operands.is_empty()).then_some(operands);
-    let mut change = Change {
+    let mut change = ProjectChange {
         orphans: invocation.on("remove-orphans"),
         timeout: invocation.last("timeout").and_then(|set| crate::grammar::values::int(&set.value).ok()),
-        ..Change::default()
+        ..ProjectChange::default()
     };
     match command {
         "down" => {
@@ -164,7 +164,7 @@ pub struct Taken {
 }
 
 /// What the change takes on this engine.
-pub fn taken(change: &Change, stock: &Inventory) -> Taken {
+pub fn taken(change: &ProjectChange, stock: &Inventory) -> Taken {
     let name = change.project.name.as_str();
     let mut taken = Taken::default();
     let of_project = |it: &Container| it.label(PROJECT) == Some(name);

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::compose::Project;
 use super::{Plan, Protections, Step};
-use crate::api::Problem;
+use crate::api::EngineProblem;
 use crate::engine::{Inspect, Lookup};
 use crate::grammar::parse::Invocation;
 use crate::host::Host;
@@ -12,12 +12,12 @@ use crate::host::Host;
 /// Questions to the engine, asked only by the rules that need the answer.
 pub trait Facts: Inspect {
     /// What protects anything on this engine.
-    fn protections(&self) -> Result<Rc<Protections>, Problem> {
+    fn protections(&self) -> Result<Rc<Protections>, EngineProblem> {
         Err(not_asked())
     }
 
     /// What these steps would delete.
-    fn plan(&self, _: &[Step]) -> Result<Rc<Plan>, Problem> {
+    fn plan(&self, _: &[Step]) -> Result<Rc<Plan>, EngineProblem> {
         Err(not_asked())
     }
 
@@ -32,6 +32,6 @@ pub trait Facts: Inspect {
     }
 }
 
-fn not_asked() -> Problem {
-    Problem::NoEngine("it was not asked".to_owned())
+fn not_asked() -> EngineProblem {
+    EngineProblem::NoEngine("it was not asked".to_owned())
 }

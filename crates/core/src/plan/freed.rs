@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::inventory::{Image, Inventory};
-use super::{Item, Kind};
+use super::{Item, ObjectKind};
 
 /// containerd's store makes a snapshot of its own for each container's `/dev`, `/etc/hosts` and the like, which it does not
 /// count as the container's: bytes, as measured.
@@ -15,16 +15,16 @@ pub fn reckon(deletes: &mut [Item], stock: &Inventory, kept: &BTreeSet<usize>, c
     let going: HashMap<String, usize> = deletes
         .iter()
         .enumerate()
-        .filter(|(_, item)| item.kind == Kind::Image)
+        .filter(|(_, item)| item.kind == ObjectKind::Image)
         .map(|(at, item)| (item.id.clone(), at))
         .collect();
     let shared: HashSet<&str> =
         cache.iter().map(|at| &stock.cache[*at]).filter(|record| record.shared).map(|it| it.id.as_str()).collect();
     for item in deletes.iter_mut() {
         item.frees = match item.kind {
-            Kind::Container => item.size.unwrap_or(0) + if stock.containerd { OWN_SNAPSHOT } else { 0 },
-            Kind::Volume => item.size.unwrap_or(0),
-            Kind::BuildCache if !shared.contains(item.id.as_str()) => item.size.unwrap_or(0),
+            ObjectKind::Container => item.size.unwrap_or(0) + if stock.containerd { OWN_SNAPSHOT } else { 0 },
+            ObjectKind::Volume => item.size.unwrap_or(0),
+            ObjectKind::BuildCache if !shared.contains(item.id.as_str()) => item.size.unwrap_or(0),
             _ => 0,
         };
     }

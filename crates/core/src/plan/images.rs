@@ -10,7 +10,7 @@ use crate::grammar::values;
 
 /// What is still there of each image. A copy costs little: what is the same in both is shared.
 #[derive(Clone, Debug, Default)]
-pub struct Store {
+pub struct ImageStore {
     /// Names with their default domain and tag filled in, sorted as the engine sorts them; then digests.
     refs: Vec<Rc<Vec<Ref>>>,
     gone: BTreeSet<usize>,
@@ -76,9 +76,9 @@ impl<'a> Users<'a> {
     }
 }
 
-impl Store {
-    pub fn new(stock: &Inventory) -> Store {
-        let mut store = Store { containerd: stock.containerd, ..Store::default() };
+impl ImageStore {
+    pub fn new(stock: &Inventory) -> ImageStore {
+        let mut store = ImageStore { containerd: stock.containerd, ..ImageStore::default() };
         let (mut children, mut by_id, mut by_name) = (HashMap::new(), HashMap::new(), HashMap::new());
         for (at, image) in stock.images.iter().enumerate() {
             by_id.insert(image.id.clone(), at);

@@ -74,7 +74,7 @@ pub struct Container {
     #[serde(default)]
     pub status: String,
     #[serde(default, deserialize_with = "or_empty")]
-    pub mounts: Vec<Mount>,
+    pub mounts: Vec<ContainerMount>,
     #[serde(default, deserialize_with = "or_empty")]
     pub network_settings: NetworkSettings,
     /// Bytes in its own layer, where asked for.
@@ -113,7 +113,7 @@ impl Container {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct Mount {
+pub struct ContainerMount {
     #[serde(rename = "Type")]
     pub kind: String,
     pub name: String,
@@ -163,7 +163,7 @@ pub struct Image {
     pub stored: Option<i64>,
     /// Its layers from the bottom, each with its bytes, where they were asked for.
     #[serde(skip)]
-    pub layers: Option<Vec<Layer>>,
+    pub layers: Option<Vec<ImageLayer>>,
     /// A registry said that it has it. None where nobody was asked.
     #[serde(skip)]
     pub in_registry: Option<bool>,
@@ -171,7 +171,7 @@ pub struct Image {
 
 /// One layer of an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Layer {
+pub struct ImageLayer {
     /// The layers below and this one: the same in every image that shares them.
     pub chain: String,
     /// Bytes that it takes in the store.
@@ -211,7 +211,7 @@ pub struct Volume {
     #[serde(default)]
     pub created_at: String,
     #[serde(default, deserialize_with = "or_empty")]
-    pub usage_data: Usage,
+    pub usage_data: VolumeUsage,
 }
 
 impl Volume {
@@ -232,13 +232,13 @@ pub const ANONYMOUS: &str = "com.docker.volume.anonymous";
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct Usage {
+pub struct VolumeUsage {
     pub size: i64,
 }
 
-impl Default for Usage {
-    fn default() -> Usage {
-        Usage { size: -1 }
+impl Default for VolumeUsage {
+    fn default() -> VolumeUsage {
+        VolumeUsage { size: -1 }
     }
 }
 

@@ -23,7 +23,7 @@ pub use steps::{Step, deletes, needs, steps};
 /// What kind of object it is, in the words of `fender plan --format json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum ObjectKind {
     Container,
     Image,
     /// A name of an image that stays.
@@ -36,18 +36,18 @@ pub enum Kind {
     Config,
 }
 
-impl Kind {
+impl ObjectKind {
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Container => "container",
-            Kind::Image => "image",
-            Kind::Tag => "tag",
-            Kind::Volume => "volume",
-            Kind::Network => "network",
-            Kind::BuildCache => "build-cache",
-            Kind::Service => "service",
-            Kind::Secret => "secret",
-            Kind::Config => "config",
+            ObjectKind::Container => "container",
+            ObjectKind::Image => "image",
+            ObjectKind::Tag => "tag",
+            ObjectKind::Volume => "volume",
+            ObjectKind::Network => "network",
+            ObjectKind::BuildCache => "build-cache",
+            ObjectKind::Service => "service",
+            ObjectKind::Secret => "secret",
+            ObjectKind::Config => "config",
         }
     }
 }
@@ -66,7 +66,7 @@ pub enum Recoverable {
 /// One object that goes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
-    pub kind: Kind,
+    pub kind: ObjectKind,
     pub id: String,
     pub name: String,
     /// Of an image: all its tags.
@@ -102,7 +102,7 @@ impl Serialize for Item {
         map.serialize_entry("type", &self.kind)?;
         map.serialize_entry("id", &self.id)?;
         map.serialize_entry("name", &self.name)?;
-        if self.kind == Kind::Image {
+        if self.kind == ObjectKind::Image {
             map.serialize_entry("tags", &self.tags)?;
         }
         map.serialize_entry("size", &self.size)?;
@@ -122,7 +122,7 @@ impl Serialize for Item {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Stays {
     #[serde(rename = "type")]
-    pub kind: Kind,
+    pub kind: ObjectKind,
     pub name: String,
     pub reason: String,
     /// It stays because it is protected.
@@ -163,13 +163,13 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub fn of(&self, kind: Kind) -> impl Iterator<Item = &Item> {
+    pub fn of(&self, kind: ObjectKind) -> impl Iterator<Item = &Item> {
         self.deletes.iter().filter(move |item| item.kind == kind)
     }
 
     /// What nothing brings back, though somebody might miss it.
     pub fn lost(&self) -> impl Iterator<Item = &Item> {
-        self.deletes.iter().filter(|item| item.recoverable == Recoverable::No && item.kind != Kind::BuildCache)
+        self.deletes.iter().filter(|item| item.recoverable == Recoverable::No && item.kind != ObjectKind::BuildCache)
     }
 
     /// Protected things that the command names or cannot do without.

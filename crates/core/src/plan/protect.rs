@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use wildmatch::WildMatch;
 
-use super::Kind;
+use super::ObjectKind;
 use super::inventory::{Container, Image, Labels, Network, Volume};
 
 /// The label; its value is the reason.
@@ -18,9 +18,9 @@ pub struct Protected {
 
 /// A lock that somebody put on an object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lock {
+pub struct ProtectLock {
     #[serde(rename = "type")]
-    pub kind: Kind,
+    pub kind: ObjectKind,
     pub name: String,
     /// Of an image, a container or a network: its id when it was locked.
     #[serde(default)]
@@ -34,8 +34,8 @@ pub struct Lock {
 
 /// One pattern of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pattern {
-    pub kind: Kind,
+pub struct ProtectPattern {
+    pub kind: ObjectKind,
     pub glob: String,
     /// The file and line.
     pub source: String,
@@ -44,12 +44,12 @@ pub struct Pattern {
 /// Everything that protects, for one engine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Protections {
-    pub locks: Vec<Lock>,
-    pub patterns: Vec<Pattern>,
+    pub locks: Vec<ProtectLock>,
+    pub patterns: Vec<ProtectPattern>,
     /// Whether any object of the engine has the label.
     pub labelled: bool,
     /// Objects whose label the system has lifted.
-    pub released: Vec<Lock>,
+    pub released: Vec<ProtectLock>,
 }
 
 impl Protections {
@@ -57,9 +57,10 @@ impl Protections {
         self.locks.is_empty() && self.patterns.is_empty() && !self.labelled
     }
 
-    fn find(&self, kind: Kind, id: &str, names: &[&str], labels: &Labels) -> Option<Protected> {
-        let lifted =
-            |it: &Lock| it.kind == kind && (!it.id.is_empty() && it.id == id || names.contains(&it.name.as_str()));
+    fn find(&self, kind: ObjectKind, id: &str, names: &[&str], labels: &Labels) -> Option<Protected> {
+        let lifted = |it: &ProtectLock| {
+            it.kind == kind && (!it.id.is_empty() && it.id == id || names.contains(&it.name.as_str()))
+        };
         if let Some(reason) = labels.get(LABEL)
             && !self.released.iter().any(lifted)
         {
@@ -79,22 +80,22 @@ impl Protections {
     }
 
     pub fn container(&self, it: &Container) -> Option<Protected> {
-        self.find(Kind::Container, &it.id, &[it.name()], &it.labels)
+        self.find(ObjectKind::Container, &it.id, &[it.name()], &it.labels)
     }
 
     pub fn volume(&self, it: &Volume) -> Option<Protected> {
-        self.find(Kind::Volume, "", &[&it.name], &it.labels)
+        self.find(ObjectKind::Volume, "", &[&it.name], &it.labels)
     }
 
     pub fn network(&self, it: &Network) -> Option<Protected> {
-        self.find(Kind::Network, &it.id, &[&it.name], &it.labels)
+        self.find(ObjectKind::Network, &it.id, &[&it.name], &it.labels)
     }
 
     pub fn image(&self, it: &Image) -> Option<Protected> {
         let mut names: Vec<&str> = it.tags().collect();
         // A repository without its tag names all of them.
         names.extend(it.tags().filter_map(|tag| tag.rsplit_once(':').map(|(name, _)| name)));
-        self.find(Kind::Image, &it.id, &names, &it.labels)
+        self.find(ObjectKind::Image, &it.id, &names, &it.labels)
     }
 }
 

@@ -51,7 +51,7 @@ pub enum Step {
     Stack {
         name: String,
     },
-    Compose(Box<compose::Change>),
+    Compose(Box<compose::ProjectChange>),
     /// The cache of a builder of its own, which the engine does not know.
     OtherCache {
         builder: String,

@@ -2,12 +2,12 @@
 
 use std::cell::OnceCell;
 
-use super::file::Layer;
+use super::file::PolicyLayer;
 use super::preset;
 use crate::engine::Labels;
 
 /// What is known of the place a command would act on.
-pub struct Place<'a> {
+pub struct EnginePlace<'a> {
     pub context: String,
     /// The endpoint, such as `tcp://10.0.0.1:2376`.
     pub host: String,
@@ -24,7 +24,7 @@ pub struct Place<'a> {
     ask: Box<dyn Fn() -> Labels + 'a>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> EnginePlace<'a> {
     pub fn new(
         context: &str,
         host: &str,
@@ -32,8 +32,8 @@ impl<'a> Place<'a> {
         hostname: &str,
         ci: bool,
         ask: impl Fn() -> Labels + 'a,
-    ) -> Place<'a> {
-        Place {
+    ) -> EnginePlace<'a> {
+        EnginePlace {
             context: context.to_owned(),
             host: host.to_owned(),
             address: address.to_owned(),
@@ -46,8 +46,8 @@ impl<'a> Place<'a> {
     }
 
     /// The same where it may be another engine: every environment could be its own.
-    pub fn unclear(self, why: Option<String>) -> Place<'a> {
-        Place { unclear: why, ..self }
+    pub fn unclear(self, why: Option<String>) -> EnginePlace<'a> {
+        EnginePlace { unclear: why, ..self }
     }
 
     pub fn labels(&self) -> &Labels {
@@ -76,7 +76,7 @@ impl Environment {
 
 /// The environments that an engine may belong to, the strictest last; more than one only where it is not known which engine it
 /// is, or which labels it has.
-pub fn possible(layers: &[Layer], place: &Place) -> Vec<Environment> {
+pub fn possible(layers: &[PolicyLayer], place: &EnginePlace) -> Vec<Environment> {
     let Some(why) = &place.unclear else { return by_what_is_known(layers, place) };
     let mut all: Vec<Environment> = layers
         .iter()
@@ -95,13 +95,13 @@ pub fn possible(layers: &[Layer], place: &Place) -> Vec<Environment> {
 }
 
 /// The environment that is shown and named: the strictest that is possible.
-pub fn of(layers: &[Layer], place: &Place) -> Environment {
+pub fn of(layers: &[PolicyLayer], place: &EnginePlace) -> Environment {
     possible(layers, place).pop().unwrap_or_else(|| built_in(place))
 }
 
 /// The strictest environment of the files that fits; else what the names and labels say; else `ci` or `dev`. Where the labels
 /// are not known, every environment that a label could choose is one of them.
-fn by_what_is_known(layers: &[Layer], place: &Place) -> Vec<Environment> {
+fn by_what_is_known(layers: &[PolicyLayer], place: &EnginePlace) -> Vec<Environment> {
     let mut all: Vec<Environment> = Vec::new();
     // The system's file is asked first: the user's cannot move an engine out of what it says.
     for layer in layers {
@@ -133,7 +133,7 @@ fn by_what_is_known(layers: &[Layer], place: &Place) -> Vec<Environment> {
 }
 
 /// The environment with a name, chosen by hand.
-pub fn named(layers: &[Layer], name: &str) -> Option<Environment> {
+pub fn named(layers: &[PolicyLayer], name: &str) -> Option<Environment> {
     let from_file = layers.iter().find_map(|layer| layer.file.environments.get(name));
     let preset_name = match from_file {
         Some(it) => it.get_ref().preset_or(name),
@@ -147,7 +147,7 @@ fn strictness(name: &str) -> usize {
     ["dev", "ci", "prod"].iter().position(|known| *known == name).unwrap_or(0)
 }
 
-fn built_in(place: &Place) -> Environment {
+fn built_in(place: &EnginePlace) -> Environment {
     let named = [
         ("the context's name", &place.context),
         ("the endpoint's name", &place.address),
@@ -208,7 +208,7 @@ mod tests {
     fn an_engine_that_is_not_known_may_be_production() {
         let text = "[environments.lab]\npreset = \"dev\"\ncontext = \"*\"\n[environments.vault]\npreset = \"prod\"\nhost = \"tcp://v\"\n";
         let layer = crate::policy::parse_layer(std::path::Path::new("p.toml"), true, text).unwrap();
-        let place = Place::new("default", "", "", "laptop", true, || Labels::NoEngine);
+        let place = EnginePlace::new("default", "", "", "laptop", true, || Labels::NoEngine);
         assert_eq!(of(std::slice::from_ref(&layer), &place).name, "lab");
         let place = place.unclear(Some("config.json cannot be read".to_owned()));
         let names: Vec<String> = possible(&[layer], &place).into_iter().map(|it| it.name).collect();
@@ -221,7 +221,7 @@ mod tests {
         let text = "[environments.lab]\npreset = \"ci\"\nlabels = \"lab*\"\n[environments.vault]\npreset = \"prod\"\nlabels = \"tier=*\"\n";
         let layer = crate::policy::parse_layer(std::path::Path::new("p.toml"), true, text).unwrap();
         let unknown = || Labels::Unknown("nothing came".to_owned());
-        let place = Place::new("default", "", "", "laptop", false, unknown);
+        let place = EnginePlace::new("default", "", "", "laptop", false, unknown);
         let names: Vec<String> = possible(std::slice::from_ref(&layer), &place).into_iter().map(|it| it.name).collect();
         assert_eq!(names, ["dev", "lab", "vault"]);
         assert!(of(&[layer], &place).because.contains("labels are not known: nothing came"));
@@ -232,16 +232,17 @@ mod tests {
             ago: "1 hour ago".to_owned(),
             why: "x".to_owned(),
         };
-        assert_eq!(of(&[], &Place::new("default", "", "", "laptop", false, remembered)).name, "prod");
+        assert_eq!(of(&[], &EnginePlace::new("default", "", "", "laptop", false, remembered)).name, "prod");
     }
 
     #[test]
     fn production_comes_before_ci() {
-        let place = Place::new("prod", "", "", "", true, || Labels::NoEngine);
+        let place = EnginePlace::new("prod", "", "", "", true, || Labels::NoEngine);
         assert_eq!(of(&[], &place).name, "prod");
-        let place = Place::new("default", "", "", "laptop", true, || Labels::NoEngine);
+        let place = EnginePlace::new("default", "", "", "laptop", true, || Labels::NoEngine);
         assert_eq!(of(&[], &place).name, "ci");
-        let place = Place::new("default", "", "", "laptop", false, || Labels::Known(vec!["tier=live".to_owned()]));
+        let place =
+            EnginePlace::new("default", "", "", "laptop", false, || Labels::Known(vec!["tier=live".to_owned()]));
         assert_eq!(of(&[], &place).because, "the engine's label tier=live has \"live\"");
     }
 }

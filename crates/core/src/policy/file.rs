@@ -10,13 +10,13 @@ use serde::de::{Deserializer, Error as _};
 use toml::Spanned;
 use wildmatch::WildMatch;
 
-use super::environment::Place;
+use super::environment::EnginePlace;
 use super::{Action, preset, preset_names};
 use crate::rules::{Class, rule};
 
 /// One file, read.
 #[derive(Clone, Debug, Default)]
-pub struct Layer {
+pub struct PolicyLayer {
     pub path: PathBuf,
     pub is_system: bool,
     /// Whether it is another user's, read by root: it can only make a verdict stricter.
@@ -26,7 +26,7 @@ pub struct Layer {
     lines: Vec<usize>,
 }
 
-impl Layer {
+impl PolicyLayer {
     /// `path:line` of a byte in the file.
     pub fn at(&self, byte: usize) -> String {
         let line = self.lines.partition_point(|start| *start <= byte);
@@ -36,14 +36,14 @@ impl Layer {
 
 /// Why a file cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct PolicyProblem {
     pub path: PathBuf,
     /// Line and column, counted from 1.
     pub at: Option<(usize, usize)>,
     pub reason: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for PolicyProblem {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         match self.at {
             Some((line, column)) => write!(formatter, "{}:{line}:{column}: {}", self.path.display(), self.reason),
@@ -191,7 +191,7 @@ pub struct EnvironmentFile {
 
 impl EnvironmentFile {
     /// Why this environment fits, if one of its globs does.
-    pub fn fits(&self, place: &Place) -> Option<String> {
+    pub fn fits(&self, place: &EnginePlace) -> Option<String> {
         if let Some(glob) = self.context.matching(&place.context) {
             return Some(format!("the context {} fits {glob:?}", place.context));
         }
@@ -283,15 +283,18 @@ impl<'de> Deserialize<'de> for PresetName {
 }
 
 /// Reads one file's text.
-pub fn parse(path: &Path, is_system: bool, text: &str) -> Result<Layer, Problem> {
+pub fn parse(path: &Path, is_system: bool, text: &str) -> Result<PolicyLayer, PolicyProblem> {
     let mut lines = vec![0];
     lines.extend(text.match_indices('\n').map(|(at, _)| at + 1));
     let position = |byte: usize| {
         let line = lines.partition_point(|start| *start <= byte).max(1);
         (line, text.get(lines[line - 1]..byte).map_or(0, |before| before.chars().count()) + 1)
     };
-    let problem =
-        |byte: Option<usize>, reason: String| Problem { path: path.to_path_buf(), at: byte.map(position), reason };
+    let problem = |byte: Option<usize>, reason: String| PolicyProblem {
+        path: path.to_path_buf(),
+        at: byte.map(position),
+        reason,
+    };
     let file: File = toml::from_str(text)
         .map_err(|error| problem(error.span().map(|span| span.start), error.message().to_owned()))?;
     for (name, environment) in &file.environments {
@@ -305,7 +308,7 @@ pub fn parse(path: &Path, is_system: bool, text: &str) -> Result<Layer, Problem>
         let reason = format!("docker = {:?} is not an absolute path", docker.display().to_string());
         return Err(problem(text.find("docker"), reason));
     }
-    Ok(Layer { path: path.to_path_buf(), is_system, is_others: false, file, lines })
+    Ok(PolicyLayer { path: path.to_path_buf(), is_system, is_others: false, file, lines })
 }
 
 #[cfg(test)]
@@ -344,8 +347,9 @@ mod tests {
         let text = "[environments.stage]\npreset = \"prod\"\ncontext = [\"stage-*\"]\nhost = \"tcp://10.0.*\"\n";
         let layer = parse(Path::new("p.toml"), false, text).unwrap();
         let environment = layer.file.environments["stage"].get_ref();
-        let place =
-            |context: &str, host: &str| Place::new(context, host, "", "m", false, || crate::engine::Labels::NoEngine);
+        let place = |context: &str, host: &str| {
+            EnginePlace::new(context, host, "", "m", false, || crate::engine::Labels::NoEngine)
+        };
         assert!(environment.fits(&place("stage-1", "")).is_some());
         assert!(environment.fits(&place("x", "tcp://10.0.0.1:2376")).is_some());
         assert!(environment.fits(&place("x", "unix:///s")).is_none());

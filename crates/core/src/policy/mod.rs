@@ -10,12 +10,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use environment::{Environment, Place, words_of_production};
-pub use file::{Layer, Problem, parse as parse_layer};
+pub use environment::{EnginePlace, Environment, words_of_production};
+pub use file::{PolicyLayer, PolicyProblem, parse as parse_layer};
 pub use preset::{preset, preset_names};
 
-use crate::plan::Kind;
-use crate::plan::protect::Pattern;
+use crate::plan::ObjectKind;
+use crate::plan::protect::ProtectPattern;
 use crate::rules::{Class, Offers, Rule};
 
 /// What happens when a rule finds something, from the mildest to the strictest.
@@ -84,7 +84,7 @@ impl Decision {
 
 /// How much of what is deleted is kept, and how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trash {
+pub struct TrashLimits {
     /// Bytes of all entries together; 0 keeps nothing.
     pub max: u64,
     /// Bytes of one object.
@@ -93,16 +93,16 @@ pub struct Trash {
     pub keep: u64,
 }
 
-impl Default for Trash {
-    fn default() -> Trash {
-        Trash { max: 10_000_000_000, each: 2_000_000_000, keep: 7 * 86_400 }
+impl Default for TrashLimits {
+    fn default() -> TrashLimits {
+        TrashLimits { max: 10_000_000_000, each: 2_000_000_000, keep: 7 * 86_400 }
     }
 }
 
 /// The built-in presets with the files' layers on top: the system's first, the user's last.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    pub layers: Vec<Layer>,
+    pub layers: Vec<PolicyLayer>,
 }
 
 impl Policy {
@@ -112,13 +112,13 @@ impl Policy {
     }
 
     /// Without what root reads of another user: that can forbid, but names no program, no place and no value.
-    fn own_layers(&self) -> impl Iterator<Item = &Layer> {
+    fn own_layers(&self) -> impl Iterator<Item = &PolicyLayer> {
         self.layers.iter().filter(|layer| !layer.is_others)
     }
 
     /// How the trash is kept: the user's word over the system's.
-    pub fn trash(&self) -> Trash {
-        let mut trash = Trash::default();
+    pub fn trash(&self) -> TrashLimits {
+        let mut trash = TrashLimits::default();
         for layer in self.own_layers() {
             let file = &layer.file.trash;
             trash.max = file.max.unwrap_or(trash.max);
@@ -129,21 +129,25 @@ impl Policy {
     }
 
     /// What the files protect: all of them together.
-    pub fn protected(&self) -> Vec<Pattern> {
+    pub fn protected(&self) -> Vec<ProtectPattern> {
         let mut patterns = Vec::new();
         for layer in &self.layers {
             let file = &layer.file.protect;
             let kinds = [
-                (Kind::Container, &file.containers),
-                (Kind::Volume, &file.volumes),
-                (Kind::Image, &file.images),
-                (Kind::Network, &file.networks),
+                (ObjectKind::Container, &file.containers),
+                (ObjectKind::Volume, &file.volumes),
+                (ObjectKind::Image, &file.images),
+                (ObjectKind::Network, &file.networks),
             ];
             for (kind, globs) in kinds {
                 let Some(globs) = globs else { continue };
                 let source = layer.at(globs.span().start);
                 let of_kind = globs.get_ref().0.iter();
-                patterns.extend(of_kind.map(|glob| Pattern { kind, glob: glob.clone(), source: source.clone() }));
+                patterns.extend(of_kind.map(|glob| ProtectPattern {
+                    kind,
+                    glob: glob.clone(),
+                    source: source.clone(),
+                }));
             }
         }
         patterns
@@ -167,7 +171,7 @@ impl Policy {
     }
 
     /// The environment of an engine.
-    pub fn environment(&self, place: &Place) -> Environment {
+    pub fn environment(&self, place: &EnginePlace) -> Environment {
         environment::of(&self.layers, place)
     }
 
@@ -178,12 +182,12 @@ impl Policy {
 
     /// What the files and presets say about a rule in an environment. What the system's file sets, the user's can make
     /// stricter, never weaker.
-    pub fn decide(&self, rule: &Rule, class: Class, place: &Place) -> Decision {
+    pub fn decide(&self, rule: &Rule, class: Class, place: &EnginePlace) -> Decision {
         if let Some(action) = preset::always(rule.id) {
             return Decision::preset(action);
         }
         // More than one environment is possible only where it is not known which engine this is.
-        let decisions = |layers: &[Layer]| -> Vec<(Decision, bool)> {
+        let decisions = |layers: &[PolicyLayer]| -> Vec<(Decision, bool)> {
             let possible = environment::possible(layers, place);
             let decided = possible.iter().map(|environment| {
                 let (decision, set) = self.decide_by(layers, rule, class, environment);
@@ -203,7 +207,7 @@ impl Policy {
         } else if matches!(class, Class::Escape | Class::Loss) && open() {
             all.least = all.action.min(Action::Ask);
         }
-        let system: Vec<Layer> = self.layers.iter().filter(|layer| layer.is_system).cloned().collect();
+        let system: Vec<PolicyLayer> = self.layers.iter().filter(|layer| layer.is_system).cloned().collect();
         if system.is_empty() || system.len() == self.layers.len() {
             return all;
         }
@@ -228,7 +232,13 @@ impl Policy {
     }
 
     /// The decision, and whether a file set it.
-    fn decide_by(&self, layers: &[Layer], rule: &Rule, class: Class, environment: &Environment) -> (Decision, bool) {
+    fn decide_by(
+        &self,
+        layers: &[PolicyLayer],
+        rule: &Rule,
+        class: Class,
+        environment: &Environment,
+    ) -> (Decision, bool) {
         let action = preset(&environment.preset).map_or(Action::Ask, |preset| preset.action(class));
         let mut decision = Decision::preset(action);
         let mut set = false;

@@ -1,7 +1,7 @@
 //! `ADD` where `COPY` says what is meant.
 
 use super::{Case, Class, Example, Finding, Rule};
-use crate::files::dockerfile::{What, is_archive, is_remote};
+use crate::files::dockerfile::{is_archive, is_remote, Directive};
 
 pub static RULE: Rule = Rule {
     id: "add-instead-of-copy",
@@ -42,12 +42,12 @@ fn check(case: &Case) -> Vec<Finding> {
 }
 
 /// `ADD` of files that `COPY` would bring to the same place.
-pub fn is_plain(what: &What) -> bool {
-    let What::Copy { is_add: true, sources, here, .. } = what else { return false };
+pub fn is_plain(what: &Directive) -> bool {
+    let Directive::Copy { is_add: true, sources, here, .. } = what else { return false };
     sources.len() + here > 0 && sources.iter().all(|source| !does_more(&source.text))
 }
 
-/// What is unpacked or downloaded, or may be.
+/// Directive is unpacked or downloaded, or may be.
 fn does_more(source: &str) -> bool {
     is_remote(source) || source.contains(['$', '*', '?', '[']) || is_archive(source)
 }

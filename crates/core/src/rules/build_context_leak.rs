@@ -1,9 +1,9 @@
-//! What a build sends and had better not.
+//! Directive a build sends and had better not.
 
 use crate::text::{bytes, count};
 use super::{Build, Case, Class, Example, Finding, Rule};
-use crate::files::context::{Entry, Survey};
-use crate::files::dockerfile::What;
+use crate::files::context::{ContextEntry, Survey};
+use crate::files::dockerfile::Directive;
 use crate::files::text::Place;
 
 pub static RULE: Rule = Rule {
@@ -51,7 +51,7 @@ fn check(case: &Case) -> Vec<Finding> {
                 last.calm = false;
             }
         }
-        let needless: Vec<Entry> = survey
+        let needless: Vec<ContextEntry> = survey
             .needless()
             .into_iter()
             .filter(|entry| entry.path.ends_with(".git/") || entry.path.ends_with("node_modules/") || entry.size >= WORTH_A_WORD)
@@ -105,10 +105,10 @@ fn how_large(survey: &Survey) -> String {
 fn copying(build: &Build) -> Option<Place> {
     let file = build.file()?;
     let copies = build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions).filter(|instruction| {
-        matches!(&instruction.what, What::Copy { from: None, sources, .. } if !sources.is_empty())
+        matches!(&instruction.what, Directive::Copy { from: None, sources, .. } if !sources.is_empty())
     });
     let broad = |instruction: &&crate::files::dockerfile::Instruction| {
-        matches!(&instruction.what, What::Copy { sources, .. } if sources.iter().any(|source| matches!(source.text.trim_end_matches('/'), "." | "")))
+        matches!(&instruction.what, Directive::Copy { sources, .. } if sources.iter().any(|source| matches!(source.text.trim_end_matches('/'), "." | "")))
     };
     let all: Vec<_> = copies.collect();
     let chosen = all.iter().copied().find(broad).or_else(|| all.first().copied())?;

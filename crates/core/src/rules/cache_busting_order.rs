@@ -2,7 +2,7 @@
 
 use super::{Build, Case, Class, Example, Finding, Rule};
 use crate::host::Host;
-use crate::files::dockerfile::{Command, Dockerfile, Instruction, What, mounts};
+use crate::files::dockerfile::{mounts, CommandForm, Directive, Dockerfile, Instruction};
 
 pub static RULE: Rule = Rule {
     id: "cache-busting-order",
@@ -34,7 +34,7 @@ pub static RULE: Rule = Rule {
     check,
 };
 
-/// What installs dependencies, and the files that name them.
+/// Directive installs dependencies, and the files that name them.
 struct Ecosystem {
     programs: &'static [&'static str],
     /// Words after the program that install and do nothing else; the empty one is the program alone.
@@ -70,7 +70,7 @@ pub struct Order<'a> {
     pub names: Vec<String>,
     /// The step does nothing but install, and needs only these files.
     pub only_installs: bool,
-    /// What installs and needs only these files.
+    /// Directive installs and needs only these files.
     pub alone: String,
     /// Where the copy puts them.
     pub target: String,
@@ -100,7 +100,7 @@ fn check(case: &Case) -> Vec<Finding> {
 
 fn script_of(run: &Instruction) -> String {
     match &run.what {
-        What::Run(command) => command.script(),
+        Directive::Run(command) => command.script(),
         _ => String::new(),
     }
 }
@@ -114,9 +114,9 @@ fn in_stage<'a>(build: &Build, instructions: &'a [Instruction], host: &dyn Host)
     let own = || instructions.iter().filter(|instruction| !instruction.on_build);
     let copy_at = own().position(|instruction| is_broad(&instruction.what))?;
     let copy = own().nth(copy_at)?;
-    let What::Copy { target, .. } = &copy.what else { return None };
+    let Directive::Copy { target, .. } = &copy.what else { return None };
     for run in own().skip(copy_at + 1) {
-        let What::Run(command) = &run.what else { continue };
+        let Directive::Run(command) = &run.what else { continue };
         let cached = mounts(run).iter().any(|mount| mount.iter().any(|(key, value)| key == "type" && value == "cache"));
         if cached {
             continue;
@@ -124,7 +124,7 @@ fn in_stage<'a>(build: &Build, instructions: &'a [Instruction], host: &dyn Host)
         let Some((ecosystem, words, is_install)) = installing(command) else { continue };
         // Installed before, from fewer files: this only makes it complete.
         let before = own().take(copy_at).any(|it| match &it.what {
-            What::Run(command) => installing(command).is_some_and(|(other, _, _)| std::ptr::eq(other, ecosystem)),
+            Directive::Run(command) => installing(command).is_some_and(|(other, _, _)| std::ptr::eq(other, ecosystem)),
             _ => false,
         });
         if before {
@@ -140,8 +140,8 @@ fn in_stage<'a>(build: &Build, instructions: &'a [Instruction], host: &dyn Host)
 }
 
 /// `COPY . .`
-fn is_broad(what: &What) -> bool {
-    let What::Copy { from: None, sources, .. } = what else { return false };
+fn is_broad(what: &Directive) -> bool {
+    let Directive::Copy { from: None, sources, .. } = what else { return false };
     sources.iter().any(|source| matches!(source.text.trim_end_matches('/'), "." | "" | "*" | "./*"))
 }
 
@@ -172,10 +172,10 @@ fn commands(script: &str) -> Vec<Vec<String>> {
 }
 
 /// Which dependencies a step installs, by which words, and whether that is all that the words do.
-fn installing(command: &Command) -> Option<(&'static Ecosystem, Vec<String>, bool)> {
+fn installing(command: &CommandForm) -> Option<(&'static Ecosystem, Vec<String>, bool)> {
     let script = match command {
-        Command::Exec(words, _) => words.join(" "),
-        Command::Shell(text, _) => text.clone(),
+        CommandForm::Exec(words, _) => words.join(" "),
+        CommandForm::Shell(text, _) => text.clone(),
     };
     for words in commands(&script) {
         let mut words: &[String] = &words;

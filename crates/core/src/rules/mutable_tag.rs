@@ -3,7 +3,7 @@
 use super::{Build, Case, Class, Edit, Example, Finding, Rule};
 use crate::lower::PLACES;
 use crate::engine::Lookup;
-use crate::files::dockerfile::{What, mounts};
+use crate::files::dockerfile::{mounts, Directive};
 use crate::grammar::values::{image_id, reference};
 
 pub static RULE: Rule = Rule {
@@ -59,7 +59,7 @@ fn in_dockerfile(build: &Build) -> Vec<Finding> {
             images.push((stage.image.as_str(), &stage.base.span));
         }
         for instruction in &stage.instructions {
-            if let What::Copy { from: Some(from), .. } = &instruction.what
+            if let Directive::Copy { from: Some(from), .. } = &instruction.what
                 && file.find(&from.text).is_none()
             {
                 images.push((from.text.as_str(), &from.span));

@@ -2,7 +2,7 @@
 
 use super::{Build, Case, Class, Edit, Example, Finding, Rule};
 use crate::engine::Lookup;
-use crate::files::dockerfile::{Command, What};
+use crate::files::dockerfile::{CommandForm, Directive};
 
 /// Programs made to be process 1.
 const INITS: &[&str] = &[
@@ -59,19 +59,19 @@ fn check(case: &Case) -> Vec<Finding> {
 fn in_dockerfile(build: &Build) -> Option<Finding> {
     let file = build.file()?;
     // Who chose a shell knows that there is one.
-    let chosen = |it: &crate::files::dockerfile::Instruction| matches!(it.what, What::Shell(_)).then_some(());
+    let chosen = |it: &crate::files::dockerfile::Instruction| matches!(it.what, Directive::Shell(_)).then_some(());
     if file.last(build.stage, chosen).is_some() {
         return None;
     }
-    let entrypoint = file.last(build.stage, |it| if let What::Entrypoint(command) = &it.what { Some((command, &it.keyword)) } else { None });
-    let command = file.last(build.stage, |it| if let What::Cmd(command) = &it.what { Some((command, &it.keyword)) } else { None });
-    let shell = |found: &Option<(&Command, &std::ops::Range<usize>)>| found.is_some_and(|(command, _)| matches!(command, Command::Shell(..)));
+    let entrypoint = file.last(build.stage, |it| if let Directive::Entrypoint(command) = &it.what { Some((command, &it.keyword)) } else { None });
+    let command = file.last(build.stage, |it| if let Directive::Cmd(command) = &it.what { Some((command, &it.keyword)) } else { None });
+    let shell = |found: &Option<(&CommandForm, &std::ops::Range<usize>)>| found.is_some_and(|(command, _)| matches!(command, CommandForm::Shell(..)));
     let (first, keyword) = match (shell(&entrypoint), shell(&command)) {
         (true, _) => entrypoint?,
         (false, true) => command?,
         (false, false) => return None,
     };
-    let Command::Shell(script, span) = first else { return None };
+    let CommandForm::Shell(script, span) = first else { return None };
     if replaces_itself(script) {
         return None;
     }

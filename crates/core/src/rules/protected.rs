@@ -1,7 +1,7 @@
 //! What was marked as never to be deleted.
 
 use super::{Case, Class, Finding, Rule};
-use crate::api::Problem;
+use crate::api::EngineProblem;
 
 pub static RULE: Rule = Rule {
     id: "protected",
@@ -24,7 +24,7 @@ fn check(case: &Case) -> Vec<Finding> {
     let protections = match case.facts.protections() {
         Ok(protections) => protections,
         // Docker will not reach it either.
-        Err(Problem::NoEngine(_)) => return Vec::new(),
+        Err(EngineProblem::NoEngine(_)) => return Vec::new(),
         Err(problem) => return vec![unknown(case, &problem)],
     };
     if protections.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::{Build, Case, Class, Edit, Example, Finding, Rule};
 use crate::engine::Lookup;
-use crate::files::dockerfile::{Dockerfile, What};
+use crate::files::dockerfile::{Directive, Dockerfile};
 use crate::grammar::values;
 
 pub static RULE: Rule = Rule {
@@ -54,7 +54,7 @@ fn check(case: &Case) -> Vec<Finding> {
 /// A Dockerfile whose last stage never leaves root.
 fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
     let file = build.file()?;
-    let user = file.last(build.stage, |it| if let What::User(user) = &it.what { Some(user) } else { None });
+    let user = file.last(build.stage, |it| if let Directive::User(user) = &it.what { Some(user) } else { None });
     if let Some(user) = user {
         let found = || RULE.found(&build.words).titled("the last USER is root").in_file(file.place(&user.span));
         return is_root(&user.text).then(found);
@@ -79,7 +79,7 @@ fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
 /// Programs that start as root to become somebody else.
 pub fn drops_root(file: &Dockerfile, stage: usize) -> bool {
     let start = |it: &crate::files::dockerfile::Instruction| match &it.what {
-        What::Entrypoint(command) | What::Cmd(command) => Some(command.script()),
+        Directive::Entrypoint(command) | Directive::Cmd(command) => Some(command.script()),
         _ => None,
     };
     let line = file.line(stage);

@@ -3,7 +3,7 @@
 use super::secret_in_env::is_named_like_one;
 use super::{Build, Case, Class, Example, Finding, Rule};
 use crate::lower::Deed;
-use crate::files::dockerfile::What;
+use crate::files::dockerfile::Directive;
 use crate::files::secrets::is_secret_name;
 
 pub static RULE: Rule = Rule {
@@ -48,7 +48,7 @@ fn check(case: &Case) -> Vec<Finding> {
 fn in_dockerfile(build: &Build) -> Vec<Finding> {
     let Some(file) = build.file() else { return Vec::new() };
     let stages = build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions);
-    let declared = file.globals.iter().chain(stages).filter_map(|it| if let What::Arg(list) = &it.what { Some(list) } else { None });
+    let declared = file.globals.iter().chain(stages).filter_map(|it| if let Directive::Arg(list) = &it.what { Some(list) } else { None });
     let mut findings: Vec<Finding> = Vec::new();
     for (name, _) in declared.flatten().filter(|(name, _)| is_named_like_one(&name.text)) {
         let title = format!("secret in the build argument {}", name.text);

@@ -1,7 +1,7 @@
 //! A secret in a container's environment.
 
 use super::{Build, Case, Class, Example, Finding, Rule};
-use crate::files::dockerfile::What;
+use crate::files::dockerfile::Directive;
 use crate::files::secrets::is_secret_name;
 
 pub static RULE: Rule = Rule {
@@ -26,7 +26,7 @@ fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
     for workload in case.workloads() {
         let secret = |(name, value, _): &&(String, String, Vec<usize>)| is_secret(name, value);
-        // What a file brought has no word of its own here.
+        // Directive a file brought has no word of its own here.
         let typed = workload.env.iter().filter(secret).filter(|(_, _, words)| *words != workload.words);
         let (mut names, mut words): (Vec<&str>, Vec<usize>) = (Vec::new(), Vec::new());
         for (name, _, these) in typed {
@@ -46,7 +46,7 @@ fn in_dockerfile(build: &Build) -> Vec<Finding> {
     let Some(file) = build.file() else { return Vec::new() };
     let mut findings = Vec::new();
     for instruction in build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions) {
-        let What::Env(list) = &instruction.what else { continue };
+        let Directive::Env(list) = &instruction.what else { continue };
         for (name, value) in list {
             let value = value.trim_matches(['"', '\'']);
             let sure = is_secret(&name.text, value) && !value.starts_with('$');
@@ -61,7 +61,7 @@ fn in_dockerfile(build: &Build) -> Vec<Finding> {
     findings
 }
 
-/// What BuildKit's check SecretsUsedInArgOrEnv goes by.
+/// Directive BuildKit's check SecretsUsedInArgOrEnv goes by.
 pub fn is_named_like_one(name: &str) -> bool {
     const TOKENS: &[&str] =
         &["apikey", "auth", "credential", "credentials", "key", "password", "pword", "passwd", "secret", "token"];

@@ -4,7 +4,7 @@ use crate::text::bytes;
 use super::{Build, Case, Class, Example, Finding, Rule};
 use crate::lower::Workload;
 use crate::engine::Lookup;
-use crate::files::dockerfile::What;
+use crate::files::dockerfile::Directive;
 use crate::grammar::values::{clean, reference};
 
 /// Where known programs keep their data, by the last part of the image's name.
@@ -62,7 +62,7 @@ fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
     };
     let instructions = || line.iter().flat_map(|stage| &file.stages[*stage].instructions);
     for instruction in instructions() {
-        if let What::Volume(list) = &instruction.what {
+        if let Directive::Volume(list) = &instruction.what {
             covered.extend(list.iter().map(|path| clean(path)));
         }
     }
@@ -70,10 +70,10 @@ fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
     let is_covered = |place: &str| covered.iter().any(|path| within(place, path) || within(path, place));
     for instruction in instructions().filter(|instruction| !instruction.on_build) {
         let words: Vec<String> = match &instruction.what {
-            What::Env(list) => list.iter().map(|(_, value)| value.trim_matches(['"', '\'']).to_owned()).collect(),
-            What::Cmd(command) | What::Entrypoint(command) => split_words(&command.script()),
-            What::Run(command) if command.script().contains("mkdir") => split_words(&command.script()),
-            What::Workdir(word) => vec![word.text.clone()],
+            Directive::Env(list) => list.iter().map(|(_, value)| value.trim_matches(['"', '\'']).to_owned()).collect(),
+            Directive::Cmd(command) | Directive::Entrypoint(command) => split_words(&command.script()),
+            Directive::Run(command) if command.script().contains("mkdir") => split_words(&command.script()),
+            Directive::Workdir(word) => vec![word.text.clone()],
             _ => continue,
         };
         let places = words.iter().filter_map(|word| word.rsplit_once('=').map_or(Some(word.as_str()), |(_, value)| Some(value)));
@@ -92,7 +92,7 @@ fn split_words(script: &str) -> Vec<String> {
 }
 
 fn at_start<'a>(case: &'a Case) -> impl Iterator<Item = Finding> + 'a {
-    // What goes away with its command is meant to: nothing is asked about it.
+    // Directive goes away with its command is meant to: nothing is asked about it.
     case.whole_workloads().filter(|workload| !workload.goes_with_its_command()).filter_map(|workload| {
         let places = data_of(case, workload);
         let unsaved: Vec<&String> = places.iter().filter(|place| !is_kept(workload, place)).collect();
@@ -105,7 +105,7 @@ fn at_start<'a>(case: &'a Case) -> impl Iterator<Item = Finding> + 'a {
     })
 }
 
-/// What the image declares, or where a known program keeps its data.
+/// Directive the image declares, or where a known program keeps its data.
 fn data_of(case: &Case, workload: &Workload) -> Vec<String> {
     if let Lookup::Found(image) = case.image(workload)
         && !image.volumes.is_empty()

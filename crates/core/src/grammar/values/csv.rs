@@ -7,7 +7,7 @@ use bollard_stubs::models::{
     MountTmpfsOptions, MountType, MountVolumeOptions, MountVolumeOptionsDriverConfig,
 };
 
-use super::{Problem, bool, size};
+use super::{ValueProblem, bool, size};
 
 /// The first record, as Go's reader gives it.
 pub fn read_record(text: &str) -> Result<Vec<String>, String> {
@@ -65,27 +65,27 @@ pub struct Mount {
 }
 
 /// docker/cli `opts/mount.go`. A source that starts with a dot is made absolute from `directory`.
-pub fn mount(value: &str, directory: &str) -> Result<Mount, Problem> {
+pub fn mount(value: &str, directory: &str) -> Result<Mount, ValueProblem> {
     read_mount(value, directory, false)
 }
 
 /// The same without the keys that only a newer docker may know: for judging what is known of such a mount.
-pub fn mount_as_known(value: &str, directory: &str) -> Result<Mount, Problem> {
+pub fn mount_as_known(value: &str, directory: &str) -> Result<Mount, ValueProblem> {
     read_mount(value, directory, true)
 }
 
-fn read_mount(value: &str, directory: &str, only_known: bool) -> Result<Mount, Problem> {
+fn read_mount(value: &str, directory: &str, only_known: bool) -> Result<Mount, ValueProblem> {
     let fields = read_record(value)?;
     let mut kind = "volume".to_owned();
     let mut api = ApiMount::default();
     let mut read_only = false;
-    let unknown = |text: String| Problem { text, unknown: true };
+    let unknown = |text: String| ValueProblem { text, unknown: true };
     for field in &fields {
         let (key, text) = match field.split_once('=') {
             Some((key, text)) => (key.to_lowercase(), Some(text)),
             None => (field.to_lowercase(), None),
         };
-        let truth = |text: &str| bool(text).map_err(|_| Problem::from(format!("invalid value for {key}: {text}")));
+        let truth = |text: &str| bool(text).map_err(|_| ValueProblem::from(format!("invalid value for {key}: {text}")));
         match (key.as_str(), text) {
             ("readonly" | "ro", None) => read_only = true,
             ("volume-nocopy", None) => volume(&mut api).no_copy = Some(true),
@@ -127,14 +127,14 @@ fn read_mount(value: &str, directory: &str, only_known: bool) -> Result<Mount, P
                 api.image_options.get_or_insert_with(MountImageOptions::default).subpath = Some(text.to_owned());
             }
             ("tmpfs-size", Some(text)) => {
-                let bytes = size(text).map_err(|_| Problem::from(format!("invalid value for {key}: {text}")))?;
+                let bytes = size(text).map_err(|_| ValueProblem::from(format!("invalid value for {key}: {text}")))?;
                 tmpfs(&mut api).size_bytes = Some(bytes);
             }
             ("tmpfs-mode", Some(text)) => {
                 let mode = u32::from_str_radix(text, 8)
                     .ok()
                     .filter(|_| !text.starts_with('+'))
-                    .ok_or_else(|| Problem::from(format!("invalid value for {key}: {text}")))?;
+                    .ok_or_else(|| ValueProblem::from(format!("invalid value for {key}: {text}")))?;
                 tmpfs(&mut api).mode = Some(i64::from(mode));
             }
             (_, Some(_)) if only_known => {}
@@ -206,11 +206,13 @@ fn pair(map: &mut HashMap<String, String>, text: &str) {
 }
 
 /// `--gpus`: docker/cli `opts/gpus.go`.
-pub fn gpus(value: &str) -> Result<DeviceRequest, Problem> {
+pub fn gpus(value: &str) -> Result<DeviceRequest, ValueProblem> {
     let count = |text: &str| match text {
         "all" => Ok(-1),
         _ => super::decimal(text).map_err(|_| {
-            Problem::from(format!("invalid count ({text}): value must be either \"all\" or an integer: invalid syntax"))
+            ValueProblem::from(format!(
+                "invalid count ({text}): value must be either \"all\" or an integer: invalid syntax"
+            ))
         }),
     };
     let mut request = DeviceRequest { driver: Some(String::new()), count: Some(0), ..DeviceRequest::default() };
@@ -245,7 +247,7 @@ pub fn gpus(value: &str) -> Result<DeviceRequest, Problem> {
                 request.options = Some(options.collect());
             }
             (_, Some(_)) => {
-                return Err(Problem { text: format!("unexpected key '{key}' in '{field}'"), unknown: true });
+                return Err(ValueProblem { text: format!("unexpected key '{key}' in '{field}'"), unknown: true });
             }
         }
     }

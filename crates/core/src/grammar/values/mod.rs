@@ -24,30 +24,30 @@ pub use swarm::{
 };
 pub use volume::{VolumeSpec, bind_source, clean, volume};
 
-use super::{Command, Flag, Kind};
+use super::{Command, Flag, FlagKind};
 
 /// Why docker does not take a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct ValueProblem {
     pub text: String,
     /// A key that this version of the tables does not have: a newer docker may.
     pub unknown: bool,
 }
 
-impl From<String> for Problem {
-    fn from(text: String) -> Problem {
-        Problem { text, unknown: false }
+impl From<String> for ValueProblem {
+    fn from(text: String) -> ValueProblem {
+        ValueProblem { text, unknown: false }
     }
 }
 
-impl From<&str> for Problem {
-    fn from(text: &str) -> Problem {
+impl From<&str> for ValueProblem {
+    fn from(text: &str) -> ValueProblem {
         text.to_owned().into()
     }
 }
 
 /// What docker checks while it reads the flag.
-pub fn check(command: &Command, flag: &Flag, value: &str) -> Result<(), Problem> {
+pub fn check(command: &Command, flag: &Flag, value: &str) -> Result<(), ValueProblem> {
     let canonical = command.canonical;
     if let Some((plugin, _)) = canonical.split_once(' ')
         && (plugin == "compose" || plugin == "buildx")
@@ -55,32 +55,34 @@ pub fn check(command: &Command, flag: &Flag, value: &str) -> Result<(), Problem>
         return check_kind(flag.kind, value);
     }
     match (flag.name, flag.kind) {
-        ("env", Kind::List) => env(value),
-        ("build-arg", Kind::List) => env(value),
-        ("log-opt", Kind::List) if canonical.starts_with("service") => env(value),
-        ("label" | "container-label", Kind::List) => label(value),
-        ("attach", Kind::List) => attach(value).map(drop).map_err(Into::into),
-        ("dns", Kind::List) => ip(value).map(drop).map_err(Into::into),
-        ("dns-search", Kind::List) => network::search_domain(value).map(drop).map_err(Into::into),
-        ("add-host" | "host", Kind::List) if !canonical.is_empty() => {
+        ("env", FlagKind::List) => env(value),
+        ("build-arg", FlagKind::List) => env(value),
+        ("log-opt", FlagKind::List) if canonical.starts_with("service") => env(value),
+        ("label" | "container-label", FlagKind::List) => label(value),
+        ("attach", FlagKind::List) => attach(value).map(drop).map_err(Into::into),
+        ("dns", FlagKind::List) => ip(value).map(drop).map_err(Into::into),
+        ("dns-search", FlagKind::List) => network::search_domain(value).map(drop).map_err(Into::into),
+        ("add-host" | "host", FlagKind::List) if !canonical.is_empty() => {
             network::extra_host(value).map(drop).map_err(Into::into)
         }
         ("host", _) if canonical.is_empty() => parse_host(value, false).map(drop).map_err(Into::into),
-        ("link", Kind::List) => network::link(value).map_err(Into::into),
+        ("link", FlagKind::List) => network::link(value).map_err(Into::into),
         ("device-cgroup-rule", _) => device::cgroup_rule(value).map_err(Into::into),
         ("blkio-weight-device", _) => weight(value).map(drop).map_err(Into::into),
         ("device-read-bps" | "device-write-bps", _) => throttle_bytes(value).map(drop).map_err(Into::into),
         ("device-read-iops" | "device-write-iops", _) => throttle_ops(value).map(drop).map_err(Into::into),
-        ("mount" | "mount-add", Kind::List) => mount(value, "/").map(drop),
+        ("mount" | "mount-add", FlagKind::List) => mount(value, "/").map(drop),
         ("gpus", _) => gpus(value).map(drop),
         ("ulimit" | "ulimit-add", _) => ulimit(value).map(drop).map_err(Into::into),
-        ("sysctl", Kind::Map) => device::sysctl(value).map_err(Into::into),
-        ("tag", Kind::List) => reference(value).map(drop).map_err(Into::into),
+        ("sysctl", FlagKind::Map) => device::sysctl(value).map_err(Into::into),
+        ("tag", FlagKind::List) => reference(value).map(drop).map_err(Into::into),
         ("secret" | "secret-add", _) if canonical.starts_with("service") => file_reference(value, "secret").map(drop),
-        ("config" | "config-add", Kind::List) if canonical.starts_with("service") => {
+        ("config" | "config-add", FlagKind::List) if canonical.starts_with("service") => {
             file_reference(value, "config").map(drop)
         }
-        ("publish" | "publish-add", Kind::List) if canonical.starts_with("service") => service_port(value).map(drop),
+        ("publish" | "publish-add", FlagKind::List) if canonical.starts_with("service") => {
+            service_port(value).map(drop)
+        }
         ("publish-rm", _) if canonical.starts_with("service") => Ok(()),
         ("placement-pref" | "placement-pref-add" | "placement-pref-rm", _) => {
             placement(value).map(drop).map_err(Into::into)
@@ -93,45 +95,45 @@ pub fn check(command: &Command, flag: &Flag, value: &str) -> Result<(), Problem>
     }
 }
 
-fn check_kind(kind: Kind, value: &str) -> Result<(), Problem> {
+fn check_kind(kind: FlagKind, value: &str) -> Result<(), ValueProblem> {
     match kind {
-        Kind::Bool => bool(value).map(drop).map_err(Into::into),
-        Kind::Text | Kind::List | Kind::Map => Ok(()),
-        Kind::Slice => {
+        FlagKind::Bool => bool(value).map(drop).map_err(Into::into),
+        FlagKind::Text | FlagKind::List | FlagKind::Map => Ok(()),
+        FlagKind::Slice => {
             if value.is_empty() {
                 Ok(())
             } else {
                 read_record(value).map(drop).map_err(Into::into)
             }
         }
-        Kind::Filter => filter(value).map(drop).map_err(Into::into),
-        Kind::Network => attachment(value).map(drop),
-        Kind::Bytes => size(value).map(drop).map_err(Into::into),
-        Kind::SwapBytes => swap(value).map(drop).map_err(Into::into),
-        Kind::Int64 => int(value).map(drop).map_err(Into::into),
-        Kind::Uint64 => uint(value, 64).map(drop).map_err(Into::into),
-        Kind::Uint16 => uint(value, 16).map(drop).map_err(Into::into),
-        Kind::Uint32 => uint(value, 32).map(drop).map_err(Into::into),
-        Kind::Duration => duration(value).map(drop).map_err(Into::into),
-        Kind::PositiveDuration => match duration(value) {
+        FlagKind::Filter => filter(value).map(drop).map_err(Into::into),
+        FlagKind::Network => attachment(value).map(drop),
+        FlagKind::Bytes => size(value).map(drop).map_err(Into::into),
+        FlagKind::SwapBytes => swap(value).map(drop).map_err(Into::into),
+        FlagKind::Int64 => int(value).map(drop).map_err(Into::into),
+        FlagKind::Uint64 => uint(value, 64).map(drop).map_err(Into::into),
+        FlagKind::Uint16 => uint(value, 16).map(drop).map_err(Into::into),
+        FlagKind::Uint32 => uint(value, 32).map(drop).map_err(Into::into),
+        FlagKind::Duration => duration(value).map(drop).map_err(Into::into),
+        FlagKind::PositiveDuration => match duration(value) {
             Ok(nanoseconds) if nanoseconds < 0 => Err("duration cannot be negative".into()),
             other => other.map(drop).map_err(Into::into),
         },
-        Kind::Decimal => cpus(value).map(drop).map_err(Into::into),
-        Kind::Float => float(value).map(drop).map_err(Into::into),
+        FlagKind::Decimal => cpus(value).map(drop).map_err(Into::into),
+        FlagKind::Float => float(value).map(drop).map_err(Into::into),
         // Docker 29 checks addresses in the client, older ones leave it to the engine.
-        Kind::Ip => Ok(()),
+        FlagKind::Ip => Ok(()),
     }
 }
 
-fn env(value: &str) -> Result<(), Problem> {
+fn env(value: &str) -> Result<(), ValueProblem> {
     match value.split('=').next() {
         Some("") => Err(format!("invalid environment variable: {value}").into()),
         _ => Ok(()),
     }
 }
 
-fn label(value: &str) -> Result<(), Problem> {
+fn label(value: &str) -> Result<(), ValueProblem> {
     let key = value.split('=').next().unwrap_or_default().trim_start_matches([' ', '\t']);
     if key.is_empty() {
         return Err(format!("invalid label '{value}': empty name").into());

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::{Problem, read_record};
+use super::{ValueProblem, read_record};
 
 /// An address, as Go prints it again.
 pub fn ip(value: &str) -> Result<String, String> {
@@ -98,7 +98,7 @@ pub struct Attachment {
 }
 
 /// A network's name, or the long form `name=…,alias=…`, which is read in lower case.
-pub fn attachment(value: &str) -> Result<Attachment, Problem> {
+pub fn attachment(value: &str) -> Result<Attachment, ValueProblem> {
     let mut parsed = Attachment::default();
     if !has_pair(value) {
         parsed.target = value.to_owned();
@@ -107,7 +107,7 @@ pub fn attachment(value: &str) -> Result<Attachment, Problem> {
     for field in read_record(value)? {
         let lower = field.to_lowercase();
         let Some((key, text)) = lower.split_once('=').filter(|(key, _)| !key.is_empty()) else {
-            return Err(Problem { text: format!("invalid field {field}"), unknown: true });
+            return Err(ValueProblem { text: format!("invalid field {field}"), unknown: true });
         };
         let text = text.trim();
         match key.trim() {
@@ -125,7 +125,7 @@ pub fn attachment(value: &str) -> Result<Attachment, Problem> {
                 parsed.gateway_priority =
                     text.parse().map_err(|_| format!("invalid gw-priority ({text}): invalid syntax"))?;
             }
-            other => return Err(Problem { text: format!("invalid field key {other}"), unknown: true }),
+            other => return Err(ValueProblem { text: format!("invalid field key {other}"), unknown: true }),
         }
     }
     if parsed.target.is_empty() {

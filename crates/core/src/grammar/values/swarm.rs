@@ -1,7 +1,7 @@
 //! Values of swarm's commands: docker/cli `opts/swarmopts` and `cli/command/swarm/opts.go`.
 
 use super::network::{has_pair, tcp};
-use super::{Problem, int, publish, read_record, uint};
+use super::{ValueProblem, int, publish, read_record, uint};
 
 /// A secret or config given to a service as a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct FileReference {
 }
 
 /// `--secret` and `--config` of a service; `what` is the word in docker's messages.
-pub fn file_reference(value: &str, what: &str) -> Result<FileReference, Problem> {
+pub fn file_reference(value: &str, what: &str) -> Result<FileReference, ValueProblem> {
     let fields = read_record(value)?;
     let mut file = FileReference {
         source: String::new(),
@@ -40,7 +40,7 @@ pub fn file_reference(value: &str, what: &str) -> Result<FileReference, Problem>
             "uid" => file.uid = text.to_owned(),
             "gid" => file.gid = text.to_owned(),
             "mode" => file.mode = uint(text, 32).map_err(|error| format!("invalid mode specified: {error}"))? as u32,
-            _ => return Err(Problem { text: format!("invalid field in {what} request: {key}"), unknown: true }),
+            _ => return Err(ValueProblem { text: format!("invalid field in {what} request: {key}"), unknown: true }),
         }
     }
     if file.source.is_empty() {
@@ -62,7 +62,7 @@ pub struct ServicePort {
 }
 
 /// `--publish` of a service.
-pub fn service_port(value: &str) -> Result<Vec<ServicePort>, Problem> {
+pub fn service_port(value: &str) -> Result<Vec<ServicePort>, ValueProblem> {
     if has_pair(value) {
         return long_port(value).map(|port| vec![port]);
     }
@@ -91,11 +91,11 @@ pub fn service_port(value: &str) -> Result<Vec<ServicePort>, Problem> {
     Ok(ports)
 }
 
-fn long_port(value: &str) -> Result<ServicePort, Problem> {
+fn long_port(value: &str) -> Result<ServicePort, ValueProblem> {
     let mut port = ServicePort { protocol: "tcp".into(), target: 0, published: 0, mode: "ingress".into() };
     let number = |text: &str, which: &str| {
         text.parse::<u16>().map(u64::from).map_err(|_| {
-            Problem::from(format!("invalid {which} port ({text}): value must be an integer: invalid syntax"))
+            ValueProblem::from(format!("invalid {which} port ({text}): value must be an integer: invalid syntax"))
         })
     };
     for field in read_record(value)? {
@@ -110,7 +110,7 @@ fn long_port(value: &str) -> Result<ServicePort, Problem> {
             Some(("target", text)) => port.target = number(text, "target")?,
             Some(("published", text)) => port.published = number(text, "published")?,
             Some((key, _)) if !key.is_empty() => {
-                return Err(Problem { text: format!("invalid field key: {key}"), unknown: true });
+                return Err(ValueProblem { text: format!("invalid field key: {key}"), unknown: true });
             }
             _ => return Err(format!("invalid field: {field}").into()),
         }

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::World;
 use crate::plan::filters::Filters;
-use crate::plan::inventory::{CacheRecord, Layer, seconds};
-use crate::plan::{Item, Kind};
+use crate::plan::inventory::{CacheRecord, ImageLayer, seconds};
+use crate::plan::{Item, ObjectKind};
 
 impl<'a> World<'a> {
     pub(super) fn prune_cache(&mut self, all: bool, filters: &Filters, keep: i64) {
@@ -67,7 +67,7 @@ impl<'a> World<'a> {
                     size: Some(record.size),
                     created: seconds(&record.created_at).map(|time| time as i64),
                     used: record.last_used_at.as_deref().and_then(seconds).map(|time| time as i64),
-                    ..self.item(Kind::BuildCache, &record.id, name, "no build uses it now")
+                    ..self.item(ObjectKind::BuildCache, &record.id, name, "no build uses it now")
                 };
                 self.plan.deletes.push(item);
             }
@@ -79,7 +79,7 @@ impl<'a> World<'a> {
     fn unshared(&self) -> BTreeSet<&'a str> {
         let stock = self.stock;
         // Each layer once, and whether it stays.
-        let mut layers: HashMap<&str, (&Layer, bool)> = HashMap::new();
+        let mut layers: HashMap<&str, (&ImageLayer, bool)> = HashMap::new();
         for (at, image) in stock.images.iter().enumerate() {
             for layer in image.layers.iter().flatten() {
                 layers.entry(&layer.chain).or_insert((layer, false)).1 |= !self.images.is_gone(at);

@@ -3,7 +3,7 @@
 use super::World;
 use crate::plan::filters::Filters;
 use crate::plan::inventory::{Container, find_container};
-use crate::plan::{Item, Kind, Recoverable};
+use crate::plan::{Item, ObjectKind, Recoverable};
 
 impl<'a> World<'a> {
     pub(super) fn prune_containers(&mut self, filters: &Filters) {
@@ -15,7 +15,7 @@ impl<'a> World<'a> {
             if fits && !self.containers.contains(&at) {
                 match self.protections.container(container) {
                     Some(protected) => {
-                        self.stays(Kind::Container, container.name(), protected.why, true, false);
+                        self.stays(ObjectKind::Container, container.name(), protected.why, true, false);
                     }
                     None => self.take_container(at, "it does not run", false, false),
                 }
@@ -34,7 +34,7 @@ impl<'a> World<'a> {
 
     pub(super) fn remove_container(&mut self, name: &str, force: bool, volumes: bool) {
         let Some(found) = find_container(&self.stock.containers, name) else {
-            self.stays(Kind::Container, name, "no such container", false, true);
+            self.stays(ObjectKind::Container, name, "no such container", false, true);
             return;
         };
         let at = self.position(found);
@@ -42,10 +42,10 @@ impl<'a> World<'a> {
             return;
         }
         if let Some(protected) = self.protections.container(found) {
-            self.stays(Kind::Container, found.name(), protected.why, true, true);
+            self.stays(ObjectKind::Container, found.name(), protected.why, true, true);
         } else if found.is_running() && !force {
             let reason = format!("it is {}: docker removes only stopped ones without --force", found.state);
-            self.stays(Kind::Container, found.name(), reason, false, true);
+            self.stays(ObjectKind::Container, found.name(), reason, false, true);
         } else {
             let reason = if found.is_running() { "named in the command, and running" } else { "named in the command" };
             self.take_container(at, reason, force, volumes);
@@ -62,7 +62,7 @@ impl<'a> World<'a> {
             for name in self.nameless(container) {
                 let protected = self.volume_at.get(name.as_str()).map(|at| &self.stock.volumes[*at]);
                 if let Some(protected) = protected.and_then(|it| self.protections.volume(it)) {
-                    self.stays(Kind::Volume, &name, protected.why, true, true);
+                    self.stays(ObjectKind::Volume, &name, protected.why, true, true);
                 }
             }
         }
@@ -74,7 +74,7 @@ impl<'a> World<'a> {
             mark: container.state.clone(),
             force,
             volumes,
-            ..self.item(Kind::Container, &container.id, container.name(), reason)
+            ..self.item(ObjectKind::Container, &container.id, container.name(), reason)
         };
         self.plan.deletes.push(item);
         self.containers.insert(at);

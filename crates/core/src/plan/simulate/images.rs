@@ -2,9 +2,9 @@
 
 use super::World;
 use crate::plan::filters::Filters;
-use crate::plan::images::{Store, users};
+use crate::plan::images::{ImageStore, users};
 use crate::plan::inventory::{Container, short};
-use crate::plan::{Item, Kind, Recoverable};
+use crate::plan::{Item, ObjectKind, Recoverable};
 
 impl World<'_> {
     pub(super) fn prune_images(&mut self, filters: &Filters) {
@@ -28,7 +28,7 @@ impl World<'_> {
         for at in self.images.spared.clone() {
             let touched = bare.is_gone(at) && !before.is_gone(at) || bare.tags(at).count() < before.tags(at).count();
             if touched {
-                self.stays(Kind::Image, &stock.images[at].name(), self.why_spared(at), true, false);
+                self.stays(ObjectKind::Image, &stock.images[at].name(), self.why_spared(at), true, false);
             }
         }
     }
@@ -48,20 +48,20 @@ impl World<'_> {
         if let Some((at, _)) = self.images.resolve(stock, name)
             && self.images.spared.contains(&at)
         {
-            self.stays(Kind::Image, name, self.why_spared(at), true, true);
+            self.stays(ObjectKind::Image, name, self.why_spared(at), true, true);
             return;
         }
         if let Err(why) = self.images.delete(stock, &users, name, force, prune) {
-            self.stays(Kind::Image, name, why.to_lowercase(), false, true);
+            self.stays(ObjectKind::Image, name, why.to_lowercase(), false, true);
             return;
         }
         self.take_images(&before, "named in the command");
     }
 
     /// Makes the difference between two states of the store into entries.
-    pub(super) fn take_images(&mut self, before: &Store, reason: &str) {
+    pub(super) fn take_images(&mut self, before: &ImageStore, reason: &str) {
         let stock = self.stock;
-        let had_tags = self.plan.deletes.iter().any(|item| item.kind == Kind::Tag);
+        let had_tags = self.plan.deletes.iter().any(|item| item.kind == ObjectKind::Tag);
         for (at, image) in stock.images.iter().enumerate() {
             if before.is_gone(at) {
                 continue;
@@ -82,7 +82,7 @@ impl World<'_> {
                 }
                 // Tags that an earlier step took are this image's own now.
                 if had_tags {
-                    self.plan.deletes.retain(|item| !(item.kind == Kind::Tag && item.id == image.id));
+                    self.plan.deletes.retain(|item| !(item.kind == ObjectKind::Tag && item.id == image.id));
                 }
                 let item = Item {
                     tags,
@@ -91,7 +91,7 @@ impl World<'_> {
                     about,
                     created: Some(image.created),
                     users: users.iter().map(|it| it.id.clone()).collect(),
-                    ..self.item(Kind::Image, &image.id, &image.name(), reason)
+                    ..self.item(ObjectKind::Image, &image.id, &image.name(), reason)
                 };
                 self.plan.deletes.push(item);
                 continue;
@@ -108,7 +108,7 @@ impl World<'_> {
                     recoverable: Recoverable::Trash,
                     about,
                     mark: image.id.clone(),
-                    ..self.item(Kind::Tag, &image.id, &tag, reason)
+                    ..self.item(ObjectKind::Tag, &image.id, &tag, reason)
                 };
                 self.plan.deletes.push(item);
             }

@@ -11,16 +11,16 @@ mod volumes;
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::images::Store;
+use super::images::ImageStore;
 use super::inventory::Inventory;
-use super::{Item, Kind, Plan, Protections, Recoverable, Stays, Step, freed};
+use super::{Item, ObjectKind, Plan, Protections, Recoverable, Stays, Step, freed};
 
 const SWARM_IS_NOT_KEPT: &str = "what belongs to a swarm is not kept";
 
 struct World<'a> {
     stock: &'a Inventory,
     protections: &'a Protections,
-    images: Store,
+    images: ImageStore,
     containers: BTreeSet<usize>,
     volumes: BTreeSet<usize>,
     networks: BTreeSet<usize>,
@@ -50,7 +50,7 @@ pub fn plan(steps: &[Step], stock: &Inventory, protections: &Protections) -> Pla
 
 impl<'a> World<'a> {
     fn new(stock: &'a Inventory, protections: &'a Protections) -> World<'a> {
-        let mut images = Store::new(stock);
+        let mut images = ImageStore::new(stock);
         let mut held_volumes = HashMap::new();
         let mut held_networks = HashMap::new();
         if !protections.is_empty() {
@@ -104,8 +104,8 @@ impl<'a> World<'a> {
             Step::Network { name } => self.remove_network(name),
             Step::Image { name, force, prune } => self.remove_image(name, *force, *prune),
             Step::Service { name } => self.remove_service(name),
-            Step::Secret { name } => self.remove_swarm_object(Kind::Secret, name),
-            Step::Config { name } => self.remove_swarm_object(Kind::Config, name),
+            Step::Secret { name } => self.remove_swarm_object(ObjectKind::Secret, name),
+            Step::Config { name } => self.remove_swarm_object(ObjectKind::Config, name),
             Step::Stack { name } => self.remove_stack(name),
             Step::Compose(change) => self.change_project(change),
             Step::OtherCache { builder } => self.plan.unclear.push(format!(
@@ -118,7 +118,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn item(&self, kind: Kind, id: &str, name: &str, reason: &str) -> Item {
+    fn item(&self, kind: ObjectKind, id: &str, name: &str, reason: &str) -> Item {
         Item {
             kind,
             id: id.to_owned(),
@@ -140,7 +140,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn stays(&mut self, kind: Kind, name: &str, reason: impl Into<String>, protected: bool, named: bool) {
+    fn stays(&mut self, kind: ObjectKind, name: &str, reason: impl Into<String>, protected: bool, named: bool) {
         let stays = Stays { kind, name: name.to_owned(), reason: reason.into(), protected, named, step: self.step };
         if !self.plan.stays.iter().any(|other| other.kind == kind && other.name == name && other.protected == protected)
         {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{SWARM_IS_NOT_KEPT, World};
 use crate::plan::filters::Filters;
 use crate::plan::inventory::{Container, Network, find_network, seconds};
-use crate::plan::{Item, Kind, Recoverable};
+use crate::plan::{Item, ObjectKind, Recoverable};
 use crate::text::count;
 
 impl World<'_> {
@@ -48,7 +48,7 @@ impl World<'_> {
                 continue;
             }
             match self.kept_network(network) {
-                Some(why) => self.stays(Kind::Network, &network.name, why, true, false),
+                Some(why) => self.stays(ObjectKind::Network, &network.name, why, true, false),
                 None => self.take_network(at, "nothing that runs is attached to it"),
             }
         }
@@ -61,7 +61,7 @@ impl World<'_> {
 
     pub(super) fn remove_network(&mut self, name: &str) {
         let Some(network) = find_network(&self.stock.networks, name) else {
-            self.stays(Kind::Network, name, "no such network", false, true);
+            self.stays(ObjectKind::Network, name, "no such network", false, true);
             return;
         };
         let Some(at) = self.stock.networks.iter().position(|it| it.id == network.id) else { return };
@@ -69,11 +69,11 @@ impl World<'_> {
             return;
         }
         if let Some(why) = self.kept_network(network) {
-            self.stays(Kind::Network, &network.name, why, true, true);
+            self.stays(ObjectKind::Network, &network.name, why, true, true);
         } else if network.is_predefined() {
-            self.stays(Kind::Network, &network.name, "it is docker's own", false, true);
+            self.stays(ObjectKind::Network, &network.name, "it is docker's own", false, true);
         } else if self.attached(network) {
-            self.stays(Kind::Network, &network.name, "something is attached to it", false, true);
+            self.stays(ObjectKind::Network, &network.name, "something is attached to it", false, true);
         } else {
             self.take_network(at, "named in the command");
         }
@@ -87,7 +87,7 @@ impl World<'_> {
             not_kept: (network.scope == "swarm").then(|| SWARM_IS_NOT_KEPT.to_owned()),
             about: vec![network.driver.clone()],
             created: seconds(&network.created).map(|time| time as i64),
-            ..self.item(Kind::Network, &network.id, &network.name, reason)
+            ..self.item(ObjectKind::Network, &network.id, &network.name, reason)
         };
         self.plan.deletes.push(item);
         self.networks.insert(at);
@@ -96,7 +96,7 @@ impl World<'_> {
     /// A container that stays needs its network to start.
     pub(super) fn warn_of_networks(&mut self) {
         let mut needed: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let services: BTreeSet<&str> = self.plan.of(Kind::Service).map(|item| item.id.as_str()).collect();
+        let services: BTreeSet<&str> = self.plan.of(ObjectKind::Service).map(|item| item.id.as_str()).collect();
         // A task goes with its service, a moment later.
         let is_task = |it: &Container| it.label("com.docker.swarm.service.id").is_some_and(|id| services.contains(id));
         for at in &self.networks {

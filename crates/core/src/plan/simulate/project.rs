@@ -1,11 +1,11 @@
 //! What compose takes of a project.
 
 use super::World;
-use crate::plan::Kind;
-use crate::plan::compose::{self, Change};
+use crate::plan::ObjectKind;
+use crate::plan::compose::{self, ProjectChange};
 
 impl World<'_> {
-    pub(super) fn change_project(&mut self, change: &Change) {
+    pub(super) fn change_project(&mut self, change: &ProjectChange) {
         if change.unknown {
             self.plan.unknown = true;
             self.plan.unclear.push("compose could not read its project here, so what it takes is not known".to_owned());
@@ -19,16 +19,16 @@ impl World<'_> {
         for (at, volumes) in taken.containers {
             let container = &self.stock.containers[at];
             match self.protections.container(container) {
-                Some(protected) => self.stays(Kind::Container, container.name(), protected.why, true, true),
+                Some(protected) => self.stays(ObjectKind::Container, container.name(), protected.why, true, true),
                 None => self.take_container(at, &reason, true, volumes),
             }
         }
         for at in taken.networks {
             let network = &self.stock.networks[at];
             match self.kept_network(network) {
-                Some(why) => self.stays(Kind::Network, &network.name, why, true, true),
+                Some(why) => self.stays(ObjectKind::Network, &network.name, why, true, true),
                 None if self.attached(network) => {
-                    self.stays(Kind::Network, &network.name, "something else is attached to it", false, false);
+                    self.stays(ObjectKind::Network, &network.name, "something else is attached to it", false, false);
                 }
                 None => self.take_network(at, &reason),
             }

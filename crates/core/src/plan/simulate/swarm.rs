@@ -2,26 +2,26 @@
 
 use super::{SWARM_IS_NOT_KEPT, World};
 use crate::plan::inventory::Labels;
-use crate::plan::{Item, Kind};
+use crate::plan::{Item, ObjectKind};
 
 impl World<'_> {
     pub(super) fn remove_service(&mut self, name: &str) {
         let found = self.stock.services.iter().find(|it| it.id == name || it.spec.name == name);
         let Some(service) = found.or_else(|| self.stock.services.iter().find(|it| it.id.starts_with(name))) else {
-            self.stays(Kind::Service, name, "no such service", false, true);
+            self.stays(ObjectKind::Service, name, "no such service", false, true);
             return;
         };
         let (id, name) = (service.id.clone(), service.spec.name.clone());
-        self.take_swarm(Kind::Service, &id, &name, "named in the command");
+        self.take_swarm(ObjectKind::Service, &id, &name, "named in the command");
     }
 
-    pub(super) fn take_swarm(&mut self, kind: Kind, id: &str, name: &str, reason: &str) {
+    pub(super) fn take_swarm(&mut self, kind: ObjectKind, id: &str, name: &str, reason: &str) {
         let item = Item { not_kept: Some(SWARM_IS_NOT_KEPT.to_owned()), ..self.item(kind, id, name, reason) };
         self.plan.deletes.push(item);
     }
 
-    pub(super) fn remove_swarm_object(&mut self, kind: Kind, name: &str) {
-        let all = if kind == Kind::Secret { &self.stock.secrets } else { &self.stock.configs };
+    pub(super) fn remove_swarm_object(&mut self, kind: ObjectKind, name: &str) {
+        let all = if kind == ObjectKind::Secret { &self.stock.secrets } else { &self.stock.configs };
         match all.iter().find(|it| it.id == name || it.spec.name == name) {
             Some(it) => self.take_swarm(kind, &it.id.clone(), &it.spec.name.clone(), "named in the command"),
             None => self.stays(kind, name, format!("no such {}", kind.name()), false, true),
@@ -36,27 +36,27 @@ impl World<'_> {
         let stock = self.stock;
         let before = self.plan.deletes.len();
         for service in stock.services.iter().filter(|it| of_stack(&it.spec.labels)) {
-            self.take_swarm(Kind::Service, &service.id, &service.spec.name, &reason);
+            self.take_swarm(ObjectKind::Service, &service.id, &service.spec.name, &reason);
         }
-        for (kind, all) in [(Kind::Secret, &stock.secrets), (Kind::Config, &stock.configs)] {
+        for (kind, all) in [(ObjectKind::Secret, &stock.secrets), (ObjectKind::Config, &stock.configs)] {
             for it in all.iter().filter(|it| of_stack(&it.spec.labels)) {
                 self.take_swarm(kind, &it.id, &it.spec.name, &reason);
             }
         }
         for (at, network) in stock.networks.iter().enumerate().filter(|(_, it)| of_stack(&it.labels)) {
             match self.kept_network(network) {
-                Some(why) => self.stays(Kind::Network, &network.name, why, true, true),
+                Some(why) => self.stays(ObjectKind::Network, &network.name, why, true, true),
                 None => self.take_network(at, &reason),
             }
         }
         // A task's container goes with its service, and what it wrote with it.
         for container in stock.containers.iter().filter(|it| of_stack(&it.labels)) {
             if let Some(protected) = self.protections.container(container) {
-                self.stays(Kind::Container, container.name(), protected.why, true, true);
+                self.stays(ObjectKind::Container, container.name(), protected.why, true, true);
             }
         }
         if self.plan.deletes.len() == before {
-            self.stays(Kind::Service, name, "nothing found in this stack", false, true);
+            self.stays(ObjectKind::Service, name, "nothing found in this stack", false, true);
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::api::Version;
 use crate::plan::compose::PROJECT;
 use crate::plan::filters::Filters;
 use crate::plan::inventory::{ANONYMOUS, Container, seconds};
-use crate::plan::{Item, Kind, Recoverable};
+use crate::plan::{Item, ObjectKind, Recoverable};
 
 /// What `prune` of volumes asks for by itself since this version: only those without a name.
 const ASKS_FOR_NAMED: Version = (1, 42);
@@ -30,7 +30,7 @@ impl<'a> World<'a> {
                 continue;
             }
             match self.protections.volume(volume) {
-                Some(protected) => self.stays(Kind::Volume, &volume.name, protected.why, true, false),
+                Some(protected) => self.stays(ObjectKind::Volume, &volume.name, protected.why, true, false),
                 None => self.take_volume(at, "no container uses it"),
             }
         }
@@ -39,7 +39,7 @@ impl<'a> World<'a> {
     pub(super) fn remove_volume(&mut self, name: &str, force: bool) {
         let Some(at) = self.volume_at.get(name).copied() else {
             if !force {
-                self.stays(Kind::Volume, name, "no such volume", false, true);
+                self.stays(ObjectKind::Volume, name, "no such volume", false, true);
             }
             return;
         };
@@ -49,10 +49,10 @@ impl<'a> World<'a> {
         let protected = self.protections.volume(&self.stock.volumes[at]).map(|it| it.why);
         let held = self.held_volumes.get(name).cloned();
         if let Some(why) = protected.or(held) {
-            self.stays(Kind::Volume, name, why, true, true);
+            self.stays(ObjectKind::Volume, name, why, true, true);
         } else if let Some(user) = self.user_of(name) {
             let reason = format!("the container {user} has it");
-            self.stays(Kind::Volume, name, reason, false, true);
+            self.stays(ObjectKind::Volume, name, reason, false, true);
         } else {
             self.take_volume(at, "named in the command");
         }
@@ -81,7 +81,7 @@ impl<'a> World<'a> {
             about,
             created: seconds(&volume.created_at).map(|time| time as i64),
             mark: volume.created_at.clone(),
-            ..self.item(Kind::Volume, &volume.name, &volume.name, reason)
+            ..self.item(ObjectKind::Volume, &volume.name, &volume.name, reason)
         };
         let item = match outside {
             true => Item {
