@@ -12,6 +12,7 @@ use crate::session;
 use crate::ui::screen::{Screen, shown};
 use fender_core::engine::Inspect;
 use fender_core::engine::Lookup;
+use fender_core::host::Host as _;
 use fender_core::lower::read;
 use fender_core::policy::{EnginePlace, Policy};
 use fender_core::target::{Target, choose};
@@ -219,7 +220,9 @@ fn engine(policy: &Policy) -> Check {
     let address = if target.is_local() { "" } else { target.address() };
     let ci = env::var_os("CI").is_some_and(|value| !value.is_empty());
     let place = EnginePlace::new(&target.context, &target.host, address, &hostname(), ci, labels)
-        .unclear(target.unclear.clone());
+        .unclear(target.unclear.clone())
+        .resolving(|path| host.resolve(path))
+        .with_id(|| facts.engine().map(|engine| engine.id));
     let environment = policy.environment(&place);
     let environment = format!("{} ({})", environment.name, environment.because);
     match known {

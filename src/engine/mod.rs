@@ -153,7 +153,7 @@ impl Engine {
     fn itself(&self, patience: Duration) -> Result<EngineFacts, EngineProblem> {
         let info: Info = self.ask_within(patience, "/info")?;
         memory::learn(&self.target.host, &info.id, &info.labels);
-        let facts = EngineFacts { name: info.name, labels: info.labels, memory: info.mem_total };
+        let facts = EngineFacts { id: info.id, name: info.name, labels: info.labels, memory: info.mem_total };
         *self.itself.borrow_mut() = Some(Lookup::Found(facts.clone()));
         Ok(facts)
     }

@@ -323,7 +323,7 @@ fn the_client_finds_the_signals_as_they_were() {
 /// One name counts: what else stands on the screen is answered with the reason.
 #[test]
 fn only_the_engines_own_name_counts() {
-    let folder = "home/.docker/contexts/meta/aaaa";
+    let folder = &format!("home/.docker/contexts/meta/{}", fender_core::docker_files::context_folder("prod"));
     for (typed, runs, says) in [
         ("db-1.example.com", true, ""),
         ("prod", false, "prod is the context's name; the engine's name is db-1.example.com"),

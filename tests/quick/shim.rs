@@ -10,6 +10,7 @@ use std::process::Stdio;
 
 use crate::support::place::{Place, STAND_IN, error, script, unwrapped};
 use crate::support::process::{program, without_terminal};
+use crate::support::recorder::{Answers, Recorder};
 
 #[test]
 fn what_is_let_through_reaches_docker_as_it_was() {
@@ -379,5 +380,42 @@ fn a_file_of_dockers_that_cannot_be_read_may_mean_production() {
         assert!(place.reached().is_none(), "{file}");
         assert!(unwrapped(&output).contains("prod"), "{}", error(&output));
         assert!(unwrapped(&output).contains(why), "{}", error(&output));
+    }
+}
+
+/// A policy means an engine, however its address is spelt; by its id it cannot be spelt twice.
+#[test]
+fn a_policy_knows_an_engine_by_any_spelling_and_by_its_id() {
+    let at = |host: &str| format!("[environments.vault]\npreset = \"prod\"\nhost = {host:?}\n");
+    let by_id = |id: &str| format!("[environments.vault]\npreset = \"prod\"\nengine = {id:?}\n");
+    let place = Place::new();
+    let socket = place.path("out/engine.sock");
+    let _recorder = Recorder::start(&socket, Answers::default());
+    let link = place.path("home/link.sock");
+    symlink(&socket, &link).unwrap();
+    symlink(place.path("out"), place.path("home/folder")).unwrap();
+    let (socket, link) = (socket.display().to_string(), link.display().to_string());
+    let below = place.path("home/folder/../out/./engine.sock").display().to_string();
+    let gone = place.path("home/gone.sock").display().to_string();
+    let silent = place.path("home/silent.sock").display().to_string();
+    let _nobody_answers = std::os::unix::net::UnixListener::bind(&silent).unwrap();
+    for (policy, host, is_vault) in [
+        (at(&format!("unix://{socket}")), &link, true),
+        (at(&format!("unix://{socket}")), &below, true),
+        (at(&format!("unix://{link}")), &socket, true),
+        (at(&format!("UNIX://{}", place.path("home/folder/*.sock").display())), &socket, true),
+        (at(&format!("unix://{gone}")), &socket, false),
+        (by_id("x"), &link, true),
+        (by_id("y"), &link, false),
+        (by_id("x"), &gone, false),
+        // An engine that does not say its id may be that one.
+        (by_id("x"), &silent, true),
+    ] {
+        place.policy(&policy);
+        let mut command = place.docker();
+        command.env("DOCKER_HOST", format!("unix://{host}"));
+        let output = command.args(["run", "--privileged", "alpine"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(125));
+        assert_eq!(unwrapped(&output).contains("vault"), is_vault, "{policy}{host}\n{}", error(&output));
     }
 }

@@ -171,7 +171,12 @@ impl Inspect for SmallEngine {
         }
     }
     fn engine(&self) -> Lookup<EngineFacts> {
-        Lookup::Found(EngineFacts { name: "build-7".into(), labels: Vec::new(), memory: 64_000_000_000 })
+        Lookup::Found(EngineFacts {
+            id: "E1".into(),
+            name: "build-7".into(),
+            labels: Vec::new(),
+            memory: 64_000_000_000,
+        })
     }
     fn api_version(&self) -> Lookup<(u32, u32)> {
         Lookup::Found((1, 51))

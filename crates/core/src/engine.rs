@@ -38,6 +38,7 @@ pub struct MountFacts {
 /// What the engine says about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EngineFacts {
+    pub id: String,
     pub name: String,
     pub labels: Vec<String>,
     /// Bytes of memory of its host.

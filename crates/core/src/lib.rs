@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod docker_files;
+pub mod endpoint;
 pub mod engine;
 pub mod files;
 pub mod go_json;

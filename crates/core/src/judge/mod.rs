@@ -210,22 +210,28 @@ fn whatever_they_mean(
 }
 
 /// Where a finding would stop the command on production its labels are waited for.
-fn place<'a>(target: &Target, facts: &'a dyn Facts, bench: &Bench, findings: &[Finding]) -> EnginePlace<'a> {
+fn place<'a>(target: &Target, facts: &'a dyn Facts, bench: &'a Bench, findings: &[Finding]) -> EnginePlace<'a> {
     let grave = |finding: &Finding| matches!(finding.class, Class::Escape | Class::Loss);
     let stops = bench.policy.looks_at_labels() || findings.iter().any(grave);
-    place_with(target, bench, move || facts.labels(stops))
+    let id = move || {
+        // Waits as long as the labels do: both come with one answer.
+        facts.labels(stops);
+        facts.engine().map(|engine| engine.id)
+    };
+    place_with(target, bench, move || facts.labels(stops)).with_id(id)
 }
 
-fn place_without_labels(target: &Target, bench: &Bench) -> EnginePlace<'static> {
+fn place_without_labels<'a>(target: &Target, bench: &'a Bench) -> EnginePlace<'a> {
     place_with(target, bench, || Labels::NoEngine)
 }
 
-fn place_with<'a>(target: &Target, bench: &Bench, labels: impl Fn() -> Labels + 'a) -> EnginePlace<'a> {
+fn place_with<'a>(target: &Target, bench: &'a Bench, labels: impl Fn() -> Labels + 'a) -> EnginePlace<'a> {
     let set = |name: &str| bench.host.env(name).unwrap_or_default();
     let ci = !matches!(set("CI").to_lowercase().as_str(), "" | "false" | "0");
     let address = if target.is_local() { "" } else { target.address() };
     EnginePlace::new(&target.context, &target.host, address, &bench.hostname, ci, labels)
         .unclear(target.unclear.clone())
+        .resolving(|path| bench.host.resolve(path))
 }
 
 fn decide(findings: Vec<Finding>, place: &EnginePlace, bench: &Bench) -> Vec<Complaint> {

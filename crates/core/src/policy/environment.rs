@@ -4,7 +4,8 @@ use std::cell::OnceCell;
 
 use super::file::PolicyLayer;
 use super::preset;
-use crate::engine::Labels;
+use crate::endpoint::{fits, without_links};
+use crate::engine::{Labels, Lookup};
 
 /// What is known of the place a command would act on.
 pub struct EnginePlace<'a> {
@@ -22,6 +23,11 @@ pub struct EnginePlace<'a> {
     /// The engine's labels, asked at the first look.
     labels: OnceCell<Labels>,
     ask: Box<dyn Fn() -> Labels + 'a>,
+    /// The engine's id, asked at the first look.
+    id: OnceCell<Lookup<String>>,
+    ask_id: Box<dyn Fn() -> Lookup<String> + 'a>,
+    /// Follows the links of a path.
+    resolve: Box<dyn Fn(&str) -> String + 'a>,
 }
 
 impl<'a> EnginePlace<'a> {
@@ -42,7 +48,30 @@ impl<'a> EnginePlace<'a> {
             unclear: None,
             labels: OnceCell::new(),
             ask: Box::new(ask),
+            id: OnceCell::new(),
+            ask_id: Box::new(|| Lookup::NoEngine),
+            resolve: Box::new(without_links),
         }
+    }
+
+    /// How the engine's id is asked for; without this, no policy can know the engine by it.
+    pub fn with_id(self, ask: impl Fn() -> Lookup<String> + 'a) -> EnginePlace<'a> {
+        EnginePlace { ask_id: Box::new(ask), ..self }
+    }
+
+    /// How links in the path of a socket are followed.
+    pub fn resolving(self, resolve: impl Fn(&str) -> String + 'a) -> EnginePlace<'a> {
+        EnginePlace { resolve: Box::new(resolve), ..self }
+    }
+
+    /// Whether a pattern for endpoints means this one.
+    pub fn is_at(&self, glob: &str) -> bool {
+        fits(glob, &self.host, &*self.resolve)
+    }
+
+    /// The engine's id.
+    pub fn id(&self) -> &Lookup<String> {
+        self.id.get_or_init(|| (self.ask_id)())
     }
 
     /// The same where it may be another engine: every environment could be its own.
@@ -75,7 +104,7 @@ impl Environment {
 }
 
 /// The environments that an engine may belong to, the strictest last; more than one only where it is not known which engine it
-/// is, or which labels it has.
+/// is, or which labels or id it has.
 pub fn possible(layers: &[PolicyLayer], place: &EnginePlace) -> Vec<Environment> {
     let Some(why) = &place.unclear else { return by_what_is_known(layers, place) };
     let mut all: Vec<Environment> = layers
@@ -100,7 +129,7 @@ pub fn of(layers: &[PolicyLayer], place: &EnginePlace) -> Environment {
 }
 
 /// The strictest environment of the files that fits; else what the names and labels say; else `ci` or `dev`. Where the labels
-/// are not known, every environment that a label could choose is one of them.
+/// or the id are not known, every environment that they could choose is one of them.
 fn by_what_is_known(layers: &[PolicyLayer], place: &EnginePlace) -> Vec<Environment> {
     let mut all: Vec<Environment> = Vec::new();
     // The system's file is asked first: the user's cannot move an engine out of what it says.
@@ -111,9 +140,8 @@ fn by_what_is_known(layers: &[PolicyLayer], place: &EnginePlace) -> Vec<Environm
             let source = layer.at(it.span().start);
             let (because, certain) = match environment.fits(place) {
                 Some(because) => (format!("{because}, {source}"), true),
-                None if environment.labels.0.is_empty() => continue,
-                None => match place.labels().open() {
-                    Some(why) => (format!("the engine's labels are not known: {why}; {source} may be it"), false),
+                None => match environment.may_fit(place) {
+                    Some(why) => (format!("{why}; {source} may be it"), false),
                     None => continue,
                 },
             };

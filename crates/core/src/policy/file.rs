@@ -12,6 +12,7 @@ use wildmatch::WildMatch;
 
 use super::environment::EnginePlace;
 use super::{Action, preset, preset_names};
+use crate::engine::Lookup;
 use crate::rules::{Class, rule};
 
 /// One file, read.
@@ -184,6 +185,8 @@ pub struct EnvironmentFile {
     context: Globs,
     host: Globs,
     hostname: Globs,
+    /// Ids of engines, as `docker info` prints them.
+    engine: Globs,
     pub labels: Globs,
     preset: Option<PresetName>,
     pub rules: BTreeMap<RuleId, Spanned<Action>>,
@@ -195,11 +198,17 @@ impl EnvironmentFile {
         if let Some(glob) = self.context.matching(&place.context) {
             return Some(format!("the context {} fits {glob:?}", place.context));
         }
-        if let Some(glob) = self.host.matching(&place.host).or_else(|| self.host.matching(&place.address)) {
+        if let Some(glob) = self.host.0.iter().find(|glob| place.is_at(glob)) {
             return Some(format!("the endpoint {} fits {glob:?}", place.host));
         }
         if let Some(glob) = self.hostname.matching(&place.hostname) {
             return Some(format!("this machine's name {} fits {glob:?}", place.hostname));
+        }
+        if !self.engine.0.is_empty()
+            && let Lookup::Found(id) = place.id()
+            && let Some(glob) = self.engine.matching(id)
+        {
+            return Some(format!("the engine's id {id} fits {glob:?}"));
         }
         if self.labels.0.is_empty() {
             return None;
@@ -207,6 +216,26 @@ impl EnvironmentFile {
         place.labels().known().iter().find_map(|label| {
             self.labels.matching(label).map(|glob| format!("the engine's label {label} fits {glob:?}"))
         })
+    }
+
+    /// Whether the engine's own answer decides whether it fits.
+    pub fn asks_the_engine(&self) -> bool {
+        !self.labels.0.is_empty() || !self.engine.0.is_empty()
+    }
+
+    /// What is not known of the engine that could make it fit, where something is not.
+    pub fn may_fit(&self, place: &EnginePlace) -> Option<String> {
+        if !self.engine.0.is_empty() {
+            match place.id() {
+                Lookup::Found(_) | Lookup::NoEngine => {}
+                Lookup::Missing => return Some("the engine does not say its id".to_owned()),
+                Lookup::Unknown(why) => return Some(format!("the engine's id is not known: {why}")),
+            }
+        }
+        if self.labels.0.is_empty() {
+            return None;
+        }
+        place.labels().open().map(|why| format!("the engine's labels are not known: {why}"))
     }
 
     pub fn preset_or(&self, name: &str) -> String {

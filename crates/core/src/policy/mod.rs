@@ -175,9 +175,9 @@ impl Policy {
         environment::of(&self.layers, place)
     }
 
-    /// Whether a file's environments look at the engine's labels.
+    /// Whether a file's environments look at the engine's labels or its id.
     pub fn looks_at_labels(&self) -> bool {
-        self.layers.iter().any(|layer| layer.file.environments.values().any(|it| !it.get_ref().labels.0.is_empty()))
+        self.layers.iter().any(|layer| layer.file.environments.values().any(|it| it.get_ref().asks_the_engine()))
     }
 
     /// What the files and presets say about a rule in an environment. What the system's file sets, the user's can make
