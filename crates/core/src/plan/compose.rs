@@ -13,6 +13,7 @@ pub const PROJECT: &str = "com.docker.compose.project";
 pub const SERVICE: &str = "com.docker.compose.service";
 pub const NETWORK: &str = "com.docker.compose.network";
 pub const VOLUME: &str = "com.docker.compose.volume";
+const DEPENDS_ON: &str = "com.docker.compose.depends_on";
 const ONE_OFF: &str = "com.docker.compose.oneoff";
 
 /// A project as compose reads it, or its name alone.
@@ -163,6 +164,25 @@ pub struct Taken {
     pub orphaned: Vec<String>,
 }
 
+/// These services and all that depend on them, directly or through others, by the labels of their containers.
+fn with_dependents<'a>(named: &[String], containers: impl Iterator<Item = &'a Container> + Clone) -> Vec<String> {
+    let mut all = named.to_vec();
+    loop {
+        // The label reads `db:service_started:true,cache:service_healthy:false`.
+        let next = containers.clone().find_map(|it| {
+            let service = it.label(SERVICE)?;
+            let mut needs = it.label(DEPENDS_ON)?.split(',').filter_map(|entry| entry.split(':').next());
+            let is_new =
+                !all.iter().any(|known| known == service) && needs.any(|need| all.iter().any(|known| known == need));
+            is_new.then(|| service.to_owned())
+        });
+        match next {
+            Some(service) => all.push(service),
+            None => return all,
+        }
+    }
+}
+
 /// What the change takes on this engine.
 pub fn taken(change: &ProjectChange, stock: &Inventory) -> Taken {
     let name = change.project.name.as_str();
@@ -173,8 +193,13 @@ pub fn taken(change: &ProjectChange, stock: &Inventory) -> Taken {
         Some(model) => model.has(service),
         None => true,
     };
-    // Those that are named, and not what depends on them.
-    let wants = |service: &str| change.services.as_ref().is_none_or(|named| named.iter().any(|name| name == service));
+    // Those that are named. What depends on them stays where there is a file, and goes along with `down` where there is none:
+    // compose then walks the services as their containers describe them.
+    let named = change.services.as_ref().map(|named| match change.down && change.project.model.is_none() {
+        true => with_dependents(named, stock.containers.iter().filter(|it| of_project(it) && !one_off(it))),
+        false => named.clone(),
+    });
+    let wants = |service: &str| named.as_ref().is_none_or(|named| named.iter().any(|name| name == service));
     for (at, it) in stock.containers.iter().enumerate().filter(|(_, it)| of_project(it)) {
         let service = it.label(SERVICE).unwrap_or_default();
         let inactive = change.project.model.iter().any(|model| model.inactive.iter().any(|name| name == service));
@@ -240,4 +265,55 @@ pub fn taken(change: &ProjectChange, stock: &Inventory) -> Taken {
         taken.images.extend(names);
     }
     taken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Measured with compose 2.40: `b` needs `a` and `z`, `c` needs `b`.
+    #[test]
+    fn down_without_a_file_takes_what_depends_on_the_service() {
+        let container = |service: &str, needs: &str| Container {
+            names: vec![format!("/demo-{service}-1")],
+            labels: [(PROJECT, "demo"), (SERVICE, service), (DEPENDS_ON, needs)]
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect(),
+            state: "running".to_owned(),
+            ..Container::default()
+        };
+        let containers = vec![
+            container("c", "b:service_started:true"),
+            container("b", "z:service_healthy:false,a:service_started:true"),
+            container("a", ""),
+            container("z", ""),
+        ];
+        let stock = Inventory { containers, ..Inventory::default() };
+        let names = |change: &Change| -> String {
+            let mut names: Vec<String> = taken(change, &stock)
+                .containers
+                .iter()
+                .filter_map(|(at, _)| stock.containers.get(*at)?.label(SERVICE).map(str::to_owned))
+                .collect();
+            names.sort();
+            names.concat()
+        };
+        let model = Model {
+            services: ["a", "b", "c", "z"]
+                .map(|name| ServiceModel { name: name.to_owned(), ..Default::default() })
+                .to_vec(),
+            ..Model::default()
+        };
+        for (service, without, with) in [("a", "abc", "a"), ("b", "bc", "b"), ("c", "c", "c"), ("z", "bcz", "z")] {
+            let mut change = Change { down: true, services: Some(vec![service.to_owned()]), ..Change::default() };
+            change.project.name = "demo".to_owned();
+            assert_eq!(names(&change), without, "down {service}, by name alone");
+            change.project.model = Some(model.clone());
+            assert_eq!(names(&change), with, "down {service}, with a file");
+            change.project.model = None;
+            (change.down, change.rm, change.stop) = (false, true, true);
+            assert_eq!(names(&change), with, "rm -s {service}");
+        }
+    }
 }
