@@ -290,7 +290,7 @@ mod tests {
             container("z", ""),
         ];
         let stock = Inventory { containers, ..Inventory::default() };
-        let names = |change: &Change| -> String {
+        let names = |change: &ProjectChange| -> String {
             let mut names: Vec<String> = taken(change, &stock)
                 .containers
                 .iter()
@@ -306,7 +306,8 @@ mod tests {
             ..Model::default()
         };
         for (service, without, with) in [("a", "abc", "a"), ("b", "bc", "b"), ("c", "c", "c"), ("z", "bcz", "z")] {
-            let mut change = Change { down: true, services: Some(vec![service.to_owned()]), ..Change::default() };
+            let mut change =
+                ProjectChange { down: true, services: Some(vec![service.to_owned()]), ..ProjectChange::default() };
             change.project.name = "demo".to_owned();
             assert_eq!(names(&change), without, "down {service}, by name alone");
             change.project.model = Some(model.clone());
