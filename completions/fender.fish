@@ -70,7 +70,7 @@ complete -c fender -n "__fish_fender_using_subcommand trash; and __fish_seen_sub
 complete -c fender -n "__fish_fender_using_subcommand trash; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand trash; and __fish_seen_subcommand_from empty" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand protect" -l reason -d 'Why it must stay' -r
-complete -c fender -n "__fish_fender_using_subcommand protect" -l system -d 'Lock it for every user of this machine; needs root'
+complete -c fender -n "__fish_fender_using_subcommand protect" -l system -d 'ProtectLock it for every user of this machine; needs root'
 complete -c fender -n "__fish_fender_using_subcommand protect" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand unprotect" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand rules" -s h -l help -d 'Print help'

@@ -87,10 +87,7 @@ impl Guard<'_> {
 
     /// Every complaint is about what would be deleted.
     fn is_quiet_kind(&self) -> bool {
-        self.judgement.stopping().all(|complaint| {
-            let id = complaint.finding.rule.id;
-            id.starts_with("removes-") || id.starts_with("prune") || id == "unsaved-data"
-        })
+        self.judgement.stopping().all(|complaint| complaint.finding.rule.about_deletion)
     }
 
     /// A prune without `--force` is asked about by docker; what fender leaves out, it has to do itself.

@@ -35,7 +35,7 @@ impl ProtectedKind {
 
 #[derive(Args, Debug)]
 pub struct Protect {
-    /// ProtectedKind it is; without it, all that is protected on this engine is listed
+    /// What it is; without it, all that is protected on this engine is listed
     #[arg(value_enum, requires = "name")]
     what: Option<ProtectedKind>,
     /// Its name or id
@@ -50,7 +50,7 @@ pub struct Protect {
 
 #[derive(Args, Debug)]
 pub struct Unprotect {
-    /// ProtectedKind it is
+    /// What it is
     #[arg(value_enum)]
     what: ProtectedKind,
     /// Its name or id
@@ -92,7 +92,7 @@ impl Unprotect {
         let kind = self.what.kind();
         let (stock, policy) = look(Some(kind))?;
         let locks = state::locks(&stock.engine)?;
-        // ProtectedKind is gone from the engine can still be unlocked.
+        // What is gone from the engine can still be unlocked.
         let typed =
             ProtectLock { kind, name: self.name.clone(), id: String::new(), reason: String::new(), by_system: false };
         let found = find(&stock, kind, &self.name).unwrap_or(typed);
@@ -150,7 +150,7 @@ fn same(one: &ProtectLock, other: &ProtectLock) -> bool {
     one.kind == other.kind && (one.name == other.name || !one.id.is_empty() && one.id == other.id)
 }
 
-/// ProtectedKind the engine here holds of a kind, or of all of them, and the policy.
+/// What the engine here holds of a kind, or of all of them, and the policy.
 fn look(kind: Option<ObjectKind>) -> Result<(Inventory, Policy), String> {
     let layers = read_layers().map_err(|problem| format!("the policy cannot be read: {problem}"))?;
     let policy = Policy { layers };

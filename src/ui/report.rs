@@ -12,7 +12,7 @@ use fender_core::grammar::parse::Invocation;
 use fender_core::judge::{Complaint, Judgement};
 use fender_core::plan::Plan;
 use fender_core::policy::Action;
-use fender_core::rules::{Class, Finding};
+use fender_core::rules::{Class, Finding, NO_MEMORY_LIMIT};
 use fender_core::text::{bytes, count};
 
 /// The one name of the engine for a person: what it calls itself, else the host in its endpoint. A local engine that does
@@ -212,16 +212,16 @@ pub fn smaller(invocation: &Invocation, plan: &Plan, screen: &Screen) -> String 
 /// Two rules that point at the same words for the same reason are one complaint: the first.
 fn one_for_each_cause(complaints: Vec<&Complaint>) -> Vec<&Complaint> {
     let mut kept: Vec<&Complaint> = Vec::new();
-    let mut sockets = HashSet::new();
+    // What an earlier finding of the same class said about the same words, so that these rules need not say it again.
+    let mut said = HashSet::new();
     for complaint in complaints {
         let finding = &complaint.finding;
-        let cause = (finding.class, finding.words.as_slice());
-        match finding.rule.id {
-            "docker-socket" if !finding.words.is_empty() => {
-                sockets.insert(cause);
-            }
-            "host-mount" if sockets.contains(&cause) => continue,
-            _ => {}
+        let cause = |id: &'static str| (finding.class, finding.words.as_slice(), id);
+        if said.contains(&cause(finding.rule.id)) {
+            continue;
+        }
+        if !finding.words.is_empty() {
+            said.extend(finding.rule.supersedes.iter().map(|rule| cause(rule.id)));
         }
         kept.push(complaint);
     }
@@ -244,14 +244,14 @@ pub fn titled(finding: &Finding) -> String {
 
 /// The places of a finding with their lines.
 pub fn places(finding: &Finding, screen: &Screen) -> String {
-    let secret = finding.rule.id.starts_with("secret-");
+    let secret = finding.rule.hides;
     finding.places.iter().take(3).map(|place| snippet(place, screen, secret)).collect()
 }
 
 /// One complaint among several that are careless rather than grave: a line.
 fn brief_line(complaint: &Complaint, alike: &[&Complaint], judgement: &Judgement, screen: &Screen) -> String {
     let finding = &complaint.finding;
-    let text = match memory_of_host(judgement).filter(|_| finding.rule.id == "no-memory-limit") {
+    let text = match memory_of_host(judgement).filter(|_| *finding.rule == NO_MEMORY_LIMIT) {
         Some(size) => format!("it can take all {size} of this host, and others are killed for it"),
         None => shown(&finding.title),
     };
@@ -271,7 +271,7 @@ fn memory_of_host(judgement: &Judgement) -> Option<String> {
 
 fn why(complaint: &Complaint, judgement: &Judgement) -> String {
     // The size of the host says more than a word for it.
-    if complaint.finding.rule.id == "no-memory-limit"
+    if *complaint.finding.rule == NO_MEMORY_LIMIT
         && let Some(size) = memory_of_host(judgement)
     {
         return format!(

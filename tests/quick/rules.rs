@@ -165,3 +165,40 @@ fn plain_commands_interrupt_nobody() {
     let stopped: Vec<&String> = lines.iter().filter(|line| judged(line, "dev").action > Action::Note).collect();
     assert!(stopped.is_empty(), "{} of {} stop: {stopped:#?}", stopped.len(), lines.len());
 }
+
+/// Ids that are also words of docker's: as strings they may mean docker's flag, command or value.
+const DOCKERS_WORDS: &[&str] = &["privileged", "prune", "unconfined", "volume-driver", "protected"];
+
+/// A rule is named in one place; who must name it elsewhere takes the constant, so that a renamed rule changes nothing silently.
+#[test]
+fn rule_ids_are_strings_only_in_their_own_files() {
+    fn sources(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    sources(&root.join("src"), &mut files);
+    sources(&root.join("crates"), &mut files);
+    assert!(files.len() > 100, "the sources are where the test looks");
+    let mut wrong = Vec::new();
+    for path in files.iter().filter(|path| !path.to_string_lossy().contains("/src/rules/")) {
+        let text = std::fs::read_to_string(path).unwrap();
+        // Unit tests stand at the end of a file and may write what a person would write.
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (number, line) in code.lines().enumerate() {
+            for rule in RULES.iter().filter(|rule| !DOCKERS_WORDS.contains(&rule.id)) {
+                if line.contains(&format!("\"{}\"", rule.id)) && !line.trim_start().starts_with("//") {
+                    wrong.push(format!("{}:{}: {}", path.display(), number + 1, rule.id));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "rule ids as strings:\n{}", wrong.join("\n"));
+}

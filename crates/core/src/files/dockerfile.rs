@@ -43,7 +43,7 @@ impl CommandForm {
         }
     }
 
-    /// Directive a shell would be given; for the other form its words with blanks between.
+    /// What a shell would be given; for the other form its words with blanks between.
     pub fn script(&self) -> String {
         match self {
             CommandForm::Exec(words, _) => words.join(" "),
@@ -96,7 +96,7 @@ impl Instruction {
 #[derive(Clone, Debug)]
 pub struct Stage {
     pub name: Option<String>,
-    /// Directive it is built from, as written.
+    /// What it is built from, as written.
     pub base: Word,
     /// The same with arguments filled in; empty where they do not say.
     pub image: String,
@@ -120,7 +120,7 @@ pub struct Dockerfile {
     pub problem: Option<FileProblem>,
 }
 
-/// Directive the command line says about a build.
+/// What the command line says about a build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Given {
     pub arguments: Vec<(String, Option<String>)>,
@@ -744,7 +744,7 @@ fn fill_in(dockerfile: &mut Dockerfile, given: &Given) {
                     }
                 }
                 Directive::User(word) | Directive::Workdir(word) => {
-                    // Directive is not known is no reason to take it for root.
+                    // What is not known is no reason to take it for root.
                     word.text = expanded(&word.text, escape, &variables).unwrap_or_else(|| word.text.clone());
                 }
                 _ => {}

@@ -208,7 +208,7 @@ impl IgnorePattern {
     }
 }
 
-/// Piece Go's `filepath.Match` says of a pattern's syntax when it is compared with `.`, as docker does to check it. Piece
+/// What Go's `filepath.Match` says of a pattern's syntax when it is compared with `.`, as docker does to check it. What
 /// stands behind the first part that does not fit is not looked at.
 fn is_well_formed(pattern: &str) -> bool {
     let mut name = ".";
@@ -485,7 +485,7 @@ impl Expression {
     }
 }
 
-/// Piece was tried without success: kept once a match takes long, so that no pattern takes long.
+/// What was tried without success: kept once a match takes long, so that no pattern takes long.
 #[derive(Default)]
 struct Tried {
     steps: usize,
@@ -532,7 +532,7 @@ const DIGITS: &[(char, char)] = &[('0', '9')];
 const SPACES: &[(char, char)] = &[('\t', '\n'), ('\u{c}', '\r'), (' ', ' ')];
 const WORDS: &[(char, char)] = &[('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')];
 
-/// Piece a backslash makes of a letter in a regular expression of Go. None where it is not allowed.
+/// What a backslash makes of a letter in a regular expression of Go. None where it is not allowed.
 fn escape(letter: char) -> Option<Piece> {
     let class = |ranges: &[(char, char)], negated| Some(Piece::Class { negated, ranges: ranges.to_vec() });
     match letter {
@@ -565,7 +565,7 @@ fn control(letter: char) -> Option<char> {
     })
 }
 
-/// Piece stands in brackets, after the first of them.
+/// What stands in brackets, after the first of them.
 fn class(letters: &mut std::iter::Peekable<std::str::Chars>) -> Option<Piece> {
     let negated = letters.next_if_eq(&'^').is_some();
     let mut ranges: Vec<(char, char)> = Vec::new();

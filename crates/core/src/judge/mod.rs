@@ -8,10 +8,11 @@ use crate::engine::Labels;
 use crate::files::allowance::is_allowed;
 use crate::grammar::parse::{Builder, Invocation, Unknown, parse};
 use crate::host::Host;
+use crate::lower::fields;
 use crate::lower::{Lowered, PLACES, buildkit_is_off, lower, read, with_files};
 use crate::plan::{Facts, Step, steps};
 use crate::policy::{Action, Decision, EnginePlace, Environment, Policy};
-use crate::rules::{Case, Class, Finding, Offers, check};
+use crate::rules::{Case, Class, Finding, NOT_UNDERSTOOD, Offers, check};
 use crate::target::{Target, choose};
 use rewrite::rewrite;
 
@@ -131,22 +132,6 @@ fn look(
     findings
 }
 
-/// Flags as compose's keys.
-fn for_compose(text: &str) -> String {
-    const KEYS: &[(&str, &str)] = &[
-        ("--cap-add", "cap_add"),
-        ("--device", "devices"),
-        ("--memory and --memory-swap", "mem_limit and memswap_limit"),
-        ("--memory", "mem_limit"),
-        ("--user", "user"),
-        ("--init", "init: true"),
-        ("-v NAME:/path", "NAME:/path under volumes"),
-        ("--pids-limit", "pids_limit"),
-        ("--security-opt", "security_opt"),
-    ];
-    KEYS.iter().fold(text.to_owned(), |text, (flag, key)| text.replace(flag, key))
-}
-
 /// What points into files is no word, and no edit of words mends it.
 pub fn pointed(mut finding: Finding, lowered: &Lowered) -> Finding {
     let (places, words): (Vec<usize>, Vec<usize>) = finding.words.iter().partition(|at| **at >= PLACES);
@@ -157,7 +142,7 @@ pub fn pointed(mut finding: Finding, lowered: &Lowered) -> Finding {
             finding.places.extend(places);
         }
         if finding.places.iter().any(|place| place.path().ends_with(".yaml") || place.path().ends_with(".yml")) {
-            finding.instead = for_compose(&finding.instead);
+            finding.instead = fields::for_compose(&finding.instead);
         }
         finding.words = words;
         finding.edits.clear();
@@ -201,7 +186,7 @@ fn whatever_they_mean(
         for finding in look(&invocation, &lowered, target, facts, bench, offers) {
             let same = |other: &Finding| other.rule.id == finding.rule.id && other.words == finding.words;
             // What the command would be is a guess: no fix is offered for it.
-            if !findings.iter().any(same) && finding.rule.id != "not-understood" {
+            if !findings.iter().any(same) && *finding.rule != NOT_UNDERSTOOD {
                 findings.push(Finding { edits: Vec::new(), ..finding });
             }
         }

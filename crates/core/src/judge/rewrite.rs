@@ -47,7 +47,7 @@ fn apply(invocation: &Invocation, words: &[OsString], edits: &[&Edit]) -> Option
     for edit in edits {
         match edit {
             Edit::Replace { word, from, with } => put(&mut changed, *word, *from, with)?,
-            Edit::Set { flag, value } => match (invocation.last(flag), value) {
+            Edit::Set { flag, value, .. } => match (invocation.last(flag), value) {
                 (Some(set), _) if set.at.is_some() => {
                     let (word, from) = set.at?;
                     put(&mut changed, word, from, value.as_deref().unwrap_or("true"))?;
@@ -67,16 +67,11 @@ fn apply(invocation: &Invocation, words: &[OsString], edits: &[&Edit]) -> Option
 /// The parts of the request's body that an edit may change.
 fn may_change(edit: &Edit) -> &'static [&'static str] {
     match edit {
-        Edit::Set { flag: "memory", .. } => &["/HostConfig/Memory"],
-        Edit::Set { flag: "memory-swap", .. } => &["/HostConfig/MemorySwap"],
-        Edit::Set { flag: "limit-memory", .. } => &["/TaskTemplate/Resources/Limits/MemoryBytes"],
-        Edit::Set { flag: "init", .. } => &["/HostConfig/Init", "/TaskTemplate/ContainerSpec/Init"],
-        Edit::Set { flag: "user", .. } => &["/User", "/TaskTemplate/ContainerSpec/User"],
-        Edit::Set { flag: "pids-limit", .. } => &["/HostConfig/PidsLimit"],
+        Edit::Set { field, .. } => field.pointers,
         Edit::Replace { .. } => {
             &["/Image", "/TaskTemplate/ContainerSpec/Image", "/HostConfig/PortBindings", "/HostConfig/SecurityOpt"]
         }
-        Edit::Set { .. } | Edit::Command { .. } => &[],
+        Edit::Command { .. } => &[],
     }
 }
 

@@ -15,7 +15,10 @@ use crate::grammar::values::reference;
 use crate::host::Host;
 use crate::lower::Build;
 use crate::plan::Facts;
-use crate::rules::{copies_plainly, dependency_orders, drops_root, is_root_user, replaces_itself};
+use crate::rules::{
+    ADD_INSTEAD_OF_COPY, CACHE_BUSTING_ORDER, MUTABLE_TAG, PID1_SIGNALS, ROOT_USER, copies_plainly, dependency_orders,
+    drops_root, is_root_user, replaces_itself,
+};
 
 /// A file before and after; it was not there where nothing is before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +70,7 @@ fn mended(build: &Build, file: &Dockerfile, ignored: &[FileChange], facts: &dyn 
         let edits = pass(&build, &current);
         build.dockerfile = Some(Rc::new(current));
         let changed = apply(&text, edits);
-        // Directive docker would not take is no mending.
+        // What docker would not take is no mending.
         let again = dockerfile::read(&Text::new(file.text.path.clone(), changed.clone()), &Given::default());
         if again.problem.is_none() && again.stages.len() == file.stages.len() {
             text = changed;
@@ -103,7 +106,7 @@ fn allowed(file: &Dockerfile, span: &Range<usize>, id: &str) -> bool {
 fn copies(build: &Build, file: &Dockerfile) -> Vec<TextEdit> {
     instructions(build, file)
         .filter(|instruction| {
-            copies_plainly(&instruction.what) && !allowed(file, &instruction.keyword, "add-instead-of-copy")
+            copies_plainly(&instruction.what) && !allowed(file, &instruction.keyword, ADD_INSTEAD_OF_COPY.id)
         })
         .map(|instruction| (instruction.keyword.clone(), "COPY".to_owned()))
         .collect()
@@ -123,7 +126,7 @@ fn exec_form(build: &Build, file: &Dockerfile) -> Vec<TextEdit> {
     };
     let CommandForm::Shell(script, span) = command else { return Vec::new() };
     let own = file.stages[build.stage].instructions.iter().any(|it| std::ptr::eq(it, instruction));
-    if shell.is_some() || !own || replaces_itself(script) || allowed(file, &instruction.keyword, "pid1-signals") {
+    if shell.is_some() || !own || replaces_itself(script) || allowed(file, &instruction.keyword, PID1_SIGNALS.id) {
         return Vec::new();
     }
     let Some(words) = plain_words(script) else { return Vec::new() };
@@ -161,13 +164,13 @@ fn plain_words(script: &str) -> Option<Vec<String>> {
     (!first.contains('=') && !BUILTIN.contains(&first.as_str())).then_some(words)
 }
 
-/// Directive names the dependencies is copied and installed before the rest.
+/// What names the dependencies is copied and installed before the rest.
 fn order(build: &Build, file: &Dockerfile, ignored: &[FileChange], host: &dyn Host) -> Vec<TextEdit> {
     let Some(context) = &build.context else { return Vec::new() };
     let end = line_end(file);
     let mut edits = Vec::new();
     for order in dependency_orders(build, file, host) {
-        if allowed(file, &order.copy.span, "cache-busting-order")
+        if allowed(file, &order.copy.span, CACHE_BUSTING_ORDER.id)
             || !installs_from_names_alone(&order.names, &context.folder, host)
         {
             continue;
@@ -269,7 +272,7 @@ fn user(build: &Build, file: &Dockerfile, facts: &dyn Facts) -> Vec<TextEdit> {
         },
     };
     let place = said.map_or(&stage.base.span, |(user, _)| &user.span);
-    if needless || allowed(file, place, "root-user") || drops_root(file, build.stage) {
+    if needless || allowed(file, place, ROOT_USER.id) || drops_root(file, build.stage) {
         return Vec::new();
     }
     let end = line_end(file);
@@ -322,7 +325,7 @@ fn digests(build: &Build, file: &Dockerfile, facts: &dyn Facts) -> Vec<TextEdit>
     let mut edits = Vec::new();
     for stage in build.needed.iter().map(|stage| &file.stages[*stage]).filter(|stage| stage.parent.is_none()) {
         let written = &file.text.text[stage.base.span.clone()];
-        if written.contains('$') || build.is_own(&stage.image) || allowed(file, &stage.base.span, "mutable-tag") {
+        if written.contains('$') || build.is_own(&stage.image) || allowed(file, &stage.base.span, MUTABLE_TAG.id) {
             continue;
         }
         let Ok(parsed) = reference(&stage.image) else { continue };
@@ -381,7 +384,7 @@ fn shown(path: &str, host: &dyn Host) -> String {
     path.strip_prefix(&here).unwrap_or(path).to_owned()
 }
 
-/// Directive is to be ignored: secrets, and what is made again; never what the Dockerfile copies by name.
+/// What is to be ignored: secrets, and what is made again; never what the Dockerfile copies by name.
 fn new_patterns(build: &Build, survey: &Survey) -> Vec<String> {
     let sources: Vec<String> = build
         .file()

@@ -17,7 +17,7 @@ use crate::host::Host;
 use crate::judge::pointed;
 use crate::lower::{Build, Effect, Lowered, UNREAD, lower, with_files};
 use crate::plan::Facts;
-use crate::rules::{Case, Class, Finding, Offers, check, rule};
+use crate::rules::{Case, Class, Finding, NOT_UNDERSTOOD, Offers, READS_HOST_FILE, check, rule};
 use crate::target::Target;
 
 /// How much a finding weighs, after its class.
@@ -245,8 +245,7 @@ fn run(
     let case = Case::new(&invocation, &lowered, &target, facts, host, &offers, (1000, 1000));
     for mut finding in check(&case).into_iter().map(|finding| pointed(finding, &lowered)) {
         // Bake's files are not searched: its own file is named.
-        if finding.places.is_empty() && invocation.canonical() == "buildx bake" && finding.rule.id != "reads-host-file"
-        {
+        if finding.places.is_empty() && invocation.canonical() == "buildx bake" && *finding.rule != READS_HOST_FILE {
             finding.places.extend(start_of(path, host));
         }
         let same = |other: &Finding| {
@@ -266,7 +265,7 @@ fn start_of(path: &str, host: &dyn Host) -> Option<Place> {
 }
 
 fn not_understood(path: &str, title: &str, host: &dyn Host) -> Finding {
-    let mut finding = rule("not-understood").expect("it is one of the rules").found(&[]).titled(title);
+    let mut finding = NOT_UNDERSTOOD.found(&[]).titled(title);
     finding.places.push(start_of(path, host).unwrap_or_else(|| Place::new(&Text::new(path, String::new()), 0..0)));
     finding
 }

@@ -33,7 +33,7 @@ pub struct Build {
     pub words: Words,
 }
 
-/// Directive a command says about a build.
+/// What a command says about a build.
 pub struct Said<'a> {
     pub folder: Option<&'a str>,
     /// Where the Dockerfile lies, as it is named to a person.
@@ -95,7 +95,7 @@ impl Build {
         Some(build)
     }
 
-    /// Directive `ADD` does with what is no plain file.
+    /// What `ADD` does with what is no plain file.
     pub fn added(&self) -> Vec<String> {
         let Some(file) = self.file() else { return Vec::new() };
         let mut lines = Vec::new();
@@ -191,7 +191,7 @@ fn dockerfile_path(folder: &str, file: &str, host: &dyn Host) -> Option<String> 
     usual.into_iter().find(|path| host.exists(path))
 }
 
-/// Directive the context operand is: docker/cli `cli/command/image/build/context_detect.go`.
+/// What the context operand is: docker/cli `cli/command/image/build/context_detect.go`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Context {
     Stdin,

@@ -10,6 +10,7 @@ use bollard_stubs::models::{
 use serde_json::Value;
 
 use super::endpoints::{as_sent, endpoints};
+use super::fields::FIELDS;
 use super::{Body, Effect, Effects, Parts, Ports, Request, filled_env, key_values, platform, to_map};
 use crate::docker_files::ConfigFile;
 use crate::grammar::parse::{Invocation, Set};
@@ -113,8 +114,8 @@ fn create_request(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Ef
             parts.push((part.to_owned(), set.words()));
         }
     };
-    for (part, names) in PARTS {
-        trace(part, names);
+    for field in FIELDS.iter().filter(|field| field.single) {
+        trace(field.name, field.flags);
     }
 
     let mac = invocation.text("mac-address");
@@ -383,30 +384,6 @@ fn create_request(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Ef
     request.beyond = beyond;
     Ok(request)
 }
-
-/// The fields that one flag sets, for pointing.
-const PARTS: &[(&str, &[&str])] = &[
-    ("Privileged", &["privileged"]),
-    ("User", &["user"]),
-    ("Memory", &["memory"]),
-    ("MemorySwap", &["memory-swap"]),
-    ("Init", &["init"]),
-    ("PidsLimit", &["pids-limit"]),
-    ("OomKillDisable", &["oom-kill-disable"]),
-    ("OomScoreAdj", &["oom-score-adj"]),
-    ("NetworkMode", &["network", "net"]),
-    ("PidMode", &["pid"]),
-    ("IpcMode", &["ipc"]),
-    ("UTSMode", &["uts"]),
-    ("UsernsMode", &["userns"]),
-    ("CgroupnsMode", &["cgroupns"]),
-    ("CgroupParent", &["cgroup-parent"]),
-    ("Runtime", &["runtime"]),
-    ("VolumeDriver", &["volume-driver"]),
-    ("PublishAllPorts", &["publish-all"]),
-    ("Entrypoint", &["entrypoint"]),
-    ("DeviceRequests", &["gpus"]),
-];
 
 fn check_namespaces(invocation: &Invocation) -> Result<(), String> {
     let container = |mode: &str| mode.strip_prefix("container:").is_some_and(|name| !name.is_empty());

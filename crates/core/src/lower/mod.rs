@@ -16,6 +16,7 @@ mod create;
 mod deed;
 mod endpoints;
 mod exec;
+pub mod fields;
 mod image;
 mod network;
 mod node;

@@ -12,6 +12,7 @@ use bollard_stubs::models::{
 use serde_json::{Map, Value};
 
 use super::build::Said;
+use super::fields::FIELDS;
 use super::{Body, Build, Deed, Effect, PLACES, Parts, Request, Runs, Words, create};
 use crate::files::context::Sender;
 use crate::files::dockerfile::Given;
@@ -403,9 +404,9 @@ impl<'a> ProjectLowering<'a> {
     #[allow(clippy::too_many_lines)] // One key after the other: a table in all but form.
     fn container(&mut self, name: &str, service: &Value) -> (ContainerCreateBody, Parts) {
         let mut parts = Parts::default();
-        for (part, key) in PARTS {
-            if let Some(words) = self.at_said(name, &[PathStep::Key(key)], service.get(key)) {
-                parts.push(((*part).to_owned(), words));
+        for field in FIELDS.iter().filter(|field| field.single && !field.key.is_empty()) {
+            if let Some(words) = self.at_said(name, &[PathStep::Key(field.key)], service.get(field.key)) {
+                parts.push((field.name.to_owned(), words));
             }
         }
         // What the memory is limited by may be said in two places.
@@ -772,28 +773,6 @@ impl<'a> ProjectLowering<'a> {
         (binds, out)
     }
 }
-
-/// A part of the request and the key that says it.
-const PARTS: &[(&str, &str)] = &[
-    ("Image", "image"),
-    ("User", "user"),
-    ("Privileged", "privileged"),
-    ("MemorySwap", "memswap_limit"),
-    ("PidsLimit", "pids_limit"),
-    ("OomKillDisable", "oom_kill_disable"),
-    ("OomScoreAdj", "oom_score_adj"),
-    ("NetworkMode", "network_mode"),
-    ("PidMode", "pid"),
-    ("IpcMode", "ipc"),
-    ("UTSMode", "uts"),
-    ("UsernsMode", "userns_mode"),
-    ("CgroupnsMode", "cgroup"),
-    ("Runtime", "runtime"),
-    ("CgroupParent", "cgroup_parent"),
-    ("VolumeDriver", "volume_driver"),
-    ("Memory", "mem_limit"),
-    ("Init", "init"),
-];
 
 fn tmpfs(service: &Value) -> HashMap<String, String> {
     let split = |text: String| match text.split_once(':') {

@@ -183,7 +183,7 @@ impl Policy {
     /// What the files and presets say about a rule in an environment. What the system's file sets, the user's can make
     /// stricter, never weaker.
     pub fn decide(&self, rule: &Rule, class: Class, place: &EnginePlace) -> Decision {
-        if let Some(action) = preset::always(rule.id) {
+        if let Some(action) = preset::always(rule) {
             return Decision::preset(action);
         }
         // More than one environment is possible only where it is not known which engine this is.
@@ -220,7 +220,7 @@ impl Policy {
 
     /// The same for an environment that is named, as `explain --environment` does.
     pub fn decide_in(&self, rule: &Rule, class: Class, environment: &Environment) -> Decision {
-        if let Some(action) = preset::always(rule.id) {
+        if let Some(action) = preset::always(rule) {
             return Decision::preset(action);
         }
         self.decide_by(&self.layers, rule, class, environment).0

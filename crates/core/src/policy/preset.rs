@@ -1,7 +1,7 @@
 //! The actions that come with an environment.
 
 use super::Action;
-use crate::rules::Class;
+use crate::rules::{Class, Decided, Rule};
 
 /// One action for each class of rules.
 #[derive(Clone, Copy, Debug)]
@@ -38,11 +38,11 @@ pub fn preset_names() -> impl Iterator<Item = &'static str> {
     PRESETS.iter().map(|preset| preset.name)
 }
 
-/// Rules with one action everywhere: what is protected stays, whatever environment and files say.
-pub fn always(id: &str) -> Option<Action> {
-    match id {
-        "protected" => Some(Action::Refuse),
-        "touches-protected" => Some(Action::Note),
-        _ => None,
+/// The action of a rule that has one everywhere: what is protected stays, whatever environment and files say.
+pub fn always(rule: &Rule) -> Option<Action> {
+    match rule.decided {
+        Decided::AlwaysRefused => Some(Action::Refuse),
+        Decided::AlwaysNoted => Some(Action::Note),
+        Decided::ByPolicy => None,
     }
 }

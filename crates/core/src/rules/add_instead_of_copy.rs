@@ -1,7 +1,7 @@
 //! `ADD` where `COPY` says what is meant.
 
-use super::{Case, Class, Example, Finding, Rule};
-use crate::files::dockerfile::{is_archive, is_remote, Directive};
+use super::{COMMON, Case, Class, Example, Finding, Rule};
+use crate::files::dockerfile::{Directive, is_archive, is_remote};
 
 pub static RULE: Rule = Rule {
     id: "add-instead-of-copy",
@@ -26,6 +26,7 @@ pub static RULE: Rule = Rule {
         },
     ],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -47,7 +48,7 @@ pub fn is_plain(what: &Directive) -> bool {
     sources.len() + here > 0 && sources.iter().all(|source| !does_more(&source.text))
 }
 
-/// Directive is unpacked or downloaded, or may be.
+/// What is unpacked or downloaded, or may be.
 fn does_more(source: &str) -> bool {
     is_remote(source) || source.contains(['$', '*', '?', '[']) || is_archive(source)
 }

@@ -1,12 +1,15 @@
 //! `--cap-add` of what leads to the host.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 
 /// The capabilities, and what each one allows.
 const DANGEROUS: &[(&str, &str)] = &[
     ("ALL", "every capability"),
     ("CAP_SYS_ADMIN", "mounting file systems and many other actions that only root of the host may do"),
-    ("CAP_SYS_PTRACE", "reading and changing the memory of other processes, also of the host's processes if the PID namespace is shared"),
+    (
+        "CAP_SYS_PTRACE",
+        "reading and changing the memory of other processes, also of the host's processes if the PID namespace is shared",
+    ),
     ("CAP_SYS_MODULE", "loading kernel modules into the host"),
     ("CAP_SYS_RAWIO", "direct access to memory, I/O ports and disks"),
     ("CAP_SYS_BOOT", "restarting the host or loading another kernel"),
@@ -30,11 +33,24 @@ pub static RULE: Rule = Rule {
     why: "With this capability, a process in the container can leave the container or change the host's kernel for \
           all containers.",
     instead: "find out which single capability the program needs; most programs need none",
-    references: &["CIS Docker Benchmark 5.4", "CVE-2022-0492", "https://man7.org/linux/man-pages/man7/capabilities.7.html"],
-    fires: &["run --cap-add SYS_ADMIN tools:1.4", "run --cap-add=all tools:1.4", "run --cap-drop ALL --cap-add cap_sys_ptrace tools:1.4", "service create --cap-add NET_ADMIN tools:1.4"],
-    quiet: &["run --cap-add NET_BIND_SERVICE tools:1.4", "run --cap-drop ALL tools:1.4", "run --cap-add IPC_LOCK tools:1.4"],
-    files: &[],
+    references: &[
+        "CIS Docker Benchmark 5.4",
+        "CVE-2022-0492",
+        "https://man7.org/linux/man-pages/man7/capabilities.7.html",
+    ],
+    fires: &[
+        "run --cap-add SYS_ADMIN tools:1.4",
+        "run --cap-add=all tools:1.4",
+        "run --cap-drop ALL --cap-add cap_sys_ptrace tools:1.4",
+        "service create --cap-add NET_ADMIN tools:1.4",
+    ],
+    quiet: &[
+        "run --cap-add NET_BIND_SERVICE tools:1.4",
+        "run --cap-drop ALL tools:1.4",
+        "run --cap-add IPC_LOCK tools:1.4",
+    ],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -43,10 +59,11 @@ fn check(case: &Case) -> Vec<Finding> {
         .filter_map(|(name, words)| {
             let (_, allows) = DANGEROUS.iter().find(|(dangerous, _)| dangerous == name)?;
             let short = name.trim_start_matches("CAP_");
-            Some(RULE.found(words).titled(format!("adds the capability {short}")).because(format!(
-                "{short} allows {allows}. {}",
-                RULE.why
-            )))
+            Some(
+                RULE.found(words)
+                    .titled(format!("adds the capability {short}"))
+                    .because(format!("{short} allows {allows}. {}", RULE.why)),
+            )
         })
         .collect()
 }

@@ -1,10 +1,10 @@
-//! Directive a build sends and had better not.
+//! What a build sends and had better not.
 
-use crate::text::{bytes, count};
-use super::{Build, Case, Class, Example, Finding, Rule};
+use super::{Build, COMMON, Case, Class, Example, Finding, Rule};
 use crate::files::context::{ContextEntry, Survey};
 use crate::files::dockerfile::Directive;
 use crate::files::text::Place;
+use crate::text::{bytes, count};
 
 pub static RULE: Rule = Rule {
     id: "build-context-leak",
@@ -14,15 +14,15 @@ pub static RULE: Rule = Rule {
           image or build on this engine can then read it, even if a later step deletes the file.",
     instead: "exclude it in .dockerignore; pass a secret that a step needs with docker build --secret and RUN \
           --mount=type=secret",
-    references: &["https://docs.docker.com/build/concepts/context/#dockerignore-files", "https://docs.docker.com/build/building/secrets/"],
+    references: &[
+        "https://docs.docker.com/build/concepts/context/#dockerignore-files",
+        "https://docs.docker.com/build/building/secrets/",
+    ],
     fires: &["build examples/build-context-leak/0/bad"],
     quiet: &["build examples/build-context-leak/0/good"],
-    files: &[Example {
-        name: ".dockerignore",
-        bad: "*.md\n",
-        good: "*.md\n.git\n.env\n*.pem\nid_rsa\nnode_modules\n",
-    }],
+    files: &[Example { name: ".dockerignore", bad: "*.md\n", good: "*.md\n.git\n.env\n*.pem\nid_rsa\nnode_modules\n" }],
     check,
+    ..COMMON
 };
 
 /// Made again by a command, and not worth a word below this.
@@ -54,7 +54,9 @@ fn check(case: &Case) -> Vec<Finding> {
         let needless: Vec<ContextEntry> = survey
             .needless()
             .into_iter()
-            .filter(|entry| entry.path.ends_with(".git/") || entry.path.ends_with("node_modules/") || entry.size >= WORTH_A_WORD)
+            .filter(|entry| {
+                entry.path.ends_with(".git/") || entry.path.ends_with("node_modules/") || entry.size >= WORTH_A_WORD
+            })
             .collect();
         if needless.is_empty() {
             continue;
@@ -96,20 +98,21 @@ fn named(secrets: &[(String, String)]) -> String {
 
 /// Its size, and the ten entries that make it.
 fn how_large(survey: &Survey) -> String {
-    let largest: Vec<String> =
-        survey.largest(10).iter().map(|entry| format!("{} {}", entry.path.trim_end_matches('/'), human(entry.size))).collect();
+    let largest: Vec<String> = survey
+        .largest(10)
+        .iter()
+        .map(|entry| format!("{} {}", entry.path.trim_end_matches('/'), human(entry.size)))
+        .collect();
     format!("{} in {} would be sent: {}.", human(survey.bytes), count(survey.files.len(), "file"), largest.join(", "))
 }
 
 /// The instruction that takes the most: the first broad copy.
 fn copying(build: &Build) -> Option<Place> {
     let file = build.file()?;
-    let copies = build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions).filter(|instruction| {
-        matches!(&instruction.what, Directive::Copy { from: None, sources, .. } if !sources.is_empty())
-    });
-    let broad = |instruction: &&crate::files::dockerfile::Instruction| {
-        matches!(&instruction.what, Directive::Copy { sources, .. } if sources.iter().any(|source| matches!(source.text.trim_end_matches('/'), "." | "")))
-    };
+    let copies = build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions).filter(
+        |instruction| matches!(&instruction.what, Directive::Copy { from: None, sources, .. } if !sources.is_empty()),
+    );
+    let broad = |instruction: &&crate::files::dockerfile::Instruction| matches!(&instruction.what, Directive::Copy { sources, .. } if sources.iter().any(|source| matches!(source.text.trim_end_matches('/'), "." | "")));
     let all: Vec<_> = copies.collect();
     let chosen = all.iter().copied().find(broad).or_else(|| all.first().copied())?;
     Some(file.place(&chosen.span))

@@ -1,6 +1,6 @@
 //! What a build may do on the host.
 
-use super::{Build, Case, Class, Example, Finding, Rule};
+use super::{Build, COMMON, Case, Class, Example, Finding, Rule};
 use crate::lower::Deed;
 
 pub static RULE: Rule = Rule {
@@ -11,7 +11,11 @@ pub static RULE: Rule = Rule {
           and device gives the host's devices.",
     instead: "build without it; run what needs these privileges in a container that you start for this purpose",
     references: &["https://docs.docker.com/reference/cli/docker/buildx/build/#allow"],
-    fires: &["buildx build --allow security.insecure .", "buildx bake --allow network.host", "buildx bake --allow 'fs=*'"],
+    fires: &[
+        "buildx build --allow security.insecure .",
+        "buildx bake --allow network.host",
+        "buildx bake --allow 'fs=*'",
+    ],
     quiet: &["buildx build .", "buildx bake --allow fs.read=./shared"],
     files: &[Example {
         name: "Dockerfile",
@@ -19,11 +23,14 @@ pub static RULE: Rule = Rule {
         good: "FROM alpine:3.22\nRUN mkdir -p /mnt\nUSER 10001\n",
     }],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
     let allowed = case.deeds().filter_map(|(deed, words)| match deed {
-        Deed::BuildEntitlement(name) if is_dangerous(name) => Some(RULE.found(words).titled(format!("gives the build the entitlement {name}"))),
+        Deed::BuildEntitlement(name) if is_dangerous(name) => {
+            Some(RULE.found(words).titled(format!("gives the build the entitlement {name}")))
+        }
         _ => None,
     });
     allowed.chain(case.builds().flat_map(in_dockerfile)).collect()

@@ -1,8 +1,8 @@
 //! Everything is copied before the dependencies are installed, so that each change installs them again.
 
-use super::{Build, Case, Class, Example, Finding, Rule};
+use super::{Build, COMMON, Case, Class, Example, Finding, Rule};
+use crate::files::dockerfile::{CommandForm, Directive, Dockerfile, Instruction, mounts};
 use crate::host::Host;
-use crate::files::dockerfile::{mounts, CommandForm, Directive, Dockerfile, Instruction};
 
 pub static RULE: Rule = Rule {
     id: "cache-busting-order",
@@ -32,9 +32,10 @@ pub static RULE: Rule = Rule {
         },
     ],
     check,
+    ..COMMON
 };
 
-/// Directive installs dependencies, and the files that name them.
+/// What installs dependencies, and the files that name them.
 struct Ecosystem {
     programs: &'static [&'static str],
     /// Words after the program that install and do nothing else; the empty one is the program alone.
@@ -47,19 +48,97 @@ struct Ecosystem {
 }
 
 const ECOSYSTEMS: &[Ecosystem] = &[
-    Ecosystem { programs: &["npm"], installs: &["ci", "install", "i", "clean-install"], builds: &[], names: &["package.json", "package-lock.json", "npm-shrinkwrap.json", ".npmrc"], alone: "npm ci" },
-    Ecosystem { programs: &["yarn"], installs: &["", "install"], builds: &[], names: &["package.json", "yarn.lock", ".yarnrc.yml"], alone: "yarn install" },
-    Ecosystem { programs: &["pnpm"], installs: &["install", "i"], builds: &[], names: &["package.json", "pnpm-lock.yaml", "pnpm-workspace.yaml"], alone: "pnpm install --frozen-lockfile" },
-    Ecosystem { programs: &["pip", "pip3"], installs: &["install"], builds: &[], names: &["requirements.txt"], alone: "pip install -r requirements.txt" },
-    Ecosystem { programs: &["poetry"], installs: &["install"], builds: &[], names: &["pyproject.toml", "poetry.lock"], alone: "poetry install --no-root" },
-    Ecosystem { programs: &["uv"], installs: &["sync"], builds: &[], names: &["pyproject.toml", "uv.lock"], alone: "uv sync --no-install-project" },
-    Ecosystem { programs: &["bundle", "bundler"], installs: &["", "install"], builds: &[], names: &["Gemfile", "Gemfile.lock"], alone: "bundle install" },
-    Ecosystem { programs: &["go"], installs: &["mod"], builds: &["build", "install", "test"], names: &["go.mod", "go.sum"], alone: "go mod download" },
-    Ecosystem { programs: &["cargo"], installs: &["fetch"], builds: &["build", "install", "test"], names: &["Cargo.toml", "Cargo.lock"], alone: "cargo fetch" },
-    Ecosystem { programs: &["mvn", "mvnw"], installs: &["dependency:go-offline", "dependency:resolve"], builds: &["package", "install", "verify", "compile"], names: &["pom.xml"], alone: "mvn dependency:go-offline" },
-    Ecosystem { programs: &["gradle", "gradlew"], installs: &["dependencies"], builds: &["build", "assemble", "bootJar", "shadowJar", "installDist", "jar"], names: &["build.gradle", "settings.gradle", "build.gradle.kts", "settings.gradle.kts", "gradle.properties"], alone: "gradle dependencies" },
-    Ecosystem { programs: &["composer"], installs: &["install"], builds: &[], names: &["composer.json", "composer.lock"], alone: "composer install --no-scripts --no-autoloader" },
-    Ecosystem { programs: &["dotnet"], installs: &["restore"], builds: &["build", "publish"], names: &["*.csproj"], alone: "dotnet restore" },
+    Ecosystem {
+        programs: &["npm"],
+        installs: &["ci", "install", "i", "clean-install"],
+        builds: &[],
+        names: &["package.json", "package-lock.json", "npm-shrinkwrap.json", ".npmrc"],
+        alone: "npm ci",
+    },
+    Ecosystem {
+        programs: &["yarn"],
+        installs: &["", "install"],
+        builds: &[],
+        names: &["package.json", "yarn.lock", ".yarnrc.yml"],
+        alone: "yarn install",
+    },
+    Ecosystem {
+        programs: &["pnpm"],
+        installs: &["install", "i"],
+        builds: &[],
+        names: &["package.json", "pnpm-lock.yaml", "pnpm-workspace.yaml"],
+        alone: "pnpm install --frozen-lockfile",
+    },
+    Ecosystem {
+        programs: &["pip", "pip3"],
+        installs: &["install"],
+        builds: &[],
+        names: &["requirements.txt"],
+        alone: "pip install -r requirements.txt",
+    },
+    Ecosystem {
+        programs: &["poetry"],
+        installs: &["install"],
+        builds: &[],
+        names: &["pyproject.toml", "poetry.lock"],
+        alone: "poetry install --no-root",
+    },
+    Ecosystem {
+        programs: &["uv"],
+        installs: &["sync"],
+        builds: &[],
+        names: &["pyproject.toml", "uv.lock"],
+        alone: "uv sync --no-install-project",
+    },
+    Ecosystem {
+        programs: &["bundle", "bundler"],
+        installs: &["", "install"],
+        builds: &[],
+        names: &["Gemfile", "Gemfile.lock"],
+        alone: "bundle install",
+    },
+    Ecosystem {
+        programs: &["go"],
+        installs: &["mod"],
+        builds: &["build", "install", "test"],
+        names: &["go.mod", "go.sum"],
+        alone: "go mod download",
+    },
+    Ecosystem {
+        programs: &["cargo"],
+        installs: &["fetch"],
+        builds: &["build", "install", "test"],
+        names: &["Cargo.toml", "Cargo.lock"],
+        alone: "cargo fetch",
+    },
+    Ecosystem {
+        programs: &["mvn", "mvnw"],
+        installs: &["dependency:go-offline", "dependency:resolve"],
+        builds: &["package", "install", "verify", "compile"],
+        names: &["pom.xml"],
+        alone: "mvn dependency:go-offline",
+    },
+    Ecosystem {
+        programs: &["gradle", "gradlew"],
+        installs: &["dependencies"],
+        builds: &["build", "assemble", "bootJar", "shadowJar", "installDist", "jar"],
+        names: &["build.gradle", "settings.gradle", "build.gradle.kts", "settings.gradle.kts", "gradle.properties"],
+        alone: "gradle dependencies",
+    },
+    Ecosystem {
+        programs: &["composer"],
+        installs: &["install"],
+        builds: &[],
+        names: &["composer.json", "composer.lock"],
+        alone: "composer install --no-scripts --no-autoloader",
+    },
+    Ecosystem {
+        programs: &["dotnet"],
+        installs: &["restore"],
+        builds: &["build", "publish"],
+        names: &["*.csproj"],
+        alone: "dotnet restore",
+    },
 ];
 
 /// A broad copy and the step behind it that installs.
@@ -70,7 +149,7 @@ pub struct Order<'a> {
     pub names: Vec<String>,
     /// The step does nothing but install, and needs only these files.
     pub only_installs: bool,
-    /// Directive installs and needs only these files.
+    /// What installs and needs only these files.
     pub alone: String,
     /// Where the copy puts them.
     pub target: String,
@@ -134,7 +213,14 @@ fn in_stage<'a>(build: &Build, instructions: &'a [Instruction], host: &dyn Host)
         let names = names(ecosystem, &words, folder, host);
         let target = if target.text.ends_with('/') { target.text.clone() } else { format!("{}/", target.text) };
         let single = commands(&command.script()).len() == 1;
-        return Some(Order { copy, run, names, only_installs: is_install && single, alone: ecosystem.alone.to_owned(), target });
+        return Some(Order {
+            copy,
+            run,
+            names,
+            only_installs: is_install && single,
+            alone: ecosystem.alone.to_owned(),
+            target,
+        });
     }
     None
 }
@@ -155,14 +241,20 @@ fn names(ecosystem: &Ecosystem, words: &[String], folder: Option<&str>, host: &d
     if !named.is_empty() {
         return named;
     }
-    let Some(folder) = folder else { return ecosystem.names[..ecosystem.names.len().min(2)].iter().map(|name| (*name).to_owned()).collect() };
+    let Some(folder) = folder else {
+        return ecosystem.names[..ecosystem.names.len().min(2)].iter().map(|name| (*name).to_owned()).collect();
+    };
     let there: Vec<String> = host.list(folder);
     let fits = |name: &str| match name.strip_prefix('*') {
         Some(end) => there.iter().find(|it| it.ends_with(end)).cloned(),
         None => there.iter().find(|it| *it == name).cloned(),
     };
     let found: Vec<String> = ecosystem.names.iter().filter_map(|name| fits(name)).collect();
-    if found.is_empty() { ecosystem.names[..ecosystem.names.len().min(2)].iter().map(|name| (*name).to_owned()).collect() } else { found }
+    if found.is_empty() {
+        ecosystem.names[..ecosystem.names.len().min(2)].iter().map(|name| (*name).to_owned()).collect()
+    } else {
+        found
+    }
 }
 
 /// The commands of a script.
@@ -202,7 +294,9 @@ fn installing(command: &CommandForm) -> Option<(&'static Ecosystem, Vec<String>,
             rest.push(word);
         }
         let verb = rest.first().copied().unwrap_or_default();
-        if ecosystem.builds.contains(&verb) || verb == "clean" && rest.iter().any(|word| ecosystem.builds.contains(word)) {
+        if ecosystem.builds.contains(&verb)
+            || verb == "clean" && rest.iter().any(|word| ecosystem.builds.contains(word))
+        {
             return Some((ecosystem, words.to_vec(), false));
         }
         if !ecosystem.installs.contains(&verb) {

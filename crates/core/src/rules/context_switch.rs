@@ -1,6 +1,6 @@
 //! Pointing every terminal at another engine.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::lower::Deed;
 
 pub static RULE: Rule = Rule {
@@ -13,8 +13,8 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/engine/manage-resources/contexts/"],
     fires: &["context use staging", "context update staging --docker host=tcp://x"],
     quiet: &["context ls", "context show", "--context staging ps"],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {

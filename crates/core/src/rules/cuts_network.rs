@@ -1,6 +1,6 @@
 //! Taking a container off a network.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "cuts-network",
@@ -11,8 +11,8 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/reference/cli/docker/network/disconnect/"],
     fires: &["network disconnect front web", "network disconnect -f front web"],
     quiet: &["network connect front web"],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {

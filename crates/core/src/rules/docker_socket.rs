@@ -1,9 +1,9 @@
 //! A socket through which a container controls an engine.
 
 use super::places::{is_engine_socket, without_proc_root};
-use super::{Case, Class, Finding, Rule};
-use crate::lower::workload::MountKind;
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::grammar::values::clean;
+use crate::lower::workload::MountKind;
 
 pub static RULE: Rule = Rule {
     id: "docker-socket",
@@ -15,10 +15,16 @@ pub static RULE: Rule = Rule {
     instead: "rootless Docker or BuildKit to build images; a metrics endpoint to monitor; a proxy that allows \
           single API requests",
     references: &["CIS Docker Benchmark 5.32", "https://docs.docker.com/engine/security/protect-access/"],
-    fires: &["run -v /var/run/docker.sock:/var/run/docker.sock tools:1.4", "run --use-api-socket tools:1.4", "run --mount type=bind,src=/run,dst=/r tools:1.4", "run -v /proc/1/root/run/docker.sock:/s:ro tools:1.4"],
+    fires: &[
+        "run -v /var/run/docker.sock:/var/run/docker.sock tools:1.4",
+        "run --use-api-socket tools:1.4",
+        "run --mount type=bind,src=/run,dst=/r tools:1.4",
+        "run -v /proc/1/root/run/docker.sock:/s:ro tools:1.4",
+    ],
     quiet: &["run -v ./app:/app tools:1.4", "run -v /run/mysqld/mysqld.sock:/m tools:1.4"],
-    files: &[],
     check,
+    supersedes: &[&super::host_mount::RULE],
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -33,7 +39,11 @@ fn check(case: &Case) -> Vec<Finding> {
                 },
             };
             if leads_to_engine(case, source) {
-                let title = if source.ends_with(".sock") { "container gets the engine's API socket" } else { "container gets the folder of the engine's API socket" };
+                let title = if source.ends_with(".sock") {
+                    "container gets the engine's API socket"
+                } else {
+                    "container gets the folder of the engine's API socket"
+                };
                 findings.push(RULE.found(&mount.words).titled(title));
             }
         }

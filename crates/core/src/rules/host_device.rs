@@ -1,14 +1,65 @@
 //! A device of the host that gives the host away.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::grammar::values::clean;
 
 /// Devices that a program may need and that do not lead to the host's disks or memory, by the start of their name.
 const USUAL: &[&str] = &[
-    "null", "zero", "full", "random", "urandom", "tty", "snd", "dri", "kvm", "fuse", "net/tun", "net/tap", "video", "media",
-    "nvidia", "kfd", "accel", "bus/usb", "usb", "input", "uinput", "hidraw", "rtc", "i2c", "spidev", "gpio", "vchiq", "vcsm",
-    "serial", "ppp", "infiniband", "dvb", "cec", "lirc", "rfkill", "apex", "dma_heap", "davinci", "mali", "hailo", "rga",
-    "mpp_service", "shm", "pts", "console", "ptmx", "sr", "cdrom", "dvd", "ipmi", "watchdog", "iio", "ttyUSB", "hpet", "dxg",
+    "null",
+    "zero",
+    "full",
+    "random",
+    "urandom",
+    "tty",
+    "snd",
+    "dri",
+    "kvm",
+    "fuse",
+    "net/tun",
+    "net/tap",
+    "video",
+    "media",
+    "nvidia",
+    "kfd",
+    "accel",
+    "bus/usb",
+    "usb",
+    "input",
+    "uinput",
+    "hidraw",
+    "rtc",
+    "i2c",
+    "spidev",
+    "gpio",
+    "vchiq",
+    "vcsm",
+    "serial",
+    "ppp",
+    "infiniband",
+    "dvb",
+    "cec",
+    "lirc",
+    "rfkill",
+    "apex",
+    "dma_heap",
+    "davinci",
+    "mali",
+    "hailo",
+    "rga",
+    "mpp_service",
+    "shm",
+    "pts",
+    "console",
+    "ptmx",
+    "sr",
+    "cdrom",
+    "dvd",
+    "ipmi",
+    "watchdog",
+    "iio",
+    "ttyUSB",
+    "hpet",
+    "dxg",
 ];
 
 pub static RULE: Rule = Rule {
@@ -19,10 +70,19 @@ pub static RULE: Rule = Rule {
           check: the files on a disk, or the machine's memory.",
     instead: "mount the folder that is needed, or pass only the device that the program uses",
     references: &["CIS Docker Benchmark 5.18"],
-    fires: &["run --device /dev/sda tools:1.4", "run --device=/dev/mem:/m:r tools:1.4", "run --device-cgroup-rule 'b *:* rwm' tools:1.4"],
-    quiet: &["run --device /dev/dri tools:1.4", "run --device /dev/ttyUSB0 tools:1.4", "run --gpus all tools:1.4", "run --device-cgroup-rule 'c 189:* rwm' tools:1.4"],
-    files: &[],
+    fires: &[
+        "run --device /dev/sda tools:1.4",
+        "run --device=/dev/mem:/m:r tools:1.4",
+        "run --device-cgroup-rule 'b *:* rwm' tools:1.4",
+    ],
+    quiet: &[
+        "run --device /dev/dri tools:1.4",
+        "run --device /dev/ttyUSB0 tools:1.4",
+        "run --gpus all tools:1.4",
+        "run --device-cgroup-rule 'c 189:* rwm' tools:1.4",
+    ],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {

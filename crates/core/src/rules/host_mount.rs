@@ -1,10 +1,10 @@
 //! A part of the host that gives the host away, mounted into a container.
 
 use super::places::{gives_away, is_engine_socket, without_proc_root};
-use super::{Case, Class, Finding, Rule};
-use crate::lower::workload::{device_of, MountKind, Mounted};
-use crate::lower::Body;
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::grammar::values::clean;
+use crate::lower::Body;
+use crate::lower::workload::{MountKind, Mounted, device_of};
 
 pub static RULE: Rule = Rule {
     id: "host-mount",
@@ -15,10 +15,21 @@ pub static RULE: Rule = Rule {
           still be read.",
     instead: "mount only the folder that the program needs, or a named volume",
     references: &["CIS Docker Benchmark 5.6", "https://docs.docker.com/engine/storage/bind-mounts/"],
-    fires: &["run -v /:/host tools:1.4", "run --mount TYPE=BIND,SRC=/etc,DST=/e tools:1.4", "run -itv/root/.ssh:/k tools:1.4", "volume create -o type=none -o o=bind -o device=/ all", "run -v /srv/../etc:/e tools:1.4"],
-    quiet: &["run -v /srv/app:/app tools:1.4", "run -v /etc/localtime:/etc/localtime:ro tools:1.4", "run -v /etc/nginx/nginx.conf:/n tools:1.4", "run -v data:/var/lib/data tools:1.4"],
-    files: &[],
+    fires: &[
+        "run -v /:/host tools:1.4",
+        "run --mount TYPE=BIND,SRC=/etc,DST=/e tools:1.4",
+        "run -itv/root/.ssh:/k tools:1.4",
+        "volume create -o type=none -o o=bind -o device=/ all",
+        "run -v /srv/../etc:/e tools:1.4",
+    ],
+    quiet: &[
+        "run -v /srv/app:/app tools:1.4",
+        "run -v /etc/localtime:/etc/localtime:ro tools:1.4",
+        "run -v /etc/nginx/nginx.conf:/n tools:1.4",
+        "run -v data:/var/lib/data tools:1.4",
+    ],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -59,10 +70,8 @@ pub fn problem(case: &Case, source: &str, read_only: bool) -> Option<String> {
     }
     let through = without_proc_root(&written);
     let within_proc = (through != written).then(|| gives_away(through, read_only, &home)).flatten();
-    within_proc
-        .or_else(|| gives_away(&written, read_only, &home))
-        .or_else(|| {
-            let what = gives_away(&real, read_only, &home)?;
-            Some(if real == written { what } else { format!("{what} (through the link {written})") })
-        })
+    within_proc.or_else(|| gives_away(&written, read_only, &home)).or_else(|| {
+        let what = gives_away(&real, read_only, &home)?;
+        Some(if real == written { what } else { format!("{what} (through the link {written})") })
+    })
 }

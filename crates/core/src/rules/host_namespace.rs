@@ -1,6 +1,6 @@
 //! A container in the host's own view of network, processes or users.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::lower::Deed;
 
 pub static RULE: Rule = Rule {
@@ -13,10 +13,16 @@ pub static RULE: Rule = Rule {
     instead: "published ports instead of the host's network; the namespace of one other container instead of the \
           host's",
     references: &["CIS Docker Benchmark 5.10, 5.16, 5.17, 5.21, 5.31"],
-    fires: &["run --network host tools:1.4", "run --pid=host tools:1.4", "run --ipc host tools:1.4", "run --userns host tools:1.4", "create --net=host tools:1.4"],
+    fires: &[
+        "run --network host tools:1.4",
+        "run --pid=host tools:1.4",
+        "run --ipc host tools:1.4",
+        "run --userns host tools:1.4",
+        "create --net=host tools:1.4",
+    ],
     quiet: &["run --network front tools:1.4", "run -p 127.0.0.1:80:80 tools:1.4", "run --pid container:web tools:1.4"],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -42,7 +48,9 @@ fn check(case: &Case) -> Vec<Finding> {
             findings.push(RULE.found(&words).titled(format!("shares the host's {}", shared.join(", "))));
         }
     }
-    for request in case.requests().filter(|request| request.is("POST", "/build") && request.value("networkmode") == Some("host")) {
+    for request in
+        case.requests().filter(|request| request.is("POST", "/build") && request.value("networkmode") == Some("host"))
+    {
         findings.push(RULE.found(&request.words_of("networkmode")).titled("build steps use the host's network"));
     }
     if let Some(words) = case.words_of_deed(&Deed::HostNetworkBuild) {

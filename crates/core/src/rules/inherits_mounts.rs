@@ -2,7 +2,7 @@
 
 use super::docker_socket::leads_to_engine;
 use super::host_mount;
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::engine::Lookup;
 
 pub static RULE: Rule = Rule {
@@ -15,8 +15,8 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/reference/cli/docker/container/run/#volumes-from"],
     fires: &["run --volumes-from web tools:1.4", "create --volumes-from web:ro tools:1.4"],
     quiet: &["run -v data:/data tools:1.4", "run --volumes-from plain tools:1.4"],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -36,7 +36,9 @@ fn judged(case: &Case, typed: &str, words: &[usize]) -> Vec<Finding> {
             return vec![Finding { class: Class::Escape, ..RULE.found(words).because(text) }];
         }
         Lookup::NoEngine => {
-            return vec![RULE.found(words).because(format!("{} The engine did not answer which mounts it has.", RULE.why))];
+            return vec![
+                RULE.found(words).because(format!("{} The engine did not answer which mounts it has.", RULE.why)),
+            ];
         }
     };
     let mut findings = Vec::new();

@@ -1,6 +1,6 @@
 //! A container in another one's view.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "joined-namespace",
@@ -10,10 +10,14 @@ pub static RULE: Rule = Rule {
           stops working if the other container is removed.",
     instead: "a network that both containers are connected to",
     references: &["https://docs.docker.com/engine/network/#container-networks"],
-    fires: &["run --network container:web tools:1.4", "run --pid container:web tools:1.4", "run --ipc=container:web tools:1.4"],
+    fires: &[
+        "run --network container:web tools:1.4",
+        "run --pid container:web tools:1.4",
+        "run --ipc=container:web tools:1.4",
+    ],
     quiet: &["run --network front tools:1.4", "run --ipc private tools:1.4"],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {

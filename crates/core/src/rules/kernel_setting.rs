@@ -1,6 +1,6 @@
 //! `--sysctl`.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "kernel-setting",
@@ -12,8 +12,8 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/reference/cli/docker/container/run/#sysctl"],
     fires: &["run --sysctl net.ipv4.ip_forward=1 tools:1.4", "create --sysctl kernel.shmmax=1 tools:1.4"],
     quiet: &["run --shm-size 1g tools:1.4"],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {

@@ -1,7 +1,8 @@
 //! Limits, switched off.
 
-use super::{Case, Class, Edit, Finding, Rule};
+use super::{COMMON, Case, Class, Edit, Finding, Rule};
 use crate::lower::Body;
+use crate::lower::fields;
 
 pub static RULE: Rule = Rule {
     id: "limits-off",
@@ -11,16 +12,22 @@ pub static RULE: Rule = Rule {
           filling the swap, or because the kernel kills other programs in its place when memory is low.",
     instead: "set a limit: --pids-limit 512, --memory-swap as large as --memory",
     references: &["CIS Docker Benchmark 5.29", "https://docs.docker.com/engine/containers/resource_constraints/"],
-    fires: &["run --pids-limit -1 safe:1", "run --oom-kill-disable safe:1", "run --oom-score-adj -500 safe:1", "run -m 1g --memory-swap -1 safe:1", "update --pids-limit -1 web"],
+    fires: &[
+        "run --pids-limit -1 safe:1",
+        "run --oom-kill-disable safe:1",
+        "run --oom-score-adj -500 safe:1",
+        "run -m 1g --memory-swap -1 safe:1",
+        "update --pids-limit -1 web",
+    ],
     quiet: &["run --pids-limit 100 safe:1", "run --oom-score-adj 500 safe:1", "run -m 1g --memory-swap 2g safe:1"],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let pids = Edit::Set { flag: "pids-limit", value: Some(case.offers.pids_limit.to_string()) };
-    let swap = Edit::Set { flag: "memory-swap", value: Some(case.offers.memory_swap.clone()) };
+    let pids = Edit::set(&fields::PIDS_LIMIT, Some(case.offers.pids_limit.to_string()));
+    let swap = Edit::set(&fields::MEMORY_SWAP, Some(case.offers.memory_swap.clone()));
     for workload in case.workloads() {
         let mut found = |words: &[usize], title: &str, edit: Option<&Edit>| {
             let finding = RULE.found(words).titled(title).about(workload);

@@ -4,10 +4,18 @@
 mod offers;
 mod places;
 
+pub use add_instead_of_copy::RULE as ADD_INSTEAD_OF_COPY;
 pub use add_instead_of_copy::is_plain as copies_plainly;
+pub use cache_busting_order::RULE as CACHE_BUSTING_ORDER;
 pub use cache_busting_order::orders as dependency_orders;
+pub use mutable_tag::RULE as MUTABLE_TAG;
+pub use no_memory_limit::RULE as NO_MEMORY_LIMIT;
+pub use not_understood::RULE as NOT_UNDERSTOOD;
 pub use offers::Offers;
+pub use pid1_signals::RULE as PID1_SIGNALS;
 pub use pid1_signals::replaces_itself;
+pub use reads_host_file::RULE as READS_HOST_FILE;
+pub use root_user::RULE as ROOT_USER;
 pub use root_user::{drops_root, is_root as is_root_user};
 
 use std::cell::OnceCell;
@@ -17,6 +25,7 @@ use crate::files::context::Survey;
 use crate::files::text::Place;
 use crate::grammar::parse::Invocation;
 use crate::host::Host;
+use crate::lower::fields::Field;
 use crate::lower::{Build, Deed, Effect, Lowered, Request, Words, Workload};
 use crate::plan::{Facts, Step, steps};
 use crate::target::Target;
@@ -98,7 +107,52 @@ pub struct Rule {
     /// Files that it finds something in, and how they would be better.
     pub files: &'static [Example],
     pub check: fn(&Case) -> Vec<Finding>,
+    /// Rules that say nothing more where this one has found something at the same place.
+    pub supersedes: &'static [&'static Rule],
+    /// Whether environments and policies decide what a finding does.
+    pub decided: Decided,
+    /// A finding says that something is deleted: the plan shows what, and an empty plan answers it.
+    pub about_deletion: bool,
+    /// What the finding points at is a secret: a message shows its place and hides its text.
+    pub hides: bool,
 }
+
+/// Who decides what a rule's finding does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decided {
+    /// The policy, by rule or by class.
+    ByPolicy,
+    /// Nobody: it is refused in every environment, and no policy allows it.
+    AlwaysRefused,
+    /// Nobody: it is a note in every environment.
+    AlwaysNoted,
+}
+
+/// What most rules have in common; a rule's declaration names the rest.
+const COMMON: Rule = Rule {
+    id: "",
+    title: "",
+    class: Class::Hygiene,
+    why: "",
+    instead: "",
+    references: &[],
+    fires: &[],
+    quiet: &[],
+    files: &[],
+    check: |_| Vec::new(),
+    supersedes: &[],
+    decided: Decided::ByPolicy,
+    about_deletion: false,
+    hides: false,
+};
+
+impl PartialEq for Rule {
+    fn eq(&self, other: &Rule) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Rule {}
 
 /// A file, before and after.
 #[derive(Debug)]
@@ -197,12 +251,29 @@ impl Finding {
 /// A change of the command's words.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Edit {
-    /// Gives the flag this value, or sets a switch (no value).
-    Set { flag: &'static str, value: Option<String> },
+    /// Gives the field this value by docker's flag for it, or sets a switch (no value).
+    Set { field: &'static Field, flag: &'static str, value: Option<String> },
     /// Puts something else for the value that starts at this byte of this word.
     Replace { word: usize, from: usize, with: String },
     /// Another command in its place; the words before the command stay.
     Command { words: Vec<String> },
+}
+
+impl Edit {
+    /// Gives a container's field this value; none for a switch.
+    #[must_use]
+    pub fn set(field: &'static Field, value: Option<String>) -> Edit {
+        Edit::Set { field, flag: field.flags.first().copied().unwrap_or_default(), value }
+    }
+
+    /// The same for a service.
+    #[must_use]
+    pub fn set_for_service(field: &'static Field, value: Option<String>) -> Edit {
+        match field.service_flag {
+            Some(flag) => Edit::Set { field, flag, value },
+            None => Edit::set(field, value),
+        }
+    }
 }
 
 /// Everything a rule may look at.

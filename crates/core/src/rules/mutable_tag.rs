@@ -1,10 +1,10 @@
 //! An image whose name will mean another one tomorrow.
 
-use super::{Build, Case, Class, Edit, Example, Finding, Rule};
-use crate::lower::PLACES;
+use super::{Build, COMMON, Case, Class, Edit, Example, Finding, Rule};
 use crate::engine::Lookup;
-use crate::files::dockerfile::{mounts, Directive};
+use crate::files::dockerfile::{Directive, mounts};
 use crate::grammar::values::{image_id, reference};
+use crate::lower::PLACES;
 
 pub static RULE: Rule = Rule {
     id: "mutable-tag",
@@ -13,7 +13,10 @@ pub static RULE: Rule = Rule {
     why: "After the next push to this tag, the same command starts another program, here or on the next host. Later \
           nobody can tell which version ran.",
     instead: "the tag of a version, or a digest: NAME@sha256:…",
-    references: &["CIS Docker Benchmark 4.2, 5.28", "https://docs.docker.com/build/building/best-practices/#pin-base-image-versions"],
+    references: &[
+        "CIS Docker Benchmark 4.2, 5.28",
+        "https://docs.docker.com/build/building/best-practices/#pin-base-image-versions",
+    ],
     fires: &["run nginx", "run nginx:latest", "create registry.example.com:5000/api", "service create nginx"],
     quiet: &["run nginx:1.29.3", "run nginx@sha256:1111111111111111111111111111111111111111111111111111111111111111"],
     files: &[Example {
@@ -22,6 +25,7 @@ pub static RULE: Rule = Rule {
         good: "FROM node:24.11.1\nCOPY --from=alpine:3.22 /etc/ssl /etc/ssl\nUSER node\n",
     }],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -39,7 +43,9 @@ fn check(case: &Case) -> Vec<Finding> {
         // The engine's own digest for it, where it came from a registry.
         if let Lookup::Found(image) = case.image(workload) {
             let prefix = format!("{}@", parsed.familiar());
-            if let (Some(digest), [word]) = (image.digests.iter().find(|digest| digest.starts_with(&prefix)), workload.image_words.as_slice()) {
+            if let (Some(digest), [word]) =
+                (image.digests.iter().find(|digest| digest.starts_with(&prefix)), workload.image_words.as_slice())
+            {
                 finding = finding.edit(Edit::Replace { word: *word, from: 0, with: digest.clone() });
             }
         }
@@ -78,7 +84,8 @@ fn in_dockerfile(build: &Build) -> Vec<Finding> {
     let moves = images.into_iter().filter(|(image, _)| !build.is_own(image) && !image.contains('$'));
     moves
         .filter_map(|(image, span)| {
-            let parsed = reference(image).ok().filter(|it| it.digest.is_none() && it.tag_or_latest() == Some("latest"))?;
+            let parsed =
+                reference(image).ok().filter(|it| it.digest.is_none() && it.tag_or_latest() == Some("latest"))?;
             let what = if parsed.tag.is_some() { "the tag latest moves" } else { "no tag: latest, which moves" };
             let mut place = file.place(span);
             if place.marked().contains('$') {

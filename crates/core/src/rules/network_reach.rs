@@ -1,6 +1,6 @@
 //! Networks that put containers on the host's own.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::lower::Body;
 
 pub static RULE: Rule = Rule {
@@ -13,8 +13,8 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/engine/network/drivers/macvlan/"],
     fires: &["network create -d macvlan lan", "network create --driver ipvlan lan"],
     quiet: &["network create front", "network create -d overlay mesh"],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {

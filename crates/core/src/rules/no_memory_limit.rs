@@ -1,6 +1,7 @@
 //! A container without a memory limit.
 
-use super::{Case, Class, Edit, Finding, Rule};
+use super::{COMMON, Case, Class, Edit, Finding, Rule};
+use crate::lower::fields;
 
 pub static RULE: Rule = Rule {
     id: "no-memory-limit",
@@ -12,8 +13,8 @@ pub static RULE: Rule = Rule {
     references: &["CIS Docker Benchmark 5.11", "https://docs.docker.com/engine/containers/resource_constraints/"],
     fires: &["run safe:1", "run -m 0 safe:1", "run --memory 0b safe:1", "run --memory=1g --memory=0 safe:1"],
     quiet: &["run --memory 1g safe:1", "run -m512m safe:1"],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -24,12 +25,12 @@ fn check(case: &Case) -> Vec<Finding> {
             let mut finding = RULE.found(words).about(workload);
             if workload.service {
                 let limit = Some(case.offers.memory.clone());
-                return finding.edit(Edit::Set { flag: "limit-memory", value: limit });
+                return finding.edit(Edit::set_for_service(&fields::MEMORY, limit));
             }
             // Without the second, docker allows as much again in swap.
             finding = finding
-                .edit(Edit::Set { flag: "memory", value: Some(case.offers.memory.clone()) })
-                .edit(Edit::Set { flag: "memory-swap", value: Some(case.offers.memory_swap.clone()) });
+                .edit(Edit::set(&fields::MEMORY, Some(case.offers.memory.clone())))
+                .edit(Edit::set(&fields::MEMORY_SWAP, Some(case.offers.memory_swap.clone())));
             finding
         })
         .collect()

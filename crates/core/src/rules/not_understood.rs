@@ -1,6 +1,6 @@
 //! Words that the tables do not know.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "not-understood",
@@ -10,10 +10,15 @@ pub static RULE: Rule = Rule {
           also belong to a newer docker, and then fender cannot tell what they would do.",
     instead: "docker COMMAND --help shows what your docker knows; a newer fender may know it too",
     references: &[],
-    fires: &["run --shiny tools:1.4", "contianer ls", "run --mount type=bind,src=/srv,dst=/s,shiny=1 tools:1.4", "image shine"],
+    fires: &[
+        "run --shiny tools:1.4",
+        "contianer ls",
+        "run --mount type=bind,src=/srv,dst=/s,shiny=1 tools:1.4",
+        "image shine",
+    ],
     quiet: &["run tools:1.4 --shiny", "ps"],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {

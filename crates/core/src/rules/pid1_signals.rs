@@ -1,13 +1,32 @@
 //! Process 1 of the container, and what it does with signals.
 
-use super::{Build, Case, Class, Edit, Example, Finding, Rule};
+use super::{Build, COMMON, Case, Class, Edit, Example, Finding, Rule};
 use crate::engine::Lookup;
 use crate::files::dockerfile::{CommandForm, Directive};
+use crate::lower::fields;
 
 /// Programs made to be process 1.
 const INITS: &[&str] = &[
-    "tini", "tini-static", "dumb-init", "docker-init", "catatonit", "s6-svscan", "s6-overlay-suexec", "init", "systemd",
-    "runit", "runsvdir", "my_init", "supervisord", "pid1", "yelp-init", "minit", "go-init", "horust", "multirun", "runit-init",
+    "tini",
+    "tini-static",
+    "dumb-init",
+    "docker-init",
+    "catatonit",
+    "s6-svscan",
+    "s6-overlay-suexec",
+    "init",
+    "systemd",
+    "runit",
+    "runsvdir",
+    "my_init",
+    "supervisord",
+    "pid1",
+    "yelp-init",
+    "minit",
+    "go-init",
+    "horust",
+    "multirun",
+    "runit-init",
 ];
 
 pub static RULE: Rule = Rule {
@@ -17,7 +36,10 @@ pub static RULE: Rule = Rule {
     why: "PID 1 of a container gets only signals that it handles, and it has to reap ended processes. A shell as \
           PID 1 forwards no signals: docker stop waits 10 s and then kills the container.",
     instead: "--init, or the exec form of ENTRYPOINT and CMD with a program that handles SIGTERM",
-    references: &["https://docs.docker.com/reference/cli/docker/container/run/#init", "https://docs.docker.com/reference/build-checks/json-args-recommended/"],
+    references: &[
+        "https://docs.docker.com/reference/cli/docker/container/run/#init",
+        "https://docs.docker.com/reference/build-checks/json-args-recommended/",
+    ],
     fires: &["run tools:1.4", "run tools:1.4 sh -c 'cd / && server'", "run --entrypoint sh tools:1.4"],
     quiet: &["run --init tools:1.4", "run safe:1", "run --entrypoint /sbin/tini tools:1.4 -- server"],
     files: &[Example {
@@ -26,6 +48,7 @@ pub static RULE: Rule = Rule {
         good: "FROM alpine:3.22\nUSER 10001\nCMD [\"httpd\", \"-f\", \"-p\", \"8080\"]\n",
     }],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -44,9 +67,11 @@ fn check(case: &Case) -> Vec<Finding> {
             (Shape::Init, _) => continue,
             (Shape::Shell, _) => "PID 1 is a shell".to_owned(),
             (Shape::Other, true) => RULE.title.to_owned(),
-            (Shape::Other, false) => "no init; whether the image has one is not known, because the engine did not answer".to_owned(),
+            (Shape::Other, false) => {
+                "no init; whether the image has one is not known, because the engine did not answer".to_owned()
+            }
         };
-        let edit = Edit::Set { flag: "init", value: None };
+        let edit = Edit::set(&fields::INIT, None);
         let mut finding = RULE.found(&workload.words).titled(title).about(workload).edit(edit);
         finding.unsure = !known && matches!(shape(&words), Shape::Other);
         findings.push(finding);
@@ -63,9 +88,15 @@ fn in_dockerfile(build: &Build) -> Option<Finding> {
     if file.last(build.stage, chosen).is_some() {
         return None;
     }
-    let entrypoint = file.last(build.stage, |it| if let Directive::Entrypoint(command) = &it.what { Some((command, &it.keyword)) } else { None });
-    let command = file.last(build.stage, |it| if let Directive::Cmd(command) = &it.what { Some((command, &it.keyword)) } else { None });
-    let shell = |found: &Option<(&CommandForm, &std::ops::Range<usize>)>| found.is_some_and(|(command, _)| matches!(command, CommandForm::Shell(..)));
+    let entrypoint = file.last(build.stage, |it| {
+        if let Directive::Entrypoint(command) = &it.what { Some((command, &it.keyword)) } else { None }
+    });
+    let command = file.last(build.stage, |it| {
+        if let Directive::Cmd(command) = &it.what { Some((command, &it.keyword)) } else { None }
+    });
+    let shell = |found: &Option<(&CommandForm, &std::ops::Range<usize>)>| {
+        found.is_some_and(|(command, _)| matches!(command, CommandForm::Shell(..)))
+    };
     let (first, keyword) = match (shell(&entrypoint), shell(&command)) {
         (true, _) => entrypoint?,
         (false, true) => command?,
@@ -102,10 +133,15 @@ fn shape(words: &[String]) -> Shape {
     if !matches!(first.as_str(), "sh" | "bash" | "ash" | "dash" | "zsh" | "busybox") {
         return Shape::Other;
     }
-    let script = words.iter().position(|word| word.starts_with('-') && word.ends_with('c')).and_then(|at| words.get(at + 1));
+    let script =
+        words.iter().position(|word| word.starts_with('-') && word.ends_with('c')).and_then(|at| words.get(at + 1));
     match script.map(|script| script.trim_start()) {
         Some(script) => match script.strip_prefix("exec ") {
-            Some(rest) if INITS.contains(&base(&rest.split_whitespace().next().unwrap_or_default().to_owned()).as_str()) => Shape::Init,
+            Some(rest)
+                if INITS.contains(&base(&rest.split_whitespace().next().unwrap_or_default().to_owned()).as_str()) =>
+            {
+                Shape::Init
+            }
             Some(_) => Shape::Other,
             None => Shape::Shell,
         },

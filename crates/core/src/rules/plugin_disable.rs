@@ -1,6 +1,6 @@
 //! Switching an engine plugin off.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "plugin-disable",
@@ -12,11 +12,13 @@ pub static RULE: Rule = Rule {
     references: &["CVE-2024-41110", "https://docs.docker.com/engine/extend/plugins_authorization/"],
     fires: &["plugin disable authz", "plugin rm -f authz"],
     quiet: &["plugin enable authz"],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    let asked = case.requests().filter(|request| request.is("POST", "/plugins/*/disable") || request.is("DELETE", "/plugins/*"));
+    let asked = case
+        .requests()
+        .filter(|request| request.is("POST", "/plugins/*/disable") || request.is("DELETE", "/plugins/*"));
     asked.map(|request| RULE.found(&request.words)).collect()
 }

@@ -1,6 +1,6 @@
 //! Engine plugins are programs of the host.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "plugin-install",
@@ -12,13 +12,15 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/engine/extend/"],
     fires: &["plugin install vieux/sshfs", "plugin install --grant-all-permissions a/b:1", "plugin upgrade sshfs"],
     quiet: &["plugin ls", "plugin inspect sshfs"],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
     let asked = case.requests().filter(|request| {
-        request.is("POST", "/plugins/pull") || request.is("POST", "/plugins/create") || request.is("POST", "/plugins/*/upgrade")
+        request.is("POST", "/plugins/pull")
+            || request.is("POST", "/plugins/create")
+            || request.is("POST", "/plugins/*/upgrade")
     });
     asked
         .map(|request| {

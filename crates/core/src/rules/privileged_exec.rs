@@ -1,6 +1,6 @@
 //! `exec --privileged`.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::lower::{Body, Deed};
 
 pub static RULE: Rule = Rule {
@@ -13,8 +13,8 @@ pub static RULE: Rule = Rule {
     references: &["CIS Docker Benchmark 5.23"],
     fires: &["exec --privileged web sh", "compose exec --privileged web sh"],
     quiet: &["exec -it web sh", "exec --privileged=false web sh", "exec web sh --privileged"],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {

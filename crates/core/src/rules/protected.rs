@@ -1,6 +1,6 @@
 //! What was marked as never to be deleted.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Decided, Finding, Rule};
 use crate::api::EngineProblem;
 
 pub static RULE: Rule = Rule {
@@ -13,8 +13,9 @@ pub static RULE: Rule = Rule {
     references: &["moby/moby#45725"],
     fires: &["volume rm protected-data", "rm -f protected-web", "compose -p protected down -v"],
     quiet: &["volume rm other-data", "volume inspect protected-data"],
-    files: &[],
     check,
+    decided: Decided::AlwaysRefused,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {

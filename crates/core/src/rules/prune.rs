@@ -1,6 +1,6 @@
 //! A prune that takes only what is plainly left over.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::lower::Deed;
 
 pub static RULE: Rule = Rule {
@@ -11,10 +11,19 @@ pub static RULE: Rule = Rule {
           container needs to start again.",
     instead: "look at docker system df -v first; narrow it with --filter until=… and label=…",
     references: &["https://docs.docker.com/engine/manage-resources/pruning/"],
-    fires: &["system prune", "container prune -f", "network prune", "image prune", "builder prune", "buildx prune", "buildx rm old"],
+    fires: &[
+        "system prune",
+        "container prune -f",
+        "network prune",
+        "image prune",
+        "builder prune",
+        "buildx prune",
+        "buildx rm old",
+    ],
     quiet: &["system df", "image ls --filter dangling=true"],
-    files: &[],
     check,
+    about_deletion: true,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {

@@ -1,8 +1,8 @@
 //! Everything unused, gone.
 
-use super::{Case, Class, Edit, Finding, Rule};
-use crate::lower::{Deed, Request};
+use super::{COMMON, Case, Class, Edit, Finding, Rule};
 use crate::engine::Lookup;
+use crate::lower::{Deed, Request};
 
 pub static RULE: Rule = Rule {
     id: "prune-all",
@@ -12,10 +12,19 @@ pub static RULE: Rule = Rule {
           engine, the volume of a service that is stopped for the night, and build cache.",
     instead: "prune without -a and without named volumes, or narrow it with --filter until=… and label=…",
     references: &["https://docs.docker.com/engine/manage-resources/pruning/", "moby/moby#30623"],
-    fires: &["system prune -a", "image prune --all -f", "volume prune -a", "builder prune -a", "system prune -a --volumes --force", "buildx prune --all", "volume prune --filter all=true"],
+    fires: &[
+        "system prune -a",
+        "image prune --all -f",
+        "volume prune -a",
+        "builder prune -a",
+        "system prune -a --volumes --force",
+        "buildx prune --all",
+        "volume prune --filter all=true",
+    ],
     quiet: &["image prune", "container prune", "system prune -f", "image prune -a=false"],
-    files: &[],
     check,
+    about_deletion: true,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -27,7 +36,8 @@ fn check(case: &Case) -> Vec<Finding> {
     };
     for request in case.requests() {
         let filters = filters(request);
-        if request.is("POST", "/images/prune") && has(&filters, "dangling", &["false", "0", "f", "F", "False", "FALSE"]) {
+        if request.is("POST", "/images/prune") && has(&filters, "dangling", &["false", "0", "f", "F", "False", "FALSE"])
+        {
             add("every image that no container uses", request);
         } else if request.is("POST", "/volumes/prune") {
             if has(&filters, "all", &["true", "1", "t", "T", "True", "TRUE"]) {

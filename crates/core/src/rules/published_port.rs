@@ -1,9 +1,9 @@
 //! A port on every address of the host.
 
-use super::{Case, Class, Edit, Finding, Rule};
-use crate::lower::Workload;
+use super::{COMMON, Case, Class, Edit, Finding, Rule};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
+use crate::lower::Workload;
 
 pub static RULE: Rule = Rule {
     id: "published-port",
@@ -12,11 +12,15 @@ pub static RULE: Rule = Rule {
     why: "Everybody who can reach the host can reach this port. Docker's own rules come before those of ufw and \
           firewalld, so the host's firewall does not block it.",
     instead: "127.0.0.1: before the port if only this host needs it, or one address of the host",
-    references: &["CIS Docker Benchmark 5.14", "https://docs.docker.com/engine/network/packet-filtering-firewalls/", "docker/for-linux#690"],
+    references: &[
+        "CIS Docker Benchmark 5.14",
+        "https://docs.docker.com/engine/network/packet-filtering-firewalls/",
+        "docker/for-linux#690",
+    ],
     fires: &["run -p 8080:80 safe:1", "run -p 0.0.0.0:8080:80 safe:1", "run -P safe:1", "run -p [::]:80:80 safe:1"],
     quiet: &["run -p 127.0.0.1:8080:80 safe:1", "run --expose 80 safe:1", "run -p 10.0.0.5:80:80 safe:1"],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {

@@ -1,6 +1,6 @@
 //! A pipe to the engine's API.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::lower::Deed;
 
 pub static RULE: Rule = Rule {
@@ -14,8 +14,8 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/engine/security/protect-access/"],
     fires: &["system dial-stdio", "buildx dial-stdio"],
     quiet: &["system info", "system df"],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {

@@ -1,9 +1,9 @@
 //! Secrets of the host, sent away.
 
 use super::places::holds_secrets;
-use super::{Case, Class, Finding, Rule};
-use crate::lower::Effect;
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::grammar::values::clean;
+use crate::lower::Effect;
 
 pub static RULE: Rule = Rule {
     id: "reads-host-file",
@@ -13,10 +13,15 @@ pub static RULE: Rule = Rule {
           who can read that object.",
     instead: "copy only the one file that is needed; leave keys and credentials on the host",
     references: &["https://docs.docker.com/build/building/secrets/"],
-    fires: &["cp /etc/shadow web:/tmp/", "cp /root/.ssh web:/tmp/", "build /etc", "secret create s /etc/ssh/sshd_config"],
+    fires: &[
+        "cp /etc/shadow web:/tmp/",
+        "cp /root/.ssh web:/tmp/",
+        "build /etc",
+        "secret create s /etc/ssh/sshd_config",
+    ],
     quiet: &["cp ./app.conf web:/etc/", "build .", "cp web:/var/log/app.log ."],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -26,7 +31,8 @@ fn check(case: &Case) -> Vec<Finding> {
         _ => None,
     });
     read.filter_map(|(path, words)| {
-        let written = if path.starts_with('/') { clean(path) } else { clean(&format!("{}/{path}", case.host.directory())) };
+        let written =
+            if path.starts_with('/') { clean(path) } else { clean(&format!("{}/{path}", case.host.directory())) };
         let real = case.host.resolve(&written);
         let what = holds_secrets(&written, &home).or_else(|| holds_secrets(&real, &home))?;
         Some(RULE.found(words).titled(format!("copies {what}")))

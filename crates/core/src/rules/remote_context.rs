@@ -1,6 +1,6 @@
 //! Building from a place that changes.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::lower::Deed;
 
 pub static RULE: Rule = Rule {
@@ -11,10 +11,18 @@ pub static RULE: Rule = Rule {
           can get other content from the same address.",
     instead: "clone the repository, read the Dockerfile and build the folder, or name a commit: URL#COMMIT",
     references: &["https://docs.docker.com/build/concepts/context/#remote-context"],
-    fires: &["build https://example.com/a/b.git", "buildx build git@example.com:a/b.git", "buildx bake https://example.com/a/b.git"],
-    quiet: &["build .", "buildx build ./app", "build https://example.com/a/b.git#0123456789abcdef0123456789abcdef01234567"],
-    files: &[],
+    fires: &[
+        "build https://example.com/a/b.git",
+        "buildx build git@example.com:a/b.git",
+        "buildx bake https://example.com/a/b.git",
+    ],
+    quiet: &[
+        "build .",
+        "buildx build ./app",
+        "build https://example.com/a/b.git#0123456789abcdef0123456789abcdef01234567",
+    ],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {

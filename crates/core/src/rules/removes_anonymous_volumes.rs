@@ -1,6 +1,6 @@
 //! Volumes without a name, removed with their container or by a prune.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::engine::Lookup;
 
 pub static RULE: Rule = Rule {
@@ -13,8 +13,9 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/engine/storage/volumes/#remove-anonymous-volumes"],
     fires: &["rm -v web", "rm -fv web", "volume prune", "system prune --volumes", "volume prune -f"],
     quiet: &["rm web", "rm -f web", "system prune"],
-    files: &[],
     check,
+    about_deletion: true,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {

@@ -1,8 +1,8 @@
 //! Stopped containers, removed.
 
-use crate::text::count;
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::lower::Deed;
+use crate::text::count;
 
 pub static RULE: Rule = Rule {
     id: "removes-container",
@@ -13,8 +13,9 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/reference/cli/docker/container/rm/"],
     fires: &["rm web", "container remove a b", "compose rm web", "compose up --remove-orphans"],
     quiet: &["stop web", "rm -f web", "ps -a"],
-    files: &[],
     check,
+    about_deletion: true,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {

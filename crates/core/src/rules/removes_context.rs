@@ -1,6 +1,6 @@
 //! A context, removed.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::lower::Deed;
 
 pub static RULE: Rule = Rule {
@@ -13,8 +13,9 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/engine/manage-resources/contexts/"],
     fires: &["context rm prod-web", "context rm -f a b"],
     quiet: &["context ls", "context export prod-web"],
-    files: &[],
     check,
+    about_deletion: true,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {

@@ -1,8 +1,8 @@
 //! Images, removed.
 
-use crate::text::count;
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::lower::Deed;
+use crate::text::count;
 
 pub static RULE: Rule = Rule {
     id: "removes-image",
@@ -14,13 +14,17 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/reference/cli/docker/image/rm/"],
     fires: &["rmi app:1", "image rm -f app:1 app:2", "compose down --rmi all"],
     quiet: &["images", "image inspect app:1"],
-    files: &[],
     check,
+    about_deletion: true,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    let removed: Vec<&[usize]> =
-        case.requests().filter(|request| request.is("DELETE", "/images/*")).map(|request| request.words.as_slice()).collect();
+    let removed: Vec<&[usize]> = case
+        .requests()
+        .filter(|request| request.is("DELETE", "/images/*"))
+        .map(|request| request.words.as_slice())
+        .collect();
     let mut findings = Vec::new();
     if !removed.is_empty() {
         findings.push(RULE.found(&removed.concat()).titled(format!("removes {}", count(removed.len(), "image"))));

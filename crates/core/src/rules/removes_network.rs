@@ -1,6 +1,6 @@
 //! Networks, removed.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "removes-network",
@@ -12,8 +12,9 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/reference/cli/docker/network/rm/"],
     fires: &["network rm front", "network remove a b"],
     quiet: &["network ls", "network create front"],
-    files: &[],
     check,
+    about_deletion: true,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {

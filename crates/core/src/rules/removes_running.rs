@@ -1,8 +1,8 @@
 //! Containers removed whether they run or not.
 
-use crate::text::count;
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::lower::Deed;
+use crate::text::count;
 
 pub static RULE: Rule = Rule {
     id: "removes-running",
@@ -14,8 +14,9 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/reference/cli/docker/container/rm/"],
     fires: &["rm -f web", "compose down", "compose rm -s", "container rm --force a b"],
     quiet: &["rm web", "stop web", "compose stop"],
-    files: &[],
     check,
+    about_deletion: true,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {

@@ -1,6 +1,6 @@
 //! Services, stacks, secrets and configs, removed.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::lower::Deed;
 
 pub static RULE: Rule = Rule {
@@ -11,10 +11,18 @@ pub static RULE: Rule = Rule {
           from the swarm.",
     instead: "save the output of docker service inspect first; scale to 0 to stop a service for some time",
     references: &["https://docs.docker.com/engine/swarm/services/"],
-    fires: &["service rm web", "stack rm shop", "stack down shop", "secret rm s", "config rm c", "stack deploy --prune -c stack.yaml shop"],
+    fires: &[
+        "service rm web",
+        "stack rm shop",
+        "stack down shop",
+        "secret rm s",
+        "config rm c",
+        "stack deploy --prune -c stack.yaml shop",
+    ],
     quiet: &["service ls", "stack services shop", "secret ls"],
-    files: &[],
     check,
+    about_deletion: true,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {

@@ -1,8 +1,8 @@
 //! Volumes, removed by name or with a compose project.
 
-use crate::text::count;
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::lower::Deed;
+use crate::text::count;
 
 pub static RULE: Rule = Rule {
     id: "removes-volume",
@@ -14,8 +14,9 @@ pub static RULE: Rule = Rule {
     references: &["docker/cli#1437", "docker/compose#6468"],
     fires: &["volume rm pg-data", "compose down -v", "compose rm -fsv db", "compose up -V", "volume remove a b"],
     quiet: &["compose down", "volume inspect pg-data", "compose --dry-run down -v", "compose down --volumes=false"],
-    files: &[],
     check,
+    about_deletion: true,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -26,7 +27,11 @@ fn check(case: &Case) -> Vec<Finding> {
         .collect();
     let mut findings = Vec::new();
     if !removed.is_empty() {
-        let title = format!("removes {} and the data in {}", count(removed.len(), "volume"), if removed.len() == 1 { "it" } else { "them" });
+        let title = format!(
+            "removes {} and the data in {}",
+            count(removed.len(), "volume"),
+            if removed.len() == 1 { "it" } else { "them" }
+        );
         findings.push(RULE.found(&removed.concat()).titled(title));
     }
     if let Some(words) = case.words_of_deed(&Deed::RemovesVolumes) {

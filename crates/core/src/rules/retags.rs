@@ -1,8 +1,8 @@
 //! A name given to an image that may be another image's.
 
-use super::{Case, Class, Finding, Rule};
-use crate::lower::Deed;
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::engine::Lookup;
+use crate::lower::Deed;
 
 pub static RULE: Rule = Rule {
     id: "retags",
@@ -14,8 +14,8 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/reference/cli/docker/image/tag/"],
     fires: &["tag app:2 app:prod", "load -i images.tar", "import fs.tar app:1", "commit web app:1"],
     quiet: &["commit web", "import fs.tar", "tag app:2 new:1"],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -25,18 +25,28 @@ fn check(case: &Case) -> Vec<Finding> {
             Some(tag) => format!("{repository}:{tag}"),
             None => repository.to_owned(),
         };
-        let gives = request.is("POST", "/images/*/tag") || request.is("POST", "/commit") || request.is("POST", "/images/create");
+        let gives = request.is("POST", "/images/*/tag")
+            || request.is("POST", "/commit")
+            || request.is("POST", "/images/create");
         let words = || request.words.clone();
         if request.is("POST", "/images/load") {
-            return Some(RULE.found(&words()).titled("gives images the names in the file, also names that other images have now"));
+            return Some(
+                RULE.found(&words())
+                    .titled("gives images the names in the file, also names that other images have now"),
+            );
         }
         let name = name(repository.filter(|_| gives)?);
         let source = request.object("/images/", "/tag").unwrap_or_default();
         match case.facts.image(&name) {
             // Nobody loses the name.
             Lookup::Missing => None,
-            Lookup::Found(now) if matches!(case.facts.image(source), Lookup::Found(image) if image.id == now.id) => None,
-            Lookup::Found(_) => Some(RULE.found(&words()).titled(format!("takes the name {} from the image that has it now", familiar(&name)))),
+            Lookup::Found(now) if matches!(case.facts.image(source), Lookup::Found(image) if image.id == now.id) => {
+                None
+            }
+            Lookup::Found(_) => Some(
+                RULE.found(&words())
+                    .titled(format!("takes the name {} from the image that has it now", familiar(&name))),
+            ),
             Lookup::NoEngine | Lookup::Unknown(_) => Some(RULE.found(&words())),
         }
     });

@@ -1,9 +1,10 @@
 //! A container that runs as root.
 
-use super::{Build, Case, Class, Edit, Example, Finding, Rule};
+use super::{Build, COMMON, Case, Class, Edit, Example, Finding, Rule};
 use crate::engine::Lookup;
 use crate::files::dockerfile::{Directive, Dockerfile};
 use crate::grammar::values;
+use crate::lower::fields;
 
 pub static RULE: Rule = Rule {
     id: "root-user",
@@ -21,6 +22,7 @@ pub static RULE: Rule = Rule {
         good: "FROM alpine:3.22\nRUN adduser -D -H -u 10001 app\nCOPY server /usr/local/bin/\nUSER app\nENTRYPOINT [\"server\"]\n",
     }],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -32,18 +34,23 @@ fn check(case: &Case) -> Vec<Finding> {
             None if workload.partial => continue,
             None => match case.image(workload) {
                 Lookup::Found(image) if !image.user.is_empty() && !is_root(&image.user) => continue,
-                Lookup::Found(_) => ("the image sets no user, so the process is root".to_owned(), workload.image_words.clone()),
-                Lookup::Missing => {
-                    ("--user is not set; whether the image sets a user is not known, because it is not on this engine".to_owned(), workload.image_words.clone())
+                Lookup::Found(_) => {
+                    ("the image sets no user, so the process is root".to_owned(), workload.image_words.clone())
                 }
-                Lookup::NoEngine | Lookup::Unknown(_) => {
-                    ("--user is not set; whether the image sets a user is not known, because the engine did not answer".to_owned(), workload.image_words.clone())
-                }
+                Lookup::Missing => (
+                    "--user is not set; whether the image sets a user is not known, because it is not on this engine"
+                        .to_owned(),
+                    workload.image_words.clone(),
+                ),
+                Lookup::NoEngine | Lookup::Unknown(_) => (
+                    "--user is not set; whether the image sets a user is not known, because the engine did not answer"
+                        .to_owned(),
+                    workload.image_words.clone(),
+                ),
             },
         };
         let user = case.offers.user.clone().unwrap_or_else(|| own(case.ids));
-        let mut finding =
-            RULE.found(&words).titled(title).about(workload).edit(Edit::Set { flag: "user", value: Some(user) });
+        let mut finding = RULE.found(&words).titled(title).about(workload).edit(Edit::set(&fields::USER, Some(user)));
         finding.unsure = workload.user.is_none() && !matches!(case.image(workload), Lookup::Found(_));
         findings.push(finding);
     }
@@ -84,9 +91,12 @@ pub fn drops_root(file: &Dockerfile, stage: usize) -> bool {
     };
     let line = file.line(stage);
     let scripts = line.iter().flat_map(|stage| file.stages[*stage].instructions.iter()).filter_map(start);
-    let words: Vec<String> = scripts.flat_map(|script| script.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect();
+    let words: Vec<String> =
+        scripts.flat_map(|script| script.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect();
     let known = ["gosu", "su-exec", "setpriv", "s6-setuidgid", "runuser", "chroot", "/init", "/sbin/init"];
-    words.iter().any(|word| known.contains(&word.rsplit_once('/').map_or(word.as_str(), |(_, name)| name)) || known.contains(&word.as_str()))
+    words.iter().any(|word| {
+        known.contains(&word.rsplit_once('/').map_or(word.as_str(), |(_, name)| name)) || known.contains(&word.as_str())
+    })
 }
 
 /// The caller's own ids; for root a plain user's, since its own would change nothing.

@@ -1,6 +1,6 @@
 //! Another runtime than the engine's own.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 
 /// What the engine brings.
 const OWN: &[&str] = &["runc", "io.containerd.runc.v2"];
@@ -15,8 +15,8 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/engine/daemon/alternative-runtimes/"],
     fires: &["run --runtime nvidia tools:1.4", "run --runtime=io.example.v1 tools:1.4"],
     quiet: &["run --runtime runc tools:1.4", "run --gpus all tools:1.4"],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {

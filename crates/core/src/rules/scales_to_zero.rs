@@ -1,6 +1,6 @@
 //! No replica left.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::lower::Deed;
 
 pub static RULE: Rule = Rule {
@@ -10,10 +10,15 @@ pub static RULE: Rule = Rule {
     why: "The service is still listed, but no container answers for it. Clients get errors.",
     instead: "scale to the number of replicas that it should have; docker service ls shows the current number",
     references: &["https://docs.docker.com/reference/cli/docker/service/scale/"],
-    fires: &["service scale web=0", "service update --replicas 0 web", "compose up --scale web=0", "compose scale web=0"],
+    fires: &[
+        "service scale web=0",
+        "service update --replicas 0 web",
+        "compose up --scale web=0",
+        "compose scale web=0",
+    ],
     quiet: &["service scale web=3", "compose up --scale web=2"],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {

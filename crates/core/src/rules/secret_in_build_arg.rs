@@ -1,10 +1,10 @@
 //! A secret as a build argument.
 
 use super::secret_in_env::is_named_like_one;
-use super::{Build, Case, Class, Example, Finding, Rule};
-use crate::lower::Deed;
+use super::{Build, COMMON, Case, Class, Example, Finding, Rule};
 use crate::files::dockerfile::Directive;
 use crate::files::secrets::is_secret_name;
+use crate::lower::Deed;
 
 pub static RULE: Rule = Rule {
     id: "secret-in-build-arg",
@@ -13,8 +13,15 @@ pub static RULE: Rule = Rule {
     why: "A build argument is stored in the image's history. Everybody who can pull the image can read it with \
           docker history.",
     instead: "docker build --secret id=NAME,src=FILE and RUN --mount=type=secret,id=NAME",
-    references: &["https://docs.docker.com/build/building/secrets/", "https://docs.docker.com/reference/build-checks/secrets-used-in-arg-or-env/"],
-    fires: &["build --build-arg NPM_TOKEN=abc .", "buildx build --build-arg DB_PASSWORD=x .", "compose build --build-arg API_KEY=x"],
+    references: &[
+        "https://docs.docker.com/build/building/secrets/",
+        "https://docs.docker.com/reference/build-checks/secrets-used-in-arg-or-env/",
+    ],
+    fires: &[
+        "build --build-arg NPM_TOKEN=abc .",
+        "buildx build --build-arg DB_PASSWORD=x .",
+        "compose build --build-arg API_KEY=x",
+    ],
     quiet: &["build --build-arg VERSION=1.2 .", "buildx build --secret id=npm,src=token.txt ."],
     files: &[Example {
         name: "Dockerfile",
@@ -22,6 +29,8 @@ pub static RULE: Rule = Rule {
         good: "FROM node:24.11.1\nRUN --mount=type=secret,id=npm,target=/root/.npmrc npm ci\nUSER node\n",
     }],
     check,
+    hides: true,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -48,7 +57,11 @@ fn check(case: &Case) -> Vec<Finding> {
 fn in_dockerfile(build: &Build) -> Vec<Finding> {
     let Some(file) = build.file() else { return Vec::new() };
     let stages = build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions);
-    let declared = file.globals.iter().chain(stages).filter_map(|it| if let Directive::Arg(list) = &it.what { Some(list) } else { None });
+    let declared = file
+        .globals
+        .iter()
+        .chain(stages)
+        .filter_map(|it| if let Directive::Arg(list) = &it.what { Some(list) } else { None });
     let mut findings: Vec<Finding> = Vec::new();
     for (name, _) in declared.flatten().filter(|(name, _)| is_named_like_one(&name.text)) {
         let title = format!("secret in the build argument {}", name.text);

@@ -1,6 +1,6 @@
 //! A secret in a container's environment.
 
-use super::{Build, Case, Class, Example, Finding, Rule};
+use super::{Build, COMMON, Case, Class, Example, Finding, Rule};
 use crate::files::dockerfile::Directive;
 use crate::files::secrets::is_secret_name;
 
@@ -11,22 +11,37 @@ pub static RULE: Rule = Rule {
     why: "Everybody who may run docker inspect can read it, and every child process inherits it. The shell's \
           history and crash reports can contain it.",
     instead: "a file: NAME_FILE if the image supports it, a mounted file, or docker secret",
-    references: &["https://docs.docker.com/engine/swarm/secrets/", "https://docs.docker.com/reference/build-checks/secrets-used-in-arg-or-env/"],
-    fires: &["run -e POSTGRES_PASSWORD=hunter2 safe:1", "run --env API_TOKEN=abc safe:1", "run -e AWS_SECRET_ACCESS_KEY=x safe:1", "run -e KEY=AKIAIOSFODNN7EXAMPLE safe:1"],
-    quiet: &["run -e POSTGRES_PASSWORD_FILE=/run/secrets/pg safe:1", "run -e MODE=production safe:1", "run -e MYSQL_ALLOW_EMPTY_PASSWORD=yes safe:1", "run -e PASSWORD= safe:1"],
+    references: &[
+        "https://docs.docker.com/engine/swarm/secrets/",
+        "https://docs.docker.com/reference/build-checks/secrets-used-in-arg-or-env/",
+    ],
+    fires: &[
+        "run -e POSTGRES_PASSWORD=hunter2 safe:1",
+        "run --env API_TOKEN=abc safe:1",
+        "run -e AWS_SECRET_ACCESS_KEY=x safe:1",
+        "run -e KEY=AKIAIOSFODNN7EXAMPLE safe:1",
+    ],
+    quiet: &[
+        "run -e POSTGRES_PASSWORD_FILE=/run/secrets/pg safe:1",
+        "run -e MODE=production safe:1",
+        "run -e MYSQL_ALLOW_EMPTY_PASSWORD=yes safe:1",
+        "run -e PASSWORD= safe:1",
+    ],
     files: &[Example {
         name: "Dockerfile",
         bad: "FROM alpine:3.22\nENV API_TOKEN=0123456789abcdef\nUSER 10001\n",
         good: "FROM alpine:3.22\nENV API_TOKEN_FILE=/run/secrets/api\nUSER 10001\n",
     }],
     check,
+    hides: true,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
     for workload in case.workloads() {
         let secret = |(name, value, _): &&(String, String, Vec<usize>)| is_secret(name, value);
-        // Directive a file brought has no word of its own here.
+        // What a file brought has no word of its own here.
         let typed = workload.env.iter().filter(secret).filter(|(_, _, words)| *words != workload.words);
         let (mut names, mut words): (Vec<&str>, Vec<usize>) = (Vec::new(), Vec::new());
         for (name, _, these) in typed {
@@ -34,7 +49,11 @@ fn check(case: &Case) -> Vec<Finding> {
             words.extend(these);
         }
         if !names.is_empty() {
-            findings.push(RULE.found(&words).titled(format!("secret in the environment variable {}", names.join(", "))).about(workload));
+            findings.push(
+                RULE.found(&words)
+                    .titled(format!("secret in the environment variable {}", names.join(", ")))
+                    .about(workload),
+            );
         }
     }
     findings.extend(case.builds().flat_map(in_dockerfile));
@@ -61,7 +80,7 @@ fn in_dockerfile(build: &Build) -> Vec<Finding> {
     findings
 }
 
-/// Directive BuildKit's check SecretsUsedInArgOrEnv goes by.
+/// What BuildKit's check SecretsUsedInArgOrEnv goes by.
 pub fn is_named_like_one(name: &str) -> bool {
     const TOKENS: &[&str] =
         &["apikey", "auth", "credential", "credentials", "key", "password", "pword", "passwd", "secret", "token"];
@@ -77,9 +96,11 @@ pub fn is_secret(name: &str, value: &str) -> bool {
     if value.is_empty() || value.starts_with("/run/secrets/") {
         return false;
     }
-    let looks = ["AKIA", "ASIA", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "sk_live_", "-----BEGIN "];
+    let looks =
+        ["AKIA", "ASIA", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "sk_live_", "-----BEGIN "];
     if looks.iter().any(|start| value.starts_with(start)) {
         return true;
     }
-    is_secret_name(name) && !matches!(value.to_lowercase().as_str(), "true" | "false" | "yes" | "no" | "on" | "off" | "0" | "1")
+    is_secret_name(name)
+        && !matches!(value.to_lowercase().as_str(), "true" | "false" | "yes" | "no" | "on" | "off" | "0" | "1")
 }

@@ -1,6 +1,6 @@
 //! Stopping without the time to end.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::lower::Deed;
 
 pub static RULE: Rule = Rule {
@@ -11,10 +11,19 @@ pub static RULE: Rule = Rule {
           start.",
     instead: "docker stop sends SIGTERM and waits 10 s; -t sets another grace period",
     references: &["https://docs.docker.com/reference/cli/docker/container/stop/"],
-    fires: &["kill web", "stop -t 0 web", "kill -s KILL web", "stop --signal KILL web", "restart -t 0 web", "compose kill", "compose stop -t 0", "node update --availability drain n1"],
+    fires: &[
+        "kill web",
+        "stop -t 0 web",
+        "kill -s KILL web",
+        "stop --signal KILL web",
+        "restart -t 0 web",
+        "compose kill",
+        "compose stop -t 0",
+        "node update --availability drain n1",
+    ],
     quiet: &["stop web", "kill -s HUP web", "stop -t 30 web", "restart web"],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -34,7 +43,10 @@ fn check(case: &Case) -> Vec<Finding> {
             }
         }
         if request.is("POST", "/nodes/*/update") && request.body_json()["Availability"] == "drain" {
-            findings.push(RULE.found(&request.words_of("Availability")).titled("stops all tasks on the node; the swarm starts them on other nodes"));
+            findings.push(
+                RULE.found(&request.words_of("Availability"))
+                    .titled("stops all tasks on the node; the swarm starts them on other nodes"),
+            );
         }
     }
     words.extend(case.words_of_deed(&Deed::KillsContainers).unwrap_or_default());
@@ -55,5 +67,22 @@ fn is_kill(signal: &str) -> bool {
 fn ends_it(signal: &str) -> bool {
     let upper = signal.to_uppercase();
     let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-    !matches!(name, "HUP" | "1" | "USR1" | "10" | "USR2" | "12" | "WINCH" | "28" | "CONT" | "18" | "CHLD" | "17" | "URG" | "23" | "0")
+    !matches!(
+        name,
+        "HUP"
+            | "1"
+            | "USR1"
+            | "10"
+            | "USR2"
+            | "12"
+            | "WINCH"
+            | "28"
+            | "CONT"
+            | "18"
+            | "CHLD"
+            | "17"
+            | "URG"
+            | "23"
+            | "0"
+    )
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "swarm-membership",
@@ -12,10 +12,16 @@ pub static RULE: Rule = Rule {
           manager leaves, all services, secrets and configs are lost.",
     instead: "docker node update --availability drain first, then demote; check docker node ls after each step",
     references: &["https://docs.docker.com/engine/swarm/admin_guide/"],
-    fires: &["swarm leave --force", "swarm leave", "node rm worker-1", "node demote manager-2", "swarm init --force-new-cluster"],
+    fires: &[
+        "swarm leave --force",
+        "swarm leave",
+        "node rm worker-1",
+        "node demote manager-2",
+        "swarm init --force-new-cluster",
+    ],
     quiet: &["node ls", "swarm init", "swarm join-token worker", "node promote worker-1"],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -33,7 +39,8 @@ fn check(case: &Case) -> Vec<Finding> {
         } else {
             return None;
         };
-        let words = if request.is("POST", "/swarm/init") { request.words_of("ForceNewCluster") } else { request.words.clone() };
+        let words =
+            if request.is("POST", "/swarm/init") { request.words_of("ForceNewCluster") } else { request.words.clone() };
         Some(RULE.found(&words).titled(what))
     });
     changes.collect()

@@ -1,8 +1,8 @@
 //! A container that could delete inside a protected volume.
 
-use super::{Case, Class, Finding, Rule};
-use crate::lower::workload::MountKind;
+use super::{COMMON, Case, Class, Decided, Finding, Rule};
 use crate::engine::Lookup;
+use crate::lower::workload::MountKind;
 
 pub static RULE: Rule = Rule {
     id: "touches-protected",
@@ -12,10 +12,18 @@ pub static RULE: Rule = Rule {
           delete the data in it.",
     instead: "mount it read-only if reading is enough: -v VOLUME:/path:ro",
     references: &[],
-    fires: &["run -v protected-data:/x alpine rm -rf /x/old", "run -v protected-data:/x alpine sh -c 'find /x -delete'"],
-    quiet: &["run -v protected-data:/x:ro alpine rm -rf /x", "run -v protected-data:/x postgres:16", "run -v other:/x alpine rm -rf /x"],
-    files: &[],
+    fires: &[
+        "run -v protected-data:/x alpine rm -rf /x/old",
+        "run -v protected-data:/x alpine sh -c 'find /x -delete'",
+    ],
+    quiet: &[
+        "run -v protected-data:/x:ro alpine rm -rf /x",
+        "run -v protected-data:/x postgres:16",
+        "run -v other:/x alpine rm -rf /x",
+    ],
     check,
+    decided: Decided::AlwaysNoted,
+    ..COMMON
 };
 
 /// Programs that delete or overwrite files.
@@ -25,10 +33,12 @@ fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
     for workload in case.workloads() {
         let words = workload.entrypoint.iter().flatten().chain(&workload.command);
-        let deletes = words.flat_map(|word| word.split(|letter: char| letter.is_whitespace() || ";&|()".contains(letter))).any(|word| {
-            let program = word.rsplit('/').next().unwrap_or(word);
-            DELETES.contains(&program) || program.starts_with("mkfs.")
-        });
+        let deletes = words
+            .flat_map(|word| word.split(|letter: char| letter.is_whitespace() || ";&|()".contains(letter)))
+            .any(|word| {
+                let program = word.rsplit('/').next().unwrap_or(word);
+                DELETES.contains(&program) || program.starts_with("mkfs.")
+            });
         if !deletes {
             continue;
         }

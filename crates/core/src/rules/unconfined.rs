@@ -1,6 +1,6 @@
 //! The confinement around a container, taken off.
 
-use super::{Case, Class, Edit, Finding, Rule};
+use super::{COMMON, Case, Class, Edit, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "unconfined",
@@ -9,11 +9,21 @@ pub static RULE: Rule = Rule {
     why: "seccomp, AppArmor, SELinux and the masked paths stop most known ways out of a container. Here one of them \
           is switched off.",
     instead: "the default profile, or your own profile that also allows the one missing call",
-    references: &["CIS Docker Benchmark 5.2, 5.3, 5.22, 5.26", "CVE-2019-5736", "https://docs.docker.com/engine/security/seccomp/"],
-    fires: &["run --security-opt seccomp=unconfined tools:1.4", "run --security-opt apparmor:unconfined tools:1.4", "run --security-opt label=disable tools:1.4", "run --security-opt systempaths=unconfined tools:1.4", "run --security-opt no-new-privileges=false tools:1.4"],
+    references: &[
+        "CIS Docker Benchmark 5.2, 5.3, 5.22, 5.26",
+        "CVE-2019-5736",
+        "https://docs.docker.com/engine/security/seccomp/",
+    ],
+    fires: &[
+        "run --security-opt seccomp=unconfined tools:1.4",
+        "run --security-opt apparmor:unconfined tools:1.4",
+        "run --security-opt label=disable tools:1.4",
+        "run --security-opt systempaths=unconfined tools:1.4",
+        "run --security-opt no-new-privileges=false tools:1.4",
+    ],
     quiet: &["run --security-opt no-new-privileges tools:1.4", "run --security-opt label=level:s0:c1 tools:1.4"],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {

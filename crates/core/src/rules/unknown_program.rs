@@ -1,6 +1,6 @@
 //! A plugin of the client that fender does not know.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::lower::Effect;
 
 pub static RULE: Rule = Rule {
@@ -13,8 +13,8 @@ pub static RULE: Rule = Rule {
     references: &["https://docs.docker.com/engine/cli/plugins/"],
     fires: &["scout cves app:1"],
     quiet: &["compose ps", "buildx ls"],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -22,5 +22,9 @@ fn check(case: &Case) -> Vec<Finding> {
         Effect::Runs(runs) if !runs.known => Some(runs),
         _ => None,
     });
-    programs.map(|runs| RULE.found(&runs.words).titled(format!("runs the plugin {}, which fender does not know", runs.program))).collect()
+    programs
+        .map(|runs| {
+            RULE.found(&runs.words).titled(format!("runs the plugin {}, which fender does not know", runs.program))
+        })
+        .collect()
 }

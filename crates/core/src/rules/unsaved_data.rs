@@ -1,24 +1,50 @@
 //! Data written to a container's own layer, which the next `rm` throws away.
 
-use crate::text::bytes;
-use super::{Build, Case, Class, Example, Finding, Rule};
-use crate::lower::Workload;
+use super::{Build, COMMON, Case, Class, Example, Finding, Rule};
 use crate::engine::Lookup;
 use crate::files::dockerfile::Directive;
 use crate::grammar::values::{clean, reference};
+use crate::lower::Workload;
+use crate::text::bytes;
 
 /// Where known programs keep their data, by the last part of the image's name.
 const DATA: &[(&str, &str)] = &[
-    ("postgres", "/var/lib/postgresql/data"), ("postgis", "/var/lib/postgresql/data"), ("timescaledb", "/var/lib/postgresql/data"),
-    ("mysql", "/var/lib/mysql"), ("mariadb", "/var/lib/mysql"), ("percona", "/var/lib/mysql"), ("mongo", "/data/db"),
-    ("redis", "/data"), ("valkey", "/data"), ("keydb", "/data"), ("elasticsearch", "/usr/share/elasticsearch/data"),
-    ("opensearch", "/usr/share/opensearch/data"), ("influxdb", "/var/lib/influxdb2"), ("cassandra", "/var/lib/cassandra"),
-    ("couchdb", "/opt/couchdb/data"), ("couchbase", "/opt/couchbase/var"), ("neo4j", "/data"), ("rabbitmq", "/var/lib/rabbitmq"),
-    ("clickhouse-server", "/var/lib/clickhouse"), ("clickhouse", "/var/lib/clickhouse"), ("minio", "/data"),
-    ("prometheus", "/prometheus"), ("grafana", "/var/lib/grafana"), ("registry", "/var/lib/registry"),
-    ("jenkins", "/var/jenkins_home"), ("gitea", "/data"), ("nextcloud", "/var/www/html"), ("vault", "/vault/file"),
-    ("etcd", "/var/lib/etcd"), ("consul", "/consul/data"), ("zookeeper", "/data"), ("solr", "/var/solr"),
-    ("rethinkdb", "/data"), ("arangodb", "/var/lib/arangodb3"), ("qdrant", "/qdrant/storage"), ("cockroach", "/cockroach/cockroach-data"),
+    ("postgres", "/var/lib/postgresql/data"),
+    ("postgis", "/var/lib/postgresql/data"),
+    ("timescaledb", "/var/lib/postgresql/data"),
+    ("mysql", "/var/lib/mysql"),
+    ("mariadb", "/var/lib/mysql"),
+    ("percona", "/var/lib/mysql"),
+    ("mongo", "/data/db"),
+    ("redis", "/data"),
+    ("valkey", "/data"),
+    ("keydb", "/data"),
+    ("elasticsearch", "/usr/share/elasticsearch/data"),
+    ("opensearch", "/usr/share/opensearch/data"),
+    ("influxdb", "/var/lib/influxdb2"),
+    ("cassandra", "/var/lib/cassandra"),
+    ("couchdb", "/opt/couchdb/data"),
+    ("couchbase", "/opt/couchbase/var"),
+    ("neo4j", "/data"),
+    ("rabbitmq", "/var/lib/rabbitmq"),
+    ("clickhouse-server", "/var/lib/clickhouse"),
+    ("clickhouse", "/var/lib/clickhouse"),
+    ("minio", "/data"),
+    ("prometheus", "/prometheus"),
+    ("grafana", "/var/lib/grafana"),
+    ("registry", "/var/lib/registry"),
+    ("jenkins", "/var/jenkins_home"),
+    ("gitea", "/data"),
+    ("nextcloud", "/var/www/html"),
+    ("vault", "/vault/file"),
+    ("etcd", "/var/lib/etcd"),
+    ("consul", "/consul/data"),
+    ("zookeeper", "/data"),
+    ("solr", "/var/solr"),
+    ("rethinkdb", "/data"),
+    ("arangodb", "/var/lib/arangodb3"),
+    ("qdrant", "/qdrant/storage"),
+    ("cockroach", "/cockroach/cockroach-data"),
 ];
 
 /// A layer with less than this is what a program leaves behind by running: logs, caches, process ids.
@@ -33,13 +59,21 @@ pub static RULE: Rule = Rule {
     instead: "a named volume: -v NAME:/path",
     references: &["https://docs.docker.com/engine/storage/"],
     fires: &["run -d postgres:17", "create mysql:8", "run -d stateful:1", "rm heavy"],
-    quiet: &["run -d -v pg:/var/lib/postgresql/data postgres:17", "run -d --mount source=pg,target=/var/lib/postgresql postgres:17", "run -d safe:1", "run --rm postgres:17", "rm light"],
+    quiet: &[
+        "run -d -v pg:/var/lib/postgresql/data postgres:17",
+        "run -d --mount source=pg,target=/var/lib/postgresql postgres:17",
+        "run -d safe:1",
+        "run --rm postgres:17",
+        "rm light",
+    ],
     files: &[Example {
         name: "Dockerfile",
         bad: "FROM debian:13\nRUN apt-get update && apt-get install -y postgresql\nENV PGDATA=/var/lib/postgresql/data\nUSER postgres\n",
         good: "FROM debian:13\nRUN apt-get update && apt-get install -y postgresql\nENV PGDATA=/var/lib/postgresql/data\nVOLUME /var/lib/postgresql/data\nUSER postgres\n",
     }],
     check,
+    about_deletion: true,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -76,9 +110,12 @@ fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
             Directive::Workdir(word) => vec![word.text.clone()],
             _ => continue,
         };
-        let places = words.iter().filter_map(|word| word.rsplit_once('=').map_or(Some(word.as_str()), |(_, value)| Some(value)));
+        let places =
+            words.iter().filter_map(|word| word.rsplit_once('=').map_or(Some(word.as_str()), |(_, value)| Some(value)));
         // `/data` alone may be anything.
-        let known = |word: &str| DATA.iter().any(|(_, place)| place.len() > "/data/db".len() && *place == word.trim_end_matches('/'));
+        let known = |word: &str| {
+            DATA.iter().any(|(_, place)| place.len() > "/data/db".len() && *place == word.trim_end_matches('/'))
+        };
         if let Some(place) = places.into_iter().find(|word| known(word) && !is_covered(word.trim_end_matches('/'))) {
             let title = format!("no VOLUME for {place}, where the program keeps its data");
             return Some(RULE.found(&build.words).titled(title).in_file(file.place(&instruction.span)));
@@ -88,11 +125,14 @@ fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
 }
 
 fn split_words(script: &str) -> Vec<String> {
-    script.split(|letter: char| letter.is_whitespace() || matches!(letter, ';' | '&' | '"' | '\'')).map(str::to_owned).collect()
+    script
+        .split(|letter: char| letter.is_whitespace() || matches!(letter, ';' | '&' | '"' | '\''))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn at_start<'a>(case: &'a Case) -> impl Iterator<Item = Finding> + 'a {
-    // Directive goes away with its command is meant to: nothing is asked about it.
+    // What goes away with its command is meant to: nothing is asked about it.
     case.whole_workloads().filter(|workload| !workload.goes_with_its_command()).filter_map(|workload| {
         let places = data_of(case, workload);
         let unsaved: Vec<&String> = places.iter().filter(|place| !is_kept(workload, place)).collect();
@@ -105,7 +145,7 @@ fn at_start<'a>(case: &'a Case) -> impl Iterator<Item = Finding> + 'a {
     })
 }
 
-/// Directive the image declares, or where a known program keeps its data.
+/// What the image declares, or where a known program keeps its data.
 fn data_of(case: &Case, workload: &Workload) -> Vec<String> {
     if let Lookup::Found(image) = case.image(workload)
         && !image.volumes.is_empty()
@@ -122,7 +162,8 @@ fn is_kept(workload: &Workload, place: &str) -> bool {
     let place = clean(place);
     let covers = |target: &str| {
         let target = clean(target);
-        let within = |path: &str, of: &str| path == of || path.strip_prefix(of).is_some_and(|rest| rest.starts_with('/'));
+        let within =
+            |path: &str, of: &str| path == of || path.strip_prefix(of).is_some_and(|rest| rest.starts_with('/'));
         within(&place, &target) || within(&target, &place)
     };
     workload.tmpfs.iter().any(|target| covers(target))

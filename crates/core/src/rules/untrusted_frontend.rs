@@ -1,6 +1,6 @@
 //! The program that reads the Dockerfile.
 
-use super::{Case, Class, Example, Finding, Rule};
+use super::{COMMON, Case, Class, Example, Finding, Rule};
 use crate::grammar::values::reference;
 
 pub static RULE: Rule = Rule {
@@ -19,6 +19,7 @@ pub static RULE: Rule = Rule {
         good: "# syntax=docker/dockerfile:1\nFROM alpine:3.22\nUSER 10001\n",
     }],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -40,6 +41,5 @@ fn check(case: &Case) -> Vec<Finding> {
 /// Docker's own frontends.
 fn is_dockers(name: &str) -> bool {
     let known = |path: &str| path == "docker/dockerfile" || path.starts_with("docker/dockerfile-");
-    reference(name.split_whitespace().next().unwrap_or_default())
-        .is_ok_and(|parsed| known(&parsed.familiar()))
+    reference(name.split_whitespace().next().unwrap_or_default()).is_ok_and(|parsed| known(&parsed.familiar()))
 }

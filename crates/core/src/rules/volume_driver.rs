@@ -1,6 +1,6 @@
 //! Volumes of another driver than the engine's own.
 
-use super::{Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::lower::Body;
 
 pub static RULE: Rule = Rule {
@@ -11,10 +11,14 @@ pub static RULE: Rule = Rule {
           the container hangs or fails to start.",
     instead: "the local driver; it can also mount NFS and CIFS",
     references: &["https://docs.docker.com/engine/extend/legacy_plugins/#volume-plugins"],
-    fires: &["volume create -d rexray/ebs v", "run --volume-driver=vieux/sshfs -v v:/x tools:1.4", "run --mount source=v,target=/x,volume-driver=nfs tools:1.4"],
+    fires: &[
+        "volume create -d rexray/ebs v",
+        "run --volume-driver=vieux/sshfs -v v:/x tools:1.4",
+        "run --mount source=v,target=/x,volume-driver=nfs tools:1.4",
+    ],
     quiet: &["volume create v", "volume create --driver local v", "run -v v:/x tools:1.4"],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {

@@ -1,9 +1,9 @@
 //! Files of the host, written over.
 
 use super::places::runs_the_host;
-use super::{Case, Class, Finding, Rule};
-use crate::lower::Effect;
+use super::{COMMON, Case, Class, Finding, Rule};
 use crate::grammar::values::clean;
+use crate::lower::Effect;
 
 pub static RULE: Rule = Rule {
     id: "writes-host-file",
@@ -13,10 +13,15 @@ pub static RULE: Rule = Rule {
           host or what runs on it.",
     instead: "write to a folder of your own, check the content, then move it",
     references: &["CVE-2019-14271", "https://docs.docker.com/reference/cli/docker/container/cp/"],
-    fires: &["cp web:/passwd /etc/passwd", "save -o /usr/bin/x alpine:3", "buildx build -o type=local,dest=/usr .", "cp web:/x /root/.ssh/authorized_keys"],
+    fires: &[
+        "cp web:/passwd /etc/passwd",
+        "save -o /usr/bin/x alpine:3",
+        "buildx build -o type=local,dest=/usr .",
+        "cp web:/x /root/.ssh/authorized_keys",
+    ],
     quiet: &["cp web:/var/log/app.log ./logs", "save -o alpine.tar alpine:3", "cp web:/x -"],
-    files: &[],
     check,
+    ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -27,7 +32,8 @@ fn check(case: &Case) -> Vec<Finding> {
     });
     written
         .filter_map(|(path, words)| {
-            let absolute = if path.starts_with('/') { clean(path) } else { clean(&format!("{}/{path}", case.host.directory())) };
+            let absolute =
+                if path.starts_with('/') { clean(path) } else { clean(&format!("{}/{path}", case.host.directory())) };
             let real = case.host.resolve(&absolute);
             let what = runs_the_host(&absolute, &home).or_else(|| runs_the_host(&real, &home))?;
             Some(RULE.found(words).titled(format!("writes {what}")))
