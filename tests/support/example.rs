@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::rc::Rc;
 
 use fender_core::api::EngineProblem;
+use fender_core::docker_files::context_folder;
 use fender_core::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Lookup, MountFacts};
 use fender_core::files::context::{self, ContextFile, ContextRequest, Survey};
 use fender_core::files::ignore::{self, Matcher};
@@ -58,6 +59,12 @@ impl Host for EveryPath {
             "compose.prod.yaml" => return Ok(COMPOSE.as_bytes().to_vec()),
             "base.yaml" => return Ok(BASE.as_bytes().to_vec()),
             _ => {}
+        }
+        for name in ["prod-web", "prod-db"] {
+            if path.ends_with(&format!("contexts/meta/{}/meta.json", context_folder(name))) {
+                let host = format!("tcp://{name}.example.com:2376");
+                return Ok(format!(r#"{{"Name":"{name}","Endpoints":{{"docker":{{"Host":"{host}"}}}}}}"#).into_bytes());
+            }
         }
         if path.ends_with("config.json") { Err("no such file or directory".to_owned()) } else { Ok(Vec::new()) }
     }
