@@ -153,7 +153,7 @@ mod tests {
                     }
                     _ => {
                         let pointer = allocator.alloc(layout);
-                        assert!(!pointer.is_null() && pointer.addr() % layout.align() == 0);
+                        assert!(!pointer.is_null() && pointer.addr().is_multiple_of(layout.align()));
                         pointer.write_bytes(mark, size);
                         held.push((pointer, layout, mark));
                     }

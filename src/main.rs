@@ -9,9 +9,12 @@ static ALLOCATOR: fender::allocator::Allocator = fender::allocator::Allocator::n
 
 /// The C library's entry: Rust's own start-up would change signals and streams that the client has to find as the caller
 /// left them (see `fender::process`).
+///
+/// # Safety
+/// To be called by the C library alone, with the arguments that it promises for `main`.
 // SAFETY: the name is the one the C library calls, once, with these types.
 #[unsafe(no_mangle)]
-pub extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
+pub unsafe extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
     fender::process::begin();
     // SAFETY: these are the arguments that the C library hands to `main`.
     c_int::from(run(&unsafe { fender::process::arguments(count, arguments) }))
