@@ -10,6 +10,7 @@ mod properties;
 mod questions;
 mod rules;
 mod scaling;
+mod seeds;
 mod shim;
 mod surroundings;
 mod terminal;

@@ -1,0 +1,8 @@
+#![no_main]
+//! See `policy` in `bodies.rs`.
+
+#[allow(dead_code)] // The other targets' bodies.
+#[path = "../bodies.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::policy(data));
