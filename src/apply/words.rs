@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use super::{Fate, Outcome, typed_names};
+use fender_core::plan::freed::total;
 use fender_core::plan::{Item, ObjectKind, Plan, Stays, Step};
 
 /// Both streams, and the exit code.
@@ -89,7 +90,7 @@ impl RemovalMessages {
             let used = item.used.map_or_else(String::new, |used| since(crate::trash::now() - used));
             let _ = writeln!(self.output, "{:<40}\t{:<5}\t{size:<10}\t{used}", item.id, "true");
         }
-        let _ = writeln!(self.output, "Total:\t{}", human(gone.iter().filter_map(|item| item.size).sum()));
+        let _ = writeln!(self.output, "Total:\t{}", human(total(gone.iter().filter_map(|item| item.size))));
     }
 
     /// Commands that name what goes: in their order, each by the name it was typed with.
@@ -222,7 +223,7 @@ fn refusal(step: &Step, name: &str, stays: &Stays) -> String {
 
 /// Bytes that the objects which went freed.
 pub fn reclaimed(plan: &Plan, outcome: &Outcome) -> i64 {
-    plan.deletes.iter().enumerate().filter(|(at, _)| outcome.gone(*at)).map(|(_, item)| item.frees).sum()
+    total(plan.deletes.iter().enumerate().filter(|(at, _)| outcome.gone(*at)).map(|(_, item)| item.frees))
 }
 
 /// docker/go-units `HumanSize`: four digits, in steps of 1000.

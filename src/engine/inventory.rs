@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use super::connection::{Link, nothing, segment, value};
 use super::list::List;
 use fender_core::api::{EngineProblem, Version};
+use fender_core::plan::freed::total;
 use fender_core::plan::inventory::{CacheRecord, Container, Image, ImageLayer, Inventory, Network, Volume, seconds};
 use fender_core::plan::{Item, Needs, ObjectKind, Plan, Protections, Step, needs, plan};
 use fender_core::text::bytes;
@@ -249,7 +250,7 @@ fn with_sizes(mut plan: Plan, stock: &Inventory) -> Plan {
         item.size = sizes.get(item.id.as_str()).copied();
         item.frees = item.size.unwrap_or(0);
     }
-    plan.frees = plan.deletes.iter().map(|item| item.frees).sum();
+    plan.frees = total(plan.deletes.iter().map(|item| item.frees));
     plan
 }
 
@@ -400,7 +401,7 @@ fn with_blobs(images: &mut [Image]) {
         for end in 0..layers.len() {
             let Some(size) = whole.get(&layers[end].chain) else { continue };
             let part = &mut layers[start..=end];
-            let (plain, real): (i64, i64) = (part.iter().map(|layer| layer.size).sum(), (size - below).max(0));
+            let (plain, real) = (total(part.iter().map(|layer| layer.size)), size.saturating_sub(below).max(0));
             for (at, layer) in part.iter_mut().enumerate() {
                 layer.size = match plain {
                     0 if at == end - start => real,

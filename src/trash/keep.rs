@@ -16,6 +16,7 @@ use crate::engine::connection::{Link, Wire, nothing, segment};
 use crate::environment::owned::Folder;
 use crate::ui::progress::Bar;
 use fender_core::api::EngineProblem;
+use fender_core::plan::freed::total;
 use fender_core::plan::inventory::short;
 use fender_core::plan::{Item, ObjectKind, Plan, Recoverable};
 use fender_core::policy::TrashLimits;
@@ -39,8 +40,8 @@ pub fn keep_in(root: &Path, wire: &Wire, plan: &Plan, command: &[String], trash:
         ..Entry::default()
     };
     let id = entry.id;
-    let total: i64 =
-        plan.deletes.iter().filter(|it| it.recoverable == Recoverable::Trash).filter_map(|it| it.size).sum();
+    let kept = plan.deletes.iter().filter(|it| it.recoverable == Recoverable::Trash);
+    let total = total(kept.filter_map(|it| it.size));
     let bar = Bar::new("keeping", u64::try_from(total).ok().filter(|total| *total > 0));
     let mut keeper =
         Keeper { link: wire.link.clone(), locked: &locked, folder: &written, entry, image: None, bar: bar.clone() };

@@ -22,7 +22,9 @@ pub fn reckon(deletes: &mut [Item], stock: &Inventory, kept: &BTreeSet<usize>, c
         cache.iter().map(|at| &stock.cache[*at]).filter(|record| record.shared).map(|it| it.id.as_str()).collect();
     for item in deletes.iter_mut() {
         item.frees = match item.kind {
-            ObjectKind::Container => item.size.unwrap_or(0) + if stock.containerd { OWN_SNAPSHOT } else { 0 },
+            ObjectKind::Container => {
+                item.size.unwrap_or(0).saturating_add(if stock.containerd { OWN_SNAPSHOT } else { 0 })
+            }
             ObjectKind::Volume => item.size.unwrap_or(0),
             ObjectKind::BuildCache if !shared.contains(item.id.as_str()) => item.size.unwrap_or(0),
             _ => 0,
@@ -33,28 +35,33 @@ pub fn reckon(deletes: &mut [Item], stock: &Inventory, kept: &BTreeSet<usize>, c
     let mut seen: HashSet<&str> = HashSet::new();
     for (at, image) in stock.images.iter().enumerate() {
         let Some(entry) = going.get(&image.id).filter(|_| !kept.contains(&at)) else { continue };
-        let mut sum = 0;
+        let mut sum = 0_i64;
         if image.layers.is_none() {
             // Nothing was said of its layers: then none is shared, or the engine's own reckoning has to do.
-            sum = image.size - image.shared_size.max(0);
+            sum = image.size.saturating_sub(image.shared_size.max(0));
         } else {
-            let mut layered = 0;
+            let mut layered = 0_i64;
             for (id, size) in layers(image) {
-                layered += size;
+                layered = layered.saturating_add(size);
                 if !needed.contains(id) && seen.insert(id) {
                     // The build cache holds on to a layer of its own.
                     match held.get_mut(&size) {
                         Some(count) if *count > 0 => *count -= 1,
-                        _ => sum += size,
+                        _ => sum = sum.saturating_add(size),
                     }
                 }
             }
             // What is not in layers, such as manifests, goes with its image.
-            sum += (image.size - layered).max(0);
+            sum = sum.saturating_add(image.size.saturating_sub(layered).max(0));
         }
         deletes[*entry].frees = sum;
     }
-    deletes.iter().map(|item| item.frees).sum()
+    total(deletes.iter().map(|item| item.frees))
+}
+
+/// The sum of these bytes. What an engine says of sizes is not to be trusted: it ends at the largest number, and does not overflow.
+pub fn total(sizes: impl Iterator<Item = i64>) -> i64 {
+    sizes.fold(0, i64::saturating_add)
 }
 
 fn layers(image: &Image) -> impl Iterator<Item = (&str, i64)> {

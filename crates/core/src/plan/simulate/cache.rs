@@ -1,5 +1,6 @@
 //! The build cache: buildkit's `cache/manager.go` and moby's `builder/builder-next`.
 
+use crate::plan::freed::total;
 use std::collections::{BTreeSet, HashMap};
 
 use super::World;
@@ -32,8 +33,7 @@ impl<'a> World<'a> {
             let old = until.is_none_or(|until| used.is_none_or(|used| used <= until));
             plain && old && !record.in_use && cache_filter(record, filters)
         };
-        let total: i64 = stock.cache.iter().filter(|record| !record.shared).map(|record| record.size).sum();
-        let mut left = total;
+        let mut left = total(stock.cache.iter().filter(|record| !record.shared).map(|record| record.size));
         loop {
             // Leaves first: a record with one that stands on it is in use.
             let mut ready: Vec<usize> = (0..stock.cache.len())
@@ -59,7 +59,7 @@ impl<'a> World<'a> {
                 for parent in stock.cache[at].parents() {
                     children.entry(parent).and_modify(|count| *count -= 1);
                 }
-                left -= stock.cache[at].size;
+                left = left.saturating_sub(stock.cache[at].size);
                 self.cache.insert(at);
                 let record = &stock.cache[at];
                 let name = record.description.lines().next().unwrap_or_default();
