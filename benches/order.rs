@@ -90,6 +90,8 @@ fn addresses(root: &Path, args: &[&str]) -> Vec<u64> {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     // SAFETY: asking to be traced allocates nothing and takes no lock.
     unsafe { command.pre_exec(|| ptrace::traceme().map_err(Into::into)) };
+    // It is waited for below, by its id: each of its steps is a stop of its own.
+    #[allow(clippy::zombie_processes)]
     let child = command.spawn().expect("the program starts");
     let pid = Pid::from_raw(child.id().try_into().expect("a process id"));
     waitpid(pid, None).expect("the child stops at its exec");

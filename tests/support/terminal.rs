@@ -32,7 +32,7 @@ const QUESTIONS: [&str; 2] = ["[y/N] ", "Enter to cancel: "];
 /// What stands on the terminal after the last question: the answer, and what came of it.
 pub fn after_question(seen: &str) -> &str {
     let end = |question: &&str| seen.rfind(question).map(|at| at + question.len());
-    let at = QUESTIONS.iter().filter_map(|question| end(question)).max();
+    let at = QUESTIONS.iter().filter_map(end).max();
     &seen[at.expect("a question")..]
 }
 
