@@ -333,6 +333,10 @@ pub fn standing(path: &Path) -> io::Result<Option<Distrust>> {
 /// everything that they lead through, count.
 pub fn read(path: &Path, owners: Owners, limit: u64) -> io::Result<Option<Vec<u8>>> {
     let walk = walk(path, owners, false)?;
+    // First what it is: nobody should change the mode of a device that a link leads to.
+    if let Some(end) = &walk.end {
+        is_regular(&end.stat, &end.path)?;
+    }
     match (walk.end, walk.distrust) {
         (Some(_), Some(distrust)) => Err(distrust.error()),
         (Some(end), None) => {

@@ -15,4 +15,5 @@ mod plan;
 mod real_client;
 mod real_engine;
 mod system_policy;
+mod trust;
 mod undo;
