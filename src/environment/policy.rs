@@ -52,7 +52,7 @@ pub fn read_layers() -> Result<Vec<PolicyLayer>, PolicyProblem> {
 /// Only the real client's path, for commands that need no policy: a reading command runs whatever the policy's state. A
 /// system's file that cannot be used may name a client: then no other file does.
 pub fn read_client() -> Option<PathBuf> {
-    let named = |layer: PolicyLayer| layer.file.docker.filter(|_| !layer.is_others);
+    let named = |layer: PolicyLayer| layer.file.docker.filter(|_| !layer.is_others).map(|docker| docker.into_inner());
     match read_system() {
         Ok(system) => system.and_then(named).or_else(|| read_user().ok()?.and_then(named)),
         Err(_) => None,

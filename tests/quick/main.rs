@@ -6,6 +6,7 @@ mod support;
 mod lint;
 mod owned;
 mod pictures;
+mod policy;
 mod properties;
 mod questions;
 mod rules;

@@ -128,13 +128,13 @@ pub fn of(layers: &[PolicyLayer], place: &EnginePlace) -> Environment {
     possible(layers, place).pop().unwrap_or_else(|| built_in(place))
 }
 
-/// The strictest environment of the files that fits; else what the names and labels say; else `ci` or `dev`. Where the labels
-/// or the id are not known, every environment that they could choose is one of them.
+/// The environments of the files that fit; else what the names and labels say; else `ci` or `dev`. Where the labels or the id
+/// are not known, every environment that they could choose is one of them.
 fn by_what_is_known(layers: &[PolicyLayer], place: &EnginePlace) -> Vec<Environment> {
     let mut all: Vec<Environment> = Vec::new();
-    // The system's file is asked first: the user's cannot move an engine out of what it says.
-    for layer in layers {
-        let mut fits = false;
+    let mut fits = false;
+    // Each file can make of the engine what is stricter. Among equals the last one is shown: the system's.
+    for layer in layers.iter().rev() {
         for (name, it) in &layer.file.environments {
             let environment = it.get_ref();
             let source = layer.at(it.span().start);
@@ -150,12 +150,10 @@ fn by_what_is_known(layers: &[PolicyLayer], place: &EnginePlace) -> Vec<Environm
             let source = Some(source);
             all.push(Environment { name: name.clone(), preset, because, source, open: !certain });
         }
-        if fits {
-            all.sort_by_key(|environment| strictness(&environment.preset));
-            return all;
-        }
     }
-    all.push(built_in(place));
+    if !fits {
+        all.push(built_in(place));
+    }
     all.sort_by_key(|environment| strictness(&environment.preset));
     all
 }
@@ -171,7 +169,7 @@ pub fn named(layers: &[PolicyLayer], name: &str) -> Option<Environment> {
     Some(Environment { name: name.to_owned(), preset: preset_name, because, source: None, open: false })
 }
 
-fn strictness(name: &str) -> usize {
+pub fn strictness(name: &str) -> usize {
     ["dev", "ci", "prod"].iter().position(|known| *known == name).unwrap_or(0)
 }
 

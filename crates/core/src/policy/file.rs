@@ -11,6 +11,7 @@ use toml::Spanned;
 use wildmatch::WildMatch;
 
 use super::environment::EnginePlace;
+use super::values::{KeptBytes, KeptTime, Memory, OfferedUser, Pids, Swap};
 use super::{Action, preset, preset_names};
 use crate::engine::Lookup;
 use crate::rules::{Class, rule};
@@ -28,6 +29,11 @@ pub struct PolicyLayer {
 }
 
 impl PolicyLayer {
+    /// Whether a place is in this file.
+    pub fn is_at(&self, source: &str) -> bool {
+        source.rsplit_once(':').is_some_and(|(path, _)| Path::new(path) == self.path)
+    }
+
     /// `path:line` of a byte in the file.
     pub fn at(&self, byte: usize) -> String {
         let line = self.lines.partition_point(|start| *start <= byte);
@@ -59,7 +65,7 @@ impl fmt::Display for PolicyProblem {
 #[serde(deny_unknown_fields, default)]
 pub struct File {
     /// The real client.
-    pub docker: Option<PathBuf>,
+    pub docker: Option<Spanned<PathBuf>>,
     pub offer: OfferFile,
     pub protect: ProtectFile,
     pub trash: TrashFile,
@@ -71,12 +77,10 @@ pub struct File {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OfferFile {
-    #[serde(deserialize_with = "size")]
-    pub memory: Option<String>,
-    #[serde(deserialize_with = "size")]
-    pub memory_swap: Option<String>,
-    pub pids_limit: Option<i64>,
-    pub user: Option<String>,
+    pub memory: Option<Spanned<Memory>>,
+    pub memory_swap: Option<Spanned<Swap>>,
+    pub pids_limit: Option<Spanned<Pids>>,
+    pub user: Option<Spanned<OfferedUser>>,
 }
 
 /// Patterns of what is never deleted.
@@ -94,81 +98,32 @@ pub struct ProtectFile {
 #[serde(deny_unknown_fields, default)]
 pub struct TrashFile {
     /// Bytes of all entries together; 0 keeps nothing.
-    #[serde(deserialize_with = "trash_size")]
-    pub max: Option<u64>,
+    pub max: Option<Spanned<KeptBytes>>,
     /// Bytes of one object.
-    #[serde(deserialize_with = "trash_size")]
-    pub each: Option<u64>,
+    pub each: Option<Spanned<KeptBytes>>,
     /// Seconds.
-    #[serde(deserialize_with = "days")]
-    pub keep: Option<u64>,
-}
-
-/// `10GB`, or a number of bytes; the units are docker's own when it prints sizes, in steps of 1000.
-fn trash_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected a size such as \"10GB\", or a number of bytes")]
-    enum Either {
-        Number(u64),
-        Text(String),
-    }
-    let text = match Either::deserialize(deserializer)? {
-        Either::Number(number) => return Ok(Some(number)),
-        Either::Text(text) => text,
-    };
-    let at = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
-    let factor = match text[at..].trim().to_ascii_lowercase().trim_end_matches('b') {
-        "" => 1.0,
-        "k" => 1e3,
-        "m" => 1e6,
-        "g" => 1e9,
-        "t" => 1e12,
-        "ki" => 1024.0,
-        "mi" => 1_048_576.0,
-        "gi" => 1_073_741_824.0,
-        "ti" => 1_099_511_627_776.0,
-        _ => return Err(D::Error::custom(format!("{text:?} is not a size, such as \"10GB\""))),
-    };
-    let number: f64 =
-        text[..at].parse().map_err(|_| D::Error::custom(format!("{text:?} is not a size, such as \"10GB\"")))?;
-    Ok(Some((number * factor) as u64))
-}
-
-/// `7d`, `12h`.
-fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let wrong = || D::Error::custom(format!("{text:?} is not a time, such as \"7d\" or \"12h\""));
-    let (number, unit) = text.split_at(text.find(|letter: char| !letter.is_ascii_digit()).ok_or_else(wrong)?);
-    let seconds = match unit {
-        "w" => 604_800,
-        "d" => 86_400,
-        "h" => 3600,
-        "m" => 60,
-        "s" => 1,
-        _ => return Err(wrong()),
-    };
-    number.parse::<u64>().ok().and_then(|number| number.checked_mul(seconds)).map(Some).ok_or_else(wrong)
-}
-
-/// A size as docker takes it.
-fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    match crate::grammar::values::swap(&text) {
-        Ok(_) => Ok(Some(text)),
-        Err(error) => Err(D::Error::custom(error)),
-    }
+    pub keep: Option<Spanned<KeptTime>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClassActions {
-    escape: Option<Spanned<Action>>,
-    loss: Option<Spanned<Action>>,
-    outage: Option<Spanned<Action>>,
-    hygiene: Option<Spanned<Action>>,
+    pub escape: Option<Spanned<Action>>,
+    pub loss: Option<Spanned<Action>>,
+    pub outage: Option<Spanned<Action>>,
+    pub hygiene: Option<Spanned<Action>>,
 }
 
 impl ClassActions {
+    pub fn get_mut(&mut self, class: Class) -> &mut Option<Spanned<Action>> {
+        match class {
+            Class::Escape => &mut self.escape,
+            Class::Loss => &mut self.loss,
+            Class::Outage => &mut self.outage,
+            Class::Hygiene => &mut self.hygiene,
+        }
+    }
+
     pub fn get(&self, class: Class) -> Option<&Spanned<Action>> {
         match class {
             Class::Escape => self.escape.as_ref(),
@@ -182,13 +137,13 @@ impl ClassActions {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EnvironmentFile {
-    context: Globs,
-    host: Globs,
-    hostname: Globs,
+    pub context: Globs,
+    pub host: Globs,
+    pub hostname: Globs,
     /// Ids of engines, as `docker info` prints them.
-    engine: Globs,
+    pub engine: Globs,
     pub labels: Globs,
-    preset: Option<PresetName>,
+    pub preset: Option<PresetName>,
     pub rules: BTreeMap<RuleId, Spanned<Action>>,
 }
 
@@ -238,6 +193,12 @@ impl EnvironmentFile {
         place.labels().open().map(|why| format!("the engine's labels are not known: {why}"))
     }
 
+    /// Whether it can fit any engine at all.
+    pub fn has_patterns(&self) -> bool {
+        let EnvironmentFile { context, host, hostname, engine, labels, preset: _, rules: _ } = self;
+        [context, host, hostname, engine, labels].iter().any(|globs| !globs.0.is_empty())
+    }
+
     pub fn preset_or(&self, name: &str) -> String {
         self.preset.as_ref().map_or_else(|| name.to_owned(), |preset| preset.0.clone())
     }
@@ -272,6 +233,12 @@ impl<'de> Deserialize<'de> for Globs {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RuleId(String);
 
+impl RuleId {
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
 impl std::borrow::Borrow<str> for RuleId {
     fn borrow(&self) -> &str {
         &self.0
@@ -291,6 +258,16 @@ impl<'de> Deserialize<'de> for RuleId {
 /// The name of a preset that exists.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PresetName(String);
+
+impl PresetName {
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
+    pub fn is(&self, name: &str) -> bool {
+        self.0 == name
+    }
+}
 
 impl std::borrow::Borrow<str> for PresetName {
     fn borrow(&self) -> &str {
@@ -324,7 +301,7 @@ pub fn parse(path: &Path, is_system: bool, text: &str) -> Result<PolicyLayer, Po
         at: byte.map(position),
         reason,
     };
-    let file: File = toml::from_str(text)
+    let mut file: File = toml::from_str(text)
         .map_err(|error| problem(error.span().map(|span| span.start), error.message().to_owned()))?;
     for (name, environment) in &file.environments {
         if preset(&environment.get_ref().preset_or(name)).is_none() {
@@ -333,9 +310,23 @@ pub fn parse(path: &Path, is_system: bool, text: &str) -> Result<PolicyLayer, Po
             return Err(problem(Some(environment.span().start), reason));
         }
     }
-    if let Some(docker) = file.docker.as_ref().filter(|docker| !docker.is_absolute()) {
-        let reason = format!("docker = {:?} is not an absolute path", docker.display().to_string());
-        return Err(problem(text.find("docker"), reason));
+    if let Some(docker) = file.docker.as_ref().filter(|docker| !docker.get_ref().is_absolute()) {
+        let reason = format!("docker = {:?} is not an absolute path", docker.get_ref().display().to_string());
+        return Err(problem(Some(docker.span().start), reason));
+    }
+    if let Some(memory) = &file.offer.memory {
+        // Memory alone is the limit for swap too: what a file says of the one, it says of both.
+        let of_memory = || {
+            let Memory { text, bytes } = memory.get_ref().clone();
+            Spanned::new(memory.span(), Swap { text, bytes })
+        };
+        let swap = file.offer.memory_swap.get_or_insert_with(of_memory);
+        if !swap.get_ref().covers(memory.get_ref()) {
+            let (swap, memory) = (&swap.get_ref().text, &memory.get_ref().text);
+            let reason =
+                format!("memory_swap = {swap:?} is less than memory = {memory:?}; it is the limit of both together");
+            return Err(problem(file.offer.memory_swap.as_ref().map(|swap| swap.span().start), reason));
+        }
     }
     Ok(PolicyLayer { path: path.to_path_buf(), is_system, is_others: false, file, lines })
 }
@@ -358,17 +349,59 @@ mod tests {
         assert!(problem("dokcer = \"/x\"\n").starts_with("p.toml:1:1: unknown field `dokcer`"));
         assert!(problem("[environments.stage]\ncontext = \"s*\"\n").contains("needs a preset"));
         assert!(problem("[offer]\nmemory = \"lots\"\n").starts_with("p.toml:2:10: invalid size"));
-        assert!(problem("docker = \"docker\"\n").contains("not an absolute path"));
+        assert!(problem("docker = \"docker\"\n").contains("p.toml:1:10: docker = \"docker\" is not an absolute path"));
         assert!(problem("[trash]\nmax = \"lots\"\n").starts_with("p.toml:2:7: \"lots\" is not a size"));
         assert!(problem("[trash]\nkeep = \"7\"\n").contains("is not a time"));
         assert!(problem("[protect]\nvolume = [\"pg\"]\n").contains("unknown field `volume`"));
     }
 
     #[test]
+    fn what_would_undo_the_fix_is_no_offer() {
+        for user in [
+            "root",
+            "0",
+            "0:0",
+            "root:root",
+            "root:1000",
+            "0:5",
+            "00",
+            "+0",
+            "-0",
+            " root",
+            "0 ",
+            "",
+            ":",
+            ":1000",
+            "000:7",
+        ] {
+            let said = problem(&format!("# a comment\n[offer]\nuser = \"{user}\"\n"));
+            assert!(said.starts_with("p.toml:3:8: user = "), "{user:?}: {said}");
+        }
+        for wrong in ["a:b:c", "a b", "1000:", "1000: 5"] {
+            assert!(problem(&format!("[offer]\nuser = \"{wrong}\"\n")).contains("is not a user"), "{wrong}");
+        }
+        for memory in ["0", "0m", "0b", "1", "1024", "5m", "6143k"] {
+            for key in ["memory", "memory_swap"] {
+                let said = problem(&format!("[offer]\n{key} = \"{memory}\"\n"));
+                assert!(said.starts_with("p.toml:2:") && said.contains("cannot be offered"), "{key} {memory}: {said}");
+            }
+        }
+        assert!(problem("[offer]\nmemory = \"-1\"\n").starts_with("p.toml:2:10:"), "only swap can be without a limit");
+        for limit in ["0", "-1", "-512"] {
+            assert!(problem(&format!("[offer]\npids_limit = {limit}\n")).contains("sets no limit"), "{limit}");
+        }
+        assert!(problem("[offer]\nmemory = \"2g\"\nmemory_swap = \"1g\"\n").starts_with("p.toml:3:15: memory_swap"));
+        let fine = "[offer]\nmemory = \"6m\"\nmemory_swap = \"-1\"\npids_limit = 1\nuser = \"app:0\"\n";
+        parse(Path::new("p.toml"), false, fine).unwrap();
+    }
+
+    #[test]
     fn sizes_of_the_trash() {
         let text = "[trash]\nmax = \"10GB\"\neach = 0\nkeep = \"7d\"\n";
         let trash = parse(Path::new("p.toml"), false, text).unwrap().file.trash;
-        assert_eq!((trash.max, trash.each, trash.keep), (Some(10_000_000_000), Some(0), Some(604_800)));
+        let bytes = |set: Option<Spanned<KeptBytes>>| set.map(|set| set.into_inner().0);
+        assert_eq!((bytes(trash.max), bytes(trash.each)), (Some(10_000_000_000), Some(0)));
+        assert_eq!(trash.keep.map(|set| set.into_inner().0), Some(604_800));
     }
 
     #[test]

@@ -3,7 +3,9 @@
 
 mod environment;
 mod file;
+mod layers;
 mod preset;
+mod values;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,8 +13,13 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use environment::{EnginePlace, Environment, words_of_production};
-pub use file::{PolicyLayer, PolicyProblem, parse as parse_layer};
+pub use file::{
+    ClassActions, EnvironmentFile, File, OfferFile, PolicyLayer, PolicyProblem, ProtectFile, TrashFile,
+    parse as parse_layer,
+};
+pub use layers::{Values, WithoutEffect};
 pub use preset::{preset, preset_names};
+use values::Memory;
 
 use crate::plan::ObjectKind;
 use crate::plan::protect::ProtectPattern;
@@ -108,24 +115,17 @@ pub struct Policy {
 impl Policy {
     /// The real client, where a file names it; the system's word counts first.
     pub fn client(&self) -> Option<PathBuf> {
-        self.own_layers().find_map(|layer| layer.file.docker.clone())
+        self.values().docker.map(toml::Spanned::into_inner)
     }
 
-    /// Without what root reads of another user: that can forbid, but names no program, no place and no value.
-    fn own_layers(&self) -> impl Iterator<Item = &PolicyLayer> {
-        self.layers.iter().filter(|layer| !layer.is_others)
-    }
-
-    /// How the trash is kept: the user's word over the system's.
+    /// How the trash is kept: what keeps more and longer holds.
     pub fn trash(&self) -> TrashLimits {
-        let mut trash = TrashLimits::default();
-        for layer in self.own_layers() {
-            let file = &layer.file.trash;
-            trash.max = file.max.unwrap_or(trash.max);
-            trash.each = file.each.unwrap_or(trash.each);
-            trash.keep = file.keep.unwrap_or(trash.keep);
+        let (set, built_in) = (self.values().trash, TrashLimits::default());
+        TrashLimits {
+            max: set.max.map_or(built_in.max, |max| max.get_ref().0),
+            each: set.each.map_or(built_in.each, |each| each.get_ref().0),
+            keep: set.keep.map_or(built_in.keep, |keep| keep.get_ref().0),
         }
-        trash
     }
 
     /// What the files protect: all of them together.
@@ -153,26 +153,44 @@ impl Policy {
         patterns
     }
 
+    /// The values that fixes offer.
     pub fn offers(&self) -> Offers {
-        let mut offers = Offers::default();
-        for layer in self.own_layers() {
-            let file = &layer.file.offer;
-            if let Some(memory) = &file.memory {
-                offers.memory.clone_from(memory);
-                offers.memory_swap.clone_from(memory);
-            }
-            if let Some(swap) = &file.memory_swap {
-                offers.memory_swap.clone_from(swap);
-            }
-            offers.pids_limit = file.pids_limit.unwrap_or(offers.pids_limit);
-            offers.user = file.user.clone().or(offers.user);
+        let (set, built_in) = (self.values().offer, Offers::default());
+        let swap = set.memory_swap.as_ref().map(toml::Spanned::get_ref);
+        let memory = set.memory.map_or_else(|| Memory::built_in(&built_in.memory), toml::Spanned::into_inner);
+        // The engine takes no limit of memory above the one of both together.
+        let memory = match swap {
+            Some(swap) if !swap.covers(&memory) => swap.text.clone(),
+            _ => memory.text,
+        };
+        Offers {
+            memory_swap: swap.map_or_else(|| memory.clone(), |swap| swap.text.clone()),
+            memory,
+            pids_limit: set.pids_limit.map_or(built_in.pids_limit, |limit| limit.get_ref().0),
+            user: set.user.map(|user| user.into_inner().0),
         }
-        offers
     }
 
-    /// The environment of an engine.
+    /// The layers that bind: the system's, and those without what root reads of another user.
+    fn system_and_own(&self) -> (Vec<PolicyLayer>, Vec<PolicyLayer>) {
+        let of =
+            |wanted: &dyn Fn(&PolicyLayer) -> bool| self.layers.iter().filter(|layer| wanted(layer)).cloned().collect();
+        (of(&|layer| layer.is_system), of(&|layer| !layer.is_others))
+    }
+
+    /// The environment of an engine: the strictest of what the system's file makes of it, the caller's and, for root, the
+    /// other user's whose home it has.
     pub fn environment(&self, place: &EnginePlace) -> Environment {
-        environment::of(&self.layers, place)
+        let (system, own) = self.system_and_own();
+        let mut strictest = environment::of(&own, place);
+        let theirs = (!system.is_empty()).then(|| environment::of(&system, place)).filter(binds);
+        let others = (own.len() < self.layers.len()).then(|| environment::of(&self.layers, place));
+        for other in theirs.into_iter().chain(others) {
+            if environment::strictness(&other.preset) > environment::strictness(&strictest.preset) {
+                strictest = other;
+            }
+        }
+        strictest
     }
 
     /// Whether a file's environments look at the engine's labels or its id.
@@ -187,35 +205,18 @@ impl Policy {
             return Decision::preset(action);
         }
         // More than one environment is possible only where it is not known which engine this is.
-        let decisions = |layers: &[PolicyLayer]| -> Vec<(Decision, bool)> {
-            let possible = environment::possible(layers, place);
-            let decided = possible.iter().map(|environment| {
-                let (decision, set) = self.decide_by(layers, rule, class, environment);
-                (decision, set || environment.source.is_some())
-            });
-            decided.collect()
-        };
-        let strictest = |decisions: Vec<Decision>| decisions.into_iter().max_by_key(|decision| decision.action);
-        let all = decisions(&self.layers).into_iter().map(|(decision, _)| decision).collect();
-        let mut all = strictest(all).unwrap_or(Decision::preset(Action::Refuse));
+        let mut holds = self.bounded(rule, class, &|layers| environment::possible(layers, place));
         // Labels that are not known could make it production: what hands the host over or destroys data is never a note.
-        let open = || environment::possible(&self.layers, place).iter().any(|environment| environment.open);
-        if matches!(class, Class::Escape | Class::Loss) && all.action < Action::Ask && open() {
-            let production = self.decide_by(&self.layers, rule, class, &environment::production()).0;
-            all.least = production.action.min(Action::Ask);
-            all.action = all.action.max(all.least);
-        } else if matches!(class, Class::Escape | Class::Loss) && open() {
-            all.least = all.action.min(Action::Ask);
+        let is_open = |layers: &[PolicyLayer]| environment::possible(layers, place).iter().any(|it| it.open);
+        let (system, own) = self.system_and_own();
+        // The caller's file cannot close for the system's what is open there, nor another user's for the caller's.
+        let open = || is_open(&own) || !system.is_empty() && is_open(&system) || is_open(&self.layers);
+        if matches!(class, Class::Escape | Class::Loss) && open() {
+            let production = self.bounded(rule, class, &|_| vec![environment::production()]);
+            holds.least = holds.action.max(production.action).min(Action::Ask);
+            holds.action = holds.action.max(holds.least);
         }
-        let system: Vec<PolicyLayer> = self.layers.iter().filter(|layer| layer.is_system).cloned().collect();
-        if system.is_empty() || system.len() == self.layers.len() {
-            return all;
-        }
-        let bound = decisions(&system).into_iter().filter(|(_, bound)| *bound).map(|(decision, _)| decision).collect();
-        match strictest(bound) {
-            Some(theirs) if theirs.action > all.action => theirs,
-            _ => all,
-        }
+        holds
     }
 
     /// The same for an environment that is named, as `explain --environment` does.
@@ -223,12 +224,47 @@ impl Policy {
         if let Some(action) = preset::always(rule) {
             return Decision::preset(action);
         }
-        self.decide_by(&self.layers, rule, class, environment).0
+        self.bounded(rule, class, &|_| vec![environment.clone()])
+    }
+
+    /// The strictest of what the caller's files say, of what the system's says and sets, and, for root, of what the other
+    /// user's file whose home it has makes of it.
+    fn bounded(&self, rule: &Rule, class: Class, possible: &dyn Fn(&[PolicyLayer]) -> Vec<Environment>) -> Decision {
+        let (system, own) = self.system_and_own();
+        let decisions = |layers: &[PolicyLayer], only_bound: bool| -> Vec<Decision> {
+            let decided = possible(layers).into_iter().filter_map(|environment| {
+                let (decision, set) = self.decide_by(layers, rule, class, &environment);
+                (!only_bound || set || binds(&environment)).then_some(decision)
+            });
+            decided.collect()
+        };
+        let strictest = |decisions: Vec<Decision>| decisions.into_iter().max_by_key(|decision| decision.action);
+        let mut holds = strictest(decisions(&own, false)).unwrap_or(Decision::preset(Action::Refuse));
+        let bound = if system.is_empty() { None } else { strictest(decisions(&system, true)) };
+        let others = if own.len() < self.layers.len() { strictest(decisions(&self.layers, false)) } else { None };
+        for theirs in bound.into_iter().chain(others) {
+            if theirs.action > holds.action {
+                holds = theirs;
+            }
+        }
+        holds
     }
 
     /// The environment with this name: one of a file's, or a preset's.
     pub fn named(&self, name: &str) -> Option<Environment> {
         environment::named(&self.layers, name)
+    }
+
+    /// Whether a line in the caller's own file could allow a rule in an environment; else only the system's file can.
+    pub fn could_allow(&self, rule: &Rule, environment: &Environment) -> bool {
+        let name = toml_key(&environment.name);
+        let text = format!(
+            "[environments.{name}]\npreset = {:?}\n[environments.{name}.rules]\n{} = \"allow\"\n",
+            environment.preset, rule.id
+        );
+        let Ok(allows) = parse_layer(std::path::Path::new("policy.toml"), false, &text) else { return false };
+        let with = Policy { layers: self.layers.iter().cloned().chain([allows]).collect() };
+        with.decide_in(rule, rule.class, environment).action == Action::Allow
     }
 
     /// The decision, and whether a file set it.
@@ -256,4 +292,16 @@ impl Policy {
         }
         (decision, set)
     }
+}
+
+/// Whether an environment that was found with the system's file alone holds whatever the user's says: the file assigned
+/// it, or it is production by its name.
+fn binds(environment: &Environment) -> bool {
+    environment.source.is_some() || environment.preset == "prod"
+}
+
+/// A name as a key in a table's heading: quoted where it has other letters than a bare key may have.
+pub fn toml_key(name: &str) -> String {
+    let bare = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    if bare { name.to_owned() } else { format!("{name:?}") }
 }

@@ -1,0 +1,261 @@
+//! What the system's file sets, the user's can make stricter, never weaker: for every key.
+//!
+//! A key either is a value, of which the stricter one holds ([`Stricter`]), or has a part in the action for a finding, which
+//! [`super::Policy::decide`] bounds as a whole, or adds to what is protected. [`Values::of`] names every key of a file, so
+//! that a new one does not compile before it is one of these.
+
+use std::collections::BTreeSet;
+
+use std::path::PathBuf;
+
+use toml::Spanned;
+
+use super::file::{File, OfferFile, PolicyLayer, TrashFile};
+use super::values::Stricter;
+use super::{Action, Environment, Policy, preset, preset_names};
+use crate::rules::{Class, RULES, Rule, rule};
+
+/// One key, or a table of them, in both files.
+trait Key {
+    /// What holds where the system's file has this and the user's that.
+    fn bounded(&self, user: &Self) -> Self;
+
+    /// What of the user's does not hold: the key's name, the place in the user's file, and why.
+    fn overruled(&self, user: &Self, name: &str, out: &mut Vec<(String, usize, &'static str)>);
+}
+
+impl<T: Stricter + Clone> Key for Option<Spanned<T>> {
+    fn bounded(&self, user: &Option<Spanned<T>>) -> Option<Spanned<T>> {
+        match (self, user) {
+            (Some(system), Some(user)) if !user.get_ref().is_as_strict_as(system.get_ref()) => Some(system.clone()),
+            (system, user) => user.clone().or_else(|| system.clone()),
+        }
+    }
+
+    fn overruled(&self, user: &Option<Spanned<T>>, name: &str, out: &mut Vec<(String, usize, &'static str)>) {
+        if let (Some(system), Some(user)) = (self, user)
+            && !user.get_ref().is_as_strict_as(system.get_ref())
+        {
+            out.push((name.to_owned(), user.span().start, T::RULE));
+        }
+    }
+}
+
+/// `trash.max`.
+fn joined(table: &str, key: &str) -> String {
+    if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") }
+}
+
+/// A table of keys. It names all of its fields: one that is left out does not compile.
+macro_rules! table {
+    ($table:ident { $($field:ident),* }) => {
+        impl Key for $table {
+            fn bounded(&self, user: &$table) -> $table {
+                let $table { $($field),* } = self;
+                $table { $($field: $field.bounded(&user.$field)),* }
+            }
+
+            fn overruled(&self, user: &$table, name: &str, out: &mut Vec<(String, usize, &'static str)>) {
+                let $table { $($field),* } = self;
+                $($field.overruled(&user.$field, &joined(name, stringify!($field)), out);)*
+            }
+        }
+    };
+}
+
+table!(OfferFile { memory, memory_swap, pids_limit, user });
+table!(TrashFile { max, each, keep });
+
+/// The keys that are values.
+#[derive(Clone, Debug, Default)]
+pub struct Values {
+    pub docker: Option<Spanned<PathBuf>>,
+    pub offer: OfferFile,
+    pub trash: TrashFile,
+}
+
+table!(Values { docker, offer, trash });
+
+impl Values {
+    /// The values of one file.
+    fn of(file: &File) -> Values {
+        // What is protected adds up (`Policy::protected`); presets, environments and rules have their part in an action,
+        // and the action is bounded (`Policy::decide`).
+        let File { docker, offer, trash, protect: _, presets: _, environments: _, rules: _ } = file;
+        Values { docker: docker.clone(), offer: offer.clone(), trash: trash.clone() }
+    }
+}
+
+/// A key of a file that changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WithoutEffect {
+    /// `path:line`.
+    pub source: String,
+    /// As it stands in the file, with its tables: `rules.protected`.
+    pub key: String,
+    /// Why, and what holds instead.
+    pub why: String,
+}
+
+impl Policy {
+    /// The values that hold.
+    pub fn values(&self) -> Values {
+        // What root reads of another user can forbid, but names no program and no value.
+        let own = self.layers.iter().filter(|layer| !layer.is_others);
+        let of = |is_system: bool| {
+            let layers = own.clone().filter(move |layer| layer.is_system == is_system);
+            layers.fold(Values::default(), |values, layer| values.bounded(&Values::of(&layer.file)))
+        };
+        of(true).bounded(&of(false))
+    }
+
+    /// The keys of all files that change nothing, in their order.
+    pub fn without_effect(&self) -> Vec<WithoutEffect> {
+        let mut found = Vec::new();
+        for layer in &self.layers {
+            self.fixed_actions(layer, &mut found);
+        }
+        let has_system = self.layers.iter().any(|layer| layer.is_system);
+        for user in self.layers.iter().filter(|layer| has_system && !layer.is_system && !layer.is_others) {
+            for system in self.layers.iter().filter(|layer| layer.is_system) {
+                let mut keys = Vec::new();
+                Values::of(&system.file).overruled(&Values::of(&user.file), "", &mut keys);
+                found.extend(keys.into_iter().map(|(key, at, why)| WithoutEffect {
+                    source: user.at(at),
+                    key,
+                    why: format!("{} sets it, and {why}", system.path.display()),
+                }));
+            }
+            self.overruled_actions(user, &mut found);
+        }
+        found
+    }
+
+    /// Actions for rules that have the same action everywhere.
+    fn fixed_actions(&self, layer: &PolicyLayer, found: &mut Vec<WithoutEffect>) {
+        for (table, id, action, at) in actions_of_rules(layer) {
+            let Some(fixed) = rule(id).and_then(preset::always).filter(|fixed| *fixed != action) else { continue };
+            found.push(WithoutEffect {
+                source: layer.at(at),
+                key: format!("{table}.{id}"),
+                why: format!("no policy changes this rule: its action is always {fixed}"),
+            });
+        }
+    }
+
+    /// Actions of a user's file that are weaker than the system's wherever they would count.
+    fn overruled_actions(&self, user: &PolicyLayer, found: &mut Vec<WithoutEffect>) {
+        for (table, id, action, at) in actions_of_rules(user) {
+            let Some(rule) = rule(id).filter(|rule| preset::always(rule).is_none()) else { continue };
+            let only = table.strip_prefix("environments.").and_then(|rest| rest.strip_suffix(".rules"));
+            let without = self.without(user, |file| match only {
+                None => drop(file.rules.remove(id)),
+                Some(name) => {
+                    if let Some(it) = file.environments.get_mut(name) {
+                        it.get_mut().rules.remove(id);
+                    }
+                }
+            });
+            let key = format!("{table}.{id}");
+            found.extend(self.overruled_action(
+                user,
+                &without,
+                &[rule],
+                action,
+                &|it| only.is_none_or(|name| name == it.name),
+                (key, at),
+            ));
+        }
+        for (preset, classes) in &user.file.presets {
+            for class in Class::ALL {
+                let Some(set) = classes.get(class) else { continue };
+                let of_class: Vec<&Rule> =
+                    RULES.iter().copied().filter(|it| it.class == class && preset::always(it).is_none()).collect();
+                let without = self.without(user, |file| {
+                    if let Some(classes) = file.presets.get_mut(preset.name()) {
+                        *classes.get_mut(class) = None;
+                    }
+                });
+                let key = format!("presets.{}.{}", preset.name(), class.name());
+                let place = (key, set.span().start);
+                found.extend(self.overruled_action(
+                    user,
+                    &without,
+                    &of_class,
+                    *set.get_ref(),
+                    &|it| preset.is(&it.preset),
+                    place,
+                ));
+            }
+        }
+    }
+
+    /// The same policy with a change in one file.
+    fn without(&self, changed: &PolicyLayer, change: impl Fn(&mut File)) -> Policy {
+        let layers = self.layers.iter().cloned().map(|mut layer| {
+            if layer.path == changed.path {
+                change(&mut layer.file);
+            }
+            layer
+        });
+        Policy { layers: layers.collect() }
+    }
+
+    /// One action of a user's file, if the system's is stricter wherever it would count and nothing changes without it.
+    fn overruled_action(
+        &self,
+        user: &PolicyLayer,
+        without: &Policy,
+        rules: &[&Rule],
+        action: Action,
+        counts: &dyn Fn(&Environment) -> bool,
+        (key, at): (String, usize),
+    ) -> Option<WithoutEffect> {
+        // One name may have another preset in another file.
+        let mut kinds: BTreeSet<(String, String)> =
+            preset_names().map(|name| (name.to_owned(), name.to_owned())).collect();
+        for (name, it) in self.layers.iter().flat_map(|layer| &layer.file.environments) {
+            kinds.insert((name.clone(), it.get_ref().preset_or(name)));
+        }
+        let kind = |(name, preset)| Environment { name, preset, because: String::new(), source: None, open: false };
+        let environments: Vec<Environment> = kinds.into_iter().map(kind).collect();
+        let mut by = None;
+        for own in environments.iter().filter(|own| counts(own)) {
+            // The user's file may put an engine where the system's alone does not.
+            let moves = user.file.environments.get(own.name.as_str()).is_some_and(|it| it.get_ref().has_patterns());
+            for system in environments.iter().filter(|system| moves || system == &own) {
+                for rule in rules {
+                    let of = |layers: &[PolicyLayer]| {
+                        let alone = layers.iter().all(|layer| layer.is_system);
+                        vec![if alone { system.clone() } else { own.clone() }]
+                    };
+                    let holds = self.bounded(rule, rule.class, &of);
+                    let own_word = holds.source.as_ref().is_some_and(|source| user.is_at(source));
+                    if own_word
+                        || holds.action <= action
+                        || without.bounded(rule, rule.class, &of).action != holds.action
+                    {
+                        return None;
+                    }
+                    by = Some(holds);
+                }
+            }
+        }
+        let holds = by?;
+        let by = holds
+            .source
+            .unwrap_or_else(|| "the preset of an environment that the user's file cannot change".to_owned());
+        let why = format!("{by} says {}, and a user's file can only be stricter", holds.action);
+        Some(WithoutEffect { source: user.at(at), key, why })
+    }
+}
+
+/// The actions that a file sets for rules: the table, the rule, the action and the place.
+fn actions_of_rules(layer: &PolicyLayer) -> Vec<(String, &str, Action, usize)> {
+    let everywhere = layer.file.rules.iter().map(|(id, set)| ("rules".to_owned(), id, set));
+    let in_environments = layer.file.environments.iter().flat_map(|(name, it)| {
+        it.get_ref().rules.iter().map(move |(id, set)| (format!("environments.{name}.rules"), id, set))
+    });
+    let all = everywhere.chain(in_environments);
+    all.map(|(table, id, set)| (table, id.name(), *set.get_ref(), set.span().start)).collect()
+}

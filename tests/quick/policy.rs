@@ -1,0 +1,411 @@
+//! "What the system sets, the user can make stricter, never weaker", for every key of a policy.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use fender_core::engine::{Labels, Lookup};
+use fender_core::policy::{
+    Action, ClassActions, EnginePlace, EnvironmentFile, File, OfferFile, Policy, PolicyLayer, ProtectFile, TrashFile,
+    Values, parse_layer,
+};
+use fender_core::rules::{Class, RULES, rule};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+
+const IDS: [&str; 5] = ["privileged", "removes-volume", "root-user", "stops-containers", "protected"];
+
+/// Every key, and whether a file sets it. It names all fields of the policy's own types, so that a new key does not compile
+/// here before it is generated below.
+fn keys(file: &File) -> Vec<(&'static str, bool)> {
+    let File { docker, offer, protect, trash, presets, environments, rules } = file;
+    let OfferFile { memory, memory_swap, pids_limit, user } = offer;
+    let ProtectFile { containers, volumes, images, networks } = protect;
+    let TrashFile { max, each, keep } = trash;
+    let mut keys = vec![
+        ("docker", docker.is_some()),
+        ("offer.memory", memory.is_some()),
+        ("offer.memory_swap", memory_swap.is_some()),
+        ("offer.pids_limit", pids_limit.is_some()),
+        ("offer.user", user.is_some()),
+        ("protect.containers", containers.is_some()),
+        ("protect.volumes", volumes.is_some()),
+        ("protect.images", images.is_some()),
+        ("protect.networks", networks.is_some()),
+        ("trash.max", max.is_some()),
+        ("trash.each", each.is_some()),
+        ("trash.keep", keep.is_some()),
+        ("rules", !rules.is_empty()),
+    ];
+    for ClassActions { escape, loss, outage, hygiene } in presets.values() {
+        keys.extend([
+            ("presets.escape", escape.is_some()),
+            ("presets.loss", loss.is_some()),
+            ("presets.outage", outage.is_some()),
+            ("presets.hygiene", hygiene.is_some()),
+        ]);
+    }
+    for it in environments.values() {
+        let EnvironmentFile { context, host, hostname, engine, labels, preset, rules } = it.get_ref();
+        keys.extend([
+            ("environments.context", !context.0.is_empty()),
+            ("environments.host", !host.0.is_empty()),
+            ("environments.hostname", !hostname.0.is_empty()),
+            ("environments.engine", !engine.0.is_empty()),
+            ("environments.labels", !labels.0.is_empty()),
+            ("environments.preset", preset.is_some()),
+            ("environments.rules", !rules.is_empty()),
+        ]);
+    }
+    keys
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    proptest::sample::select(Action::ALL.to_vec())
+}
+
+/// `name = one of the values`, or nothing.
+fn key(name: &'static str, values: &'static [&'static str]) -> BoxedStrategy<String> {
+    proptest::option::weighted(0.4, proptest::sample::select(values))
+        .prop_map(move |value| value.map_or(String::new(), |value| format!("{name} = {value}\n")))
+        .boxed()
+}
+
+fn rules(table: String) -> BoxedStrategy<String> {
+    let rules = proptest::collection::btree_map(proptest::sample::select(&IDS[..]), action(), 0..3);
+    let text = rules.prop_map(move |rules| {
+        let lines: String = rules.iter().map(|(id, action)| format!("{id} = \"{action}\"\n")).collect();
+        if lines.is_empty() { lines } else { format!("[{table}]\n{lines}") }
+    });
+    text.boxed()
+}
+
+fn environment(name: &'static str) -> BoxedStrategy<String> {
+    let keys = (
+        key("context", &["\"*\"", "\"prod\"", "\"stage-*\""]),
+        key("host", &["\"*\"", "\"unix://*\"", "\"nowhere\""]),
+        key("hostname", &["\"*\"", "\"m\""]),
+        key("engine", &["\"*\"", "\"id-1\"", "\"other\""]),
+        key("labels", &["\"tier=*\"", "\"*\""]),
+        key("preset", &["\"dev\"", "\"ci\"", "\"prod\""]),
+        rules(format!("environments.{name}.rules")),
+    );
+    let text = keys.prop_map(move |(context, host, hostname, engine, labels, preset, rules)| {
+        let preset = if preset.is_empty() && name == "mine" { "preset = \"dev\"\n".to_owned() } else { preset };
+        format!("[environments.{name}]\n{context}{host}{hostname}{engine}{labels}{preset}{rules}")
+    });
+    proptest::option::weighted(0.4, text).prop_map(Option::unwrap_or_default).boxed()
+}
+
+fn preset(name: &'static str) -> BoxedStrategy<String> {
+    let classes = proptest::collection::btree_map(
+        proptest::sample::select(Class::ALL.map(|class| class.name()).to_vec()),
+        action(),
+        0..3,
+    );
+    let text = classes.prop_map(move |classes: BTreeMap<&str, Action>| {
+        let lines: String = classes.iter().map(|(class, action)| format!("{class} = \"{action}\"\n")).collect();
+        format!("[presets.{name}]\n{lines}")
+    });
+    text.boxed()
+}
+
+/// A policy's text, any key set or not.
+fn text() -> impl Strategy<Value = String> {
+    let offer = (
+        key("memory", &["\"6m\"", "\"64m\"", "\"1g\"", "\"1000g\""]),
+        key("memory_swap", &["\"-1\"", "\"32m\"", "\"2000g\""]),
+        key("pids_limit", &["1", "64", "100000"]),
+        key("user", &["\"1:1\"", "\"app\""]),
+    );
+    let protect = (
+        key("containers", &["\"db\"", "[\"a*\", \"b\"]"]),
+        key("volumes", &["\"pg*\"", "[]"]),
+        key("images", &["\"base:*\""]),
+        key("networks", &["[\"backbone\"]"]),
+    );
+    let trash = (
+        key("max", &["0", "\"1GB\"", "\"100GB\""]),
+        key("each", &["0", "\"500MB\"", "\"90GB\""]),
+        key("keep", &["\"0s\"", "\"1h\"", "\"30d\""]),
+    );
+    let presets = (preset("dev"), preset("ci"), preset("prod"));
+    let environments = (environment("dev"), environment("prod"), environment("mine"));
+    let all = (
+        key("docker", &["\"/a/docker\"", "\"/b/docker\""]),
+        offer,
+        protect,
+        trash,
+        presets,
+        environments,
+        rules("rules".to_owned()),
+    );
+    all.prop_map(|(docker, o, p, t, presets, e, rules)| {
+        format!(
+            "{docker}[offer]\n{}{}{}{}[protect]\n{}{}{}{}[trash]\n{}{}{}{}{}{}{}{}{}{rules}",
+            o.0, o.1, o.2, o.3, p.0, p.1, p.2, p.3, t.0, t.1, t.2, presets.0, presets.1, presets.2, e.0, e.1, e.2
+        )
+    })
+}
+
+/// A policy's file; the few texts that contradict themselves are errors, and none.
+fn layer(is_system: bool) -> impl Strategy<Value = PolicyLayer> {
+    let path = if is_system { "/etc/fender/policy.toml" } else { "/home/u/policy.toml" };
+    text().prop_filter_map("memory_swap under memory", move |text| parse_layer(Path::new(path), is_system, &text).ok())
+}
+
+fn places() -> impl Strategy<Value = (&'static str, &'static str, bool, bool)> {
+    (
+        proptest::sample::select(vec!["default", "prod", "stage-1"]),
+        proptest::sample::select(vec!["", "tier=live", "tier=dev", "unknown"]),
+        any::<bool>(),
+        proptest::bool::weighted(0.1),
+    )
+}
+
+fn place((context, label, ci, unclear): (&'static str, &'static str, bool, bool)) -> EnginePlace<'static> {
+    let labels = move || match label {
+        "" => Labels::Known(Vec::new()),
+        "unknown" => Labels::Unknown("no answer".to_owned()),
+        label => Labels::Known(vec![label.to_owned()]),
+    };
+    let id = move || match label {
+        "unknown" => Lookup::Unknown("no answer".to_owned()),
+        _ => Lookup::Found("id-1".to_owned()),
+    };
+    let place = EnginePlace::new(context, "unix:///s", "", "m", ci, labels).with_id(id);
+    place.unclear(unclear.then(|| "no answer".to_owned()))
+}
+
+fn policy(layers: &[&PolicyLayer]) -> Policy {
+    Policy { layers: layers.iter().map(|layer| (*layer).clone()).collect() }
+}
+
+fn holds<T>(theirs: Option<&T>, held: Option<&T>, fine: fn(&T, &T) -> bool) -> bool {
+    theirs.is_none_or(|theirs| held.is_some_and(|held| fine(held, theirs)))
+}
+
+/// What is wrong with the values of two layers beside those of the system's alone. It names every key that is a value.
+fn weaker(system: &Values, both: &Values) -> Option<&'static str> {
+    let Values { docker, offer, trash } = system;
+    let OfferFile { memory, memory_swap, pids_limit, user } = offer;
+    let TrashFile { max, each, keep } = trash;
+    macro_rules! held {
+        ($name:literal, $theirs:expr, $held:expr, $fine:expr) => {
+            let theirs = $theirs.as_ref().map(|set| set.get_ref());
+            if !holds(theirs, $held.as_ref().map(|set| set.get_ref()), $fine) {
+                return Some($name);
+            }
+        };
+    }
+    let swap = |bytes: i64| if bytes < 0 { i64::MAX } else { bytes };
+    held!("docker", docker, both.docker, |held, theirs| held == theirs);
+    held!("offer.memory", memory, both.offer.memory, |held, theirs| held.bytes <= theirs.bytes);
+    if let Some(theirs) = memory_swap {
+        let held = both.offer.memory_swap.as_ref().map(|held| swap(held.get_ref().bytes));
+        if held.is_none_or(|held| held > swap(theirs.get_ref().bytes)) {
+            return Some("offer.memory_swap");
+        }
+    }
+    held!("offer.pids_limit", pids_limit, both.offer.pids_limit, |held, theirs| held.0 <= theirs.0);
+    held!("offer.user", user, both.offer.user, |held, theirs| held == theirs);
+    held!("trash.max", max, both.trash.max, |held, theirs| held.0 >= theirs.0);
+    held!("trash.each", each, both.trash.each, |held, theirs| held.0 >= theirs.0);
+    held!("trash.keep", keep, both.trash.keep, |held, theirs| held.0 >= theirs.0);
+    None
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_user_makes_no_key_weaker_than_the_system(system in layer(true), user in layer(false), at in places()) {
+        let (alone, both) = (policy(&[&system]), policy(&[&system, &user]));
+        prop_assert_eq!(weaker(&alone.values(), &both.values()), None);
+        // The same of what is made of the values.
+        let (theirs, held) = (alone.offers(), both.offers());
+        let bytes = |text: &str| fender_core::grammar::values::swap(text).map(|it| if it < 0 { i64::MAX } else { it }).unwrap();
+        if alone.values().offer.memory.is_some() {
+            prop_assert!(bytes(&held.memory) <= bytes(&theirs.memory), "{:?}", held);
+        }
+        prop_assert!(bytes(&held.memory) <= bytes(&held.memory_swap), "docker takes it: {:?}", held);
+        prop_assert!(held.user.as_deref().is_none_or(|user| !user.starts_with('0') && user != "root"));
+        for pattern in alone.protected() {
+            prop_assert!(both.protected().contains(&pattern), "{pattern:?} is lost");
+        }
+        let place = place(at);
+        let bound = |environment: &fender_core::policy::Environment| environment.source.is_some() || environment.preset == "prod";
+        let environment = alone.environment(&place);
+        if bound(&environment) {
+            let rank = |name: &str| ["dev", "ci", "prod"].iter().position(|known| *known == name);
+            prop_assert!(rank(&both.environment(&place).preset) >= rank(&environment.preset), "an engine was moved");
+        }
+        for rule in RULES {
+            let (theirs, held) = (alone.decide(rule, rule.class, &place), both.decide(rule, rule.class, &place));
+            // What the file says, and what it assigned the engine to, and what production's own words say.
+            if theirs.source.is_some() || bound(&environment) {
+                prop_assert!(held.action >= theirs.action, "{}: {theirs:?}, {held:?}", rule.id);
+            }
+            for name in ["dev", "ci", "prod", "mine"] {
+                let Some(named) = alone.named(name) else { continue };
+                let (theirs, held) = (alone.decide_in(rule, rule.class, &named), both.decide_in(rule, rule.class, &named));
+                if theirs.source.is_some() {
+                    prop_assert!(held.action >= theirs.action, "{} in {name}: {theirs:?}, {held:?}", rule.id);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_user_can_make_each_action_stricter(system in layer(true), at in places(), id in proptest::sample::select(&IDS[..4])) {
+        let user = parse_layer(Path::new("u.toml"), false, &format!("[rules]\n{id} = \"refuse\"\n")).unwrap();
+        let rule = rule(id).unwrap();
+        prop_assert_eq!(policy(&[&system, &user]).decide(rule, rule.class, &place(at)).action, Action::Refuse);
+    }
+
+    #[test]
+    fn another_users_policy_only_makes_root_stricter(system in proptest::option::of(layer(true)), others in layer(false), at in places()) {
+        let mut others = others;
+        others.is_others = true;
+        let own: Vec<&PolicyLayer> = system.iter().collect();
+        let both: Vec<&PolicyLayer> = own.iter().copied().chain([&others]).collect();
+        let (own, both) = (policy(&own), policy(&both));
+        prop_assert_eq!(own.client(), both.client());
+        prop_assert_eq!((own.trash(), own.offers()), (both.trash(), both.offers()));
+        let place = place(at);
+        for rule in RULES {
+            let (alone, with) = (own.decide(rule, rule.class, &place), both.decide(rule, rule.class, &place));
+            prop_assert!(with.action >= alone.action, "{}: {alone:?}, {with:?}", rule.id);
+        }
+        prop_assert!(both.protected().len() >= own.protected().len());
+    }
+
+    #[test]
+    fn what_is_said_to_be_without_effect_is(system in layer(true), user in layer(false), at in places()) {
+        let both = policy(&[&system, &user]);
+        let place = place(at);
+        for idle in both.without_effect().iter().filter(|idle| idle.source.starts_with("/home")) {
+            // Without that line the same is decided.
+            let line: usize = idle.source.rsplit(':').next().unwrap().parse().unwrap();
+            prop_assert!(line > 0 && !idle.why.is_empty());
+            let Some(id) = IDS.iter().find(|id| idle.key.ends_with(*id)) else { continue };
+            let mut file = user.clone();
+            file.file.rules.retain(|rule, _| !(idle.key == format!("rules.{id}") && rule.name() == *id));
+            let without = policy(&[&system, &file]);
+            let rule = rule(id).unwrap();
+            if idle.key == format!("rules.{id}") {
+                let decide = |policy: &Policy| policy.decide(rule, rule.class, &place).action;
+                prop_assert_eq!(decide(&both), decide(&without), "{:?}", idle);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_key_is_generated() {
+    let mut runner = TestRunner::deterministic();
+    let mut seen: BTreeMap<&str, bool> = BTreeMap::new();
+    for _ in 0..400 {
+        let layer = layer(true).new_tree(&mut runner).unwrap().current();
+        for (name, set) in keys(&layer.file) {
+            *seen.entry(name).or_default() |= set;
+        }
+    }
+    let never: Vec<&&str> = seen.iter().filter(|(_, set)| !**set).map(|(name, _)| name).collect();
+    assert!(never.is_empty() && seen.len() > 20, "{never:?} of {}", seen.len());
+}
+
+fn parsed(text: &str, is_system: bool) -> PolicyLayer {
+    let path = if is_system { "/etc/fender/policy.toml" } else { "/home/u/policy.toml" };
+    parse_layer(Path::new(path), is_system, text).unwrap()
+}
+
+#[test]
+fn keys_without_effect_are_said_with_their_lines() {
+    let said = |system: &str, user: &str| -> Vec<String> {
+        let policy = Policy { layers: vec![parsed(system, true), parsed(user, false)] };
+        policy.without_effect().into_iter().map(|idle| format!("{} {}: {}", idle.source, idle.key, idle.why)).collect()
+    };
+    for (system, user, wanted) in [
+        (
+            "",
+            "[rules]\nprotected = \"allow\"\n",
+            "/home/u/policy.toml:2 rules.protected: no policy changes this rule: its action is always refuse",
+        ),
+        (
+            "[environments.dev.rules]\nprotected = \"note\"\n",
+            "",
+            "/etc/fender/policy.toml:2 environments.dev.rules.protected: no policy",
+        ),
+        (
+            "[rules]\nprivileged = \"refuse\"\n",
+            "\n[rules]\nprivileged = \"allow\"\n",
+            "/home/u/policy.toml:3 rules.privileged: /etc/fender/policy.toml:2 says refuse",
+        ),
+        (
+            "[rules]\nprivileged = \"refuse\"\n",
+            "[environments.mine]\npreset = \"dev\"\n[environments.mine.rules]\nprivileged = \"ask\"\n",
+            "policy.toml:4 environments.mine.rules.privileged: /etc/fender/policy.toml:2 says refuse",
+        ),
+        (
+            "[presets.dev]\nhygiene = \"ask\"\n",
+            "[presets.dev]\nhygiene = \"note\"\n",
+            "/home/u/policy.toml:2 presets.dev.hygiene: /etc/fender/policy.toml:2 says ask",
+        ),
+        (
+            "",
+            "[environments.prod.rules]\nprivileged = \"allow\"\n",
+            "/home/u/policy.toml:2 environments.prod.rules.privileged: the preset",
+        ),
+        (
+            "docker = \"/a\"\n",
+            "docker = \"/b\"\n",
+            "/home/u/policy.toml:1 docker: /etc/fender/policy.toml sets it, and the system's holds",
+        ),
+        (
+            "[trash]\nmax = \"10GB\"\n",
+            "[trash]\nmax = 0\n",
+            "/home/u/policy.toml:2 trash.max: /etc/fender/policy.toml sets it, and what keeps more holds",
+        ),
+        ("[trash]\nkeep = \"7d\"\n", "[trash]\n\nkeep = \"1h\"\n", "/home/u/policy.toml:3 trash.keep"),
+        ("[offer]\nmemory = \"1g\"\n", "[offer]\nmemory = \"1000g\"\n", "/home/u/policy.toml:2 offer.memory"),
+        ("[offer]\nmemory = \"1g\"\n", "[offer]\nmemory_swap = \"-1\"\n", "/home/u/policy.toml:2 offer.memory_swap"),
+        ("[offer]\nuser = \"5:5\"\n", "[offer]\nuser = \"6:6\"\n", "/home/u/policy.toml:2 offer.user"),
+        ("[offer]\npids_limit = 100\n", "[offer]\npids_limit = 200\n", "/home/u/policy.toml:2 offer.pids_limit"),
+    ] {
+        let said = said(system, user);
+        assert!(said.iter().any(|line| line.contains(wanted)), "{system:?} {user:?}: {said:?}");
+    }
+    for (system, user) in [
+        ("", "[rules]\nprotected = \"refuse\"\ntouches-protected = \"note\"\n"),
+        ("[rules]\nprivileged = \"ask\"\n", "[rules]\nprivileged = \"refuse\"\nroot-user = \"allow\"\n"),
+        ("[environments.prod.rules]\nprivileged = \"refuse\"\n", "[rules]\nprivileged = \"allow\"\n"),
+        ("[trash]\nmax = \"1GB\"\n[offer]\nmemory = \"1g\"\n", "[trash]\nmax = \"2GB\"\n[offer]\nmemory = \"512m\"\n"),
+        ("docker = \"/a\"\n[protect]\nvolumes = \"a\"\n", "docker = \"/a\"\n[protect]\nvolumes = \"b\"\n"),
+    ] {
+        assert!(said(system, user).is_empty(), "{system:?} {user:?}: {:?}", said(system, user));
+    }
+    // Without a system's file a user's own lines are never overruled.
+    let alone = Policy {
+        layers: vec![parsed(
+            "[rules]\nprivileged = \"allow\"\n[environments.dev.rules]\nprivileged = \"ask\"\n",
+            false,
+        )],
+    };
+    assert!(alone.without_effect().is_empty());
+}
+
+#[test]
+fn production_by_its_name_stays_where_a_systems_file_is() {
+    let user = "[environments.mine]\nhost = \"*\"\ncontext = \"*\"\npreset = \"dev\"\n[presets.prod]\nescape = \"allow\"\n[environments.prod.rules]\nprivileged = \"allow\"\n";
+    let privileged = rule("privileged").unwrap();
+    for context in ["prod", "db-live"] {
+        let place = EnginePlace::new(context, "unix:///s", "", "m", false, || Labels::NoEngine);
+        let with = Policy { layers: vec![parsed("docker = \"/a\"\n", true), parsed(user, false)] };
+        assert_eq!(with.environment(&place).name, "prod");
+        assert_eq!(with.decide(privileged, Class::Escape, &place).action, Action::Refuse);
+        // One's own machine is one's own.
+        let alone = Policy { layers: vec![parsed(user, false)] };
+        assert_eq!(alone.environment(&place).name, "mine");
+    }
+}
