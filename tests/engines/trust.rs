@@ -40,7 +40,7 @@ fn world(script: &str) -> (String, Output) {
 const EVIL: &str = "printf 'docker = \"/opt/evil/docker\"\\n";
 
 #[test]
-fn root_with_anothers_home_uses_nothing_of_it() {
+fn root_with_another_users_home_uses_nothing_of_it() {
     // What the user planted: a lock that is a link to a file of root's, folders that are links to full ones.
     let (said, _) = world(
         "mkdir -p /home/alice/.local/state/fender/trash /root-files && echo precious >/root-files/one && \
