@@ -10,11 +10,11 @@ use crate::environment::host::{Surroundings, hostname};
 use crate::environment::policy::read_layers;
 use crate::session;
 use crate::ui::screen::{Screen, shown};
-use fender_core::engine::Inspect;
 use fender_core::engine::Lookup;
+use fender_core::engine::{EngineFacts, Inspect};
 use fender_core::host::Host as _;
 use fender_core::lower::read;
-use fender_core::policy::{EnginePlace, Policy};
+use fender_core::policy::{EnginePlace, Environment, Policy};
 use fender_core::target::{Target, choose};
 
 /// One check's outcome.
@@ -199,9 +199,13 @@ fn policy() -> (Policy, Vec<Check>) {
     match read_layers() {
         Ok(layers) if layers.is_empty() => (Policy::default(), vec![good("no policy file: the built-in presets hold")]),
         Ok(layers) => {
-            let checks =
+            let mut checks: Vec<Check> =
                 layers.iter().map(|layer| good(format!("the policy {} is in order", layer.path.display()))).collect();
-            (Policy { layers }, checks)
+            let policy = Policy { layers };
+            checks.extend(policy.without_effect().into_iter().map(|idle| {
+                hint(format!("{}: {} has no effect", idle.source, idle.key), format!("{}; remove the line", idle.why))
+            }));
+            (policy, checks)
         }
         Err(problem) => {
             let check = bad(problem.to_string(), "until it is mended, only commands that read run");
@@ -210,7 +214,12 @@ fn policy() -> (Policy, Vec<Check>) {
     }
 }
 
-fn engine(policy: &Policy) -> Check {
+/// The environment of the engine that docker would reach here.
+pub fn environment_here(policy: &Policy) -> Environment {
+    here(policy).1
+}
+
+fn here(policy: &Policy) -> (Target, Environment, Lookup<EngineFacts>) {
     let host = Surroundings { assume_terminal: true };
     let target: Target = choose(&read(&[], &host), &host);
     let client = client::find(policy.client().as_deref()).unwrap_or_else(|_| PathBuf::from("docker"));
@@ -224,6 +233,12 @@ fn engine(policy: &Policy) -> Check {
         .resolving(|path| host.resolve(path))
         .with_id(|| facts.engine().map(|engine| engine.id));
     let environment = policy.environment(&place);
+    drop(place);
+    (target, environment, known)
+}
+
+fn engine(policy: &Policy) -> Check {
+    let (target, environment, known) = here(policy);
     let environment = format!("{} ({})", environment.name, environment.because);
     match known {
         Lookup::Found(engine) => good(format!("the engine is {} at {}: {environment}", engine.name, target.host)),

@@ -58,6 +58,9 @@ enum Commands {
     Rules {
         /// The rule's id, such as docker-socket
         id: Option<String>,
+        /// How to allow it in this environment; without it, in the one of the engine that docker reaches here
+        #[arg(long, value_name = "NAME", requires = "id")]
+        environment: Option<String>,
     },
     /// Check that fender stands in front of docker, and say what to do where it does not
     Doctor,
@@ -84,7 +87,7 @@ pub fn run(arguments: &[OsString]) -> u8 {
         Commands::Trash { command } => command.run(),
         Commands::Protect(protect) => protect.run(),
         Commands::Unprotect(unprotect) => unprotect.run(),
-        Commands::Rules { id } => rules::run(id.as_deref()),
+        Commands::Rules { id, environment } => rules::run(id.as_deref(), environment.as_deref()),
         Commands::Doctor => doctor::run(),
         Commands::Completions { shell } => completions::run(shell),
         Commands::Docker { words } => crate::shim::run(&words),

@@ -3,16 +3,18 @@
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write, stderr, stdout};
 
-use crate::ui::screen::Screen;
-use fender_core::policy::preset;
-use fender_core::rules::{Class, RULES, Rule, rule};
+use super::doctor::environment_here;
+use crate::environment::policy::{SYSTEM, read_layers, user_path};
+use crate::ui::screen::{Screen, shown};
+use fender_core::policy::{Action, Policy, preset, toml_key};
+use fender_core::rules::{Class, Decided, RULES, Rule, rule};
 
-pub fn run(id: Option<&str>) -> u8 {
+pub fn run(id: Option<&str>, environment: Option<&str>) -> u8 {
     let screen = Screen::new(stdout().is_terminal());
     let text = match id {
         None => table(&screen),
         Some(id) => match rule(id) {
-            Some(rule) => page(rule, &screen),
+            Some(rule) => page(rule, &screen) + &how_to_allow(rule, environment),
             None => {
                 let near: Vec<&str> =
                     RULES.iter().map(|rule| rule.id).filter(|known| known.contains(id) || id.contains(known)).collect();
@@ -70,11 +72,50 @@ fn page(rule: &Rule, screen: &Screen) -> String {
     if !rule.references.is_empty() {
         out.push_str(&screen.filled("  see        ", &rule.references.join(", ")));
     }
-    let _ = write!(
-        out,
-        "\n  to allow it where you work, in ~/.config/fender/policy.toml (for everybody, and not to be weakened, in\n  /etc/fender/policy.toml):\n\n    [environments.dev.rules]\n    {} = \"allow\"\n",
-        rule.id
-    );
+    out
+}
+
+/// How a rule is allowed where it was found: in the environment of this engine or the one that was named, and in the file
+/// whose word counts there.
+fn how_to_allow(rule: &Rule, environment: Option<&str>) -> String {
+    match rule.decided {
+        Decided::AlwaysRefused => {
+            return "\n  Nothing allows it: no policy and no answer. fender protect lists what is protected and why; fender unprotect\n  \
+                    removes a lock.\n"
+                .to_owned();
+        }
+        Decided::AlwaysNoted => return "\n  It is a note in every environment; no policy changes that.\n".to_owned(),
+        Decided::ByPolicy => {}
+    }
+    let (policy, mut out) = match read_layers() {
+        Ok(layers) => (Policy { layers }, String::new()),
+        Err(problem) => {
+            (Policy::default(), format!("\n  the policy cannot be used: {}\n", shown(&problem.to_string())))
+        }
+    };
+    let environment = match environment {
+        None => environment_here(&policy),
+        Some(name) => match policy.named(name) {
+            Some(environment) => environment,
+            None => {
+                return format!("\n  there is no environment {:?}: dev, ci, prod, or one of a policy's\n", shown(name));
+            }
+        },
+    };
+    let decision = policy.decide_in(rule, rule.class, &environment);
+    let by = decision.source.map_or_else(String::new, |source| format!(", set by {source}"));
+    let (name, because) = (shown(&environment.name), shown(&environment.because));
+    let _ = writeln!(out, "\n  here: {} in {name}{by} ({because})", decision.action);
+    if decision.action == Action::Allow {
+        return out;
+    }
+    let users = user_path().filter(|_| policy.could_allow(rule, &environment));
+    let (file, why) = match &users {
+        Some(path) => (path.display().to_string(), ""),
+        None => (SYSTEM.to_owned(), " (the system's policy holds here, and a user's can only be stricter)"),
+    };
+    let _ = writeln!(out, "  to allow it there, in {}{why}:\n", shown(&file));
+    let _ = writeln!(out, "    [environments.{}.rules]\n    {} = \"allow\"", toml_key(&environment.name), rule.id);
     out
 }
 

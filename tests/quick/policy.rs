@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::support::place::Place;
+use crate::support::process::fender;
 use fender_core::engine::{Labels, Lookup};
 use fender_core::policy::{
     Action, ClassActions, EnginePlace, EnvironmentFile, File, OfferFile, Policy, PolicyLayer, ProtectFile, TrashFile,
@@ -408,4 +410,38 @@ fn production_by_its_name_stays_where_a_systems_file_is() {
         let alone = Policy { layers: vec![parsed(user, false)] };
         assert_eq!(alone.environment(&place).name, "mine");
     }
+}
+
+#[test]
+fn rules_and_doctor_say_where_and_what_has_no_effect() {
+    let place = Place::new();
+    let printed = |words: &[&str]| {
+        let mut command = fender();
+        place.surround(&mut command);
+        let output = command.args(words).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let file = place.path("home/.config/fender/policy.toml").display().to_string();
+    place.policy("[rules]\nprotected = \"allow\"\n\n[environments.\"web site\"]\npreset = \"prod\"\ncontext = \"x\"\n");
+    let said = printed(&["rules", "privileged", "--environment", "prod"]);
+    assert!(said.contains("here: refuse in prod"), "{said}");
+    assert!(said.contains(&format!("in {file}: [environments.prod.rules] privileged = \"allow\"")), "{said}");
+    let said = printed(&["rules", "removes-volume", "--environment", "web site"]);
+    assert!(said.contains("here: type in web site") && said.contains("[environments.\"web site\".rules]"), "{said}");
+    let said = printed(&["rules", "removes-volume", "--environment", "nowhere"]);
+    assert!(said.contains("there is no environment"), "{said}");
+    let said = printed(&["rules", "protected"]);
+    assert!(said.contains("Nothing allows it") && !said.contains("\"allow\""), "{said}");
+    let said = printed(&["rules", "touches-protected"]);
+    assert!(said.contains("a note in every environment") && !said.contains("\"allow\""), "{said}");
+    let said = printed(&["doctor"]);
+    assert!(said.contains(&format!("{file}:2: rules.protected has no effect")), "{said}");
+    // On production by its name, what is printed is production's table.
+    let mut command = fender();
+    place.surround(&mut command);
+    command.env("DOCKER_HOST", "tcp://db.prod.example.com:1").env("PATH", place.client_path());
+    let output = command.args(["rules", "privileged"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("refuse in prod") && said.contains("[environments.prod.rules]"), "{said}");
 }
