@@ -1,5 +1,8 @@
 //! The decision in process: parse, lower, judge, with no engine to ask. `cargo bench --bench decision`.
 
+#[path = "support/result.rs"]
+mod result;
+
 use std::ffi::OsString;
 use std::hint::black_box;
 use std::time::Instant;
@@ -11,6 +14,7 @@ use fender_core::lower::read;
 use fender_core::plan::Facts;
 use fender_core::policy::Policy;
 use fender_core::target::Target;
+use result::result;
 
 fn main() {
     let host = Surroundings { assume_terminal: true };
@@ -18,7 +22,7 @@ fn main() {
     let facts = |_: &Target| -> Box<dyn Facts> { Box::new(Offline::default()) };
     let bench =
         Bench { host: &host, policy: &policy, facts: &facts, hostname: "m".to_owned(), ids: (5, 5), environment: None };
-    println!("{:<64} {:>9} {:>9}", "docker …", "parse", "decision");
+    eprintln!("{:<64} {:>9} {:>9}", "docker …", "parse", "decision");
     for line in [
         "ps -a",
         "run --rm -m 1g --init -u 1000 alpine:3",
@@ -40,6 +44,8 @@ fn main() {
             black_box(judge(black_box(&words), &bench));
         }
         let decided = start.elapsed() / rounds;
-        println!("{line:<64} {:>6.1} µs {:>6.1} µs", parsed.as_secs_f64() * 1e6, decided.as_secs_f64() * 1e6);
+        eprintln!("{line:<64} {:>6.1} µs {:>6.1} µs", parsed.as_secs_f64() * 1e6, decided.as_secs_f64() * 1e6);
+        result("decision", &format!("parse {line}"), parsed.as_secs_f64() * 1e6, "µs");
+        result("decision", line, decided.as_secs_f64() * 1e6, "µs");
     }
 }

@@ -3,6 +3,9 @@
 //! The engine for plans is a recorder with 5,000 containers, images and volumes; the one for volumes is real and started by
 //! `tests/engine.sh`.
 
+#[path = "support/result.rs"]
+mod result;
+
 use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -12,6 +15,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use result::result;
 use serde_json::{Value, json};
 
 const OBJECTS: usize = 5000;
@@ -157,13 +161,14 @@ fn plans() {
         fetches.push(fetch(&socket, &targets));
     }
     let (plan, fetched) = (median(plans), median(fetches));
-    println!(
+    result("deletion", "plan of 5,000 containers, images and volumes", plan.as_secs_f64() * 1e3, "ms");
+    eprintln!(
         "plan of {OBJECTS} containers, images and volumes: {plan:?}; fetching its {} answers: {fetched:?}; {:.2}",
         targets.len(),
         plan.as_secs_f64() / fetched.as_secs_f64()
     );
     if let Some(kib) = peak(&mut command()) {
-        println!("  peak memory {:.1} MiB", kib as f64 / 1024.0);
+        eprintln!("  peak memory {:.1} MiB", kib as f64 / 1024.0);
     }
 }
 
@@ -217,7 +222,8 @@ fn volumes() {
         fs::remove_dir_all(place).unwrap();
     }
     let (kept, copied) = (median(keeps), median(copies));
-    println!(
+    result("deletion", "keeping 1 GiB of a volume", kept.as_secs_f64() * 1e3, "ms");
+    eprintln!(
         "keeping 1 GiB of a volume: {kept:?}; docker cp to a file: {copied:?}; {:.2} of its speed",
         copied.as_secs_f64() / kept.as_secs_f64()
     );

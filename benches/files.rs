@@ -1,6 +1,9 @@
 //! `fender lint` of 1,000 Dockerfiles, a context of 100,000 files against walking it, and what `compose up` costs on top of
 //! compose's own reading. `cargo bench --bench files`; the client comes from `tests/engine.sh`.
 
+#[path = "support/result.rs"]
+mod result;
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -9,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use fender::environment::context::survey;
 use fender_core::files::context::{ContextRequest, Sender};
+use result::result;
 
 const DOCKERFILE: &str = "# syntax=docker/dockerfile:1
 ARG VERSION=1.25.4
@@ -82,7 +86,8 @@ fn lint(place: &Path) {
                 assert_eq!(status.code(), Some(1));
             })
         });
-        println!("lint of 1,000 Dockerfiles, {name:<24} {:>7.0} ms", time.as_secs_f64() * 1e3);
+        eprintln!("lint of 1,000 Dockerfiles, {name:<24} {:>7.0} ms", time.as_secs_f64() * 1e3);
+        result("files", &format!("lint of 1,000 Dockerfiles, {name}"), time.as_secs_f64() * 1e3, "ms");
     }
 }
 
@@ -110,7 +115,8 @@ fn context(place: &Path) {
         copied: None,
     };
     let ours = middle(5, || timed(|| assert_eq!(survey(&wanted).unwrap().files.len(), 99_001)));
-    println!(
+    result("files", "a context of 100,000 files", ours.as_secs_f64() * 1e3, "ms");
+    eprintln!(
         "a context of 100,000 files: walked in {:.0} ms, computed in {:.0} ms, {:.2} times",
         plain.as_secs_f64() * 1e3,
         ours.as_secs_f64() * 1e3,
@@ -153,7 +159,8 @@ fn compose(place: &Path) {
     };
     let own = middle(15, || run(&client, &["compose", "config", "--format", "json"]));
     let ours = middle(15, || run(&front.join("docker"), &["compose", "up", "-d"]));
-    println!(
+    result("files", "compose up of 20 services", ours.as_secs_f64() * 1e3, "ms");
+    eprintln!(
         "compose up of 20 services: compose reads in {:.0} ms, fender needs {:.0} ms with that",
         own.as_secs_f64() * 1e3,
         ours.as_secs_f64() * 1e3

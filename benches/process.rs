@@ -3,6 +3,10 @@
 //! The docker behind both is a static program that ends at once, so that what is measured is what stands in front.
 //! `FENDER_BENCH_ENGINE=unix:///path` names a real engine to ask for an image; without it `tests/engine.sh` starts one.
 
+#[path = "support/result.rs"]
+mod result;
+
+use result::result;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -92,13 +96,16 @@ wait4(p, &s, 0, &r); printf(\"%ld\\n\", r.ru_maxrss); return 0; }\n";
 fn main() {
     let mut bench = Bench::new();
     let size = fs::metadata(env!("CARGO_BIN_EXE_fender")).unwrap().len();
-    println!("program: {:.2} MiB", size as f64 / 1_048_576.0);
-    println!("{:<52} {:>9} {:>9} {:>6}", "docker …", "C exec", "fender", "times");
+    eprintln!("program: {:.2} MiB", size as f64 / 1_048_576.0);
+    result("process", "the program", size as f64 / 1024.0, "KiB");
+    eprintln!("{:<52} {:>9} {:>9} {:>6}", "docker …", "C exec", "fender", "times");
     let clean = ["run", "--rm", "-m", "1g", "--init", "-u", "1000", "alpine:3"];
     let row = |name: &str, bench: &Bench, words: &[&str]| {
         let (theirs, ours) = bench.compare(words);
         let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
-        println!("{name:<52} {:>6} µs {:>6} µs {ratio:>6.2}", theirs.as_micros(), ours.as_micros());
+        eprintln!("{name:<52} {:>6} µs {:>6} µs {ratio:>6.2}", theirs.as_micros(), ours.as_micros());
+        result("process", name, ours.as_secs_f64() * 1e6, "µs");
+        result("process", &format!("{name}, against a C program that only execs"), ratio, "times");
         (theirs, ours)
     };
     row("ps", &bench, &["ps"]);
@@ -118,7 +125,9 @@ fn main() {
     assert!(import.status.success(), "{}", String::from_utf8_lossy(&import.stderr));
     let asked = ["run", "--rm", "-m", "1g", "asked:1"];
     let (_, with) = row("run, the image asked of a real engine", &bench, &asked);
-    println!("asking a real engine takes {} µs more", with.saturating_sub(without).as_micros());
-    println!("peak memory: ps {} KiB, run {} KiB, engine asked {} KiB", peaks[0], peaks[1], bench.peak(&asked));
+    eprintln!("asking a real engine takes {} µs more", with.saturating_sub(without).as_micros());
+    result("process", "peak memory of ps", peaks[0] as f64, "KiB");
+    result("process", "peak memory of run", peaks[1] as f64, "KiB");
+    eprintln!("peak memory: ps {} KiB, run {} KiB, engine asked {} KiB", peaks[0], peaks[1], bench.peak(&asked));
     let _ = Command::new(&script).args(["stop", "bench"]).status();
 }
