@@ -25,6 +25,9 @@ trap end EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+# Runs tests, and remembers what they print for the count at the end.
+tests() { "$@" 2>&1 | tee -a "$scratch/tests"; }
+
 has_nextest() { cargo nextest --version >/dev/null 2>&1; }
 
 step "what the tests need"
@@ -44,13 +47,13 @@ cargo build --locked --release --quiet >"$scratch/release" 2>&1 &
 building=$!
 
 step "the quick tests"
-cargo test --locked --no-fail-fast --quiet
+tests cargo test --locked --no-fail-fast --quiet
 
 step "the real client and the real engines"
 if has_nextest; then
-  cargo nextest run --locked --profile engines --test engines
+  tests cargo nextest run --locked --profile engines --test engines
 else
-  RUST_TEST_THREADS=4 cargo test --locked --no-fail-fast --test engines -- --nocapture
+  tests cargo test --locked --no-fail-fast --test engines -- --nocapture
 fi
 
 step "the program as it is installed"
@@ -80,4 +83,7 @@ else
   cargo metadata --locked --format-version 1 | tests/licences.py
   echo "not checked: advisories, cargo-deny is not here"
 fi
-printf '\nall of it passed, in %d:%02d\n' $(((SECONDS - begun) / 60)) $(((SECONDS - begun) % 60))
+passed=$(sed -nE 's/^test result: ok\. ([0-9]+) passed.*/\1/p; s/^ *Summary .* tests run: ([0-9]+) passed.*/\1/p' "$scratch/tests" |
+  awk '{sum += $1} END {print sum + 0}')
+printf '\n%d passed, 0 failed\n' "$passed"
+printf 'all of it passed, in %d:%02d\n' $(((SECONDS - begun) / 60)) $(((SECONDS - begun) % 60))
