@@ -1,8 +1,8 @@
 //! `fender lint`: what is wrong in Dockerfiles, ignore files, compose and bake files, and what can be mended.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::fs;
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{IsTerminal, Write, stderr, stdin, stdout};
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
@@ -14,16 +14,18 @@ use crate::engine::Offline;
 use crate::environment::collect::collect;
 use crate::environment::host::Surroundings;
 use crate::environment::policy::read_layers;
+use crate::environment::replace::replace;
 use crate::session;
+use crate::ui::question::Question;
 use crate::ui::report;
 use crate::ui::screen::{Screen, shown};
 use crate::ui::snippet;
-use fender_core::lint::fix::{FileChange, changes};
+use fender_core::lint::fix::{Choice, FIXED, FileChange, Outcome, Proposal, changes};
 use fender_core::lint::sarif::sarif;
 use fender_core::lint::{Level, Report, lint};
 use fender_core::plan::Facts;
 use fender_core::policy::Policy;
-use fender_core::rules::Finding;
+use fender_core::rules::{Finding, rule};
 use fender_core::text::count;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -48,9 +50,15 @@ pub struct Lint {
     /// End with code 1 for findings from this level on: note (careless defaults), warning, error (escapes and losses)
     #[arg(long, value_enum, default_value = "note")]
     level: Least,
-    /// Mend what can be mended, showing the difference
+    /// Fix what can be fixed safely, of all rules or of these; on a terminal it asks first
+    #[arg(long, value_name = "RULE,…", num_args = 0..=1, require_equals = true, default_missing_value = "", value_delimiter = ',')]
+    fix: Option<Vec<String>>,
+    /// With --fix or --diff: unsafe fixes too, which may break the image
     #[arg(long)]
-    fix: bool,
+    unsafe_fixes: bool,
+    /// Show what --fix would change, and write nothing
+    #[arg(long)]
+    diff: bool,
     /// Files, or folders with files below
     #[arg(default_value = ".", value_name = "PATH")]
     paths: Vec<String>,
@@ -72,40 +80,85 @@ impl Lint {
         }
     }
 
+    /// Which fixes are wanted; None where only findings are.
+    fn choice(&self) -> Result<Option<Choice>, String> {
+        if self.fix.is_none() && !self.diff {
+            return match self.unsafe_fixes {
+                true => Err("--unsafe-fixes needs --fix, which writes, or --diff, which only shows".to_owned()),
+                false => Ok(None),
+            };
+        }
+        let named: BTreeSet<String> =
+            self.fix.iter().flatten().map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect();
+        let fixed: Vec<&str> = FIXED.iter().map(|rule| rule.id).collect();
+        for id in &named {
+            if !FIXED.iter().any(|rule| rule.id == id) {
+                let problem = if rule(id).is_some() { "has no fix in files" } else { "is not a rule" };
+                return Err(format!("{} {problem}; rules with a fix: {}", shown(id), fixed.join(", ")));
+            }
+        }
+        Ok(Some(Choice { with_unsafe: self.unsafe_fixes, rules: (!named.is_empty()).then_some(named) }))
+    }
+
     fn linted(&self) -> Result<(String, u8), String> {
+        let choice = self.choice()?;
         let policy =
             Policy { layers: read_layers().map_err(|problem| format!("the policy cannot be read: {problem}"))? };
         let files = collect(&self.paths)?;
-        // An engine is asked for digests alone.
-        let facts: Box<dyn Facts> = match self.fix {
-            true => Box::new(session::engine_here(&policy)),
-            false => Box::new(Offline { printer: session::printer(&policy) }),
+        // An engine is asked for digests, users and entry points of images alone.
+        let facts: Box<dyn Facts> = match choice {
+            Some(_) => Box::new(session::engine_here(&policy)),
+            None => Box::new(Offline { printer: session::printer(&policy) }),
         };
         let screen = Screen::new(stdout().is_terminal());
         let host = Surroundings { assume_terminal: true };
         let mut report = lint(&files, &*facts, &host);
+        let mut failed: Vec<(String, Vec<Proposal>)> = Vec::new();
+        let mut outcome = changes(&report.builds, &choice.clone().unwrap_or_default(), &*facts, &host);
         let mut out = String::new();
-        if self.fix {
-            let made = changes(&report.builds, &*facts, &host);
-            for change in &made {
-                write(change)?;
+        let mut written = false;
+        if choice.is_some() {
+            let difference: String = outcome.changes.iter().map(|change| difference(change, &screen)).collect();
+            let writes = !self.diff && !outcome.changes.is_empty();
+            if writes && self.format == LintFormat::Text && stdout().is_terminal() && stdin().is_terminal() {
+                let what = count(outcome.changes.len(), "file");
+                let question = Question::yes_or_no(&format!("Write these changes to {what}?")).text(difference.clone());
+                written = question.ask(&screen).is_ok_and(|answer| answer.is_yes());
+            } else {
+                written = writes;
                 if self.format == LintFormat::Text {
-                    out.push_str(&difference(change, &screen));
+                    out.push_str(&difference);
                 }
             }
-            if !made.is_empty() {
-                let offline = Offline { printer: session::printer(&policy) };
-                report = lint(&collect(&self.paths)?, &offline, &host);
+        }
+        if written {
+            for change in &outcome.changes {
+                let before = change.before.as_ref().map(String::as_bytes);
+                if let Err(problem) = replace(Path::new(&change.path), before, change.after.as_bytes()) {
+                    // The fixes of this file are not made; the others are.
+                    let (lost, made) = outcome.made.drain(..).partition(|fix| fix.path == change.path);
+                    outcome.made = made;
+                    failed.push((problem, lost));
+                }
             }
+            let offline = Offline { printer: session::printer(&policy) };
+            report = lint(&collect(&self.paths)?, &offline, &host);
         }
         match self.format {
             LintFormat::Text => {
-                // What --fix would do is counted, not shown.
-                let mendable = if self.fix { 0 } else { changes(&report.builds, &*facts, &host).len() };
-                out.push_str(&as_text(&report, mendable, &screen));
+                let summary = summary(&outcome, choice.is_some(), self.diff, written);
+                out.push_str(&as_text(&report, &summary, &screen));
             }
-            LintFormat::Json => out.push_str(&format!("{:#}\n", as_json(&report))),
+            LintFormat::Json => out.push_str(&format!("{:#}\n", as_json(&report, &outcome, written))),
             LintFormat::Sarif => out.push_str(&format!("{:#}\n", sarif(&report))),
+        }
+        if !failed.is_empty() {
+            let lines: Vec<String> = failed
+                .iter()
+                .map(|(problem, lost)| format!("{}\n{}", shown(problem), each(lost)).trim_end().to_owned())
+                .collect();
+            // What was done is said all the same.
+            return Err(format!("not written: {}\n{out}", lines.join("\n")));
         }
         let least = match self.level {
             Least::Note => Level::Note,
@@ -117,22 +170,58 @@ impl Lint {
     }
 }
 
-/// A file in its place at once, with the rights it had.
-fn write(change: &FileChange) -> Result<(), String> {
-    let path = Path::new(&change.path);
-    let failed = |error: std::io::Error| format!("{}: {error}", change.path);
-    // What a link leads to is written, not the link.
-    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    let name = real.file_name().unwrap_or_default().to_string_lossy();
-    let beside = real.with_file_name(format!(".{name}.fender-{}", std::process::id()));
-    fs::write(&beside, &change.after).map_err(failed)?;
-    if let Ok(known) = fs::metadata(&real) {
-        let _ = fs::set_permissions(&beside, known.permissions());
+/// `root-user Dockerfile:3`, one line for each fix.
+fn each(proposals: &[Proposal]) -> String {
+    let line = |proposal: &Proposal| {
+        let place = if proposal.line > 0 {
+            format!("{}:{}", proposal.path, proposal.line)
+        } else {
+            format!("{}: {}", proposal.path, proposal.about)
+        };
+        format!("  {:<20} {}\n", proposal.rule, shown(&place))
+    };
+    proposals.iter().map(line).collect()
+}
+
+/// What was fixed and what was not.
+fn summary(outcome: &Outcome, wanted: bool, only_shown: bool, written: bool) -> String {
+    let mut out = String::new();
+    let fixes = |proposals: &[Proposal]| match proposals.len() {
+        1 => "1 fix".to_owned(),
+        number => format!("{number} fixes"),
+    };
+    if !wanted {
+        if !outcome.made.is_empty() {
+            let _ = writeln!(out, "{} can be written: fender lint --fix", fixes(&outcome.made));
+        }
+        if !outcome.left.is_empty() {
+            let _ = writeln!(
+                out,
+                "{} may break an image: fender lint --diff --unsafe-fixes shows them",
+                fixes(&outcome.left)
+            );
+        }
+        return out;
     }
-    fs::rename(&beside, &real).map_err(|error| {
-        let _ = fs::remove_file(&beside);
-        failed(error)
-    })
+    if outcome.made.is_empty() {
+        out.push_str("no safe fix\n");
+    } else {
+        let what = match (only_shown, written) {
+            (true, _) => "shown, not written",
+            (false, true) => "written",
+            (false, false) => "not written",
+        };
+        let _ = write!(out, "{} {what}\n{}", fixes(&outcome.made), each(&outcome.made));
+    }
+    if !outcome.left.is_empty() {
+        let _ = write!(
+            out,
+            "{} left out, because they may break an image (--unsafe-fixes)\n{}",
+            fixes(&outcome.left),
+            each(&outcome.left)
+        );
+    }
+    out
 }
 
 /// Lines of context around a change.
@@ -171,7 +260,7 @@ fn difference(change: &FileChange, screen: &Screen) -> String {
     out
 }
 
-fn as_text(report: &Report, mendable: usize, screen: &Screen) -> String {
+fn as_text(report: &Report, summary: &str, screen: &Screen) -> String {
     let mut out = String::new();
     for finding in &report.findings {
         let level = Level::of(finding.class).name();
@@ -185,16 +274,19 @@ fn as_text(report: &Report, mendable: usize, screen: &Screen) -> String {
         out.push('\n');
     }
     let files = count(report.files, "file");
-    if report.findings.is_empty() {
-        let _ = writeln!(out, "{files}, nothing to mend");
-        return out;
+    match report.findings.len() {
+        0 => {
+            let _ = writeln!(out, "{files}, no problems");
+        }
+        number => {
+            let _ = writeln!(out, "{} in {files}", count(number, "problem"));
+        }
     }
-    let mends = if mendable > 0 { "; fender lint --fix mends what it can".to_owned() } else { String::new() };
-    let _ = writeln!(out, "{} in {files}{mends}", count(report.findings.len(), "thing"));
+    out.push_str(summary);
     out
 }
 
-fn as_json(report: &Report) -> Value {
+fn as_json(report: &Report, outcome: &Outcome, written: bool) -> Value {
     let one = |finding: &Finding| {
         let mut place = snippet::as_json(&finding.places[0]);
         let entry = place.as_object_mut().expect("a place is an object");
@@ -214,5 +306,16 @@ fn as_json(report: &Report) -> Value {
         }
         place
     };
-    json!({"files": report.files, "findings": report.findings.iter().map(one).collect::<Vec<_>>()})
+    let fix = |proposal: &Proposal, written: bool| {
+        let line = (proposal.line > 0).then_some(proposal.line);
+        json!({
+            "rule": proposal.rule, "path": proposal.path, "line": line, "about": proposal.about,
+            "grade": proposal.grade.name(), "written": written,
+        })
+    };
+    let fixes = outcome.made.iter().map(|it| fix(it, written)).chain(outcome.left.iter().map(|it| fix(it, false)));
+    json!({
+        "files": report.files, "findings": report.findings.iter().map(one).collect::<Vec<_>>(),
+        "fixes": fixes.collect::<Vec<_>>(),
+    })
 }

@@ -8,4 +8,5 @@ pub mod input;
 pub mod memory;
 pub mod owned;
 pub mod policy;
+pub mod replace;
 pub mod state;

@@ -97,7 +97,7 @@ fn all_mistakes_are_mended_and_the_image_works() {
     {
         assert!(before.contains(&rule.to_owned()), "{rule}: {before:?}");
     }
-    let output = fender(place.path(), &["lint", "--fix"], &[("DOCKER_HOST", engine.host())]);
+    let output = fender(place.path(), &["lint", "--fix", "--unsafe-fixes"], &[("DOCKER_HOST", engine.host())]);
     assert_eq!(rules(place.path()), [""; 0], "{}", out(&output));
     assert!(fs::read_to_string(place.path().join("Dockerfile")).unwrap().contains("FROM localhost:5000/base@sha256:"));
     let docker = |words: &[&str]| {

@@ -9,6 +9,7 @@ mod context;
 mod deletion;
 mod docker_files;
 mod faults;
+mod fix_harm;
 mod harness;
 mod lint;
 mod plan;

@@ -128,9 +128,9 @@ fn one_megabyte_and_rubbish() {
 #[test]
 fn fixes_keep_the_rest_to_the_byte() {
     let place = tempfile::tempdir().unwrap();
-    let before = "# syntax=docker/dockerfile:1\r\n\r\nFROM  alpine:3.22   AS x\r\n# a comment\r\nADD  --chown=1:1 a.conf \\\r\n  b.conf   /etc/\r\n\r\nCMD   httpd -f  # no\r\n";
+    let before = "# syntax=docker/dockerfile:1\r\n\r\nFROM  alpine:3.22   AS x\r\n# a comment\r\nADD  --chown=1:1 a.conf \\\r\n  b.conf   /etc/\r\n\r\nCMD   server -f  # no\r\n";
     write(place.path(), &[("Dockerfile", before), ("a.conf", ""), ("b.conf", "")]);
-    let output = fender(place.path(), &["lint", "--fix"], &[]);
+    let output = fender(place.path(), &["lint", "--fix", "--unsafe-fixes"], &[]);
     let after = fs::read_to_string(place.path().join("Dockerfile")).unwrap();
     let user = "RUN echo 'app:x:10001:10001::/nonexistent:/sbin/nologin' >> /etc/passwd && echo 'app:x:10001:' >> /etc/group\r\nUSER app\r\n";
     // A comment sign in a command is the shell's: this one stays in shell form.
@@ -162,7 +162,15 @@ fn an_ignore_file_is_completed_and_nothing_needed_is_left_out() {
     write(place.path(), MANY);
     write(place.path(), &[(".dockerignore", "*.md"), (".env", "DB_PASSWORD=x1y2\n"), ("we [ird]/id_rsa", "x")]);
     fender(place.path(), &["lint", "--fix"], &[]);
+    // Any of them may be what the image needs.
+    assert_eq!(fs::read_to_string(place.path().join(".dockerignore")).unwrap(), "*.md");
+    write(place.path(), &[("a/__pycache__/b.pyc", "x")]);
+    fender(place.path(), &["lint", "--fix"], &[]);
+    assert_eq!(fs::read_to_string(place.path().join(".dockerignore")).unwrap(), "*.md\na/__pycache__\n");
+    write(place.path(), &[(".dockerignore", "*.md")]);
+    fender(place.path(), &["lint", "--fix", "--unsafe-fixes"], &[]);
     let after = fs::read_to_string(place.path().join(".dockerignore")).unwrap();
+    let after = after.replace("a/__pycache__\n", "");
     assert_eq!(after, "*.md\n.env\nnode_modules\nserver.key\nwe \\[ird\\]/id_rsa\n");
     assert!(!rules(place.path()).contains(&"build-context-leak".to_owned()));
     // What is copied by name is needed.
@@ -171,7 +179,7 @@ fn an_ignore_file_is_completed_and_nothing_needed_is_left_out() {
         place.path(),
         &[("Dockerfile", "FROM alpine:3.22\nCOPY . /x\nCOPY id_rsa /root/.ssh/\nUSER 1\n"), ("id_rsa", "x")],
     );
-    fender(place.path(), &["lint", "--fix"], &[]);
+    fender(place.path(), &["lint", "--fix", "--unsafe-fixes"], &[]);
     assert!(!place.path().join(".dockerignore").exists());
 }
 

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod fix_harm;
 mod lint;
 mod owned;
 mod pictures;

@@ -12,6 +12,13 @@ pub trait Host {
     fn directory(&self) -> String;
     /// A file's contents, or the system's words for why not (`no such file or directory`).
     fn read(&self, path: &str) -> Result<Vec<u8>, String>;
+    /// At most so many of the first bytes of a regular file.
+    fn start(&self, path: &str, most: usize) -> Result<Vec<u8>, String> {
+        self.read(path).map(|mut bytes| {
+            bytes.truncate(most);
+            bytes
+        })
+    }
     fn exists(&self, path: &str) -> bool;
     fn is_directory(&self, path: &str) -> bool;
     /// The names in a folder; none where it cannot be read.

@@ -11,7 +11,7 @@ use fender_core::files::dockerfile::Given;
 use fender_core::files::ignore::{self, Matcher};
 use fender_core::files::text::Text;
 use fender_core::files::yaml;
-use fender_core::lint::fix::changes;
+use fender_core::lint::fix::{Choice, changes};
 use libfuzzer_sys::fuzz_target;
 
 struct Nowhere;
@@ -58,6 +58,7 @@ fuzz_target!(|data: &[u8]| {
         folder: Some("."),
         dockerfile: Some("Dockerfile".to_owned()),
         text: Some(data.to_vec()),
+        carrier: None,
         given,
         named: Vec::new(),
         sender: Sender::BuildKit,
@@ -70,7 +71,10 @@ fuzz_target!(|data: &[u8]| {
                 let _ = &file.text.text[instruction.keyword.clone()];
             }
         }
-        for change in changes(&[build], &Offline::default(), &Nowhere) {
+        let mut build = build;
+        build.path = Some("Dockerfile".to_owned());
+        let choice = Choice { with_unsafe: true, rules: None };
+        for change in changes(&[build], &choice, &Offline::default(), &Nowhere).changes {
             assert_ne!(change.before.as_deref(), Some(change.after.as_str()));
         }
     }

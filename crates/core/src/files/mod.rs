@@ -4,6 +4,7 @@ pub mod allowance;
 pub mod context;
 pub mod dockerfile;
 pub mod ignore;
+pub mod magic;
 pub mod secrets;
 pub mod text;
 pub mod yaml;

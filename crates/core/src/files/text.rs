@@ -11,12 +11,58 @@ pub struct Text {
     pub text: String,
     /// Where each line begins.
     lines: Vec<usize>,
+    /// Where it stands, if it is a part of another file: every place in it is one in that file.
+    inside: Option<Inside>,
+}
+
+/// Where a text that another file carries stands in that file.
+#[derive(Debug)]
+struct Inside {
+    file: Rc<Text>,
+    /// What stands for the whole of it.
+    whole: Range<usize>,
+    /// The byte of the file at which each line's own text begins, and how many bytes of indentation the line itself has;
+    /// empty where the lines do not stand there one for one.
+    lines: Vec<(usize, usize)>,
 }
 
 impl Text {
     pub fn new(path: impl Into<String>, text: String) -> Rc<Text> {
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Rc::new(Text { path: path.into(), text, lines })
+        Rc::new(Text { path: path.into(), text, lines, inside: None })
+    }
+
+    /// A text that a file carries, such as `dockerfile_inline` of a compose file: `near` is what names it there; it begins in that
+    /// line or in one of the next two.
+    pub fn carried(file: &Rc<Text>, near: Range<usize>, text: &str) -> Rc<Text> {
+        let wanted: Vec<&str> = text.lines().collect();
+        let key_line = file.position(near.start).0;
+        // Compose writes a dollar twice; what else it fills in is not undone.
+        let same = |number: usize, wanted: &str| {
+            let line = file.line(number).trim();
+            line == wanted.trim() || line.contains("$$") && line.replace("$$", "$") == wanted.trim()
+        };
+        let begins = |first: usize| wanted.iter().zip(first..).all(|(wanted, number)| same(number, wanted));
+        let is_blank = wanted.iter().all(|line| line.trim().is_empty());
+        let found = if is_blank { None } else { (key_line..key_line + 3).find(|first| begins(*first)) };
+        let lines = found.map_or_else(Vec::new, |first| {
+            let indent = |line: &str| line.len() - line.trim_start().len();
+            let starts = wanted.iter().zip(first..).map(|(wanted, number)| {
+                let start = file.lines.get(number - 1).copied().unwrap_or(file.text.len());
+                (start + indent(file.line(number)), indent(wanted))
+            });
+            starts.collect()
+        });
+        let whole_end = file.text[near.start..].find('\n').map_or(near.end, |at| near.end.min(near.start + at));
+        let whole = near.start..whole_end.max(near.start);
+        let own = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let inside = Some(Inside { file: file.clone(), whole, lines });
+        Rc::new(Text { path: file.path.clone(), text: text.to_owned(), lines: own, inside })
+    }
+
+    /// Whether it is a part of another file, and not one of its own.
+    pub fn is_carried(&self) -> bool {
+        self.inside.is_some()
     }
 
     /// From bytes; else line and column of the first that is no text.
@@ -62,6 +108,21 @@ impl Text {
     }
 }
 
+impl Inside {
+    fn place(&self, text: &Text, span: &Range<usize>) -> Range<usize> {
+        let byte = |at: usize| {
+            let line = text.lines.partition_point(|start| *start <= at).saturating_sub(1);
+            let (start, indent) = self.lines.get(line)?;
+            let offset = (at - text.lines[line]).saturating_sub(*indent);
+            Some((start + offset).min(self.file.text.len()))
+        };
+        match (byte(span.start.min(text.text.len())), byte(span.end.min(text.text.len()))) {
+            (Some(start), Some(end)) if self.file.text.get(start..end).is_some() => start..end,
+            _ => self.whole.clone(),
+        }
+    }
+}
+
 /// Why a file cannot be read, and where it shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileProblem {
@@ -91,8 +152,13 @@ pub struct Place {
 }
 
 impl Place {
+    /// A place in a text; where another file carries the text, the same place in that file.
     pub fn new(text: &Rc<Text>, span: Range<usize>) -> Place {
-        Place { text: text.clone(), span, of: None, meaning: None, through: None }
+        let (text, span) = match &text.inside {
+            Some(inside) => (inside.file.clone(), inside.place(text, &span)),
+            None => (text.clone(), span),
+        };
+        Place { text, span, of: None, meaning: None, through: None }
     }
 
     pub fn path(&self) -> &str {
@@ -121,5 +187,36 @@ impl Place {
 impl PartialEq for Place {
     fn eq(&self, other: &Place) -> bool {
         self.text.path == other.text.path && self.span == other.span && self.of == other.of
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_in_a_carried_text_is_one_in_its_file() {
+        let file = Text::new(
+            "compose.yaml",
+            "services:\n  a:\n    build:\n      dockerfile_inline: |\n        FROM x\n        RUN a \\\n          b $$X\n  b: {}\n".to_owned(),
+        );
+        let near = file.text.find('|').unwrap()..file.text.find("  b: {}").unwrap();
+        let carried = Text::carried(&file, near.clone(), "FROM x\nRUN a \\\n  b $X\n");
+        let at = |wanted: &str| {
+            let start = carried.text.find(wanted).unwrap();
+            let place = Place::new(&carried, start..start + wanted.len());
+            (place.path().to_owned(), place.start(), place.marked().to_owned())
+        };
+        assert_eq!(at("FROM"), ("compose.yaml".to_owned(), (5, 9), "FROM".to_owned()));
+        assert_eq!(at("b"), ("compose.yaml".to_owned(), (7, 11), "b".to_owned()));
+        assert!(carried.is_carried() && !file.is_carried());
+        // What compose made of it stands nowhere: the key's line is pointed at.
+        let other = Text::carried(&file, near, "FROM y\n");
+        assert_eq!(Place::new(&other, 0..4).start().0, 4);
+        // No text is too short, and none too long.
+        for text in ["", "\n", "FROM x", "FROM x\nRUN a \\\n  b $X\n\n\n\n"] {
+            let carried = Text::carried(&file, 0..file.text.len(), text);
+            let _ = Place::new(&carried, 0..text.len()).marked();
+        }
     }
 }

@@ -115,6 +115,9 @@ impl Host for Looking<'_> {
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
         self.host.read(path)
     }
+    fn start(&self, path: &str, most: usize) -> Result<Vec<u8>, String> {
+        self.host.start(path, most)
+    }
     fn read_own(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
         self.host.read_own(path)
     }
@@ -235,9 +238,7 @@ fn run(
         if let Some(problem) = &build.problem {
             report.findings.extend(problem_at(problem, host));
         }
-        if let Some(file) = &build.dockerfile {
-            built.insert(file.text.path.clone());
-        }
+        built.extend(build.path.clone());
         report.builds.push((**build).clone());
     }
     let target = Target::default();

@@ -8,7 +8,7 @@ use super::{Body, Deed, Effect, Effects, Request, Words, create, filled_env, to_
 use crate::files::context::{ContextRequest, Sender};
 use crate::files::dockerfile::{self, Directive, Dockerfile, Given};
 use crate::files::ignore::clean;
-use crate::files::text::{FileProblem, Text};
+use crate::files::text::{FileProblem, Place, Text};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
 use crate::host::Host;
@@ -17,6 +17,8 @@ use crate::host::Host;
 #[derive(Clone, Debug, Default)]
 pub struct Build {
     pub dockerfile: Option<Rc<Dockerfile>>,
+    /// The file that is the Dockerfile; None where it comes from standard input or stands in another file.
+    pub path: Option<String>,
     /// Why its Dockerfile cannot be read.
     pub problem: Option<FileProblem>,
     /// The stage that is built.
@@ -40,6 +42,8 @@ pub struct Said<'a> {
     pub dockerfile: Option<String>,
     /// The Dockerfile itself, where it does not come from a file.
     pub text: Option<Vec<u8>>,
+    /// Where that text stands, if another file carries it.
+    pub carrier: Option<Place>,
     pub given: Given,
     pub named: Vec<String>,
     pub sender: Sender,
@@ -49,7 +53,8 @@ pub struct Said<'a> {
 impl Build {
     /// Reads what the command names; None where there is nothing to read.
     pub fn read(said: Said, host: &dyn Host) -> Option<Build> {
-        let Said { folder, dockerfile, text, given, named, sender, words } = said;
+        let Said { folder, dockerfile, text, carrier, given, named, sender, words } = said;
+        let path = if text.is_some() { None } else { dockerfile.clone() };
         let name = dockerfile.clone().unwrap_or_else(|| "Dockerfile".to_owned());
         let bytes = match (text, &dockerfile) {
             (Some(bytes), _) => bytes,
@@ -58,7 +63,7 @@ impl Build {
         };
         let frontend = given.arguments.iter().find(|(name, _)| name == "BUILDKIT_SYNTAX");
         let frontend = frontend.and_then(|(_, value)| Some((value.clone()?, words.clone())));
-        let mut build = Build { named, frontend, words, ..Build::default() };
+        let mut build = Build { path, named, frontend, words, ..Build::default() };
         let wanted = |copied| {
             folder.map(|folder| ContextRequest {
                 folder: folder.to_owned(),
@@ -69,6 +74,10 @@ impl Build {
         };
         match Text::from_bytes(&name, bytes) {
             Ok(text) => {
+                let text = match carrier {
+                    Some(place) => Text::carried(&place.text, place.span.clone(), &text.text),
+                    None => text,
+                };
                 let read = dockerfile::read(&text, &given);
                 build.problem.clone_from(&read.problem);
                 if let Some(stage) = read.target(&given) {
@@ -169,7 +178,10 @@ pub fn of_words(invocation: &Invocation, host: &dyn Host, sender: Sender) -> Opt
         _ => return None,
     };
     let folder = (context == Context::Folder).then_some(typed);
-    Build::read(Said { folder, dockerfile, text, given, named, sender, words: invocation.operands.clone() }, host)
+    Build::read(
+        Said { folder, dockerfile, text, carrier: None, given, named, sender, words: invocation.operands.clone() },
+        host,
+    )
 }
 
 /// A tar, as it is or compressed.

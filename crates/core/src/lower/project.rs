@@ -811,6 +811,22 @@ fn restart(service: &Value) -> Option<RestartPolicy> {
     Some(policy(condition, attempts.parse().unwrap_or(0)))
 }
 
+/// Where the text of an inline Dockerfile stands: behind its key, or for bake behind the target's first line.
+fn carrier(project: &ProjectLowering, service: &str, below: &[PathStep], words: &Words) -> Option<Place> {
+    let mut path = below.to_vec();
+    path.push(PathStep::Key("dockerfile_inline"));
+    if let Some(place) = project.sources.of_service(service, &path, None, project.host) {
+        return Some(place);
+    }
+    let target = words.iter().find_map(|at| project.places.get(at.checked_sub(PLACES)?))?;
+    let key = "dockerfile-inline";
+    let span = match target.text.text[target.span.start..].find(key) {
+        Some(at) => target.span.start + at..target.span.start + at + key.len(),
+        None => target.span.clone(),
+    };
+    Some(Place::new(&target.text, span))
+}
+
 /// The effects of one `build` section, or of one target of bake, whose keys are the same but for some names.
 pub fn of_build(
     project: &mut ProjectLowering,
@@ -870,12 +886,14 @@ pub fn of_build(
     let path = if file.starts_with('/') { file } else { format!("{}/{file}", context.trim_end_matches('/')) };
     let directory = format!("{}/", project.host.directory());
     let shown = path.strip_prefix(&directory).unwrap_or(&path).to_owned();
+    let carrier = inline.as_ref().and_then(|_| carrier(project, service, below, &words));
     let given = Given { arguments, target: spoken(build, "target") };
     effects.push(Effect::ReadsFile { path: context.clone(), words: words.clone() });
     let said = Said {
         folder: Some(&context),
         dockerfile: inline.is_none().then_some(shown),
         text: inline.map(String::into_bytes),
+        carrier,
         given,
         named,
         sender: Sender::BuildKit,

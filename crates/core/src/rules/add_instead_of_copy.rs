@@ -1,7 +1,11 @@
 //! `ADD` where `COPY` says what is meant.
 
 use super::{COMMON, Case, Class, Example, Finding, Rule};
-use crate::files::dockerfile::{Directive, is_archive, is_remote};
+use crate::files::dockerfile::{Instruction, Directive, is_archive, is_remote};
+use crate::files::ignore::clean;
+use crate::files::magic::{ENOUGH, is_archive as is_archive_by_content};
+use crate::host::Host;
+use crate::lower::Build;
 
 pub static RULE: Rule = Rule {
     id: "add-instead-of-copy",
@@ -34,7 +38,7 @@ fn check(case: &Case) -> Vec<Finding> {
     for build in case.builds() {
         let Some(file) = build.file() else { continue };
         for instruction in build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions) {
-            if is_plain(&instruction.what) {
+            if is_plain(build, instruction, case.host) != Some(false) && is_written_plainly(&instruction.what) {
                 findings.push(RULE.found(&build.words).in_file(file.place(&instruction.keyword)));
             }
         }
@@ -42,10 +46,41 @@ fn check(case: &Case) -> Vec<Finding> {
     findings
 }
 
-/// `ADD` of files that `COPY` would bring to the same place.
-pub fn is_plain(what: &Directive) -> bool {
+/// `ADD` of files that by their names `COPY` would bring to the same place.
+fn is_written_plainly(what: &Directive) -> bool {
     let Directive::Copy { is_add: true, sources, here, .. } = what else { return false };
     sources.len() + here > 0 && sources.iter().all(|source| !does_more(&source.text))
+}
+
+/// Whether `COPY` would do the same: false where a flag, a name or the first bytes of a file say that `ADD` does more, None
+/// where a file cannot be looked at.
+pub fn is_plain(build: &Build, instruction: &Instruction, host: &dyn Host) -> Option<bool> {
+    const OF_BOTH: &[&str] = &["chown", "chmod", "link", "exclude"];
+    let Directive::Copy { sources, .. } = &instruction.what else { return Some(false) };
+    let flags = instruction.flags.iter().all(|(name, _, _)| OF_BOTH.contains(&name.as_str()));
+    if !flags || !is_written_plainly(&instruction.what) {
+        return Some(false);
+    }
+    let Some(context) = &build.context else { return None };
+    let folder = context.folder.trim_end_matches('/');
+    let mut known = true;
+    for source in sources {
+        let path = format!("{folder}/{}", clean(&format!("/{}", source.text)).trim_start_matches('/'));
+        // A link may lead docker to another file than this host.
+        let inside = format!("{}/{}", host.resolve(&context.folder).trim_end_matches('/'), &path[folder.len() + 1..]);
+        if host.resolve(&path) != inside.trim_end_matches('/') {
+            known = false;
+        } else if host.is_directory(&path) {
+            // What lies in a folder is not unpacked.
+            continue;
+        }
+        match host.start(&path, ENOUGH) {
+            Ok(start) if is_archive_by_content(&start) => return Some(false),
+            Ok(_) => {}
+            Err(_) => known = false,
+        }
+    }
+    known.then_some(true)
 }
 
 /// What is unpacked or downloaded, or may be.

@@ -6,6 +6,7 @@ mod places;
 
 pub use add_instead_of_copy::RULE as ADD_INSTEAD_OF_COPY;
 pub use add_instead_of_copy::is_plain as copies_plainly;
+pub use build_context_leak::RULE as BUILD_CONTEXT_LEAK;
 pub use cache_busting_order::RULE as CACHE_BUSTING_ORDER;
 pub use cache_busting_order::orders as dependency_orders;
 pub use mutable_tag::RULE as MUTABLE_TAG;

@@ -1,0 +1,274 @@
+//! Fixes what can be fixed in files, and keeps the rest of them to the byte. Pure: the new texts are handed back.
+//!
+//! A fix is safe only where the files themselves show that the image works as before; what rests on a guess about the program
+//! is unsafe, and left out unless it is asked for. docs/decisions/0029 says where the line runs.
+
+mod exec_form;
+mod ignore;
+mod order;
+mod user;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::rc::Rc;
+
+use crate::engine::Lookup;
+use crate::files::allowance::is_allowed;
+use crate::files::dockerfile::{self, Directive, Dockerfile, Given, Instruction};
+use crate::files::text::Text;
+use crate::grammar::values::reference;
+use crate::host::Host;
+use crate::lower::Build;
+use crate::plan::Facts;
+use crate::rules::{
+    ADD_INSTEAD_OF_COPY, BUILD_CONTEXT_LEAK, CACHE_BUSTING_ORDER, MUTABLE_TAG, PID1_SIGNALS, ROOT_USER, Rule,
+    copies_plainly,
+};
+
+/// The rules that have a fix in files.
+pub static FIXED: &[&Rule] =
+    &[&ADD_INSTEAD_OF_COPY, &BUILD_CONTEXT_LEAK, &CACHE_BUSTING_ORDER, &MUTABLE_TAG, &PID1_SIGNALS, &ROOT_USER];
+
+/// A file before and after; it was not there where nothing is before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileChange {
+    pub path: String,
+    pub before: Option<String>,
+    pub after: String,
+}
+
+/// How sure it is that the image works as before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Grade {
+    Safe,
+    /// It may break the image: a person has to know the program.
+    Unsafe,
+}
+
+impl Grade {
+    pub fn name(self) -> &'static str {
+        match self {
+            Grade::Safe => "safe",
+            Grade::Unsafe => "unsafe",
+        }
+    }
+}
+
+type TextEdit = (Range<usize>, String);
+
+/// One fix that could be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    pub rule: &'static str,
+    pub path: String,
+    /// The line that it is about, in the file as it was when this fix was looked for; 0 for a new line.
+    pub line: usize,
+    pub grade: Grade,
+    /// What it is about besides the line, such as a new pattern.
+    pub about: String,
+    edits: Vec<TextEdit>,
+}
+
+impl Proposal {
+    fn new(rule: &'static str, path: &str, line: usize, grade: Grade, edits: &[TextEdit]) -> Proposal {
+        Proposal { rule, path: path.to_owned(), line, grade, about: String::new(), edits: edits.to_vec() }
+    }
+
+    fn about(mut self, what: &str) -> Proposal {
+        what.clone_into(&mut self.about);
+        self
+    }
+}
+
+/// Which fixes are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    pub with_unsafe: bool,
+    /// Only those of these rules; None for all.
+    pub rules: Option<BTreeSet<String>>,
+}
+
+impl Choice {
+    fn names(&self, proposal: &Proposal) -> bool {
+        self.rules.as_ref().is_none_or(|rules| rules.contains(proposal.rule))
+    }
+
+    fn takes(&self, proposal: &Proposal) -> bool {
+        self.names(proposal) && (proposal.grade == Grade::Safe || self.with_unsafe)
+    }
+}
+
+/// What comes of it.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    pub changes: Vec<FileChange>,
+    /// The fixes that the changes make.
+    pub made: Vec<Proposal>,
+    /// Fixes of the chosen rules that are unsafe and were not asked for.
+    pub left: Vec<Proposal>,
+}
+
+impl Outcome {
+    fn sort(&mut self, proposals: Vec<Proposal>, choice: &Choice) {
+        for proposal in proposals.into_iter().filter(|proposal| choice.names(proposal)) {
+            let list = if choice.takes(&proposal) { &mut self.made } else { &mut self.left };
+            if !list.contains(&proposal) {
+                list.push(proposal);
+            }
+        }
+    }
+}
+
+/// Every change that these builds allow.
+pub fn changes(builds: &[Build], choice: &Choice, facts: &dyn Facts, host: &dyn Host) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut changes: BTreeMap<String, FileChange> = BTreeMap::new();
+    for build in builds {
+        let (change, proposals) = ignore::ignore_file(build, choice, changes.values(), host);
+        outcome.sort(proposals, choice);
+        if let Some(change) = change {
+            changes.insert(change.path.clone(), change);
+        }
+    }
+    let ignored: Vec<FileChange> = changes.values().cloned().collect();
+    for build in builds {
+        let Some(file) = build.file().filter(|_| build.problem.is_none()) else { continue };
+        // Only a file of its own is written, never one that merely carries the text.
+        let Some(path) = build.path.clone().filter(|_| !file.text.is_carried()) else { continue };
+        if changes.contains_key(&path) {
+            continue;
+        }
+        let (after, proposals) = fixed(build, file, &ignored, choice, facts, host);
+        outcome.sort(proposals, choice);
+        if after != file.text.text {
+            changes.insert(path.clone(), FileChange { path, before: Some(file.text.text.clone()), after });
+        }
+    }
+    outcome.changes = changes.into_values().collect();
+    outcome
+}
+
+/// One kind of mistake after the other, the file read again in between. Also every fix that was found.
+fn fixed(
+    build: &Build,
+    file: &Dockerfile,
+    ignored: &[FileChange],
+    choice: &Choice,
+    facts: &dyn Facts,
+    host: &dyn Host,
+) -> (String, Vec<Proposal>) {
+    let mut build = build.clone();
+    let mut text = file.text.text.clone();
+    let mut all = Vec::new();
+    type Pass<'a> = &'a dyn Fn(&Build, &Dockerfile) -> Vec<Proposal>;
+    let copies: Pass = &|build, file| copies(build, file, host);
+    let exec_form: Pass = &|build, file| exec_form::exec_form(build, file, facts, host);
+    let order: Pass = &|build, file| order::order(build, file, ignored, host);
+    let user: Pass = &|build, file| user::user(build, file, facts, host);
+    let digests: Pass = &|build, file| digests(build, file, facts);
+    let read = |text: &str| {
+        let read = dockerfile::read(&Text::new(file.text.path.clone(), text.to_owned()), &Given::default());
+        // What docker would not take is no fix.
+        (read.problem.is_none() && read.stages.len() == file.stages.len()).then_some(Rc::new(read))
+    };
+    let Some(mut current) = read(&text) else { return (text, all) };
+    for pass in [copies, exec_form, order, user, digests] {
+        build.dockerfile = Some(current.clone());
+        let proposals = pass(&build, &current);
+        let edits: Vec<TextEdit> =
+            proposals.iter().filter(|it| choice.takes(it)).flat_map(|it| it.edits.clone()).collect();
+        if !edits.is_empty() {
+            let changed = apply(&text, edits);
+            let Some(again) = read(&changed) else { continue };
+            (text, current) = (changed, again);
+        }
+        all.extend(proposals);
+    }
+    (text, all)
+}
+
+fn apply(text: &str, mut edits: Vec<TextEdit>) -> String {
+    edits.sort_by_key(|(span, _)| span.start);
+    let mut out = text.to_owned();
+    for (span, with) in edits.into_iter().rev() {
+        out.replace_range(span, &with);
+    }
+    out
+}
+
+/// How lines end in this file.
+fn line_end(file: &Dockerfile) -> &'static str {
+    if file.text.text.contains("\r\n") { "\r\n" } else { "\n" }
+}
+
+/// Instructions of the stages that are built.
+fn instructions<'a>(build: &'a Build, file: &'a Dockerfile) -> impl Iterator<Item = &'a Instruction> {
+    build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions)
+}
+
+fn allowed(file: &Dockerfile, span: &Range<usize>, id: &str) -> bool {
+    is_allowed(&file.place(span), id)
+}
+
+/// The lines of an instruction, with the end of the last one.
+fn whole_lines(file: &Dockerfile, span: &Range<usize>) -> Range<usize> {
+    let text = &file.text.text;
+    let start = file.text.line_start(span.start);
+    let end = text[span.end..].find('\n').map_or(text.len(), |at| span.end + at + 1);
+    start..end
+}
+
+/// The name of an official image: `nginx` of `docker.io/library/nginx:1.27`.
+fn official(image: &str) -> Option<&str> {
+    let bare = ["docker.io/", "index.docker.io/"].iter().find_map(|start| image.strip_prefix(start)).unwrap_or(image);
+    let bare = bare.strip_prefix("library/").unwrap_or(bare);
+    let name = bare.split(['@', ':']).next().unwrap_or(bare);
+    (!name.is_empty() && !name.contains('/')).then_some(name)
+}
+
+/// Whether the image is one of Windows, where users, shells and paths are others.
+fn is_windows(build: &Build, file: &Dockerfile) -> bool {
+    let names = ["windows", "nanoserver", "servercore"];
+    file.escape == '`'
+        || file.line(build.stage).iter().any(|stage| {
+            let lower = file.stages[*stage].image.to_lowercase();
+            names.iter().any(|name| lower.contains(name))
+        })
+}
+
+/// `ADD` of plain files.
+fn copies(build: &Build, file: &Dockerfile, host: &dyn Host) -> Vec<Proposal> {
+    instructions(build, file)
+        .filter(|instruction| !instruction.on_build)
+        .filter(|instruction| matches!(&instruction.what, Directive::Copy { is_add: true, .. }))
+        .filter(|instruction| !allowed(file, &instruction.keyword, ADD_INSTEAD_OF_COPY.id))
+        .filter(|instruction| copies_plainly(build, instruction, host) == Some(true))
+        .map(|instruction| {
+            let edit = (instruction.keyword.clone(), "COPY".to_owned());
+            let line = file.text.position(instruction.keyword.start).0;
+            Proposal::new(ADD_INSTEAD_OF_COPY.id, &file.text.path, line, Grade::Safe, &[edit])
+        })
+        .collect()
+}
+
+/// The digest that the engine knows for a tag that moves.
+fn digests(build: &Build, file: &Dockerfile, facts: &dyn Facts) -> Vec<Proposal> {
+    let mut proposals = Vec::new();
+    for stage in build.needed.iter().map(|stage| &file.stages[*stage]).filter(|stage| stage.parent.is_none()) {
+        let written = &file.text.text[stage.base.span.clone()];
+        if written.contains('$') || build.is_own(&stage.image) || allowed(file, &stage.base.span, MUTABLE_TAG.id) {
+            continue;
+        }
+        let Ok(parsed) = reference(&stage.image) else { continue };
+        if parsed.digest.is_some() || parsed.tag_or_latest() != Some("latest") {
+            continue;
+        }
+        let Lookup::Found(image) = facts.image(&stage.image) else { continue };
+        let prefix = format!("{}@", parsed.familiar());
+        let Some(digest) = image.digests.iter().find_map(|digest| digest.strip_prefix(&prefix)) else { continue };
+        let edit = (stage.base.span.clone(), format!("{written}@{digest}"));
+        let line = file.text.position(stage.base.span.start).0;
+        proposals.push(Proposal::new(MUTABLE_TAG.id, &file.text.path, line, Grade::Safe, &[edit]));
+    }
+    proposals
+}
