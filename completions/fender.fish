@@ -52,7 +52,9 @@ sarif\t''"
 complete -c fender -n "__fish_fender_using_subcommand lint" -l level -d 'End with code 1 for findings from this level on: note (careless defaults), warning, error (escapes and losses)' -r -f -a "note\t''
 warning\t''
 error\t''"
-complete -c fender -n "__fish_fender_using_subcommand lint" -l fix -d 'Mend what can be mended, showing the difference'
+complete -c fender -n "__fish_fender_using_subcommand lint" -l fix -d 'Fix what can be fixed safely, of all rules or of these; on a terminal it asks first' -r
+complete -c fender -n "__fish_fender_using_subcommand lint" -l unsafe-fixes -d 'With --fix or --diff: unsafe fixes too, which may break the image'
+complete -c fender -n "__fish_fender_using_subcommand lint" -l diff -d 'Show what --fix would change, and write nothing'
 complete -c fender -n "__fish_fender_using_subcommand lint" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand context" -l format -d 'How to print it' -r -f -a "text\t''
 json\t''"

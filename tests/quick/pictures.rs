@@ -122,7 +122,7 @@ fn the_picture_of_lint_is_real_output() {
     command.env("HOME", place.path()).env("TERM", "xterm").arg("lint");
     command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock").current_dir(place.path());
     let mut terminal = support::terminal::Terminal::start(&command, None);
-    terminal.expect("mends what it can\n");
+    terminal.expect("--unsafe-fixes shows them\n");
     assert_eq!(terminal.wait().code(), Some(1));
     let text = format!("\u{1b}[2m$\u{1b}[0m fender lint\n{}", terminal.seen().replace('\r', ""));
     current(&root().join("docs/images/lint.svg"), &anstyle_svg::Term::new().render_svg(&text));
