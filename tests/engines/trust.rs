@@ -1,4 +1,5 @@
-//! Whose files count, with several users: this needs root for a mount namespace of its own, and no engine.
+//! Whose files count, with several users: this needs root for namespaces of its own (mounts, and the name of the machine),
+//! and no engine.
 
 use std::process::Output;
 
@@ -30,7 +31,15 @@ set +e
 /// Runs a shell script in that world; what it printed, both streams together and on one line.
 fn world(script: &str) -> (String, Output) {
     let mut command = program("unshare");
-    command.args(["--mount", "--propagation", "private", "sh", "-c", &format!("exec 2>&1\n{WORLD}\n{script}")]);
+    command.args([
+        "--mount",
+        "--uts",
+        "--propagation",
+        "private",
+        "sh",
+        "-c",
+        &format!("exec 2>&1\n{WORLD}\n{script}"),
+    ]);
     command.env("FENDER", env!("CARGO_BIN_EXE_fender")).current_dir("/");
     let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
