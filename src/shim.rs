@@ -112,7 +112,7 @@ fn guard(face: Face, words: &[OsString]) -> u8 {
         },
         Action::Refuse => {
             say(&report::stopping(&judgement, &screen(), &hostname));
-            say("fender: not run: the policy refuses it here\n");
+            say(&report::not_run(&judgement, "refused by policy"));
             return NOT_RUN;
         }
     };
@@ -145,7 +145,10 @@ fn fixed(words: &[OsString], judgement: &Judgement) -> Option<Vec<OsString>> {
     let host = Surroundings { assume_terminal: false };
     let wanted: Vec<_> = judgement.with(Action::Fix).map(|complaint| &complaint.finding).collect();
     let Some(changed) = rewrite(&judgement.invocation, words, &judgement.lowered, &wanted, &host) else {
-        say("fender: not run: the policy says fix, and these words cannot be changed without changing more\n");
+        say(&report::not_run(
+            judgement,
+            "the policy says fix, and these words cannot be changed without changing more",
+        ));
         return None;
     };
     let texts: Vec<String> = changed.iter().map(|word| word.to_string_lossy().into_owned()).collect();
@@ -180,7 +183,7 @@ fn ask(words: &[OsString], judgement: &Judgement, hostname: &str) -> Option<Vec<
         },
         Err(NoTerminal) => {
             say(&report::stopping(judgement, &self::screen(), hostname));
-            say("fender: not run: this needs an answer, and there is no terminal to ask on\n");
+            say(&report::not_run(judgement, "no terminal to ask on"));
         }
     }
     None
@@ -188,7 +191,7 @@ fn ask(words: &[OsString], judgement: &Judgement, hostname: &str) -> Option<Vec<
 
 fn refuse_for_policy(problem: &PolicyProblem) -> u8 {
     say(&format!(
-        "fender: not run: the policy cannot be read, and nothing that changes something runs without it\n  {problem}\n"
+        "fender: not run: the policy cannot be read, and until this is fixed, only read-only commands run: {problem}\n"
     ));
     NOT_RUN
 }

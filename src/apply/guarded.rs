@@ -129,7 +129,7 @@ impl Guard<'_> {
             }
             Err(NoTerminal) => {
                 say(&report::deletion(self.judgement, plan, &Screen::new(false), self.hostname, now));
-                say("fender: not run: this needs an answer, and there is no terminal to ask on\n");
+                say(&report::not_run(self.judgement, "no terminal to ask on"));
                 Reply::No
             }
         }
@@ -170,7 +170,7 @@ impl Guard<'_> {
     fn by_docker(&self, plan: &Plan) -> Next {
         if plan.spared().next().is_some() {
             self.tell_spared(plan);
-            say("fender: not run: docker cannot leave out what is protected here\n");
+            say(&report::not_run(self.judgement, "docker cannot leave out what is protected here"));
             return Next::Ended(NOT_RUN);
         }
         match self.keep(plan, self.words) {

@@ -58,6 +58,7 @@ pub struct Info {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct SwarmState {
+    local_node_state: String,
     control_available: bool,
 }
 
@@ -70,6 +71,11 @@ fn lenient<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(deserializer: 
 }
 
 impl Info {
+    /// `inactive`, `active`, `pending`, `locked` or `error`; empty where the engine does not say.
+    pub fn swarm_state(&self) -> &str {
+        &self.swarm.local_node_state
+    }
+
     fn containerd(&self) -> bool {
         self.driver_status.iter().flatten().any(|text| text.contains("io.containerd.snapshotter"))
     }

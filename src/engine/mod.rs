@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use bollard_stubs::models::{ContainerInspectResponse, ImageInspect, SystemVersion};
 use hyper::Method;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
 
 use list::List;
@@ -276,6 +276,24 @@ impl Inspect for Engine {
         };
         *self.itself.borrow_mut() = Some(known.clone());
         known
+    }
+
+    fn there(&self, path: &str) -> Lookup<()> {
+        if let Some(problem) = &*self.silent.borrow() {
+            return problem.as_lookup();
+        }
+        match self.ask_within::<IgnoredAny>(self.patience(PATIENCE), &segment(path)) {
+            Ok(_) => Lookup::Found(()),
+            Err(problem) if problem.is(404) || problem.is(503) => Lookup::Missing,
+            Err(problem) => problem.as_lookup(),
+        }
+    }
+
+    fn in_swarm(&self) -> Lookup<bool> {
+        self.ask::<Info>("/info").then(|info| match info.swarm_state() {
+            "" => Lookup::Unknown("it does not say whether it belongs to a swarm".to_owned()),
+            state => Lookup::Found(state != "inactive"),
+        })
     }
 
     fn labels(&self, stops: bool) -> Labels {

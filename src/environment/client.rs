@@ -15,6 +15,9 @@ use fender_core::engine::Lookup;
 /// What was found, or where it was looked for.
 pub type ClientSearch = Result<PathBuf, Vec<PathBuf>>;
 
+/// The folders of programs where no PATH says others.
+const STANDARD_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// The client that the policy names, else the first `docker` on PATH that is not fender itself. Relative entries of
 /// PATH are skipped: what they hold depends on where one stands.
 pub fn find(named: Option<&Path>) -> ClientSearch {
@@ -27,7 +30,8 @@ pub fn find_program(name: &str, named: Option<&Path>) -> ClientSearch {
         return if path.is_file() { Ok(path.to_path_buf()) } else { Err(vec![path.to_path_buf()]) };
     }
     let own = own_identity();
-    let path = env::var_os("PATH").unwrap_or_default();
+    // Where no PATH is set, shells and env look into the system's folders.
+    let path = env::var_os("PATH").filter(|path| !path.is_empty()).unwrap_or_else(|| STANDARD_PATH.into());
     let folders: Vec<PathBuf> = env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
     let absolute: OsString = env::join_paths(&folders).unwrap_or_default();
     let mut found = which::which_in_all(name, Some(absolute), "/").into_iter().flatten();

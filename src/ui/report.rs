@@ -28,6 +28,40 @@ pub fn engine_name(judgement: &Judgement, hostname: &str) -> String {
     }
 }
 
+/// The last line of a refusal: many programs show only this one. It names the rules, the environment and the remedy.
+pub fn not_run(judgement: &Judgement, why: &str) -> String {
+    let mut ids: Vec<&str> = Vec::new();
+    // What a policy refuses is the reason, and not what would only have been asked.
+    let refuses = judgement.action == Action::Refuse;
+    let stopping =
+        || judgement.stopping().filter(move |complaint| !refuses || complaint.decision.action == Action::Refuse);
+    for complaint in stopping() {
+        if !ids.contains(&complaint.finding.rule.id) {
+            ids.push(complaint.finding.rule.id);
+        }
+    }
+    let environment = shown(&judgement.environment.name);
+    let Some(first) = ids.first() else { return format!("fender: not run ({environment}): {}\n", shown(why)) };
+    // What a policy file says, and what it refuses, a line in another file may not undo.
+    let fixed =
+        |complaint: &Complaint| complaint.decision.action == Action::Refuse || complaint.decision.source.is_some();
+    let table = match environment.as_str() {
+        "dev" => "[rules]".to_owned(),
+        name => format!("[environments.{name}.rules]"),
+    };
+    let remedy = match ids.len() {
+        1..=3 if !stopping().any(fixed) => {
+            let lines: Vec<String> = ids.iter().map(|id| format!("{id} = \"note\"")).collect();
+            format!("to allow: {table} {}", lines.join(", "))
+        }
+        _ => format!("see: fender rules {first}"),
+    };
+    let more = ids.len().saturating_sub(3);
+    ids.truncate(3);
+    let named = if more > 0 { format!("{} and {more} more", ids.join(", ")) } else { ids.join(", ") };
+    format!("fender: not run ({named}, {environment}): {}; {remedy}\n", shown(why))
+}
+
 /// The question that wants the engine's name typed, for `to` = `run` or `delete`.
 pub fn typed(judgement: &Judgement, hostname: &str, to: &str) -> Question {
     let context = &judgement.target.context;

@@ -13,6 +13,7 @@ mod fix_harm;
 mod harness;
 mod lint;
 mod plan;
+mod programs;
 mod real_client;
 mod real_engine;
 mod system_policy;

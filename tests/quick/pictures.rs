@@ -41,7 +41,7 @@ fn seen(line: &str, environment: &str) -> String {
         Action::Note => out.push_str(&report::note(&judgement, &screen).unwrap()),
         Action::Refuse => {
             out.push_str(&report::stopping(&judgement, &screen, "build-7"));
-            out.push_str("fender: not run: the policy refuses it here\n");
+            out.push_str(&report::not_run(&judgement, "refused by policy"));
         }
         action => {
             out.push_str(&report::stopping(&judgement, &screen, "build-7"));

@@ -114,7 +114,18 @@ fn without_a_terminal_a_question_is_a_no() {
         assert_eq!(place.reached(), None, "docker {words:?}");
         assert!(output.stdout.is_empty());
         let said = error(&output);
-        assert!(said.contains("fender: not run") && said.contains("instead"), "docker {words:?}: {said}");
+        assert!(said.contains("instead"), "docker {words:?}: {said}");
+        // Many programs show only the last line.
+        let last = said.lines().last().unwrap_or_default();
+        let (environment, table) =
+            if words.contains(&"prod") { ("prod", "[environments.prod.rules]") } else { ("dev", "[rules]") };
+        assert!(last.starts_with("fender: not run ("), "docker {words:?}: {said}");
+        let rest = format!(", {environment}): no terminal to ask on; ");
+        assert!(last.contains(&rest), "docker {words:?}: {said}");
+        assert!(
+            last.contains(&format!("to allow: {table} ")) || last.contains("see: fender rules "),
+            "docker {words:?}: {said}"
+        );
     }
 }
 

@@ -119,7 +119,10 @@ fn refused_without_a_question() {
     let mut terminal = Terminal::start(&command, None);
     assert_eq!(terminal.wait().code(), Some(125));
     let seen = terminal.seen();
-    assert!(seen.contains("fender: not run: the policy refuses it here"), "{seen}");
+    assert!(
+        seen.contains("fender: not run (privileged, prod): refused by policy; see: fender rules privileged"),
+        "{seen}"
+    );
     assert!(seen.contains("an entry in a policy: fender rules privileged"), "{seen}");
     assert!(place.reached().is_none());
 }

@@ -208,7 +208,17 @@ impl Facts for SmallEngine {
     }
     fn plan(&self, steps: &[Step]) -> Result<Rc<Plan>, EngineProblem> {
         let protections = self.protections()?;
-        Ok(Rc::new(plan(steps, &stock(), &protections)))
+        let mut plan = plan(steps, &stock(), &protections);
+        let about_volumes = |step: &Step| {
+            matches!(step, Step::Volume { .. } | Step::PruneVolumes(_) | Step::Compose(_))
+                || matches!(step, Step::Container { volumes: true, .. })
+        };
+        let no_volume = plan.of(ObjectKind::Volume).next().is_none();
+        if plan.deletes.is_empty() || (no_volume && steps.iter().any(about_volumes)) {
+            // It does not hold all that the examples name, and what is not there is not asked about.
+            plan.unclear.push("the small engine holds only a few things".to_owned());
+        }
+        Ok(Rc::new(plan))
     }
     fn protected_volume(&self, name: &str) -> Lookup<Option<String>> {
         let volume = Volume { name: name.to_owned(), ..Volume::default() };

@@ -89,6 +89,15 @@ pub trait Inspect {
             Lookup::Unknown(why) => Labels::Unknown(why),
         }
     }
+    /// Whether the engine has the object of this path, such as `/plugins/x/json`. Missing also where it says that it does not look:
+    /// a node that is no manager of a swarm changes nothing of the swarm either.
+    fn there(&self, _path: &str) -> Lookup<()> {
+        Lookup::NoEngine
+    }
+    /// Whether the engine belongs to a swarm.
+    fn in_swarm(&self) -> Lookup<bool> {
+        Lookup::NoEngine
+    }
     /// The API version in force: the lower of the client's and the engine's.
     fn api_version(&self) -> Lookup<Version>;
 

@@ -1,5 +1,6 @@
 //! From the words to the verdict: parse, lower, look, decide. Nothing is run and nothing is shown here.
 
+mod absent;
 pub mod rewrite;
 
 use std::ffi::OsString;
@@ -90,6 +91,7 @@ pub fn judge(words: &[OsString], bench: &Bench) -> Judgement {
     }
     let place = place(&target, &*facts, bench, &findings);
     let complaints = decide(findings, &place, bench);
+    let complaints = absent::about_what_is_there(complaints, &invocation, &lowered, &*facts, bench.host);
     let environment = match &bench.environment {
         Some(named) => named.clone(),
         // Where nothing was found the engine is not asked for its labels either.

@@ -54,6 +54,11 @@ rules! {
     secret_in_build_arg, limits_off, cache_busting_order, add_instead_of_copy,
 }
 
+/// Whether a rule only speaks of volumes that go: where none goes it has nothing to say.
+pub fn is_about_volumes(rule: &Rule) -> bool {
+    [removes_volume::RULE.id, removes_anonymous_volumes::RULE.id].contains(&rule.id)
+}
+
 /// What a rule is about, which decides what a preset does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
