@@ -55,6 +55,9 @@ _fender() {
             fender__subcmd__trash,empty)
                 cmd="fender__subcmd__trash__subcmd__empty"
                 ;;
+            fender__subcmd__trash,image)
+                cmd="fender__subcmd__trash__subcmd__image"
+                ;;
             fender__subcmd__trash,list)
                 cmd="fender__subcmd__trash__subcmd__list"
                 ;;
@@ -251,7 +254,7 @@ _fender() {
             return 0
             ;;
         fender__subcmd__trash)
-            opts="-h --help list show restore empty"
+            opts="-h --help list show restore image empty"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -265,6 +268,20 @@ _fender() {
             return 0
             ;;
         fender__subcmd__trash__subcmd__empty)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        fender__subcmd__trash__subcmd__image)
             opts="-h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

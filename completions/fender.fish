@@ -61,15 +61,17 @@ json\t''"
 complete -c fender -n "__fish_fender_using_subcommand context" -s f -l file -d 'The Dockerfile, if it is not the folder\'s own' -r
 complete -c fender -n "__fish_fender_using_subcommand context" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand undo" -s h -l help -d 'Print help'
-complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore empty" -s h -l help -d 'Print help'
-complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore empty" -f -a "list" -d 'What is in the trash, the newest last'
-complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore empty" -f -a "show" -d 'One deletion with all its objects'
-complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore empty" -f -a "restore" -d 'Bring back one deletion, or one object of it'
-complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore empty" -f -a "empty" -d 'Delete what is in the trash, all of it or one deletion'
+complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore image empty" -s h -l help -d 'Print help'
+complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore image empty" -f -a "list" -d 'What is in the trash, the newest last'
+complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore image empty" -f -a "show" -d 'One deletion with all its objects; or one container as the docker run command that makes it'
+complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore image empty" -f -a "restore" -d 'Bring back one deletion, or one object of it; without a number, choose one from a list'
+complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore image empty" -f -a "image" -d 'Load what a container wrote as an image, to create a container from it by hand'
+complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore image empty" -f -a "empty" -d 'Delete what is in the trash, all of it or one deletion; asks first'
 complete -c fender -n "__fish_fender_using_subcommand trash; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand trash; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand trash; and __fish_seen_subcommand_from restore" -l as -d 'Give that object this name' -r
 complete -c fender -n "__fish_fender_using_subcommand trash; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help'
+complete -c fender -n "__fish_fender_using_subcommand trash; and __fish_seen_subcommand_from image" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand trash; and __fish_seen_subcommand_from empty" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand protect" -l reason -d 'Why it must stay' -r
 complete -c fender -n "__fish_fender_using_subcommand protect" -l system -d 'ProtectLock it for every user of this machine; needs root'

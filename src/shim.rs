@@ -128,7 +128,7 @@ fn say(text: &str) {
     let _ = stderr().write_all(text.as_bytes());
 }
 
-fn notes_wanted() -> bool {
+pub fn notes_wanted() -> bool {
     stderr().is_terminal() || env::var_os("FENDER_NOTES").is_some_and(|value| value == "always")
 }
 

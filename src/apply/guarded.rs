@@ -6,17 +6,18 @@ use std::path::Path;
 
 use super::{Fate, Outcome, RemovalMessages, carry_out, same_engine};
 use crate::exit::NOT_RUN;
+use crate::trash::Entry;
 use crate::ui::question::{NoTerminal, Question, Reply};
-use crate::ui::screen::Screen;
+use crate::ui::screen::{Screen, list};
 use crate::ui::{plan as shown, report};
-use crate::{session, trash};
+use crate::{session, shim, trash};
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
 use fender_core::judge::rewrite::asked_once;
 use fender_core::judge::{Judgement, deletions};
 use fender_core::lower;
 use fender_core::lower::read;
-use fender_core::plan::{Plan, Recoverable};
+use fender_core::plan::{ObjectKind, Plan, Recoverable};
 use fender_core::policy::{Action, Policy};
 
 /// What the shim does next.
@@ -51,16 +52,18 @@ impl Guard<'_> {
         }
         // The first question to the engine: one that is not there is docker's to complain about.
         match judgement.facts.protections() {
-            Ok(protections) if asks || !protections.is_empty() => {}
+            Ok(_) => {}
             _ => return Next::Usual,
         }
         let steps = deletions(&judgement.invocation, &judgement.lowered, &*judgement.facts, self.host);
         let Ok(plan) = judgement.facts.plan(&steps) else { return Next::Usual };
         let mut plan = (*plan).clone();
         if !asks && plan.spared().next().is_none() {
+            self.note(&plan);
             return Next::Usual;
         }
         trash::fit(&mut plan, &self.policy.trash());
+        self.foresee(&mut plan);
         let by_docker = plan.by_docker.is_some() || !plan.unclear.is_empty();
         if plan.deletes.is_empty() && plan.unclear.is_empty() {
             return self.nothing_to_delete(&plan);
@@ -72,6 +75,29 @@ impl Guard<'_> {
             Reply::Yes => Next::Ended(self.delete(&plan, &judgement.invocation, self.words)),
             Reply::Key('s') => self.smaller(),
             Reply::Key(_) | Reply::Fixes(_) | Reply::No => Next::Ended(NOT_RUN),
+        }
+    }
+
+    /// Says in the plan what keeping takes and what does not come back.
+    fn foresee(&self, plan: &mut Plan) {
+        let engine = session::engine(&self.judgement.target, self.client, self.policy);
+        if let Ok(line) = engine.line() {
+            trash::foresee(line, plan, self.judgement.target.is_local());
+        }
+    }
+
+    /// Docker deletes what nobody is asked about. What costs nothing is kept all the same, and what is not kept is said.
+    fn note(&self, plan: &Plan) {
+        let engine = session::engine(&self.judgement.target, self.client, self.policy);
+        let texts: Vec<String> = self.words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let Ok(line) = engine.line() else { return };
+        let text = match trash::note(line, plan, &texts, &self.policy.trash()) {
+            Ok(Some(entry)) => not_kept(&entry),
+            Ok(None) => None,
+            Err(why) => Some(format!("fender: nothing is kept of this: {}", safe(&why))),
+        };
+        if let Some(text) = text.filter(|_| shim::notes_wanted()) {
+            say(&format!("{}\n", Screen::of_questions().dim(&text)));
         }
     }
 
@@ -147,6 +173,7 @@ impl Guard<'_> {
         }
         let mut plan = (*self.judgement.facts.plan(&steps).ok()?).clone();
         trash::fit(&mut plan, &self.policy.trash());
+        self.foresee(&mut plan);
         (!plan.deletes.is_empty()).then_some((invocation, plan))
     }
 
@@ -234,6 +261,30 @@ impl Guard<'_> {
         }
         code
     }
+}
+
+/// What a deletion that was only noted does not keep; None where all of it can be had again.
+fn not_kept(entry: &Entry) -> Option<String> {
+    const NAMED: usize = 3;
+    let lost: Vec<String> = entry
+        .objects
+        .iter()
+        .filter(|object| object.kind != ObjectKind::BuildCache && object.recoverable != Recoverable::Pull)
+        .filter(|object| !object.missing.is_empty())
+        .map(|object| match object.recoverable {
+            Recoverable::Trash => format!("of {} {} {}", object.kind.name(), object.name, object.missing),
+            _ => format!("{} {}", object.kind.name(), object.name),
+        })
+        .collect();
+    if lost.is_empty() {
+        return None;
+    }
+    let mut named: Vec<&str> = lost.iter().map(String::as_str).take(NAMED).collect();
+    let more = format!("{} more", lost.len().saturating_sub(NAMED));
+    if lost.len() > NAMED {
+        named.push(&more);
+    }
+    Some(format!("fender: not kept: {}", safe(&list(&named))))
 }
 
 /// A name or a reason from the engine, which cannot play tricks on a terminal.

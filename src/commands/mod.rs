@@ -9,6 +9,7 @@ mod plan;
 mod protect;
 pub mod rules;
 mod trash;
+mod undo;
 
 use std::ffi::OsString;
 
@@ -83,7 +84,7 @@ pub fn run(arguments: &[OsString]) -> u8 {
         Commands::Plan(plan) => plan.run(),
         Commands::Context(context) => context.run(),
         Commands::Lint(lint) => lint.run(),
-        Commands::Undo => trash::undo(),
+        Commands::Undo => undo::undo(),
         Commands::Trash { command } => command.run(),
         Commands::Protect(protect) => protect.run(),
         Commands::Unprotect(unprotect) => unprotect.run(),

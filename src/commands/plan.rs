@@ -95,6 +95,9 @@ fn of(
     if !steps.is_empty() {
         plan = (*engine.plan(&steps).map_err(|problem| problem.to_string())?).clone();
         trash::fit(&mut plan, &policy.trash());
+        if let Ok(line) = engine.line() {
+            trash::foresee(line, &mut plan, engine.is_local());
+        }
     }
     plan.warnings.extend(ends_with_its_volumes(lowered, engine));
     Ok(plan)

@@ -163,6 +163,11 @@ impl Engine {
         self.wire()
     }
 
+    /// Whether it answers on a socket of this machine.
+    pub fn is_local(&self) -> bool {
+        self.target.is_local()
+    }
+
     /// What the engine holds, without sizes.
     pub fn stock(&self, needs: Needs, volumes: bool) -> Result<Inventory, EngineProblem> {
         let wire = self.wire()?;

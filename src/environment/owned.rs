@@ -544,6 +544,11 @@ impl Folder {
         Ok(file)
     }
 
+    /// The same file, not held yet.
+    pub fn open_lock(&self, name: &str) -> io::Result<File> {
+        self.opened_or_made(name, OFlags::RDWR)
+    }
+
     fn opened_or_made(&self, name: &str, flags: OFlags) -> io::Result<File> {
         let (plain, path) = self.one(name)?;
         if self.stat(name)?.is_none() {

@@ -127,6 +127,21 @@ pub async fn keep(reply: EngineReply, folder: &Folder, name: &str, bar: &Bar) ->
     .await
 }
 
+/// Whether an archive has nothing but its root folder. The rest of it is not read.
+pub async fn has_one_entry(mut reply: EngineReply) -> Result<bool, EngineProblem> {
+    // One header and two blocks of zeros; a second entry begins where these would be.
+    const ENOUGH: usize = 2 * BLOCK as usize;
+    let mut seen: Vec<u8> = Vec::new();
+    while seen.len() < ENOUGH {
+        match reply.piece().await? {
+            Some(piece) => seen.extend_from_slice(&piece),
+            None => break,
+        }
+    }
+    let second = seen.get(BLOCK as usize..ENOUGH);
+    Ok(second.is_some_and(|block| block.iter().all(|byte| *byte == 0)))
+}
+
 /// The end of an archive: two blocks of zeros. The engine ends an archive that went wrong without them.
 #[derive(Default)]
 struct Tail {
@@ -360,21 +375,82 @@ fn copy(from: &mut impl Read, to: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-/// Whether a layer takes files of the image away, which an archive that is copied into a container cannot.
-pub fn deletes_files(store: &TrashStore, sha256: &str) -> io::Result<bool> {
+/// A part of an archive that is left out: from this byte on, and up to this one.
+pub type Skip = (u64, u64);
+
+/// A container's layer, looked at for how it can be brought back.
+#[derive(Debug, Default)]
+pub struct Split {
+    /// The entries at mount points: the engine makes them itself.
+    pub skip: Vec<Skip>,
+    /// Something lies below a mount point, where no copy into the container gets at it.
+    pub hidden: bool,
+    /// It takes files of the image away, which an archive that is copied into a container cannot.
+    pub deletes: bool,
+    /// It has more than mount points and the folders above them.
+    pub more_than_mounts: bool,
+    /// Something is left to copy.
+    pub has_rest: bool,
+}
+
+/// Looks at a layer; `points` are the container's mount points, with links followed and without a slash in front.
+pub fn split(store: &TrashStore, sha256: &str, points: &[String]) -> io::Result<Split> {
+    let mut out = Split::default();
+    let mut archive = tar::Archive::new(layer(store, sha256)?);
+    let mut end = 0;
+    for entry in archive.entries()? {
+        let entry = entry?;
+        let start = end;
+        end = entry.raw_file_position() + entry.size().next_multiple_of(BLOCK);
+        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let path = path.trim_start_matches("./").trim_matches('/');
+        let is_folder = entry.header().entry_type().is_dir();
+        out.deletes |= path.rsplit('/').next().is_some_and(|name| name.starts_with(".wh."));
+        let below = |outer: &str, inner: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
+        // The engine's own files in every container: empty ones are where it mounts them.
+        let engines = entry.size() == 0 && ["etc/hosts", "etc/hostname", "etc/resolv.conf"].contains(&path);
+        if engines || points.iter().any(|point| point == path) {
+            out.skip.push((start, end));
+            continue;
+        }
+        out.has_rest = true;
+        if points.iter().any(|point| below(point, path)) {
+            out.hidden = true;
+        } else if !(is_folder && points.iter().any(|point| below(path, point)) || path.is_empty()) {
+            out.more_than_mounts = true;
+        }
+    }
+    Ok(out)
+}
+
+/// A layer's archive, whatever it is compressed with.
+fn layer(store: &TrashStore, sha256: &str) -> io::Result<Box<dyn Read>> {
     let mut decoder = zstd::stream::read::Decoder::new(store.blob_file(sha256)?)?;
     let mut first = [0; 2];
     decoder.read_exact(&mut first)?;
-    let whole = first.chain(decoder);
-    let content: Box<dyn Read> = match first {
+    let whole = io::Cursor::new(first).chain(decoder);
+    Ok(match first {
         [0x1f, 0x8b] => Box::new(flate2::read::MultiGzDecoder::new(whole)),
         _ => Box::new(whole),
-    };
-    for entry in tar::Archive::new(content).entries()? {
-        let path = entry?.path_bytes().into_owned();
-        if path.rsplit(|byte| *byte == b'/').next().is_some_and(|name| name.starts_with(b".wh.")) {
-            return Ok(true);
+    })
+}
+
+/// Whether a layer takes files of the image away.
+pub fn deletes_files(store: &TrashStore, sha256: &str) -> io::Result<bool> {
+    split(store, sha256, &[]).map(|split| split.deletes)
+}
+
+/// A layer's archive as the body of a request, without these parts.
+pub fn layer_body(store: &TrashStore, sha256: &str, skip: Vec<Skip>, bar: &Bar) -> RequestBody {
+    let (store, sha256) = (store.clone(), sha256.to_owned());
+    body(bar, move |out| {
+        let mut from = layer(&store, &sha256)?;
+        let mut at = 0;
+        for (start, end) in skip {
+            copy(&mut from.by_ref().take(start.saturating_sub(at)), out)?;
+            io::copy(&mut from.by_ref().take(end - start), &mut io::sink())?;
+            at = end;
         }
-    }
-    Ok(false)
+        copy(&mut from, out)
+    })
 }

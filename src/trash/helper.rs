@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use hyper::Method;
 use serde_json::{Value, json};
@@ -16,6 +17,12 @@ pub const REPOSITORY: &str = "fender.helper";
 /// The tag of this process's own: host and process.
 pub fn tag() -> String {
     format!("{}-{}", host(), std::process::id())
+}
+
+/// A new name for a container that is not whole yet: known for what it is by its name, because its labels are its own.
+pub fn name() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    format!("{REPOSITORY}-{}-{}", tag(), NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
 /// This host's name as a part of a tag.
@@ -53,11 +60,18 @@ pub async fn container(link: &Arc<Link>, image: &str, volume: &str, read_only: b
 }
 
 pub async fn remove_container(link: &Arc<Link>, id: &str) {
-    let _ = link.call(Method::DELETE, &format!("/containers/{id}?force=1"), None).await;
+    let _ = link.call(Method::DELETE, &format!("/containers/{id}?force=1&v=1"), None).await;
 }
 
 pub async fn remove_image(link: &Arc<Link>, name: &str) {
     let _ = link.call(Method::DELETE, &format!("/images/{}?noprune=1&force=1", segment(name)), None).await;
+}
+
+/// The maker of a container that is not whole yet, from its name `fender.helper-HOST-PROCESS-NUMBER`.
+fn mark_of(container: &Value) -> Option<&str> {
+    let name = container.pointer("/Names/0").and_then(Value::as_str)?.trim_start_matches('/');
+    let (mark, _) = name.strip_prefix(REPOSITORY)?.strip_prefix('-')?.rsplit_once('-')?;
+    Some(mark)
 }
 
 /// Removes what this process made, and what was left behind by one that is no more.
@@ -66,13 +80,16 @@ pub async fn sweep(link: &Arc<Link>) {
         Some(process) => process == std::process::id().to_string() || !Path::new("/proc").join(process).exists(),
         None => false,
     };
-    let filters = value(&json!({ "label": [REPOSITORY] }).to_string());
-    let containers: Vec<Value> =
-        link.get(&format!("/containers/json?all=1&filters={filters}")).await.unwrap_or_default();
-    for it in containers {
-        let mark = it.pointer(&format!("/Labels/{REPOSITORY}")).and_then(Value::as_str).unwrap_or_default();
-        if let Some(id) = it.get("Id").and_then(Value::as_str).filter(|_| left(mark)) {
-            remove_container(link, id).await;
+    for filter in [json!({ "label": [REPOSITORY] }), json!({ "name": [format!("^/?{REPOSITORY}-")] })] {
+        let path = format!("/containers/json?all=1&filters={}", value(&filter.to_string()));
+        let containers: Vec<Value> = link.get(&path).await.unwrap_or_default();
+        for it in containers {
+            let label = it.pointer(&format!("/Labels/{REPOSITORY}")).and_then(Value::as_str);
+            if let Some(id) = it.get("Id").and_then(Value::as_str)
+                && mark_of(&it).or(label).is_some_and(left)
+            {
+                remove_container(link, id).await;
+            }
         }
     }
     let filters = value(&json!({ "reference": [REPOSITORY] }).to_string());

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::Method;
 use serde_json::{Value, json};
@@ -20,6 +21,7 @@ use fender_core::plan::freed::total;
 use fender_core::plan::inventory::short;
 use fender_core::plan::{Item, ObjectKind, Plan, Recoverable};
 use fender_core::policy::TrashLimits;
+use fender_core::text::bytes;
 
 /// Keeps the plan's objects under the words of the command; the entry's number.
 pub fn keep(wire: &Wire, plan: &Plan, command: &[String], trash: &TrashLimits) -> Result<u64, String> {
@@ -37,6 +39,7 @@ pub fn keep_in(root: &Path, wire: &Wire, plan: &Plan, command: &[String], trash:
         engine_name: plan.engine_name.clone(),
         command: command.to_vec(),
         time: now(),
+        tick: locked.tick().map_err(failed)?,
         ..Entry::default()
     };
     let id = entry.id;
@@ -53,21 +56,104 @@ pub fn keep_in(root: &Path, wire: &Wire, plan: &Plan, command: &[String], trash:
     });
     bar.finish();
     let entry = keeper.entry;
-    let outcome = outcome.and_then(|()| {
-        let bytes: u64 = entry.files.iter().map(|kept| kept.bytes).sum();
-        if bytes > trash.max {
-            return Err(format!("the copies are larger than the trash's {} bytes", trash.max));
+    // What was said to be kept is kept whole, also where the copy is larger than the engine's number for it.
+    let outcome = outcome.and_then(|()| locked.finish(&written, &entry).map_err(failed));
+    if outcome.is_err() {
+        locked.abandon();
+    }
+    outcome?;
+    // Older ones make room; what that fails at does not touch the new one.
+    let _ = locked.expire(trash, id);
+    locked.store.is_there(&entry)?;
+    Ok(id)
+}
+
+/// How long a deletion that is only noted waits: for the engine, and for another fender that has the trash.
+const BRIEFLY: Duration = Duration::from_secs(2);
+
+/// Keeps of a deletion that is only noted what costs nothing: the settings of containers and networks, and tags. The entry, or
+/// None where the plan takes nothing.
+pub fn note(wire: &Wire, plan: &Plan, command: &[String], trash: &TrashLimits) -> Result<Option<Entry>, String> {
+    if plan.deletes.is_empty() || trash.max == 0 {
+        return Ok(None);
+    }
+    let failed = |error: std::io::Error| format!("the trash cannot be written: {error}");
+    let locked = TrashStore::at(folder()).lock_within(BRIEFLY).map_err(failed)?;
+    let locked = locked.ok_or("another fender is using the trash")?;
+    let written = locked.begin().map_err(failed)?;
+    let mut entry = Entry {
+        id: locked.next_id(),
+        engine: plan.engine.clone(),
+        engine_name: plan.engine_name.clone(),
+        command: command.to_vec(),
+        time: now(),
+        tick: locked.tick().map_err(failed)?,
+        noted: true,
+        ..Entry::default()
+    };
+    let objects = wire.within(BRIEFLY, async {
+        let mut objects = Vec::new();
+        for item in &plan.deletes {
+            match noted(&wire.link, item).await {
+                Err(problem) if problem.is(404) => {}
+                object => objects.push(object?),
+            }
         }
+        Ok(objects)
+    });
+    let outcome = objects.map_err(|problem| problem.to_string()).and_then(|objects| {
+        entry.objects = objects;
         locked.finish(&written, &entry).map_err(failed)
     });
     if outcome.is_err() {
         locked.abandon();
     }
     outcome?;
-    // Older ones make room; what that fails at does not touch the new one.
-    let _ = locked.expire(trash, now(), id);
-    locked.store.is_there(&entry)?;
-    Ok(id)
+    let _ = locked.expire(trash, entry.id);
+    Ok(Some(entry))
+}
+
+/// What is known of one object without copying anything.
+async fn noted(link: &Arc<Link>, item: &Item) -> Result<Object, EngineProblem> {
+    let mut object = Object {
+        kind: item.kind,
+        id: item.id.clone(),
+        name: item.name.clone(),
+        tags: item.tags.clone(),
+        size: item.size,
+        recoverable: Recoverable::No,
+        inspect: Value::Null,
+        file: None,
+        digests: Vec::new(),
+        missing: "the deletion was only noted".to_owned(),
+    };
+    let size = item.size.filter(|size| *size > 0).map(|size| format!(", {}", bytes(size))).unwrap_or_default();
+    match item.kind {
+        ObjectKind::Container => {
+            object.inspect = link.get(&format!("/containers/{}/json", item.id)).await?;
+            let base = object.inspect.get("Image").and_then(Value::as_str).unwrap_or_default();
+            let base: Value = link.get(&format!("/images/{base}/json")).await.unwrap_or_default();
+            object.digests = digests(&base);
+            object.recoverable = Recoverable::Trash;
+            object.missing = if item.size == Some(0) { String::new() } else { format!("its own layer{size}") };
+        }
+        ObjectKind::Network => {
+            object.inspect = link.get(&format!("/networks/{}", item.id)).await?;
+            object.recoverable = Recoverable::Trash;
+            object.missing = String::new();
+        }
+        ObjectKind::Tag => {
+            object.recoverable = Recoverable::Trash;
+            object.missing = String::new();
+        }
+        ObjectKind::Image if item.recoverable == Recoverable::Pull => {
+            object.recoverable = Recoverable::Pull;
+            object.inspect = link.get(&format!("/images/{}/json", item.id)).await?;
+            object.digests = digests(&object.inspect);
+        }
+        _ => object.missing = format!("{}{size}", object.missing),
+    }
+    Ok(object)
 }
 
 struct Keeper<'a> {
@@ -106,6 +192,7 @@ impl Keeper<'_> {
             inspect: Value::Null,
             file: None,
             digests: Vec::new(),
+            missing: item.not_kept.clone().unwrap_or_default(),
         };
         match self.contents(item, &mut object).await {
             // Somebody else took it meanwhile: then it is not fender that deletes it.
@@ -195,7 +282,7 @@ impl Keeper<'_> {
         if changes.is_empty() {
             return Ok(());
         }
-        let deletes = changes.iter().any(|it| it.get("Kind").and_then(Value::as_i64) == Some(DELETED));
+        let deletes = changes.iter().any(|it| it.get("ObjectKind").and_then(Value::as_i64) == Some(DELETED));
         let tag = format!("{}-layer", helper::tag());
         let path = format!("/commit?container={}&repo={}&tag={tag}", object.id, helper::REPOSITORY);
         let answer = self.link.call(Method::POST, &path, Some(&json!({}))).await?;

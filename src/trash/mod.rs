@@ -1,20 +1,25 @@
 //! What was deleted and can be had again: kept before a deletion, brought back by `fender undo`.
 
 mod archive;
+mod args;
+mod foresee;
 mod helper;
 mod keep;
 mod restore;
+mod settings;
 mod store;
 
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::environment::state;
+pub use args::run_line;
 use fender_core::plan::{ObjectKind, Plan, Recoverable};
 use fender_core::policy::TrashLimits;
 use fender_core::text::bytes;
-pub use keep::{keep, keep_in};
-pub use restore::{Back, fits, restore};
+pub use foresee::foresee;
+pub use keep::{keep, keep_in, note};
+pub use restore::{Back, fits, layer_image, requests, restore};
 pub use store::{Entry, Locked, Object, TrashStore};
 
 /// Seconds since 1970.

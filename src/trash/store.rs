@@ -11,11 +11,13 @@
 //! An entry is written beside and renamed into its place when every byte of it is on the disk: a crash at any point leaves
 //! a whole entry or none. Every file is opened by [`Folder`], by a single name in a folder that only its user writes.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -23,6 +25,64 @@ use sha2::{Digest, Sha256};
 use crate::environment::owned::{Folder, Owners};
 use fender_core::plan::{ObjectKind, Recoverable};
 use fender_core::policy::TrashLimits;
+
+/// In an entry's folder: the checksum that only who has the key can make.
+const KEYED_SUM: &str = "entry.mac";
+/// In fender's state folder.
+const KEY: &str = "key";
+const KEY_BYTES: usize = 32;
+
+/// HMAC-SHA-256 of an entry, as hexadecimal digits.
+fn keyed_sum(key: &[u8], text: &[u8]) -> io::Result<String> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(io::Error::other)?;
+    mac.update(text);
+    Ok(hex(&mac.finalize().into_bytes()))
+}
+
+fn changed(id: u64) -> String {
+    format!("entry {id} was changed after fender wrote it, and it is not used")
+}
+
+/// The time of the trash: seconds that have passed while it was used.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Clock {
+    tick: i64,
+    /// Seconds since 1970, and since the machine was started; which start that was.
+    wall: i64,
+    up: i64,
+    boot: String,
+}
+
+const CLOCK: &str = "clock";
+/// So much counts at most for the time in which the machine was off, in seconds.
+const DAY: i64 = 86_400;
+
+fn uptime() -> Option<(i64, String)> {
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let up = read("/proc/uptime")?.split('.').next()?.parse().ok()?;
+    Some((up, read("/proc/sys/kernel/random/boot_id")?.trim().to_owned()))
+}
+
+/// In an entry's folder: which id each container has that was brought back, by the one it had.
+const MADE: &str = "made.json";
+
+/// The folder of the marks of volumes that are being filled.
+const FILLING: &str = "filling";
+/// In bytes: marks and lists of ids.
+const LARGEST_MARK: u64 = 16 << 20;
+
+/// A volume that is being filled.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Filling {
+    engine: String,
+    name: String,
+    /// As the engine says it, once it has made the volume.
+    pub created: Option<String>,
+}
+
+fn filling_name(engine: &str, name: &str) -> String {
+    hex(&Sha256::digest(format!("{engine}\n{name}")))
+}
 
 /// One deletion.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -37,8 +97,33 @@ pub struct Entry {
     pub time: i64,
     pub objects: Vec<Object>,
     pub files: Vec<Kept>,
+    /// The deletion was only noted: what costs nothing was kept.
+    #[serde(default)]
+    pub noted: bool,
+    /// The trash's own time when it was written, in seconds: see [`Locked::tick`].
+    #[serde(default)]
+    pub tick: i64,
     #[serde(skip)]
     pub undone: bool,
+    /// Its keyed checksum is there and right: it is what fender wrote. Entries of older versions have none.
+    #[serde(skip)]
+    pub own: bool,
+}
+
+impl Entry {
+    /// Whether anything of it can be brought back.
+    pub fn has_kept(&self) -> bool {
+        self.objects.iter().any(|object| object.recoverable == Recoverable::Trash)
+    }
+
+    /// Whether an object's contents are one of the files that the entry lists.
+    fn lists(&self, file: &str) -> bool {
+        let blob = file.strip_prefix("layer ");
+        self.files.iter().any(|kept| match blob {
+            Some(sha256) => kept.is_blob() && kept.sha256 == sha256,
+            None => !kept.is_blob() && kept.name == file,
+        })
+    }
 }
 
 /// One object that the plan took.
@@ -60,6 +145,9 @@ pub struct Object {
     /// Names by digest under which an image can be pulled.
     #[serde(default)]
     pub digests: Vec<String>,
+    /// What of it was not kept, where its settings were: `its own layer, 4 MB`. Why, where nothing of it was.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub missing: String,
 }
 
 /// One file of an entry, or a blob.
@@ -106,6 +194,25 @@ impl TrashStore {
     /// For messages only.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The same where nobody else has it; None where somebody has it for so long.
+    pub fn lock_within(self, patience: Duration) -> io::Result<Option<Locked>> {
+        let root = Folder::make(&self.root)?;
+        let lock = root.open_lock("lock")?;
+        let start = Instant::now();
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(std::fs::TryLockError::WouldBlock) if start.elapsed() < patience => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
+                Err(std::fs::TryLockError::Error(error)) => return Err(error),
+            }
+        }
+        let [entries, blobs, new] = ["entries", "blobs", "new"].map(|name| root.make_folder(name));
+        Ok(Some(Locked { entries: entries?, blobs: blobs?, new: new?, store: self, root, _lock: lock }))
     }
 
     /// Makes the folder where it is missing, and waits for others.
@@ -182,7 +289,40 @@ impl TrashStore {
         let mut entry: Entry = serde_json::from_slice(&text)
             .map_err(|error| format!("{}: {error}", folder.path().join("entry.json").display()))?;
         entry.undone = folder.has("undone").map_err(|error| error.to_string())?;
+        entry.own = self.is_own(&folder, id, &text)?;
+        let listed = entry.objects.iter().filter_map(|object| object.file.as_deref()).all(|file| entry.lists(file));
+        if entry.id != id || !listed {
+            return Err(changed(id));
+        }
         Ok(entry)
+    }
+
+    /// Whether the keyed checksum of an entry is right; an error where it is wrong.
+    fn is_own(&self, folder: &Folder, id: u64, text: &[u8]) -> Result<bool, String> {
+        let failed = |error: io::Error| error.to_string();
+        let Some(sum) = folder.read(KEYED_SUM, 1024).map_err(failed)? else { return Ok(false) };
+        let Some(key) = self.key().map_err(failed)? else { return Ok(false) };
+        let sum = String::from_utf8_lossy(&sum).trim().to_owned();
+        if keyed_sum(&key, text).is_ok_and(|wanted| wanted == sum) { Ok(true) } else { Err(changed(id)) }
+    }
+
+    /// The key of the checksums, beside the trash in fender's state folder; None where there is none yet.
+    fn key(&self) -> io::Result<Option<Vec<u8>>> {
+        let Some(folder) = self.root.parent() else { return Ok(None) };
+        let Some(folder) = Folder::open(folder, Owners::Caller)? else { return Ok(None) };
+        Ok(folder.read(KEY, 1024)?.filter(|key| key.len() == KEY_BYTES))
+    }
+
+    /// The same, made where there is none.
+    fn make_key(&self) -> io::Result<Vec<u8>> {
+        if let Some(key) = self.key()? {
+            return Ok(key);
+        }
+        let mut key = vec![0; KEY_BYTES];
+        File::open("/dev/urandom")?.read_exact(&mut key)?;
+        let folder = self.root.parent().ok_or_else(|| io::Error::other("the trash is at the root of the disk"))?;
+        Folder::make(folder)?.write_whole(KEY, &key, 0o600)?;
+        Ok(key)
     }
 
     /// Opens one file of an entry, or a layer of it.
@@ -280,6 +420,7 @@ impl Locked {
         let text = serde_json::to_vec_pretty(entry)?;
         folder.write("entry.json", &text)?;
         folder.write("entry.sum", hex(&Sha256::digest(&text)).as_bytes())?;
+        folder.write(KEYED_SUM, keyed_sum(&self.store.make_key()?, &text)?.as_bytes())?;
         folder.sync()?;
         self.blobs.sync()?;
         self.root.write_whole("last", entry.id.to_string().as_bytes(), 0o600)?;
@@ -291,23 +432,56 @@ impl Locked {
         self.entries.make_folder(&id.to_string())?.write("undone", b"")
     }
 
-    /// Notes that a volume is being filled, so that half a one is known for what it is. The mark's name.
-    pub fn mark_filling(&self, name: &str) -> io::Result<String> {
-        let mark = hex(&Sha256::digest(name.as_bytes()));
-        self.root.make_folder("filling")?.write(&mark, name.as_bytes())?;
-        Ok(mark)
+    /// Notes that a volume is being filled, so that half a one is known for what it is: by the engine's id and the volume's
+    /// time of creation, once that is known.
+    pub fn mark_filling(&self, engine: &str, name: &str, created: Option<&str>) -> io::Result<()> {
+        let mark = Filling { engine: engine.to_owned(), name: name.to_owned(), created: created.map(str::to_owned) };
+        let text = serde_json::to_vec(&mark)?;
+        self.root.make_folder(FILLING)?.write_whole(&filling_name(engine, name), &text, 0o600)
     }
 
-    pub fn unmark_filling(&self, mark: &str) -> io::Result<()> {
-        self.root.make_folder("filling")?.remove(mark)
+    /// Whether an earlier restoration was cut off while it filled a volume of this name on this engine, and when that volume
+    /// was made. What an older fender noted, the name alone, says nothing.
+    pub fn was_filling(&self, engine: &str, name: &str) -> io::Result<Option<Filling>> {
+        let Some(folder) = self.root.folder(FILLING)? else { return Ok(None) };
+        let Some(text) = folder.read(&filling_name(engine, name), LARGEST_MARK)? else { return Ok(None) };
+        let mark: Option<Filling> = serde_json::from_slice(&text).ok();
+        Ok(mark.filter(|mark| mark.engine == engine && mark.name == name))
     }
 
-    /// Whether an earlier restoration was cut off while it filled this volume.
-    pub fn was_filling(&self, name: &str) -> io::Result<bool> {
-        match self.root.folder("filling")? {
-            Some(folder) => folder.has(&hex(&Sha256::digest(name.as_bytes()))),
-            None => Ok(false),
+    pub fn forget_filling(&self, engine: &str, name: &str) -> io::Result<()> {
+        let folder = self.root.make_folder(FILLING)?;
+        let mark = filling_name(engine, name);
+        if folder.has(&mark)? { folder.remove(&mark) } else { Ok(()) }
+    }
+
+    /// The id that a container of this entry got when it was brought back.
+    pub fn made(&self, entry: &Entry, id: &str) -> io::Result<Option<String>> {
+        Ok(self.all_made(entry.id)?.remove(id))
+    }
+
+    /// The same for any entry of an engine.
+    pub fn made_anywhere(&self, engine: &str, id: &str) -> io::Result<Option<String>> {
+        for entry in self.store.entries().into_iter().rev().filter_map(|(_, entry)| entry.ok()) {
+            if entry.engine == engine
+                && let Some(now) = self.made(&entry, id)?
+            {
+                return Ok(Some(now));
+            }
         }
+        Ok(None)
+    }
+
+    pub fn remember(&self, entry: &Entry, id: &str, now: &str) -> io::Result<()> {
+        let mut all = self.all_made(entry.id)?;
+        all.insert(id.to_owned(), now.to_owned());
+        self.entries.make_folder(&entry.id.to_string())?.write_whole(MADE, &serde_json::to_vec(&all)?, 0o600)
+    }
+
+    fn all_made(&self, entry: u64) -> io::Result<BTreeMap<String, String>> {
+        let folder = self.entries.folder(&entry.to_string())?;
+        let text = folder.map(|folder| folder.read(MADE, LARGEST_MARK)).transpose()?.flatten();
+        Ok(text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default())
     }
 
     pub fn remove(&self, id: u64) -> io::Result<()> {
@@ -317,11 +491,38 @@ impl Locked {
         self.new.remove(&away)
     }
 
-    /// Removes what is too old, then the oldest until the rest has room; never the entry `but`.
-    pub fn expire(&self, trash: &TrashLimits, now: i64, but: u64) -> io::Result<()> {
+    /// The trash's own time, in seconds. While the machine runs it goes with the machine's; for the time in which the machine
+    /// was off, a day counts at most. A clock that is set or jumps does not move it.
+    pub fn tick(&self) -> io::Result<i64> {
+        let text = self.root.read(CLOCK, LARGEST_MARK)?;
+        let before: Option<Clock> = text.and_then(|text| serde_json::from_slice(&text).ok());
+        let wall = super::now();
+        let (up, boot) = uptime().unwrap_or_default();
+        let tick = match before {
+            None => 0,
+            Some(before) if before.boot == boot => before.tick + (up - before.up).max(0),
+            Some(before) => before.tick + (wall - before.wall).clamp(0, DAY),
+        };
+        let clock = Clock { tick, wall, up, boot };
+        self.root.write_whole(CLOCK, &serde_json::to_vec(&clock)?, 0o600)?;
+        Ok(tick)
+    }
+
+    /// Removes what is too old, then the oldest until the rest has room; never the entry `but`. Of deletions that were only
+    /// noted, the newest hundred stay.
+    pub fn expire(&self, trash: &TrashLimits, but: u64) -> io::Result<()> {
+        const NOTED: usize = 100;
         let keep = i64::try_from(trash.keep).unwrap_or(i64::MAX);
-        for (id, entry) in self.store.entries() {
-            let old = entry.as_ref().is_ok_and(|entry| now.saturating_sub(entry.time) > keep);
+        let tick = self.tick()?;
+        let entries = self.store.entries();
+        let noted = entries.iter().filter(|(_, entry)| entry.as_ref().is_ok_and(|entry| entry.noted)).count();
+        let mut too_many = noted.saturating_sub(NOTED);
+        for (id, entry) in entries {
+            let mut old = entry.as_ref().is_ok_and(|entry| tick.saturating_sub(entry.tick) > keep);
+            if too_many > 0 && entry.is_ok_and(|entry| entry.noted) {
+                too_many -= 1;
+                old = true;
+            }
             let full = self.store.bytes() > trash.max;
             if id != but && (old || full) {
                 self.remove(id)?;

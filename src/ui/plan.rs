@@ -11,6 +11,9 @@ use fender_core::text::{bytes, count};
 const NAMED: usize = 3;
 /// So many objects are shown one by one.
 const SHOWN: usize = 8;
+/// What keeping takes is said from here on: seconds, and bytes.
+const LONG: u64 = 5;
+const MUCH: u64 = 1_000_000_000;
 /// What is at least this large matters, in bytes.
 const LARGE: i64 = 500_000_000;
 /// What was made or used in the last days matters, in seconds.
@@ -247,6 +250,11 @@ fn kept(plan: &Plan, screen: &Screen) -> String {
             &screen.filled("  keeps    ", &shown(&format!("{what} for {} (fender undo)", span(plan.kept_for)))),
         );
     }
+    if plan.keeping.seconds > LONG || plan.keeping.bytes > MUCH {
+        let bytes = bytes(i64::try_from(plan.keeping.bytes).unwrap_or(i64::MAX));
+        let text = format!("about {} and up to {bytes} on this disk to keep it", time(plan.keeping.seconds));
+        out.push_str(&screen.filled("  takes    ", &text));
+    }
     let lost: Vec<&Item> = plan.lost().collect();
     if !lost.is_empty() {
         let mut reasons: BTreeMap<&str, Vec<&Item>> = BTreeMap::new();
@@ -264,6 +272,14 @@ fn kept(plan: &Plan, screen: &Screen) -> String {
         }
     }
     out
+}
+
+/// A duration in one unit.
+fn time(seconds: u64) -> String {
+    match seconds {
+        0..120 => count(usize::try_from(seconds.max(1)).unwrap_or(0), "second"),
+        _ => count(usize::try_from(seconds.div_ceil(60)).unwrap_or(0), "minute"),
+    }
 }
 
 /// A span of time in one unit.

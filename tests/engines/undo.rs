@@ -161,8 +161,9 @@ fn a_container_answers_as_before(guarded: &Guarded) {
     let (seen, code) = guarded.deleted(&["rm", "-f", "server"]);
     assert_eq!(code, 0, "{seen}");
     engine.plain(&["network", "rm", "back"]);
-    let said = guarded.fender(&["undo"]);
-    assert!(!said.status.success(), "its network is gone, and was not fender's to bring back");
+    let (said, code) = guarded.undone();
+    assert_eq!(code, 1, "its network is gone, and was not fender's to bring back: {said}");
+    assert!(said.contains("fender trash show"), "{said}");
     engine.plain(&["network", "create", "--subnet", "10.77.0.0/24", "--label", "team=a", "back"]);
     let said = guarded.undo();
     assert!(said.contains("started again"), "{said}");
@@ -279,7 +280,10 @@ fn names_that_are_taken(guarded: &Guarded) {
     assert_eq!(read, "first");
     let listed = String::from_utf8_lossy(&guarded.fender(&["trash", "list"]).stdout).into_owned();
     assert!(listed.contains("docker volume rm mine"), "{listed}");
-    assert!(guarded.fender(&["trash", "empty"]).status.success());
+    assert_eq!(guarded.fender(&["trash", "empty"]).status.code(), Some(125), "nobody can be asked");
+    let (said, code) = guarded.said_yes(&["trash", "empty"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("docker volume rm mine") && said.contains("cannot be brought back afterwards"), "{said}");
     assert!(String::from_utf8_lossy(&guarded.fender(&["trash", "list"]).stdout).contains("the trash is empty"));
     engine.plain(&["volume", "rm", "mine", "mine-restored"]);
 }
@@ -295,8 +299,7 @@ fn random_states_come_back(guarded: &Guarded, old: bool) {
         let volumes = contents(&ground);
         let (seen, code) = guarded.deleted(&["system", "prune", "-a", "--volumes", "-f"]);
         assert_eq!(code, 0, "{seen}");
-        let said = guarded.fender(&["undo"]);
-        let said = String::from_utf8_lossy(&said.stdout).into_owned() + &String::from_utf8_lossy(&said.stderr);
+        let (said, _) = guarded.undone();
         let after = look(&ground.api);
         let named = |seen: &support::state::Seen| -> Vec<String> {
             seen.containers.values().cloned().collect::<std::collections::BTreeSet<_>>().into_iter().collect()

@@ -58,6 +58,11 @@ impl<'a> Guarded<'a> {
         self.set(command).output().unwrap()
     }
 
+    /// A command on a terminal, whether it asks or not.
+    pub fn on_terminal(&self, words: &[&str]) -> Terminal {
+        Terminal::start(&self.docker(words), None)
+    }
+
     /// The question of a guarded deletion, on a terminal.
     pub fn asked(&self, words: &[&str]) -> Terminal {
         let terminal = Terminal::start(&self.docker(words), None);
@@ -81,10 +86,38 @@ impl<'a> Guarded<'a> {
         self.set(command).output().unwrap()
     }
 
+    /// One of fender's own commands on a terminal.
+    pub fn fender_on_terminal(&self, words: &[&str]) -> Terminal {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fender"));
+        command.args(words);
+        Terminal::start(&self.set(command), None)
+    }
+
+    /// One of fender's own commands on a terminal, with a yes to every question; what stood there, and the exit code.
+    pub fn said_yes(&self, words: &[&str]) -> (String, i32) {
+        let mut terminal = self.fender_on_terminal(words);
+        let mut answered = 0;
+        loop {
+            let asked = terminal.seen().matches("[y/N]").count();
+            if asked > answered {
+                answered = asked;
+                terminal.send("y\n");
+            }
+            if let Some(status) = terminal.ended() {
+                return (terminal.seen(), status.code().unwrap_or(-1));
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+
+    pub fn undone(&self) -> (String, i32) {
+        self.said_yes(&["undo"])
+    }
+
+    /// Everything comes back.
     pub fn undo(&self) -> String {
-        let output = self.fender(&["undo"]);
-        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{text}");
+        let (text, code) = self.undone();
+        assert_eq!(code, 0, "{text}");
         text
     }
 

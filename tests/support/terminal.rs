@@ -147,6 +147,27 @@ impl Terminal {
         self.controller.write_all(text.as_bytes()).unwrap();
     }
 
+    /// Kills the program and what it started in this session.
+    pub fn kill(&mut self) {
+        let session = self.child.id().to_string();
+        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+            let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+            let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)).unwrap_or_default();
+            if parent == session {
+                let _ = Command::new("kill").args(["-9", &entry.file_name().to_string_lossy()]).status();
+            }
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        let status = self.child.try_wait().unwrap()?;
+        std::thread::sleep(Duration::from_millis(20));
+        Some(status)
+    }
+
     pub fn wait(&mut self) -> ExitStatus {
         let start = Instant::now();
         loop {
@@ -154,7 +175,7 @@ impl Terminal {
                 std::thread::sleep(Duration::from_millis(20));
                 return status;
             }
-            assert!(start.elapsed() < Duration::from_secs(60), "it does not end:\n{}", self.seen());
+            assert!(start.elapsed() < Duration::from_secs(180), "it does not end:\n{}", self.seen());
             std::thread::sleep(Duration::from_millis(10));
         }
     }

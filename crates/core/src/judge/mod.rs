@@ -10,7 +10,7 @@ use crate::files::allowance::is_allowed;
 use crate::grammar::parse::{Builder, Invocation, Unknown, parse};
 use crate::host::Host;
 use crate::lower::fields;
-use crate::lower::{Lowered, PLACES, buildkit_is_off, lower, read, with_files};
+use crate::lower::{Effect, Lowered, PLACES, Request, buildkit_is_off, lower, read, with_files};
 use crate::plan::{Facts, Step, steps};
 use crate::policy::{Action, Decision, EnginePlace, Environment, Policy};
 use crate::rules::{Case, Class, Finding, NOT_UNDERSTOOD, Offers, check};
@@ -107,6 +107,21 @@ pub fn judge(words: &[OsString], bench: &Bench) -> Judgement {
     let rewrite = rewrite(&invocation, words, &typed, &wanted, bench.host);
     drop(place);
     Judgement { invocation, lowered, target, environment, complaints, action, rewrite, facts }
+}
+
+/// Judges requests behind which there is no command line: what an undo would make again. The rules are the same.
+pub fn judge_requests(requests: Vec<Request>, target: &Target, facts: &dyn Facts, bench: &Bench) -> Vec<Complaint> {
+    let invocation = read(&[], bench.host);
+    let effects = requests.into_iter().map(Effect::Request).collect();
+    let lowered = Lowered { effects, ..Lowered::default() };
+    let findings = look(&invocation, &lowered, target, facts, bench, &bench.policy.offers());
+    let place = place(target, facts, bench, &findings);
+    decide(findings, &place, bench)
+}
+
+/// The environment of an engine, as a command on it would be judged.
+pub fn environment_of(target: &Target, facts: &dyn Facts, bench: &Bench) -> Environment {
+    bench.policy.environment(&place(target, facts, bench, &[]))
 }
 
 fn look(

@@ -134,6 +134,14 @@ pub struct Stays {
     pub step: usize,
 }
 
+/// What it takes to keep what a plan promises, estimated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keeping {
+    pub seconds: u64,
+    /// On the disk of the trash, before they are compressed.
+    pub bytes: u64,
+}
+
 /// Everything that a command would delete on one engine.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Plan {
@@ -155,6 +163,9 @@ pub struct Plan {
     /// How long the trash keeps what it can, in seconds.
     #[serde(skip)]
     pub kept_for: u64,
+    /// What keeping takes, as far as it was estimated.
+    #[serde(skip)]
+    pub keeping: Keeping,
     #[serde(skip)]
     pub steps: Vec<Step>,
     /// The deletion is done by docker itself, because only it can: why.
