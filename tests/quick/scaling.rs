@@ -253,3 +253,26 @@ fn many_small_words_and_one_large_one() {
     }
     assert!(slow.is_empty(), "{}", slow.join("\n"));
 }
+
+#[test]
+fn what_nests_without_end_has_an_end() {
+    let place = tempfile::tempdir().unwrap();
+    for depth in [3_000, 20_000, 200_000] {
+        let nested = format!("{}x{}", "${A:-".repeat(depth), "}".repeat(depth));
+        let text = format!("ARG V=1\nARG X={nested}\nFROM alpine:3.22\nENV Y={nested}\nUSER 1\nCOPY {nested} /x\n");
+        crate::support::lint::write(place.path(), &[("Dockerfile", &text)]);
+        let start = std::time::Instant::now();
+        let found = crate::support::lint::found(place.path(), &[]);
+        assert!(found.contains(&("not-understood".to_owned(), 2)), "{found:?}");
+        assert!(start.elapsed() < Duration::from_secs(5), "{depth}: {:?}", start.elapsed());
+    }
+    // Variables that double each other.
+    let doubling: String = (0..60).map(|_| "ENV A=$A$A\n").collect();
+    crate::support::lint::write(
+        place.path(),
+        &[("Dockerfile", &format!("FROM alpine:3.22\nENV A=xxxx\n{doubling}USER 1\n"))],
+    );
+    let start = std::time::Instant::now();
+    crate::support::lint::found(place.path(), &[]);
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}

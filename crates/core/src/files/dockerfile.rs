@@ -184,6 +184,9 @@ pub fn read(text: &Rc<Text>, given: &Given) -> Dockerfile {
             None => dockerfile.globals.push(instruction),
         }
     }
+    if dockerfile.problem.is_none() {
+        dockerfile.problem = nested_too_deep(&dockerfile);
+    }
     fill_in(&mut dockerfile, given);
     dockerfile
 }
@@ -608,12 +611,55 @@ fn split(text: &str, escape: char) -> Vec<String> {
     words
 }
 
+/// Deeper than this nobody nests `${A:-${B:-…}}`: what does is not filled in.
+const DEEPEST: usize = 100;
+/// Variables that hold each other can make a short file endless: no text becomes longer, in bytes.
+const LONGEST: usize = 64 * 1024;
+
+/// Whether variables are nested deeper in a text than fender follows.
+pub fn is_nested_too_deep(text: &str) -> bool {
+    let (mut depth, mut before) = (0usize, 0u8);
+    for byte in text.bytes() {
+        match (before, byte) {
+            (b'$', b'{') => depth += 1,
+            (_, b'}') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return true;
+        }
+        before = byte;
+    }
+    false
+}
+
+/// The first instruction in which variables are nested too deep.
+fn nested_too_deep(dockerfile: &Dockerfile) -> Option<FileProblem> {
+    let text = &dockerfile.text;
+    let bases = dockerfile.stages.iter().map(|stage| &stage.base.span);
+    let instructions = dockerfile.stages.iter().flat_map(|stage| &stage.instructions).chain(&dockerfile.globals);
+    // What a shell makes of its own words is the shell's.
+    let filled =
+        instructions.filter(|it| !matches!(it.what, Directive::Run(_) | Directive::Cmd(_) | Directive::Entrypoint(_)));
+    let spans = bases.chain(filled.map(|it| &it.span));
+    let deep = spans.filter(|span| text.text.get((*span).clone()).is_some_and(is_nested_too_deep));
+    let (line, column) = text.position(deep.map(|span| span.start).min()?);
+    let reason = format!("variables are nested more than {DEEPEST} deep; fender does not fill them in");
+    Some(FileProblem { path: text.path.clone(), line, column, reason })
+}
+
 /// A word without its quotes and with variables filled in; None where one of them is not known.
 pub fn expanded(text: &str, escape: char, variables: &HashMap<String, String>) -> Option<String> {
+    if is_nested_too_deep(text) {
+        return None;
+    }
     let mut out = String::new();
     let mut letters = text.chars().peekable();
     let mut quote: Option<char> = None;
     while let Some(letter) = letters.next() {
+        if out.len() > LONGEST {
+            return None;
+        }
         match (quote, letter) {
             (None, '\'') | (Some('\''), '\'') => quote = if quote.is_some() { None } else { Some('\'') },
             (Some('\''), letter) => out.push(letter),

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
+use crate::files::dockerfile::is_nested_too_deep;
 use crate::files::ignore::clean;
 use crate::files::text::{Place, Text};
 use crate::files::yaml::{self, Node};
@@ -340,6 +341,9 @@ impl Sources {
 
     /// A text with its variables filled in as compose does, and where their values come from.
     fn interpolated(&self, text: &str, host: &dyn Host) -> (String, Vec<String>) {
+        if is_nested_too_deep(text) {
+            return (text.to_owned(), vec!["the variables are nested too deep to be filled in".to_owned()]);
+        }
         let (mut out, mut why, mut rest) = (String::new(), Vec::new(), text);
         while let Some(at) = rest.find('$') {
             out.push_str(&rest[..at]);
