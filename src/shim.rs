@@ -10,6 +10,7 @@ use crate::apply::{Guard, Next};
 use crate::environment::client;
 use crate::environment::host::{Surroundings, hostname, ids};
 use crate::environment::policy::{read_client, read_layers};
+use crate::environment::watched::Watched;
 use crate::exit::{CANNOT_RUN, NO_CLIENT, NOT_RUN};
 use crate::process::become_program;
 use crate::session::engine;
@@ -58,20 +59,49 @@ pub fn run_compose(words: &[OsString]) -> u8 {
     guard(Face::Compose, &words)
 }
 
+/// How often a command is judged whose files change while it is.
+const LOOKS: usize = 3;
+
+/// What came of one judgement.
+enum ShimOutcome {
+    /// To become this client, with these words.
+    Docker(PathBuf, Vec<OsString>),
+    /// It is done, or was left: the exit code.
+    Ended(u8),
+}
+
 fn guard(face: Face, words: &[OsString]) -> u8 {
-    let host = Surroundings { assume_terminal: false };
-    let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    if changes_nothing(&read(&texts, &host)) {
-        return become_client(face, read_client().as_deref(), words);
+    for look in 0..LOOKS {
+        let host = Watched::new(Surroundings { assume_terminal: false });
+        let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        if changes_nothing(&read(&texts, &host)) {
+            return become_client(face, read_client().as_deref(), words);
+        }
+        if look > 0 {
+            say("fender: a file that this command reads has just changed; the command is judged again\n");
+        }
+        match judged(face, words, &host) {
+            ShimOutcome::Ended(code) => return code,
+            ShimOutcome::Docker(client, words) if host.is_unchanged() => {
+                return become_client(face, Some(&client), &words);
+            }
+            ShimOutcome::Docker(..) => {}
+        }
     }
+    say("fender: not run: the files that this command reads change all the time, so that it cannot be judged\n");
+    NOT_RUN
+}
+
+/// Judges, shows and asks; runs nothing but a deletion that was answered.
+fn judged(face: Face, words: &[OsString], host: &Watched) -> ShimOutcome {
     let policy = match read_layers() {
         Ok(layers) => Policy { layers },
-        Err(problem) => return refuse_for_policy(&problem),
+        Err(problem) => return ShimOutcome::Ended(refuse_for_policy(&problem)),
     };
     let named = policy.client();
     let real = match face.find(named.as_deref()) {
         Ok(client) => client,
-        Err(places) => return no_client(face, &places),
+        Err(places) => return ShimOutcome::Ended(no_client(face, &places)),
     };
     // Who has compose alone has nobody else to ask.
     let client = client::find(named.as_deref()).unwrap_or_else(|_| real.clone());
@@ -80,43 +110,58 @@ fn guard(face: Face, words: &[OsString]) -> u8 {
         Box::new(engine(target, &client, &policy).with_printer(printer))
     };
     let hostname = hostname();
-    let bench = Bench {
-        host: &host,
-        policy: &policy,
-        facts: &facts,
-        hostname: hostname.clone(),
-        ids: ids(),
-        environment: None,
-    };
+    let bench =
+        Bench { host, policy: &policy, facts: &facts, hostname: hostname.clone(), ids: ids(), environment: None };
     let judgement = judge(words, &bench);
-    let guard =
-        Guard { words, judgement: &judgement, policy: &policy, client: &client, hostname: &hostname, host: &host };
+    if judgement.action >= Action::Ask && judgement.invocation.refusal.is_some() && refused_by(&real, face, &judgement)
+    {
+        return ShimOutcome::Docker(real, words.to_vec());
+    }
+    let guard = Guard { words, judgement: &judgement, policy: &policy, client: &client, hostname: &hostname, host };
     match guard.run() {
         Next::Usual => {}
-        Next::Docker(words) => return become_client(face, Some(&real), &words),
-        Next::Ended(code) => return code,
+        Next::Docker(words) => return ShimOutcome::Docker(real, words),
+        Next::Ended(code) => return ShimOutcome::Ended(code),
     }
     let chosen = match judgement.action {
         Action::Allow => words.to_vec(),
         Action::Note => {
-            tell_notes(&judgement);
+            // Docker's own error needs no notes on what will not be.
+            if judgement.lowered.refusal.is_none() {
+                tell_notes(&judgement);
+            }
             words.to_vec()
         }
         Action::Fix => match fixed(words, &judgement) {
             Some(fixed) => fixed,
-            None => return NOT_RUN,
+            None => return ShimOutcome::Ended(NOT_RUN),
         },
         Action::Ask | Action::Type => match ask(words, &judgement, &hostname) {
-            Some(chosen) => asked_once(chosen, &host),
-            None => return NOT_RUN,
+            Some(chosen) => asked_once(chosen, host),
+            None => return ShimOutcome::Ended(NOT_RUN),
         },
         Action::Refuse => {
             say(&report::stopping(&judgement, &screen(), &hostname));
             say(&report::not_run(&judgement, "refused by policy"));
-            return NOT_RUN;
+            return ShimOutcome::Ended(NOT_RUN);
         }
     };
-    become_client(face, Some(&real), &chosen)
+    ShimOutcome::Docker(real, chosen)
+}
+
+/// Whether the real client refuses these words as it reads them, whatever files and engines say: then its own error is all that
+/// comes of them. It is asked with `--help` in front of the command's flags, with which it reads the words and runs nothing.
+fn refused_by(client: &Path, face: Face, judgement: &Judgement) -> bool {
+    let invocation = &judgement.invocation;
+    let Some(at) = invocation.named_by.last().map(|at| at + 1) else { return false };
+    // A later word could switch the help off again.
+    let could_switch = |word: &String| word.starts_with("--help") || word.starts_with('-') && word.contains("h=");
+    if face != Face::Docker || invocation.words.iter().any(could_switch) {
+        return false;
+    }
+    let mut words = invocation.words.clone();
+    words.insert(at, "--help".to_owned());
+    client::refuses(client, &words)
 }
 
 fn screen() -> Screen {

@@ -30,7 +30,7 @@ const CONNECTS: Duration = Duration::from_secs(10);
 /// How long it may take until its answer begins.
 const ANSWERS: Duration = Duration::from_secs(20);
 /// The same where it walks through files first.
-const MEASURES: Duration = Duration::from_secs(120);
+const MEASURES: Duration = Duration::from_secs(45);
 
 /// The newest API whose answers are known here. Newer engines still speak it.
 const NEWEST: Version = (1, 51);
@@ -90,7 +90,10 @@ impl Link {
     /// A connection that is ready for a request.
     async fn sender(&self) -> Result<SendRequest<RequestBody>, EngineProblem> {
         loop {
-            let waiting = self.idle.lock().ok().and_then(|mut idle| idle.pop());
+            let waiting = match self.idle.lock() {
+                Ok(mut idle) => idle.pop(),
+                Err(_) => None,
+            };
             let Some(mut sender) = waiting else { break };
             if sender.ready().await.is_ok() {
                 return Ok(sender);
@@ -174,8 +177,10 @@ impl Link {
     }
 
     async fn prefix(self: &Arc<Link>) -> Result<String, EngineProblem> {
-        if let Some(prefix) = self.prefix.lock().ok().and_then(|known| known.clone()) {
-            return Ok(prefix);
+        if let Ok(known) = self.prefix.lock()
+            && let Some(prefix) = &*known
+        {
+            return Ok(prefix.clone());
         }
         let reply = self.send_as_is(Method::GET, "/_ping", nothing(), None).await?;
         let version = reply

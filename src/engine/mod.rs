@@ -198,6 +198,14 @@ impl Engine {
     }
 }
 
+/// The API leaves out what is empty. Only for what is shown, or what is stricter when empty.
+fn left_out<T: Default>(value: Option<T>) -> T {
+    match value {
+        Some(value) => value,
+        None => T::default(),
+    }
+}
+
 /// `DOCKER_API_VERSION` as the client takes it: moby `client/options.go` cuts a `v` off.
 fn client_version(text: &str) -> Option<Version> {
     parse_version(text.strip_prefix('v').unwrap_or(text))
@@ -219,16 +227,17 @@ impl Inspect for Engine {
             return known.clone();
         }
         let answer: Lookup<ImageInspect> = self.ask(&format!("/images/{}/json", segment(name)));
-        let known = answer.map(|image| {
-            let config = image.config.unwrap_or_default();
-            ImageFacts {
-                id: image.id.unwrap_or_default(),
-                user: config.user.unwrap_or_default(),
-                entrypoint: config.entrypoint.unwrap_or_default(),
-                command: config.cmd.unwrap_or_default(),
-                volumes: config.volumes.unwrap_or_default(),
-                digests: image.repo_digests.unwrap_or_default(),
-            }
+        let known = answer.then(|image| {
+            let Some(id) = image.id else { return Lookup::Unknown("it does not say which image it is".to_owned()) };
+            let config = left_out(image.config);
+            Lookup::Found(ImageFacts {
+                id,
+                user: left_out(config.user),
+                entrypoint: left_out(config.entrypoint),
+                command: left_out(config.cmd),
+                volumes: left_out(config.volumes),
+                digests: left_out(image.repo_digests),
+            })
         });
         self.images.borrow_mut().insert(name.to_owned(), known.clone());
         known
@@ -237,26 +246,24 @@ impl Inspect for Engine {
     fn container(&self, name: &str, with_size: bool) -> Lookup<ContainerFacts> {
         let size = if with_size { "?size=1" } else { "" };
         let answer: Lookup<ContainerInspectResponse> = self.ask(&format!("/containers/{}/json{size}", segment(name)));
-        answer
-            .then(|mut container| match container.mounts.take() {
-                Some(mounts) => Lookup::Found((container, mounts)),
-                None => Lookup::Unknown("it does not say what the container mounts".to_owned()),
-            })
-            .map(|(container, mounts)| ContainerFacts {
-                name: container.name.unwrap_or_default().trim_start_matches('/').to_owned(),
-                image: container.config.and_then(|config| config.image).unwrap_or_default(),
-                running: container.state.and_then(|state| state.running).unwrap_or(false),
+        answer.then(|container| {
+            let (Some(name), Some(state), Some(mounts)) = (container.name, container.state, container.mounts) else {
+                return Lookup::Unknown("it does not say what the container is".to_owned());
+            };
+            let mounts = mounts.into_iter().map(|mount| MountFacts {
+                volume: mount.name.filter(|name| !name.is_empty()),
+                source: left_out(mount.source),
+                destination: left_out(mount.destination),
+                writable: mount.rw != Some(false),
+            });
+            Lookup::Found(ContainerFacts {
+                name: name.trim_start_matches('/').to_owned(),
+                image: left_out(left_out(container.config).image),
+                running: state.running != Some(false),
                 layer_bytes: container.size_rw,
-                mounts: mounts
-                    .into_iter()
-                    .map(|mount| MountFacts {
-                        volume: mount.name.filter(|name| !name.is_empty()),
-                        source: mount.source.unwrap_or_default(),
-                        destination: mount.destination.unwrap_or_default(),
-                        writable: mount.rw.unwrap_or(true),
-                    })
-                    .collect(),
+                mounts: mounts.collect(),
             })
+        })
     }
 
     fn engine(&self) -> Lookup<EngineFacts> {

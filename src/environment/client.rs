@@ -50,6 +50,9 @@ pub fn identity(path: &Path) -> Option<(u64, u64)> {
 /// How long the client may take to read its files.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long it may take to print help.
+const HELPS: Duration = Duration::from_secs(5);
+
 /// The real client, asked to print what it reads in files. Each question is asked once.
 #[derive(Clone, Debug, Default)]
 pub struct Printer {
@@ -121,4 +124,31 @@ fn run(client: &OsString, words: &[String]) -> Lookup<Vec<u8>> {
         (_, Ok(status)) => cannot(status.to_string()),
         (_, Err(error)) => cannot(error.to_string()),
     }
+}
+
+/// Whether the client ends with an error of its own for words that show help: a code that is not 0, and a reason. What it
+/// cannot be asked, or takes too long for, is not refused.
+pub fn refuses(client: &Path, words: &[String]) -> bool {
+    let started = Instant::now();
+    let child =
+        Command::new(client).args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let Ok(mut child) = child else { return false };
+    let Some(mut errors) = child.stderr.take() else { return false };
+    let reader = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        errors.read_to_end(&mut bytes).is_ok() && !bytes.is_empty()
+    });
+    while !reader.is_finished() && started.elapsed() < HELPS {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    if !reader.is_finished() {
+        let _ = child.kill();
+        let _ = child.wait();
+        return false;
+    }
+    let code = match child.wait() {
+        Ok(status) => status.code(),
+        Err(_) => None,
+    };
+    reader.join().is_ok_and(|has_reason| has_reason) && code.is_some_and(|code| code != 0)
 }

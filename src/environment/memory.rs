@@ -20,14 +20,14 @@ const MODE: u32 = 0o600;
 
 /// What one engine said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Said {
+struct SaidLabels {
     labels: Vec<String>,
     /// Seconds since 1970.
     time: u64,
 }
 
 /// Endpoint, then engine id.
-type Book = BTreeMap<String, BTreeMap<String, Said>>;
+type Book = BTreeMap<String, BTreeMap<String, SaidLabels>>;
 
 /// The labels of every engine that has answered at an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,11 +78,12 @@ pub fn learn(endpoint: &str, id: &str, labels: &[String]) {
         Ok(None) => Book::new(),
         Err(_) => return,
     };
-    let fresh = |said: &Said| said.labels == labels && time.saturating_sub(said.time) < AFRESH && said.time <= time;
+    let fresh =
+        |said: &SaidLabels| said.labels == labels && time.saturating_sub(said.time) < AFRESH && said.time <= time;
     if book.get(endpoint).and_then(|engines| engines.get(id)).is_some_and(fresh) {
         return;
     }
-    let said = Said { labels: labels.to_vec(), time };
+    let said = SaidLabels { labels: labels.to_vec(), time };
     book.entry(endpoint.to_owned()).or_default().insert(id.to_owned(), said);
     forget(&mut book);
     let Ok(text) = serde_json::to_vec_pretty(&book) else { return };
@@ -112,7 +113,7 @@ mod tests {
 
     #[test]
     fn the_last_hundred_engines_are_remembered() {
-        let said = |time| Said { labels: Vec::new(), time };
+        let said = |time| SaidLabels { labels: Vec::new(), time };
         let mut book: Book =
             (0..150).map(|at| (format!("tcp://{at}"), BTreeMap::from([("id".to_owned(), said(at))]))).collect();
         forget(&mut book);

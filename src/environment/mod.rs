@@ -10,3 +10,4 @@ pub mod owned;
 pub mod policy;
 pub mod replace;
 pub mod state;
+pub mod watched;

@@ -54,7 +54,10 @@ pub fn read_layers() -> Result<Vec<PolicyLayer>, PolicyProblem> {
 pub fn read_client() -> Option<PathBuf> {
     let named = |layer: PolicyLayer| layer.file.docker.filter(|_| !layer.is_others).map(|docker| docker.into_inner());
     match read_system() {
-        Ok(system) => system.and_then(named).or_else(|| read_user().ok()?.and_then(named)),
+        Ok(system) => system.and_then(named).or_else(|| match read_user() {
+            Ok(user) => user.and_then(named),
+            Err(_) => None,
+        }),
         Err(_) => None,
     }
 }

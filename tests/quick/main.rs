@@ -16,3 +16,4 @@ mod seeds;
 mod shim;
 mod surroundings;
 mod terminal;
+mod unknown;

@@ -92,10 +92,16 @@ fn the_presets_hold() {
 
 #[test]
 fn a_refusal_of_dockers_own_is_left_to_docker() {
-    for line in ["run", "run -m x safe:1", "run --privileged", "ps extra", "-H x --context y run safe:1", "volume rm"] {
+    for line in ["run", "run --privileged", "ps extra", "-H x --context y run safe:1", "volume rm"] {
         let judgement = judged(line, "prod");
         assert_eq!(judgement.action, Action::Allow, "docker {line}");
         assert!(judgement.lowered.refusal.is_some(), "docker {line}");
+    }
+    // What docker may take after all is judged: another version may know the value, a file may appear.
+    for line in ["run -m x --privileged safe:1", "run --memory-swappiness 101 --privileged safe:1"] {
+        let judgement = judged(line, "prod");
+        assert!(judgement.lowered.refusal.is_some(), "docker {line}");
+        assert_eq!(judgement.action, Action::Refuse, "docker {line}");
     }
 }
 

@@ -75,6 +75,9 @@ pub enum Unknown {
     Alone,
     /// A flag of a newer docker that takes the next word.
     TakesValue,
+    /// As `Alone`, and values that docker refuses are passed over, too: what the rest would do is then known if docker takes
+    /// the words after all. The number of operands stays: no docker runs a command without them.
+    Despite,
 }
 
 /// Which program `docker build`, `docker builder` and `docker image build` reach.
@@ -400,7 +403,7 @@ impl Reader<'_> {
     fn long(&self, command: &'static Command, name: &str, index: usize, flags: &mut Flags) -> Result<usize, Refusal> {
         let word = &self.words[index];
         if name.starts_with('-') || name.starts_with('=') {
-            return Err(usage(&format!("bad flag syntax: {word}"), Some(index)));
+            return self.passed_over(usage(&format!("bad flag syntax: {word}"), Some(index)), index + 1);
         }
         let (name, attached) = match name.split_once('=') {
             Some((name, value)) => (name, Some(value)),
@@ -425,7 +428,7 @@ impl Reader<'_> {
             return Ok(index + 1);
         }
         let Some(value) = self.words.get(index + 1) else {
-            return Err(usage(&format!("flag needs an argument: --{name}"), Some(index)));
+            return self.passed_over(usage(&format!("flag needs an argument: --{name}"), Some(index)), index + 1);
         };
         self.set(command, flag, value.clone(), index, Some((index + 1, 0)), flags)?;
         Ok(index + 2)
@@ -439,7 +442,7 @@ impl Reader<'_> {
         while at < bytes.len() {
             let rest = &word.as_bytes()[at..];
             let Some(flag) = lookup_short(command, rest[0]) else {
-                if self.unknown == Unknown::Alone {
+                if matches!(self.unknown, Unknown::Alone | Unknown::Despite) {
                     at += 1;
                     continue;
                 }
@@ -470,12 +473,17 @@ impl Reader<'_> {
             }
             let Some(value) = self.words.get(index + 1) else {
                 let text = format!("flag needs an argument: '{}' in -{}", flag.short as char, &word[1..]);
-                return Err(usage(&text, Some(index)));
+                return self.passed_over(usage(&text, Some(index)), index + 1);
             };
             self.set(command, flag, value.clone(), index, Some((index + 1, 0)), flags)?;
             return Ok(index + 2);
         }
         Ok(index + 1)
+    }
+
+    /// The next word to read, where what docker refuses is passed over.
+    fn passed_over(&self, refusal: Refusal, next: usize) -> Result<usize, Refusal> {
+        if self.unknown == Unknown::Despite { Ok(next) } else { Err(refusal) }
     }
 
     fn set(
@@ -489,6 +497,9 @@ impl Reader<'_> {
     ) -> Result<(), Refusal> {
         let problem = values::check(command, flag, &value).err();
         // A value that only a newer docker may know passes where unknown words are let through.
+        if problem.is_some() && self.unknown == Unknown::Despite {
+            return Ok(());
+        }
         if let Some(problem) = problem.filter(|problem| self.unknown == Unknown::Refuse || !problem.unknown) {
             let name = match flag.short {
                 0 => format!("--{}", flag.name),

@@ -10,7 +10,7 @@ use crate::files::allowance::is_allowed;
 use crate::grammar::parse::{Builder, Invocation, Unknown, parse};
 use crate::host::Host;
 use crate::lower::fields;
-use crate::lower::{Effect, Lowered, PLACES, Request, buildkit_is_off, lower, read, with_files};
+use crate::lower::{Effect, Lowered, PLACES, Request, builder, buildkit_is_off, despite, lower, read, with_files};
 use crate::plan::{Facts, Step, steps};
 use crate::policy::{Action, Decision, EnginePlace, Environment, Policy};
 use crate::rules::{Case, Class, Finding, NOT_UNDERSTOOD, Offers, check};
@@ -88,6 +88,15 @@ pub fn judge(words: &[OsString], bench: &Bench) -> Judgement {
     }
     if lowered.refusal.is_some() && invocation.canonical() == "image build" && !buildkit_is_off(bench.host) {
         findings = if_buildx_is_there(&texts, &target, &*facts, bench, &offers).unwrap_or(findings);
+    }
+    if lowered.refusal.as_ref().is_some_and(|refusal| !refusal.unknown) {
+        // Docker words the error, if it is one. What the words would do if it took them is judged all the same.
+        for finding in if_docker_takes_them(&texts, &target, &*facts, bench, &offers) {
+            let same = |other: &Finding| other.rule.id == finding.rule.id && other.words == finding.words;
+            if !findings.iter().any(same) {
+                findings.push(finding);
+            }
+        }
     }
     let place = place(&target, &*facts, bench, &findings);
     let complaints = decide(findings, &place, bench);
@@ -186,6 +195,23 @@ fn if_buildx_is_there(
     Some(findings.into_iter().map(|finding| Finding { edits: Vec::new(), ..finding }).collect())
 }
 
+/// Words that docker is expected to refuse: a file that is not there yet, a value that it may know after all. No fix is offered,
+/// for what would be run is a guess.
+fn if_docker_takes_them(
+    texts: &[String],
+    target: &Target,
+    facts: &dyn Facts,
+    bench: &Bench,
+    offers: &Offers,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (invocation, mut lowered) in despite(texts, Unknown::Despite, &|| builder(bench.host), bench.host) {
+        with_files(&invocation, &mut lowered, facts, bench.host);
+        findings.extend(look(&invocation, &lowered, target, facts, bench, offers));
+    }
+    findings.into_iter().map(|finding| Finding { edits: Vec::new(), ..finding }).collect()
+}
+
 /// Words that docker's tables do not have may be a newer docker's: what the rest says is judged for both things that an
 /// unknown flag can be, one that stands alone and one that takes the next word.
 fn whatever_they_mean(
@@ -196,10 +222,12 @@ fn whatever_they_mean(
     offers: &Offers,
 ) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
-    for unknown in [Unknown::Alone, Unknown::TakesValue] {
-        let builder = || if buildkit_is_off(bench.host) { Builder::Legacy } else { Builder::Buildx };
-        let invocation = parse(texts, unknown, &builder);
-        let lowered = lower(&invocation, bench.host);
+    let builder = || if buildkit_is_off(bench.host) { Builder::Legacy } else { Builder::Buildx };
+    let read = [Unknown::Despite, Unknown::TakesValue]
+        .into_iter()
+        .flat_map(|unknown| despite(texts, unknown, &builder, bench.host));
+    for (invocation, mut lowered) in read {
+        with_files(&invocation, &mut lowered, facts, bench.host);
         for finding in look(&invocation, &lowered, target, facts, bench, offers) {
             let same = |other: &Finding| other.rule.id == finding.rule.id && other.words == finding.words;
             // What the command would be is a guess: no fix is offered for it.

@@ -104,6 +104,12 @@ fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts:
         return;
     }
     let Some(wanted) = wanted(command, invocation) else { return };
+    // Compose fills its files in from these. Looked at here, a change of theirs is noticed before docker runs.
+    for path in
+        invocation.above.iter().filter(|set| set.flag.name == "env-file").map(|set| set.value.as_str()).chain([".env"])
+    {
+        let _ = host.read(path);
+    }
     let Some(mut words) = model_words(invocation) else { return };
     let printed = facts.printed(&words, host);
     let Some(mut model) = as_json(printed) else { return unknown(lowered, invocation, "docker-compose") };
