@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use fender::engine::Offline;
 use fender::environment::host::Surroundings;
-use fender_core::judge::{Bench, judge};
+use fender_core::judge::{JudgementContext, judge};
 use fender_core::lower::read;
 use fender_core::plan::Facts;
 use fender_core::policy::Policy;
@@ -20,8 +20,14 @@ fn main() {
     let host = Surroundings { assume_terminal: true };
     let policy = Policy::default();
     let facts = |_: &Target| -> Box<dyn Facts> { Box::new(Offline::default()) };
-    let bench =
-        Bench { host: &host, policy: &policy, facts: &facts, hostname: "m".to_owned(), ids: (5, 5), environment: None };
+    let bench = JudgementContext {
+        host: &host,
+        policy: &policy,
+        facts: &facts,
+        hostname: "m".to_owned(),
+        ids: (5, 5),
+        environment: None,
+    };
     eprintln!("{:<64} {:>9} {:>9}", "docker …", "parse", "decision");
     for line in [
         "ps -a",

@@ -210,7 +210,7 @@ fn volumes() {
     let mut keeps = Vec::new();
     for round in 0..3 {
         let target = fender_core::target::Target { host: host.clone(), ..Default::default() };
-        let wire = fender::engine::connection::Wire::open(&target, None).unwrap();
+        let wire = fender::engine::connection::Connection::open(&target, None).unwrap();
         let steps = [fender_core::plan::Step::Volume { name: "big".to_owned(), force: false }];
         let plan =
             wire.block_on(fender::engine::inventory::survey(&wire.link, &steps, &Default::default(), None)).unwrap();

@@ -8,3 +8,6 @@ pub const NO_CLIENT: u8 = 127;
 
 /// The shell's code for a program that cannot be run.
 pub const CANNOT_RUN: u8 = 126;
+
+/// The code for words that fender itself does not take.
+pub const USAGE: u8 = 2;

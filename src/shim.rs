@@ -18,7 +18,7 @@ use crate::ui::question::{NoTerminal, Question, Reply};
 use crate::ui::report;
 use crate::ui::screen::{Screen, command_line};
 use fender_core::judge::rewrite::{asked_once, rewrite};
-use fender_core::judge::{Bench, Judgement, changes_nothing, judge};
+use fender_core::judge::{Judgement, JudgementContext, changes_nothing, judge};
 use fender_core::lower::read;
 use fender_core::plan::Facts;
 use fender_core::policy::{Action, Policy, PolicyProblem};
@@ -110,8 +110,14 @@ fn judged(face: Face, words: &[OsString], host: &Watched) -> ShimOutcome {
         Box::new(engine(target, &client, &policy).with_printer(printer))
     };
     let hostname = hostname();
-    let bench =
-        Bench { host, policy: &policy, facts: &facts, hostname: hostname.clone(), ids: ids(), environment: None };
+    let bench = JudgementContext {
+        host,
+        policy: &policy,
+        facts: &facts,
+        hostname: hostname.clone(),
+        ids: ids(),
+        environment: None,
+    };
     let judgement = judge(words, &bench);
     if judgement.action >= Action::Ask && judgement.invocation.refusal.is_some() && refused_by(&real, face, &judgement)
     {

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{Write, stderr, stdout};
 use std::path::Path;
 
-use super::{Fate, Outcome, RemovalMessages, carry_out, same_engine};
+use super::{ItemOutcome, Outcome, RemovalMessages, carry_out, same_engine};
 use crate::exit::NOT_RUN;
 use crate::trash::Entry;
 use crate::ui::question::{NoTerminal, Question, Reply};
@@ -252,11 +252,11 @@ impl Guard<'_> {
         for (item, fate) in outcome.left(plan) {
             let Some(why) = fate.why() else { continue };
             say(&format!("fender: left {} {}: {}\n", item.kind.name(), safe(&item.name), safe(why)));
-            if matches!(fate, Fate::Failed(_)) && !compose {
+            if matches!(fate, ItemOutcome::Failed(_)) && !compose {
                 code = code.max(1);
             }
         }
-        if let Some(id) = kept.filter(|_| outcome.fates.contains(&Fate::Gone)) {
+        if let Some(id) = kept.filter(|_| outcome.fates.contains(&ItemOutcome::Gone)) {
             say(&format!("fender: kept in the trash as {id}: fender undo\n"));
         }
         code

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::engine::connection::{Link, Wire, segment, value};
+use crate::engine::connection::{Client, Connection, segment, value};
 use fender_core::api::EngineProblem;
 use fender_core::plan::inventory::short;
 use fender_core::plan::{Item, ObjectKind, Plan, Step};
@@ -19,7 +19,7 @@ pub use words::RemovalMessages;
 
 /// What became of one object of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum ItemOutcome {
     Gone,
     /// Somebody else had taken it already.
     WasGone,
@@ -31,12 +31,12 @@ pub enum Fate {
     Failed(String),
 }
 
-impl Fate {
+impl ItemOutcome {
     /// Why it is still there, if it is.
     pub fn why(&self) -> Option<&str> {
         match self {
-            Fate::Left(why) | Fate::InUse(why) | Fate::Failed(why) => Some(why),
-            Fate::Gone | Fate::WasGone => None,
+            ItemOutcome::Left(why) | ItemOutcome::InUse(why) | ItemOutcome::Failed(why) => Some(why),
+            ItemOutcome::Gone | ItemOutcome::WasGone => None,
         }
     }
 }
@@ -44,25 +44,25 @@ impl Fate {
 /// What was done, in the plan's order.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    pub fates: Vec<Fate>,
+    pub fates: Vec<ItemOutcome>,
     /// What the engine said of each image: `Untagged: …`, `Deleted: …`.
     pub said: BTreeMap<usize, Vec<(String, String)>>,
 }
 
 impl Outcome {
     pub fn gone(&self, at: usize) -> bool {
-        self.fates.get(at) == Some(&Fate::Gone)
+        self.fates.get(at) == Some(&ItemOutcome::Gone)
     }
 
     /// Objects that did not go though they were to.
-    pub fn left<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = (&'a Item, &'a Fate)> {
+    pub fn left<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = (&'a Item, &'a ItemOutcome)> {
         let together = plan.deletes.iter().zip(&self.fates);
         together.filter(|(_, fate)| fate.why().is_some())
     }
 }
 
 /// Whether the line still leads to the engine that the plan was made on.
-pub fn same_engine(wire: &Wire, plan: &Plan) -> Result<(), String> {
+pub fn same_engine(wire: &Connection, plan: &Plan) -> Result<(), String> {
     let info: Value = wire.block_on(wire.link.get("/info")).map_err(|problem| problem.to_string())?;
     match info.get("ID").and_then(Value::as_str) {
         Some(id) if id == plan.engine => Ok(()),
@@ -71,23 +71,23 @@ pub fn same_engine(wire: &Wire, plan: &Plan) -> Result<(), String> {
 }
 
 /// Deletes what the plan lists. `told` hears of each object when its fate is known, to speak as docker does.
-pub fn carry_out(wire: &Wire, plan: &Plan, told: &mut dyn FnMut(&Item, &Fate)) -> Outcome {
+pub fn carry_out(wire: &Connection, plan: &Plan, told: &mut dyn FnMut(&Item, &ItemOutcome)) -> Outcome {
     wire.block_on(async {
         let mut work = Work { link: wire.link.clone(), plan, outcome: Outcome::default() };
-        work.outcome.fates = vec![Fate::WasGone; plan.deletes.len()];
+        work.outcome.fates = vec![ItemOutcome::WasGone; plan.deletes.len()];
         work.all(told).await;
         work.outcome
     })
 }
 
 struct Work<'a> {
-    link: Arc<Link>,
+    link: Arc<Client>,
     plan: &'a Plan,
     outcome: Outcome,
 }
 
 impl Work<'_> {
-    async fn all(&mut self, told: &mut dyn FnMut(&Item, &Fate)) {
+    async fn all(&mut self, told: &mut dyn FnMut(&Item, &ItemOutcome)) {
         let plan = self.plan;
         let mut waiting: Vec<usize> = (0..plan.deletes.len()).collect();
         // What is refused because of another object that goes is tried again after it.
@@ -97,7 +97,7 @@ impl Work<'_> {
             for at in waiting {
                 let item = &plan.deletes[at];
                 let fate = self.one(at, item).await;
-                if matches!(fate, Fate::InUse(_) | Fate::Failed(_)) {
+                if matches!(fate, ItemOutcome::InUse(_) | ItemOutcome::Failed(_)) {
                     refused.push((at, fate));
                     continue;
                 }
@@ -115,23 +115,27 @@ impl Work<'_> {
         }
     }
 
-    async fn one(&mut self, at: usize, item: &Item) -> Fate {
+    async fn one(&mut self, at: usize, item: &Item) -> ItemOutcome {
         let outcome = match item.kind {
             ObjectKind::Container => self.container(item).await,
             ObjectKind::Volume => self.volume(item).await,
-            ObjectKind::Network => self.call_delete(&format!("/networks/{}", item.id)).await.map(|()| Fate::Gone),
+            ObjectKind::Network => {
+                self.call_delete(&format!("/networks/{}", item.id)).await.map(|()| ItemOutcome::Gone)
+            }
             ObjectKind::Tag => self.tag(at, item).await,
             ObjectKind::Image => self.image(at, item).await,
             ObjectKind::BuildCache => self.cache(item).await,
-            ObjectKind::Service => self.call_delete(&format!("/services/{}", item.id)).await.map(|()| Fate::Gone),
-            ObjectKind::Secret => self.call_delete(&format!("/secrets/{}", item.id)).await.map(|()| Fate::Gone),
-            ObjectKind::Config => self.call_delete(&format!("/configs/{}", item.id)).await.map(|()| Fate::Gone),
+            ObjectKind::Service => {
+                self.call_delete(&format!("/services/{}", item.id)).await.map(|()| ItemOutcome::Gone)
+            }
+            ObjectKind::Secret => self.call_delete(&format!("/secrets/{}", item.id)).await.map(|()| ItemOutcome::Gone),
+            ObjectKind::Config => self.call_delete(&format!("/configs/{}", item.id)).await.map(|()| ItemOutcome::Gone),
         };
         match outcome {
             Ok(fate) => fate,
-            Err(problem) if problem.is(404) => Fate::WasGone,
-            Err(problem) if problem.is(409) || problem.is(403) => Fate::InUse(problem.to_string()),
-            Err(problem) => Fate::Failed(problem.to_string()),
+            Err(problem) if problem.is(404) => ItemOutcome::WasGone,
+            Err(problem) if problem.is(409) || problem.is(403) => ItemOutcome::InUse(problem.to_string()),
+            Err(problem) => ItemOutcome::Failed(problem.to_string()),
         }
     }
 
@@ -139,16 +143,16 @@ impl Work<'_> {
         self.link.call(Method::DELETE, path, None).await.map(|_| ())
     }
 
-    async fn container(&self, item: &Item) -> Result<Fate, EngineProblem> {
+    async fn container(&self, item: &Item) -> Result<ItemOutcome, EngineProblem> {
         let now: Value = self.link.get(&format!("/containers/{}/json", item.id)).await?;
         let runs = now.pointer("/State/Running").and_then(Value::as_bool) == Some(true);
         let ran = matches!(item.mark.as_str(), "running" | "paused" | "restarting");
         if runs && !ran {
-            return Ok(Fate::Left("it has been started since".to_owned()));
+            return Ok(ItemOutcome::Left("it has been started since".to_owned()));
         }
         let name = now.get("Name").and_then(Value::as_str).unwrap_or_default().trim_start_matches('/');
         if name != item.name {
-            return Ok(Fate::Left(format!("it is called {name} now")));
+            return Ok(ItemOutcome::Left(format!("it is called {name} now")));
         }
         if let Some(timeout) = self.stop_first(item).filter(|_| runs) {
             let path = match timeout {
@@ -160,7 +164,7 @@ impl Work<'_> {
         // Its nameless volumes are objects of the plan by themselves.
         let force = if item.force { "?force=1" } else { "" };
         self.call_delete(&format!("/containers/{}{force}", item.id)).await?;
-        Ok(Fate::Gone)
+        Ok(ItemOutcome::Gone)
     }
 
     /// Compose stops before it removes; the seconds it gives, or the container's own.
@@ -171,24 +175,24 @@ impl Work<'_> {
         }
     }
 
-    async fn volume(&self, item: &Item) -> Result<Fate, EngineProblem> {
+    async fn volume(&self, item: &Item) -> Result<ItemOutcome, EngineProblem> {
         let path = format!("/volumes/{}", segment(&item.name));
         let now: Value = self.link.get(&path).await?;
         if now.get("CreatedAt").and_then(Value::as_str).unwrap_or_default() != item.mark {
-            return Ok(Fate::Left("another volume has that name now".to_owned()));
+            return Ok(ItemOutcome::Left("another volume has that name now".to_owned()));
         }
         self.call_delete(&path).await?;
-        Ok(Fate::Gone)
+        Ok(ItemOutcome::Gone)
     }
 
     /// Deletes a name of an image if it still means that image.
-    async fn unname(&mut self, at: usize, name: &str, id: &str, force: bool) -> Result<Fate, EngineProblem> {
+    async fn unname(&mut self, at: usize, name: &str, id: &str, force: bool) -> Result<ItemOutcome, EngineProblem> {
         let now: Value = self.link.get(&format!("/images/{}/json", segment(name))).await?;
         if now.get("Id").and_then(Value::as_str) != Some(id) {
-            return Ok(Fate::Left(format!("{name} means another image now")));
+            return Ok(ItemOutcome::Left(format!("{name} means another image now")));
         }
         self.delete_image(at, name, force).await?;
-        Ok(Fate::Gone)
+        Ok(ItemOutcome::Gone)
     }
 
     async fn delete_image(&mut self, at: usize, name: &str, force: bool) -> Result<(), EngineProblem> {
@@ -210,28 +214,28 @@ impl Work<'_> {
         matches!(self.plan.steps.get(item.step), Some(Step::Image { force: true, .. }))
     }
 
-    async fn tag(&mut self, at: usize, item: &Item) -> Result<Fate, EngineProblem> {
+    async fn tag(&mut self, at: usize, item: &Item) -> Result<ItemOutcome, EngineProblem> {
         let forced = self.forced(item);
         self.unname(at, &item.name, &item.id, forced).await
     }
 
-    async fn image(&mut self, at: usize, item: &Item) -> Result<Fate, EngineProblem> {
+    async fn image(&mut self, at: usize, item: &Item) -> Result<ItemOutcome, EngineProblem> {
         let path = format!("/images/{}/json", item.id);
         let now: Value = self.link.get(&path).await?;
         let forced = self.forced(item);
         if forced && let Some(user) = self.new_user(item).await? {
-            return Ok(Fate::Left(format!("the container {user} was made from it since")));
+            return Ok(ItemOutcome::Left(format!("the container {user} was made from it since")));
         }
         let names = |now: &Value, key: &str| -> Vec<String> {
             let list = now.get(key).and_then(Value::as_array).into_iter().flatten();
             list.filter_map(Value::as_str).filter(|name| !name.starts_with("<none>")).map(str::to_owned).collect()
         };
         if let Some(name) = names(&now, "RepoTags").iter().find(|name| !item.tags.contains(name)) {
-            return Ok(Fate::Left(format!("it has got the name {name} since")));
+            return Ok(ItemOutcome::Left(format!("it has got the name {name} since")));
         }
         for tag in &item.tags {
             match self.unname(at, tag, &item.id, forced).await {
-                Ok(Fate::Left(why)) => return Ok(Fate::Left(why)),
+                Ok(ItemOutcome::Left(why)) => return Ok(ItemOutcome::Left(why)),
                 Ok(_) => {}
                 Err(problem) if problem.is(404) => {}
                 Err(problem) => return Err(problem),
@@ -241,11 +245,11 @@ impl Work<'_> {
         for _ in 0..2 {
             let now: Value = match self.link.get(&path).await {
                 Ok(now) => now,
-                Err(problem) if problem.is(404) => return Ok(Fate::Gone),
+                Err(problem) if problem.is(404) => return Ok(ItemOutcome::Gone),
                 Err(problem) => return Err(problem),
             };
             if let Some(name) = names(&now, "RepoTags").first() {
-                return Ok(Fate::Left(format!("it has got the name {name} since")));
+                return Ok(ItemOutcome::Left(format!("it has got the name {name} since")));
             }
             let digests = names(&now, "RepoDigests");
             if digests.len() > 1 {
@@ -255,11 +259,11 @@ impl Work<'_> {
             } else {
                 match self.delete_image(at, &item.id, forced).await {
                     Err(problem) if !problem.is(404) => return Err(problem),
-                    _ => return Ok(Fate::Gone),
+                    _ => return Ok(ItemOutcome::Gone),
                 }
             }
         }
-        Ok(Fate::Gone)
+        Ok(ItemOutcome::Gone)
     }
 
     /// A container of this image that the plan did not know: force would take the image from under it.
@@ -275,12 +279,12 @@ impl Work<'_> {
     }
 
     /// One record of the build cache; one that stands under another is passed over silently by the engine.
-    async fn cache(&self, item: &Item) -> Result<Fate, EngineProblem> {
+    async fn cache(&self, item: &Item) -> Result<ItemOutcome, EngineProblem> {
         let filters = value(&json!({ "id": [item.id] }).to_string());
         let answer = self.link.call(Method::POST, &format!("/build/prune?all=1&filters={filters}"), None).await?;
         let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
         let gone = answer.get("CachesDeleted").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
-        Ok(if gone { Fate::Gone } else { Fate::InUse("a build uses it".to_owned()) })
+        Ok(if gone { ItemOutcome::Gone } else { ItemOutcome::InUse("a build uses it".to_owned()) })
     }
 }
 

@@ -3,9 +3,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Fate, Outcome, typed_names};
+use super::{ItemOutcome, Outcome, typed_names};
 use fender_core::plan::freed::total;
-use fender_core::plan::{Item, ObjectKind, Plan, Stays, Step};
+use fender_core::plan::{Item, ObjectKind, Plan, Skipped, Step};
 
 /// Both streams, and the exit code.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,7 +105,7 @@ impl RemovalMessages {
                 })
                 .collect();
             let failed = mine.iter().find_map(|at| match &outcome.fates[*at] {
-                Fate::WasGone => Some(missing(what, name)),
+                ItemOutcome::WasGone => Some(missing(what, name)),
                 fate => fate.why().map(str::to_owned),
             });
             let stays = plan.stays.iter().find(|it| it.step == step && !it.protected);
@@ -161,7 +161,7 @@ impl RemovalMessages {
     /// Compose speaks on standard error; its lines came while it was done.
     fn compose(&mut self, plan: &Plan, outcome: &Outcome) {
         for (item, fate) in outcome.left(plan) {
-            if let Fate::Failed(why) = fate
+            if let ItemOutcome::Failed(why) = fate
                 && !matches!(item.kind, ObjectKind::Network | ObjectKind::Volume | ObjectKind::Image | ObjectKind::Tag)
             {
                 self.error(why);
@@ -171,7 +171,7 @@ impl RemovalMessages {
 }
 
 /// What compose says of one object: `Container demo-web-1  Removed`, and what comes before it.
-pub fn compose_lines(item: &Item, fate: &Fate) -> Option<String> {
+pub fn compose_lines(item: &Item, fate: &ItemOutcome) -> Option<String> {
     let (what, steps): (&str, &[&str]) = match item.kind {
         ObjectKind::Container => ("Container", &["Stopping", "Stopped", "Removing"]),
         ObjectKind::Network => ("Network", &["Removing"]),
@@ -180,8 +180,8 @@ pub fn compose_lines(item: &Item, fate: &Fate) -> Option<String> {
         _ => return None,
     };
     let end = match fate {
-        Fate::Gone | Fate::WasGone => "Removed",
-        Fate::Left(_) | Fate::InUse(_) | Fate::Failed(_) => "Resource is still in use",
+        ItemOutcome::Gone | ItemOutcome::WasGone => "Removed",
+        ItemOutcome::Left(_) | ItemOutcome::InUse(_) | ItemOutcome::Failed(_) => "Resource is still in use",
     };
     let name = crate::ui::screen::shown(&item.name);
     Some(steps.iter().chain(&[end]).map(|how| format!(" {what} {name}  {how}\n")).collect())
@@ -208,7 +208,7 @@ fn missing(step: &Step, name: &str) -> String {
     }
 }
 
-fn refusal(step: &Step, name: &str, stays: &Stays) -> String {
+fn refusal(step: &Step, name: &str, stays: &Skipped) -> String {
     if stays.reason.to_lowercase().starts_with("no such") {
         return missing(step, name);
     }

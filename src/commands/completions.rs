@@ -2,10 +2,8 @@
 
 use std::io::{Write, stdout};
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_complete::{Shell, generate};
-
-use super::Cli;
 
 pub fn text(shell: Shell, mut command: Command) -> String {
     let mut out = Vec::new();
@@ -13,8 +11,8 @@ pub fn text(shell: Shell, mut command: Command) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-pub fn run(shell: Shell) -> u8 {
-    match stdout().write_all(text(shell, Cli::command()).as_bytes()) {
+pub fn run(shell: Shell, command: Command) -> u8 {
+    match stdout().write_all(text(shell, command).as_bytes()) {
         Ok(()) => 0,
         Err(_) => 1,
     }

@@ -48,7 +48,7 @@ impl ContextCommand {
             Ok(survey) => survey,
             Err(problem) => {
                 let _ = writeln!(stderr(), "fender: {problem}");
-                return super::USAGE;
+                return crate::exit::USAGE;
             }
         };
         let text = match self.format {

@@ -13,7 +13,7 @@ use crate::environment::policy::read_layers;
 use crate::session;
 use crate::ui::screen::{Screen, command_line, list, shown};
 use crate::ui::{report, snippet};
-use fender_core::judge::{Bench, Judgement, judge};
+use fender_core::judge::{Judgement, JudgementContext, judge};
 use fender_core::lower::tell;
 use fender_core::lower::{Effect, Request};
 use fender_core::plan::Facts;
@@ -51,7 +51,7 @@ impl Explain {
             },
             Err(problem) => {
                 let _ = writeln!(stderr(), "fender: {problem}");
-                super::USAGE
+                crate::exit::USAGE
             }
         }
     }
@@ -75,8 +75,14 @@ impl Explain {
                 Box::new(session::engine_without_client(target, &policy))
             }
         };
-        let bench =
-            Bench { host: &host, policy: &policy, facts: &facts, hostname: hostname(), ids: ids(), environment };
+        let bench = JudgementContext {
+            host: &host,
+            policy: &policy,
+            facts: &facts,
+            hostname: hostname(),
+            ids: ids(),
+            environment,
+        };
         let judgement = judge(&words, &bench);
         match self.format {
             ExplainFormat::Json => serde_json::to_string_pretty(&as_json(&judgement))

@@ -20,7 +20,7 @@ use crate::ui::question::Question;
 use crate::ui::report;
 use crate::ui::screen::{Screen, shown};
 use crate::ui::snippet;
-use fender_core::lint::fix::{Choice, FIXED, FileChange, Outcome, Proposal, changes};
+use fender_core::lint::fix::{Choice, FIXED, FileChange, FixOutcome, Proposal, changes};
 use fender_core::lint::sarif::sarif;
 use fender_core::lint::{Level, Report, lint};
 use fender_core::plan::Facts;
@@ -69,13 +69,13 @@ impl Lint {
         match self.linted() {
             Ok((text, code)) => {
                 if stdout().write_all(text.as_bytes()).is_err() {
-                    return super::USAGE;
+                    return crate::exit::USAGE;
                 }
                 code
             }
             Err(problem) => {
                 let _ = writeln!(stderr(), "fender: {problem}");
-                super::USAGE
+                crate::exit::USAGE
             }
         }
     }
@@ -184,7 +184,7 @@ fn each(proposals: &[Proposal]) -> String {
 }
 
 /// What was fixed and what was not.
-fn summary(outcome: &Outcome, wanted: bool, only_shown: bool, written: bool) -> String {
+fn summary(outcome: &FixOutcome, wanted: bool, only_shown: bool, written: bool) -> String {
     let mut out = String::new();
     let fixes = |proposals: &[Proposal]| match proposals.len() {
         1 => "1 fix".to_owned(),
@@ -286,7 +286,7 @@ fn as_text(report: &Report, summary: &str, screen: &Screen) -> String {
     out
 }
 
-fn as_json(report: &Report, outcome: &Outcome, written: bool) -> Value {
+fn as_json(report: &Report, outcome: &FixOutcome, written: bool) -> Value {
     let one = |finding: &Finding| {
         let mut place = snippet::as_json(&finding.places[0]);
         let entry = place.as_object_mut().expect("a place is an object");

@@ -16,9 +16,6 @@ use std::ffi::OsString;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-/// The code for words that fender itself does not take.
-const USAGE: u8 = 2;
-
 const HELP: &str = "\
 fender stands in front of docker: it works out what a command would do, and warns, changes, asks or refuses.
   fender doctor                          is it in front of docker, which docker, which environment? rules [ID]: its rules
@@ -90,7 +87,7 @@ pub fn run(arguments: &[OsString]) -> u8 {
         Commands::Unprotect(unprotect) => unprotect.run(),
         Commands::Rules { id, environment } => rules::run(id.as_deref(), environment.as_deref()),
         Commands::Doctor => doctor::run(),
-        Commands::Completions { shell } => completions::run(shell),
+        Commands::Completions { shell } => completions::run(shell, Cli::command()),
         Commands::Docker { words } => crate::shim::run(&words),
     }
 }

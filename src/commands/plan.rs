@@ -54,9 +54,9 @@ impl PlanCommand {
     }
 
     fn planned(&self) -> Result<String, (u8, String)> {
-        let words = docker_words(&self.words).map_err(|problem| (super::USAGE, problem))?;
+        let words = docker_words(&self.words).map_err(|problem| (crate::exit::USAGE, problem))?;
         let layers =
-            read_layers().map_err(|problem| (super::USAGE, format!("the policy cannot be read: {problem}")))?;
+            read_layers().map_err(|problem| (crate::exit::USAGE, format!("the policy cannot be read: {problem}")))?;
         let policy = Policy { layers };
         let host = Surroundings { assume_terminal: true };
         let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
@@ -64,7 +64,7 @@ impl PlanCommand {
         let lowered = lower(&invocation, &host);
         if let Some(refusal) = &lowered.refusal {
             let said = refusal.text.lines().next().unwrap_or_default();
-            return Err((super::USAGE, format!("docker would refuse this: {said}")));
+            return Err((crate::exit::USAGE, format!("docker would refuse this: {said}")));
         }
         let engine = session::engine_without_client(&choose(&invocation, &host), &policy);
         let plan = of(&invocation, &lowered, &engine, &host, &policy).map_err(|problem| (1, problem))?;

@@ -24,7 +24,7 @@ pub fn run(id: Option<&str>, environment: Option<&str>) -> u8 {
                     format!("did you mean {}?", near.join(", "))
                 };
                 let _ = writeln!(stderr(), "fender: there is no rule {id:?}: {hint}");
-                return super::USAGE;
+                return crate::exit::USAGE;
             }
         },
     };

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write, stderr, stdout};
 
 use super::trash::{ended, line, locked, policy, say};
 use crate::engine::Engine;
-use crate::engine::connection::Wire;
+use crate::engine::connection::Connection;
 use crate::engine::inventory::Info;
 use crate::environment::host::{Surroundings, hostname, ids};
 use crate::exit::NOT_RUN;
@@ -15,7 +15,7 @@ use crate::trash::{
 use crate::ui::plan::ago;
 use crate::ui::question::Question;
 use crate::ui::screen::{Screen, command_line, list, shown};
-use fender_core::judge::{Bench, Complaint, environment_of, judge_requests};
+use fender_core::judge::{Complaint, JudgementContext, environment_of, judge_requests};
 use fender_core::plan::{Facts, ObjectKind, Recoverable};
 use fender_core::policy::{Action, Environment, Policy};
 use fender_core::target::{Target, choose};
@@ -40,7 +40,7 @@ impl Here {
         Ok(Here { policy, target, engine, info })
     }
 
-    fn wire(&self) -> Result<&Wire, String> {
+    fn wire(&self) -> Result<&Connection, String> {
         self.engine.line().map_err(|problem| problem.to_string())
     }
 
@@ -50,7 +50,7 @@ impl Here {
         // Only for commands: requests are judged with the engine that is here.
         let facts =
             |target: &Target| -> Box<dyn Facts> { Box::new(session::engine_without_client(target, &self.policy)) };
-        let bench = Bench {
+        let bench = JudgementContext {
             host: &host,
             policy: &self.policy,
             facts: &facts,
@@ -374,7 +374,7 @@ fn said(object: &Object, back: &Back, screen: &Screen, new_name: Option<&str>) -
 }
 
 /// A name that another object has by now: a person is offered another one.
-fn settle(wire: &Wire, locked: &Locked, entry: &Entry, object: &Object, screen: &Screen) -> bool {
+fn settle(wire: &Connection, locked: &Locked, entry: &Entry, object: &Object, screen: &Screen) -> bool {
     let what = shown(&format!("{} {}", object.kind.name(), object.name));
     if object.kind == ObjectKind::Tag {
         say(&screen.filled("  taken   ", &format!("{what} means another image now")));

@@ -39,7 +39,7 @@ const NEWEST: Version = (1, 51);
 pub struct EngineReply {
     pub headers: HeaderMap,
     body: Incoming,
-    link: Arc<Link>,
+    link: Arc<Client>,
     sender: SendRequest<RequestBody>,
 }
 
@@ -70,7 +70,7 @@ impl EngineReply {
 }
 
 /// The asynchronous side, shared by requests that run at once.
-pub struct Link {
+pub struct Client {
     socket: Option<String>,
     client: Option<OsString>,
     globals: Vec<String>,
@@ -80,7 +80,7 @@ pub struct Link {
     prefix: Mutex<Option<String>>,
 }
 
-impl Link {
+impl Client {
     fn put_back(&self, sender: SendRequest<RequestBody>) {
         if let Ok(mut idle) = self.idle.lock() {
             idle.push(sender);
@@ -141,7 +141,7 @@ impl Link {
 
     /// Sends one request to this path as it stands; an answer of 300 and above is a problem.
     pub async fn send_as_is(
-        self: &Arc<Link>,
+        self: &Arc<Client>,
         method: Method,
         path: &str,
         body: RequestBody,
@@ -166,7 +166,7 @@ impl Link {
 
     /// The same with the version that is spoken here in front.
     pub async fn send(
-        self: &Arc<Link>,
+        self: &Arc<Client>,
         method: Method,
         path: &str,
         body: RequestBody,
@@ -176,7 +176,7 @@ impl Link {
         self.send_as_is(method, &format!("{prefix}{path}"), body, kind).await
     }
 
-    async fn prefix(self: &Arc<Link>) -> Result<String, EngineProblem> {
+    async fn prefix(self: &Arc<Client>) -> Result<String, EngineProblem> {
         if let Ok(known) = self.prefix.lock()
             && let Some(prefix) = &*known
         {
@@ -200,7 +200,7 @@ impl Link {
     }
 
     /// The version of the requests that go with a version.
-    pub async fn version(self: &Arc<Link>) -> Result<Version, EngineProblem> {
+    pub async fn version(self: &Arc<Client>) -> Result<Version, EngineProblem> {
         let prefix = self.prefix().await?;
         parse_version(prefix.trim_start_matches("/v"))
             .ok_or_else(|| EngineProblem::Unanswered("it does not say which API it speaks".to_owned()))
@@ -208,7 +208,7 @@ impl Link {
 
     /// A list, or an object that holds lists, in the version that is spoken here. The answer has to begin and to end in
     /// time.
-    pub async fn get<T: DeserializeOwned + Send + 'static>(self: &Arc<Link>, path: &str) -> Result<T, EngineProblem> {
+    pub async fn get<T: DeserializeOwned + Send + 'static>(self: &Arc<Client>, path: &str) -> Result<T, EngineProblem> {
         let begins = if path.contains("/system/df") || path.contains("size=1") { MEASURES } else { ANSWERS };
         let asked = self.send(Method::GET, path, nothing(), None);
         let most = if path == "/info" { body::SMALL } else { body::LIST };
@@ -220,7 +220,7 @@ impl Link {
 
     /// A request with a JSON body, or none, and its answer's bytes.
     pub async fn call(
-        self: &Arc<Link>,
+        self: &Arc<Client>,
         method: Method,
         path: &str,
         body: Option<&Value>,
@@ -288,14 +288,14 @@ pub fn value(text: &str) -> String {
 }
 
 /// The line, and what drives it.
-pub struct Wire {
+pub struct Connection {
     runtime: Runtime,
-    pub link: Arc<Link>,
+    pub link: Arc<Client>,
 }
 
-impl Wire {
+impl Connection {
     /// Nothing is connected to yet.
-    pub fn open(target: &Target, client: Option<OsString>) -> Result<Wire, EngineProblem> {
+    pub fn open(target: &Target, client: Option<OsString>) -> Result<Connection, EngineProblem> {
         if target.host.is_empty() {
             // Docker's client says so, too, before it asks anything.
             return Err(EngineProblem::NoEngine(format!("there is no context {:?}", target.context)));
@@ -308,14 +308,14 @@ impl Wire {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime =
             runtime.map_err(|error| EngineProblem::Unanswered(format!("it cannot be asked from here: {error}")))?;
-        let link = Link {
+        let link = Client {
             socket: target.socket().map(str::to_owned),
             client,
             globals: target.globals.clone(),
             idle: Mutex::default(),
             prefix: Mutex::default(),
         };
-        Ok(Wire { runtime, link: Arc::new(link) })
+        Ok(Connection { runtime, link: Arc::new(link) })
     }
 
     /// Runs until it is done.

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::connection::{Link, nothing, segment, value};
+use super::connection::{Client, nothing, segment, value};
 use super::list::List;
 use fender_core::api::{EngineProblem, Version};
 use fender_core::plan::freed::total;
@@ -103,7 +103,7 @@ pub struct Volumes {
 
 /// The plan of these steps, made of what the engine says now. `api` is what `DOCKER_API_VERSION` says.
 pub async fn survey(
-    link: &Arc<Link>,
+    link: &Arc<Client>,
     steps: &[Step],
     protections: &Protections,
     api: Option<Version>,
@@ -121,7 +121,7 @@ pub async fn survey(
 }
 
 /// The lists.
-pub async fn read(link: &Arc<Link>, needs: Needs, api: Option<Version>) -> Result<Inventory, EngineProblem> {
+pub async fn read(link: &Arc<Client>, needs: Needs, api: Option<Version>) -> Result<Inventory, EngineProblem> {
     let version = link.version().await?;
     let by_type = version >= DF_BY_TYPE;
     let images = match (needs.images || needs.cache, by_type) {
@@ -192,12 +192,12 @@ pub async fn read(link: &Arc<Link>, needs: Needs, api: Option<Version>) -> Resul
 }
 
 /// The volumes, without their sizes.
-pub async fn volumes_of(link: &Arc<Link>) -> Result<Vec<Volume>, EngineProblem> {
+pub async fn volumes_of(link: &Arc<Client>) -> Result<Vec<Volume>, EngineProblem> {
     Ok(link.get::<Volumes>("/volumes").await?.volumes)
 }
 
 /// containerd's store stumbles for a moment over a snapshot that a build leaves behind.
-async fn usage_of(link: &Arc<Link>, path: &str) -> Result<DiskUsage, EngineProblem> {
+async fn usage_of(link: &Arc<Client>, path: &str) -> Result<DiskUsage, EngineProblem> {
     const TRIES: u32 = 10;
     for _ in 1..TRIES {
         match list(link, path).await {
@@ -212,14 +212,14 @@ async fn usage_of(link: &Arc<Link>, path: &str) -> Result<DiskUsage, EngineProbl
 const DANGLING: &str = "/networks?filters=%7B%22dangling%22%3A%5B%22true%22%5D%7D";
 
 async fn list<T: Default + serde::de::DeserializeOwned + Send + 'static>(
-    link: &Arc<Link>,
+    link: &Arc<Client>,
     path: &str,
 ) -> Result<T, EngineProblem> {
     if path.is_empty() { Ok(T::default()) } else { link.get(path).await }
 }
 
 /// Answers to many requests, in their order; None where one failed.
-async fn many(link: &Arc<Link>, paths: Vec<String>) -> Vec<Option<Bytes>> {
+async fn many(link: &Arc<Client>, paths: Vec<String>) -> Vec<Option<Bytes>> {
     let mut answers: Vec<Option<Bytes>> = vec![None; paths.len()];
     let mut running = JoinSet::new();
     let mut waiting = paths.into_iter().enumerate();
@@ -261,7 +261,7 @@ fn with_sizes(mut plan: Plan, stock: &Inventory) -> Plan {
 }
 
 /// What has to be known more exactly of what goes.
-async fn look_closer(link: &Arc<Link>, stock: &mut Inventory, plan: &Plan) -> Result<Learnt, EngineProblem> {
+async fn look_closer(link: &Arc<Client>, stock: &mut Inventory, plan: &Plan) -> Result<Learnt, EngineProblem> {
     let mut learnt = Learnt::Nothing;
     let going: Vec<&Item> = plan.of(ObjectKind::Container).collect();
     if !going.is_empty() {
@@ -309,7 +309,7 @@ struct Sized {
     size_rw: i64,
 }
 
-async fn sizes(link: &Arc<Link>, going: &[&Item]) -> Result<HashMap<String, i64>, EngineProblem> {
+async fn sizes(link: &Arc<Client>, going: &[&Item]) -> Result<HashMap<String, i64>, EngineProblem> {
     let path = if going.len() > BY_ID {
         "/containers/json?all=1&size=1".to_owned()
     } else {
@@ -321,7 +321,7 @@ async fn sizes(link: &Arc<Link>, going: &[&Item]) -> Result<HashMap<String, i64>
 }
 
 /// The volumes that a container was given by name: `-v NAME:…` and `--mount source=NAME`.
-async fn named_volumes(link: &Arc<Link>, ids: &[String]) -> Vec<(String, Vec<String>)> {
+async fn named_volumes(link: &Arc<Client>, ids: &[String]) -> Vec<(String, Vec<String>)> {
     let paths = ids.iter().map(|id| format!("/containers/{id}/json")).collect();
     let answers = many(link, paths).await;
     let mut out = Vec::new();
@@ -343,7 +343,7 @@ async fn named_volumes(link: &Arc<Link>, ids: &[String]) -> Vec<(String, Vec<Str
 }
 
 /// The names that containers were made with, when records were made, and whether registries have what goes.
-async fn as_containerd_sees_it(link: &Arc<Link>, stock: &mut Inventory, plan: &Plan) -> bool {
+async fn as_containerd_sees_it(link: &Arc<Client>, stock: &mut Inventory, plan: &Plan) -> bool {
     // A name that has moved on since is shown as an id: the store goes by the name.
     let moved: Vec<usize> = (0..stock.containers.len())
         .filter(|at| stock.containers[*at].image == stock.containers[*at].image_id)
@@ -382,7 +382,7 @@ async fn as_containerd_sees_it(link: &Arc<Link>, stock: &mut Inventory, plan: &P
 }
 
 /// The layers of these images with their sizes: the chain from the image, the sizes from its history.
-async fn layers(link: &Arc<Link>, stock: &mut Inventory, wanted: &[usize]) {
+async fn layers(link: &Arc<Client>, stock: &mut Inventory, wanted: &[usize]) {
     let path = |at: &usize, what: &str| format!("/images/{}/{what}", stock.images[*at].id);
     let inspects = many(link, wanted.iter().map(|at| path(at, "json")).collect()).await;
     let histories = many(link, wanted.iter().map(|at| path(at, "history")).collect()).await;
@@ -455,7 +455,7 @@ fn chain(inspect: &Value, history: &Value) -> Vec<ImageLayer> {
 }
 
 /// What the largest of the containers that go have in their own layers.
-async fn look_into(link: &Arc<Link>, plan: &mut Plan) {
+async fn look_into(link: &Arc<Client>, plan: &mut Plan) {
     let mut large: Vec<usize> = (0..plan.deletes.len())
         .filter(|at| plan.deletes[*at].kind == ObjectKind::Container && plan.deletes[*at].size >= Some(WORTH_A_LOOK))
         .collect();
@@ -475,7 +475,7 @@ struct Changed {
 }
 
 /// The path in a container's own layer that holds most of it: `/var/lib/app 398 MB`.
-async fn largest_path(link: &Arc<Link>, id: &str) -> Option<String> {
+async fn largest_path(link: &Arc<Client>, id: &str) -> Option<String> {
     const DELETED: u8 = 2;
     let List(changes): List<Changed> = link.get(&format!("/containers/{id}/changes")).await.ok()?;
     let paths: Vec<&str> = changes.iter().filter(|it| it.kind != DELETED).map(|it| it.path.as_str()).collect();
@@ -503,7 +503,7 @@ async fn largest_path(link: &Arc<Link>, id: &str) -> Option<String> {
     Some(format!("{path} {}", bytes(size)))
 }
 
-async fn size_of(link: &Arc<Link>, id: &str, path: &str) -> Option<i64> {
+async fn size_of(link: &Arc<Client>, id: &str, path: &str) -> Option<i64> {
     let path = format!("/containers/{id}/archive?path={}", value(path));
     let reply = link.send(Method::HEAD, &path, nothing(), None).await.ok()?;
     let header = reply.headers.get("x-docker-container-path-stat")?.to_str().ok()?.to_owned();

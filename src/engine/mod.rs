@@ -24,7 +24,7 @@ pub use offline::Offline;
 
 use crate::environment::client::Printer;
 use crate::environment::{memory, state};
-use connection::{Link, Wire, nothing, segment, value};
+use connection::{Client, Connection, nothing, segment, value};
 use fender_core::api::{EngineProblem, Version, parse_version};
 use fender_core::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Labels, Lookup, MountFacts};
 use fender_core::grammar::parse::Invocation;
@@ -56,7 +56,7 @@ pub struct Engine {
     wanted_api: Option<Version>,
     /// What the policy protects.
     patterns: Vec<ProtectPattern>,
-    wire: OnceCell<Result<Wire, EngineProblem>>,
+    wire: OnceCell<Result<Connection, EngineProblem>>,
     /// Why it did not answer once; it is not asked again where only a note depends on it.
     silent: RefCell<Option<EngineProblem>>,
     images: RefCell<HashMap<String, Lookup<ImageFacts>>>,
@@ -108,8 +108,11 @@ impl Engine {
         self
     }
 
-    fn wire(&self) -> Result<&Wire, EngineProblem> {
-        self.wire.get_or_init(|| Wire::open(&self.target, self.client.clone())).as_ref().map_err(EngineProblem::clone)
+    fn wire(&self) -> Result<&Connection, EngineProblem> {
+        self.wire
+            .get_or_init(|| Connection::open(&self.target, self.client.clone()))
+            .as_ref()
+            .map_err(EngineProblem::clone)
     }
 
     /// One question without a version in its path, and so in the engine's own.
@@ -159,7 +162,7 @@ impl Engine {
     }
 
     /// The connection itself, for deletions.
-    pub fn line(&self) -> Result<&Wire, EngineProblem> {
+    pub fn line(&self) -> Result<&Connection, EngineProblem> {
         self.wire()
     }
 
@@ -212,7 +215,7 @@ fn client_version(text: &str) -> Option<Version> {
 }
 
 /// Whether anything on the engine has the label that protects.
-async fn labelled(link: &Arc<Link>) -> Result<bool, EngineProblem> {
+async fn labelled(link: &Arc<Client>) -> Result<bool, EngineProblem> {
     let filters = value(&json!({ "label": [LABEL] }).to_string());
     let none = link.get::<List<Container>>(&format!("/containers/json?all=1&filters={filters}")).await?.0.is_empty()
         && link.get::<Volumes>(&format!("/volumes?filters={filters}")).await?.volumes.is_empty()

@@ -6,7 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::owned::{Folder, Owners};
+use super::folder::Folder;
+use super::owned::Owners;
 use super::state;
 
 const FILE: &str = "engines.json";
@@ -27,7 +28,7 @@ struct SaidLabels {
 }
 
 /// Endpoint, then engine id.
-type Book = BTreeMap<String, BTreeMap<String, SaidLabels>>;
+type MemoryBook = BTreeMap<String, BTreeMap<String, SaidLabels>>;
 
 /// The labels of every engine that has answered at an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,10 +42,10 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-fn read(folder: &Folder) -> Book {
+fn read(folder: &Folder) -> MemoryBook {
     match folder.read(FILE, MOST) {
-        Ok(Some(bytes)) => serde_json::from_slice(&bytes).unwrap_or_else(|_| Book::new()),
-        Ok(None) | Err(_) => Book::new(),
+        Ok(Some(bytes)) => serde_json::from_slice(&bytes).unwrap_or_else(|_| MemoryBook::new()),
+        Ok(None) | Err(_) => MemoryBook::new(),
     }
 }
 
@@ -75,7 +76,7 @@ pub fn learn(endpoint: &str, id: &str, labels: &[String]) {
     let (time, known) = (now(), Folder::open(&path, Owners::Caller));
     let mut book = match &known {
         Ok(Some(folder)) => read(folder),
-        Ok(None) => Book::new(),
+        Ok(None) => MemoryBook::new(),
         Err(_) => return,
     };
     let fresh =
@@ -94,7 +95,7 @@ pub fn learn(endpoint: &str, id: &str, labels: &[String]) {
 }
 
 /// The oldest go first.
-fn forget(book: &mut Book) {
+fn forget(book: &mut MemoryBook) {
     let mut times: Vec<u64> = book.values().flat_map(|engines| engines.values().map(|said| said.time)).collect();
     if times.len() <= ENGINES {
         return;
@@ -114,7 +115,7 @@ mod tests {
     #[test]
     fn the_last_hundred_engines_are_remembered() {
         let said = |time| SaidLabels { labels: Vec::new(), time };
-        let mut book: Book =
+        let mut book: MemoryBook =
             (0..150).map(|at| (format!("tcp://{at}"), BTreeMap::from([("id".to_owned(), said(at))]))).collect();
         forget(&mut book);
         assert_eq!(book.len(), ENGINES);

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod collect;
 pub mod context;
+pub mod folder;
 pub mod host;
 pub mod input;
 pub mod memory;

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::owned::{self, Distrust, Folder, Owners, caller};
+use super::folder::Folder;
+use super::owned::{self, Distrust, Owners, caller};
 use fender_core::plan::protect::ProtectLock;
 
 /// The system's state.

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::store::{Kept, Layers, Locked, TrashStore, hex};
 use crate::engine::connection::{EngineReply, RequestBody};
-use crate::environment::owned::Folder;
+use crate::environment::folder::Folder;
 use crate::ui::progress::Bar;
 use fender_core::api::EngineProblem;
 

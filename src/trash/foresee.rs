@@ -7,7 +7,7 @@ use fender_core::plan::{Keeping, ObjectKind, Plan, Recoverable};
 use serde_json::Value;
 
 use super::settings::{list, text};
-use crate::engine::connection::Wire;
+use crate::engine::connection::Connection;
 
 /// How long the engine may take for it: only words depend on it.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -19,7 +19,7 @@ const COMMIT: u64 = 500;
 const HELPER: u64 = 250;
 
 /// Estimates time and room for what the plan promises to keep, and adds what does not come back.
-pub fn foresee(wire: &Wire, plan: &mut Plan, is_local: bool) {
+pub fn foresee(wire: &Connection, plan: &mut Plan, is_local: bool) {
     let kept: Vec<usize> =
         (0..plan.deletes.len()).filter(|at| plan.deletes[*at].recoverable == Recoverable::Trash).collect();
     let containers = plan.of(ObjectKind::Container).next().is_some();

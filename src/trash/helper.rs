@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::engine::connection::{Link, segment, value, whole};
+use crate::engine::connection::{Client, segment, value, whole};
 use fender_core::api::EngineProblem;
 
 /// The repository of everything that is made for a moment.
@@ -33,7 +33,7 @@ fn host() -> String {
 }
 
 /// An empty image: enough for a container that is never started.
-pub async fn image(link: &Arc<Link>) -> Result<String, EngineProblem> {
+pub async fn image(link: &Arc<Client>) -> Result<String, EngineProblem> {
     let name = format!("{REPOSITORY}:{}", tag());
     let path = format!("/images/create?fromSrc=-&repo={REPOSITORY}&tag={}", tag());
     // Two blocks of zeros: the end of an archive with nothing in it.
@@ -42,7 +42,12 @@ pub async fn image(link: &Arc<Link>) -> Result<String, EngineProblem> {
 }
 
 /// A container that has the volume at `/v`.
-pub async fn container(link: &Arc<Link>, image: &str, volume: &str, read_only: bool) -> Result<String, EngineProblem> {
+pub async fn container(
+    link: &Arc<Client>,
+    image: &str,
+    volume: &str,
+    read_only: bool,
+) -> Result<String, EngineProblem> {
     let body = json!({
         "Image": image, "Cmd": ["never"], "Labels": { REPOSITORY: tag() }, "NetworkDisabled": true,
         "HostConfig": {
@@ -59,11 +64,11 @@ pub async fn container(link: &Arc<Link>, image: &str, volume: &str, read_only: b
     }
 }
 
-pub async fn remove_container(link: &Arc<Link>, id: &str) {
+pub async fn remove_container(link: &Arc<Client>, id: &str) {
     let _ = link.call(Method::DELETE, &format!("/containers/{id}?force=1&v=1"), None).await;
 }
 
-pub async fn remove_image(link: &Arc<Link>, name: &str) {
+pub async fn remove_image(link: &Arc<Client>, name: &str) {
     let _ = link.call(Method::DELETE, &format!("/images/{}?noprune=1&force=1", segment(name)), None).await;
 }
 
@@ -75,7 +80,7 @@ fn mark_of(container: &Value) -> Option<&str> {
 }
 
 /// Removes what this process made, and what was left behind by one that is no more.
-pub async fn sweep(link: &Arc<Link>) {
+pub async fn sweep(link: &Arc<Client>) {
     let left = |mark: &str| match mark.strip_prefix(&format!("{}-", host())) {
         Some(process) => process == std::process::id().to_string() || !Path::new("/proc").join(process).exists(),
         None => false,

@@ -13,8 +13,8 @@ use super::archive::{self, Apart};
 use super::helper;
 use super::store::{Entry, Kept, Locked, Object, TrashStore};
 use super::{folder, now};
-use crate::engine::connection::{Link, Wire, nothing, segment};
-use crate::environment::owned::Folder;
+use crate::engine::connection::{Client, Connection, nothing, segment};
+use crate::environment::folder::Folder;
 use crate::ui::progress::Bar;
 use fender_core::api::EngineProblem;
 use fender_core::plan::freed::total;
@@ -24,12 +24,18 @@ use fender_core::policy::TrashLimits;
 use fender_core::text::bytes;
 
 /// Keeps the plan's objects under the words of the command; the entry's number.
-pub fn keep(wire: &Wire, plan: &Plan, command: &[String], trash: &TrashLimits) -> Result<u64, String> {
+pub fn keep(wire: &Connection, plan: &Plan, command: &[String], trash: &TrashLimits) -> Result<u64, String> {
     keep_in(&folder(), wire, plan, command, trash)
 }
 
 /// The same in a trash at another place.
-pub fn keep_in(root: &Path, wire: &Wire, plan: &Plan, command: &[String], trash: &TrashLimits) -> Result<u64, String> {
+pub fn keep_in(
+    root: &Path,
+    wire: &Connection,
+    plan: &Plan,
+    command: &[String],
+    trash: &TrashLimits,
+) -> Result<u64, String> {
     let failed = |error: std::io::Error| format!("the trash at {} cannot be written: {error}", root.display());
     let locked = TrashStore::at(root.to_path_buf()).lock().map_err(failed)?;
     let written = locked.begin().map_err(failed)?;
@@ -73,7 +79,7 @@ const BRIEFLY: Duration = Duration::from_secs(2);
 
 /// Keeps of a deletion that is only noted what costs nothing: the settings of containers and networks, and tags. The entry, or
 /// None where the plan takes nothing.
-pub fn note(wire: &Wire, plan: &Plan, command: &[String], trash: &TrashLimits) -> Result<Option<Entry>, String> {
+pub fn note(wire: &Connection, plan: &Plan, command: &[String], trash: &TrashLimits) -> Result<Option<Entry>, String> {
     if plan.deletes.is_empty() || trash.max == 0 {
         return Ok(None);
     }
@@ -114,7 +120,7 @@ pub fn note(wire: &Wire, plan: &Plan, command: &[String], trash: &TrashLimits) -
 }
 
 /// What is known of one object without copying anything.
-async fn noted(link: &Arc<Link>, item: &Item) -> Result<Object, EngineProblem> {
+async fn noted(link: &Arc<Client>, item: &Item) -> Result<Object, EngineProblem> {
     let mut object = Object {
         kind: item.kind,
         id: item.id.clone(),
@@ -157,7 +163,7 @@ async fn noted(link: &Arc<Link>, item: &Item) -> Result<Object, EngineProblem> {
 }
 
 struct Keeper<'a> {
-    link: Arc<Link>,
+    link: Arc<Client>,
     locked: &'a Locked,
     folder: &'a Folder,
     entry: Entry,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::archive::Skip;
 use super::store::{Entry, Locked, Object};
 use super::{archive, helper, settings};
-use crate::engine::connection::{Link, RequestBody, Wire, nothing, segment, value};
+use crate::engine::connection::{Client, Connection, RequestBody, nothing, segment, value};
 use crate::ui::progress::Bar;
 use fender_core::api::EngineProblem;
 use fender_core::lower::{Body, Request};
@@ -36,7 +36,7 @@ pub enum Back {
 
 /// Restores the objects of an entry, all or those with one name. `rename` gives an object another name.
 pub fn restore(
-    wire: &Wire,
+    wire: &Connection,
     locked: &Locked,
     entry: &Entry,
     only: Option<&str>,
@@ -115,7 +115,13 @@ pub fn requests(object: &Object) -> Result<Vec<Request>, String> {
 }
 
 /// Makes an image of what a container wrote, on the image that it stood on, and gives it a name.
-pub fn layer_image(wire: &Wire, locked: &Locked, entry: &Entry, object: &Object, name: &str) -> Result<(), String> {
+pub fn layer_image(
+    wire: &Connection,
+    locked: &Locked,
+    entry: &Entry,
+    object: &Object,
+    name: &str,
+) -> Result<(), String> {
     let bar = Bar::new("loading", None);
     let work = Restoration { link: wire.link.clone(), locked, entry, bar: bar.clone() };
     let outcome = wire.block_on(async {
@@ -143,7 +149,7 @@ pub fn fits(object: &Object, name: &str) -> bool {
 }
 
 struct Restoration<'a> {
-    link: Arc<Link>,
+    link: Arc<Client>,
     locked: &'a Locked,
     entry: &'a Entry,
     bar: Bar,
@@ -518,7 +524,7 @@ impl Restoration<'_> {
                         at = format!("{at}/{part}");
                     }
                 }
-                Looked::Link(target) => at = target.trim_end_matches('/').to_owned(),
+                Looked::Client(target) => at = target.trim_end_matches('/').to_owned(),
                 Looked::Other => at = next,
             }
         }
@@ -540,7 +546,7 @@ impl Restoration<'_> {
         reply.bytes().await?;
         Ok(match settings::text(&stat, "linkTarget") {
             "" => Looked::Other,
-            target => Looked::Link(target.to_owned()),
+            target => Looked::Client(target.to_owned()),
         })
     }
 
@@ -670,7 +676,7 @@ enum Copying {
 enum Looked {
     Missing,
     /// A link, with all links followed.
-    Link(String),
+    Client(String),
     Other,
 }
 

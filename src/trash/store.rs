@@ -22,7 +22,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::environment::owned::{Folder, Owners};
+use crate::environment::folder::Folder;
+use crate::environment::owned::Owners;
 use fender_core::plan::{ObjectKind, Recoverable};
 use fender_core::policy::TrashLimits;
 

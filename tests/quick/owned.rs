@@ -7,7 +7,8 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use fender::environment::owned::{Folder, Owners, read, standing};
+use fender::environment::folder::Folder;
+use fender::environment::owned::{Owners, read, standing};
 
 const LIMIT: u64 = 1 << 20;
 

@@ -9,7 +9,7 @@ use crate::support::generator::command_line;
 use fender::engine::Offline;
 use fender_core::grammar::parse::{Builder, Unknown, parse};
 use fender_core::grammar::values;
-use fender_core::judge::{Bench, Judgement, judge};
+use fender_core::judge::{Judgement, JudgementContext, judge};
 use fender_core::lower::{Effect, lower};
 use fender_core::plan::Facts;
 use fender_core::policy::{Action, EnginePlace, Policy, parse_layer};
@@ -28,8 +28,14 @@ fn judged(words: &[String]) -> Judgement {
     let (host, policy) = (host(), Policy::default());
     let facts = |_: &Target| -> Box<dyn Facts> { Box::new(Offline::default()) };
     let environment = policy.named("prod");
-    let bench =
-        Bench { host: &host, policy: &policy, facts: &facts, hostname: "m".to_owned(), ids: (5, 6), environment };
+    let bench = JudgementContext {
+        host: &host,
+        policy: &policy,
+        facts: &facts,
+        hostname: "m".to_owned(),
+        ids: (5, 6),
+        environment,
+    };
     let words: Vec<OsString> = words.iter().map(OsString::from).collect();
     judge(&words, &bench)
 }

@@ -12,7 +12,7 @@ use fender::ui::report;
 use fender::ui::screen::Screen;
 use fender_core::grammar::parse::commands;
 use fender_core::grammar::{Command, Flag, FlagKind};
-use fender_core::judge::{Bench, judge};
+use fender_core::judge::{JudgementContext, judge};
 use fender_core::plan::Facts;
 use fender_core::policy::Policy;
 use fender_core::target::Target;
@@ -63,8 +63,14 @@ fn whole(words: &[String]) {
     let policy = Policy::default();
     let facts = |_: &Target| -> Box<dyn Facts> { Box::new(Offline::default()) };
     let environment = policy.named("prod");
-    let bench =
-        Bench { host: &host, policy: &policy, facts: &facts, hostname: "m".to_owned(), ids: (5, 6), environment };
+    let bench = JudgementContext {
+        host: &host,
+        policy: &policy,
+        facts: &facts,
+        hostname: "m".to_owned(),
+        ids: (5, 6),
+        environment,
+    };
     let words: Vec<OsString> = words.iter().map(OsString::from).collect();
     let judgement = judge(&words, &bench);
     let screen = Screen::plain();

@@ -2,20 +2,20 @@
 
 use std::path::Path;
 
-use fender::engine::connection::{Wire, whole};
+use fender::engine::connection::{Connection, whole};
 use fender_core::api::EngineProblem;
 use fender_core::target::Target;
 use hyper::Method;
 use serde_json::Value;
 
 pub struct Api {
-    pub wire: Wire,
+    pub wire: Connection,
 }
 
 impl Api {
     pub fn new(socket: &Path) -> Api {
         let target = Target { host: format!("unix://{}", socket.display()), ..Target::default() };
-        Api { wire: Wire::open(&target, None).expect("the engine's socket is there") }
+        Api { wire: Connection::open(&target, None).expect("the engine's socket is there") }
     }
 
     pub fn try_call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, EngineProblem> {

@@ -12,7 +12,7 @@ use fender_core::files::ignore::{self, Matcher};
 use fender_core::files::secrets;
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
-use fender_core::judge::{Bench, Judgement, judge};
+use fender_core::judge::{Judgement, JudgementContext, judge};
 use fender_core::plan::Facts;
 use fender_core::plan::compose::Project;
 use fender_core::plan::inventory::{Container, Endpoint, Image, Inventory, Network, Volume};
@@ -298,7 +298,7 @@ pub fn judged(line: &str, environment: &str) -> Judgement {
     let words: Vec<OsString> = shell_words::split(line).unwrap().into_iter().map(OsString::from).collect();
     let policy = Policy::default();
     let facts = |_: &Target| -> Box<dyn Facts> { Box::new(SmallEngine) };
-    let bench = Bench {
+    let bench = JudgementContext {
         host: &EveryPath,
         policy: &policy,
         facts: &facts,

@@ -3,7 +3,11 @@
 pub mod allowance;
 pub mod context;
 pub mod dockerfile;
+mod expansion;
+mod expression;
+mod here_documents;
 pub mod ignore;
+mod instruction;
 pub mod magic;
 pub mod secrets;
 pub mod text;

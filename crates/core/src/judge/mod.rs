@@ -18,7 +18,7 @@ use crate::target::{Target, choose};
 use rewrite::rewrite;
 
 /// Everything a judgement needs besides the words.
-pub struct Bench<'a> {
+pub struct JudgementContext<'a> {
     pub host: &'a dyn Host,
     pub policy: &'a Policy,
     /// Makes the way to ask the engine that was chosen.
@@ -73,7 +73,7 @@ impl Judgement {
 }
 
 /// Judges a parsed command line.
-pub fn judge(words: &[OsString], bench: &Bench) -> Judgement {
+pub fn judge(words: &[OsString], bench: &JudgementContext) -> Judgement {
     let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let invocation = read(&texts, bench.host);
     let typed = lower(&invocation, bench.host);
@@ -119,7 +119,12 @@ pub fn judge(words: &[OsString], bench: &Bench) -> Judgement {
 }
 
 /// Judges requests behind which there is no command line: what an undo would make again. The rules are the same.
-pub fn judge_requests(requests: Vec<Request>, target: &Target, facts: &dyn Facts, bench: &Bench) -> Vec<Complaint> {
+pub fn judge_requests(
+    requests: Vec<Request>,
+    target: &Target,
+    facts: &dyn Facts,
+    bench: &JudgementContext,
+) -> Vec<Complaint> {
     let invocation = read(&[], bench.host);
     let effects = requests.into_iter().map(Effect::Request).collect();
     let lowered = Lowered { effects, ..Lowered::default() };
@@ -129,7 +134,7 @@ pub fn judge_requests(requests: Vec<Request>, target: &Target, facts: &dyn Facts
 }
 
 /// The environment of an engine, as a command on it would be judged.
-pub fn environment_of(target: &Target, facts: &dyn Facts, bench: &Bench) -> Environment {
+pub fn environment_of(target: &Target, facts: &dyn Facts, bench: &JudgementContext) -> Environment {
     bench.policy.environment(&place(target, facts, bench, &[]))
 }
 
@@ -138,7 +143,7 @@ fn look(
     lowered: &Lowered,
     target: &Target,
     facts: &dyn Facts,
-    bench: &Bench,
+    bench: &JudgementContext,
     offers: &Offers,
 ) -> Vec<Finding> {
     let found = check(&Case::new(invocation, lowered, target, facts, bench.host, offers, bench.ids));
@@ -182,7 +187,7 @@ fn if_buildx_is_there(
     texts: &[String],
     target: &Target,
     facts: &dyn Facts,
-    bench: &Bench,
+    bench: &JudgementContext,
     offers: &Offers,
 ) -> Option<Vec<Finding>> {
     let invocation = parse(texts, Unknown::Refuse, &|| Builder::Buildx);
@@ -201,7 +206,7 @@ fn if_docker_takes_them(
     texts: &[String],
     target: &Target,
     facts: &dyn Facts,
-    bench: &Bench,
+    bench: &JudgementContext,
     offers: &Offers,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -218,7 +223,7 @@ fn whatever_they_mean(
     texts: &[String],
     target: &Target,
     facts: &dyn Facts,
-    bench: &Bench,
+    bench: &JudgementContext,
     offers: &Offers,
 ) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
@@ -240,7 +245,12 @@ fn whatever_they_mean(
 }
 
 /// Where a finding would stop the command on production its labels are waited for.
-fn place<'a>(target: &Target, facts: &'a dyn Facts, bench: &'a Bench, findings: &[Finding]) -> EnginePlace<'a> {
+fn place<'a>(
+    target: &Target,
+    facts: &'a dyn Facts,
+    bench: &'a JudgementContext,
+    findings: &[Finding],
+) -> EnginePlace<'a> {
     let grave = |finding: &Finding| matches!(finding.class, Class::Escape | Class::Loss);
     let stops = bench.policy.looks_at_labels() || findings.iter().any(grave);
     let id = move || {
@@ -251,11 +261,11 @@ fn place<'a>(target: &Target, facts: &'a dyn Facts, bench: &'a Bench, findings: 
     place_with(target, bench, move || facts.labels(stops)).with_id(id)
 }
 
-fn place_without_labels<'a>(target: &Target, bench: &'a Bench) -> EnginePlace<'a> {
+fn place_without_labels<'a>(target: &Target, bench: &'a JudgementContext) -> EnginePlace<'a> {
     place_with(target, bench, || Labels::NoEngine)
 }
 
-fn place_with<'a>(target: &Target, bench: &'a Bench, labels: impl Fn() -> Labels + 'a) -> EnginePlace<'a> {
+fn place_with<'a>(target: &Target, bench: &'a JudgementContext, labels: impl Fn() -> Labels + 'a) -> EnginePlace<'a> {
     let set = |name: &str| bench.host.env(name).unwrap_or_default();
     let ci = !matches!(set("CI").to_lowercase().as_str(), "" | "false" | "0");
     let address = if target.is_local() { "" } else { target.address() };
@@ -264,7 +274,7 @@ fn place_with<'a>(target: &Target, bench: &'a Bench, labels: impl Fn() -> Labels
         .resolving(|path| bench.host.resolve(path))
 }
 
-fn decide(findings: Vec<Finding>, place: &EnginePlace, bench: &Bench) -> Vec<Complaint> {
+fn decide(findings: Vec<Finding>, place: &EnginePlace, bench: &JudgementContext) -> Vec<Complaint> {
     findings
         .into_iter()
         .map(|finding| {

@@ -1,6 +1,6 @@
 //! Buildx: builds, bakes, builders and their cache, as far as the words say.
 
-use super::{Deed, Effect, Effects, Runs, build, words_of};
+use super::{Effect, Effects, PredictedOperation, Runs, docker_build, words_of};
 use crate::files::context::Sender;
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
@@ -13,7 +13,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         known: true,
     })];
     let named = invocation.named_by.clone();
-    let mut does = |deed: Deed, words: Vec<usize>| effects.push(Effect::Does { deed, words });
+    let mut does = |deed: PredictedOperation, words: Vec<usize>| effects.push(Effect::Does { deed, words });
     match invocation.canonical() {
         "buildx build" | "buildx dap build" | "buildx debug build" => built(invocation, host, &mut effects)?,
         "buildx bake" => {
@@ -26,22 +26,22 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             }
             for word in &invocation.operands {
                 if is_remote(&invocation.words[*word]) {
-                    let deed = Deed::RemoteContext(invocation.words[*word].clone());
+                    let deed = PredictedOperation::RemoteContext(invocation.words[*word].clone());
                     effects.push(Effect::Does { deed, words: vec![*word] });
                 }
             }
         }
         "buildx prune" => {
             let all = invocation.on("all");
-            does(if all { Deed::PrunesAllCache } else { Deed::PrunesCache }, named);
+            does(if all { PredictedOperation::PrunesAllCache } else { PredictedOperation::PrunesCache }, named);
         }
-        "buildx rm" => does(Deed::RemovesBuilder, named),
-        "buildx dial-stdio" => does(Deed::RawApi, named),
+        "buildx rm" => does(PredictedOperation::RemovesBuilder, named),
+        "buildx dial-stdio" => does(PredictedOperation::RawApi, named),
         "buildx create" => {
             for set in invocation.all(&["buildkitd-flags"]) {
                 if let Some((_, after)) = set.value.split_once("allow-insecure-entitlement") {
                     let name = after.trim_start_matches(['=', ' ']).split(' ').next().unwrap_or_default().to_owned();
-                    does(Deed::BuildEntitlement(name), set.words());
+                    does(PredictedOperation::BuildEntitlement(name), set.words());
                 }
             }
         }
@@ -53,7 +53,8 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
 fn entitlements(invocation: &Invocation, effects: &mut Vec<Effect>) {
     for set in invocation.all(&["allow"]) {
         for name in set.value.split(',') {
-            effects.push(Effect::Does { deed: Deed::BuildEntitlement(name.to_owned()), words: set.words() });
+            effects
+                .push(Effect::Does { deed: PredictedOperation::BuildEntitlement(name.to_owned()), words: set.words() });
         }
     }
 }
@@ -64,25 +65,25 @@ fn is_remote(text: &str) -> bool {
 
 fn built(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Effect>) -> Result<(), String> {
     let context = invocation.operand(0);
-    match build::context_of(context, host) {
-        build::Context::Folder => {
+    match docker_build::context_of(context, host) {
+        docker_build::Context::Folder => {
             effects.push(Effect::ReadsFile { path: context.to_owned(), words: invocation.operands.clone() });
         }
-        build::Context::Git | build::Context::Url => {
+        docker_build::Context::Git | docker_build::Context::Url => {
             let words = invocation.operands.clone();
-            effects.push(Effect::Does { deed: Deed::RemoteContext(context.to_owned()), words });
+            effects.push(Effect::Does { deed: PredictedOperation::RemoteContext(context.to_owned()), words });
         }
-        build::Context::Missing if is_remote(context) => {
+        docker_build::Context::Missing if is_remote(context) => {
             let words = invocation.operands.clone();
-            effects.push(Effect::Does { deed: Deed::RemoteContext(context.to_owned()), words });
+            effects.push(Effect::Does { deed: PredictedOperation::RemoteContext(context.to_owned()), words });
         }
-        build::Context::Missing => return Err(format!("unable to prepare context: path {context:?} not found")),
-        build::Context::Stdin => {}
+        docker_build::Context::Missing => return Err(format!("unable to prepare context: path {context:?} not found")),
+        docker_build::Context::Stdin => {}
     }
     if let Some(set) = invocation.last("file").filter(|set| set.value != "-" && host.exists(&set.value)) {
         effects.push(Effect::ReadsFile { path: set.value.clone(), words: set.words() });
     }
-    if let Some(build) = build::of_words(invocation, host, Sender::BuildKit) {
+    if let Some(build) = docker_build::of_words(invocation, host, Sender::BuildKit) {
         for set in invocation.all(&["build-context"]) {
             let named = set.value.split_once('=').filter(|(_, place)| host.is_directory(place));
             let other = named.and_then(|(name, place)| build.from_named(name, place, set.words()));
@@ -93,12 +94,13 @@ fn built(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Effect>) ->
     entitlements(invocation, effects);
     for set in invocation.all(&["build-arg"]) {
         let name = set.value.split('=').next().unwrap_or_default().to_owned();
-        effects.push(Effect::Does { deed: Deed::BuildArgument(name), words: set.words() });
+        effects.push(Effect::Does { deed: PredictedOperation::BuildArgument(name), words: set.words() });
     }
     for set in invocation.all(&["build-context"]) {
         let Some((_, place)) = set.value.split_once('=') else { continue };
         if is_remote(place) {
-            effects.push(Effect::Does { deed: Deed::RemoteContext(place.to_owned()), words: set.words() });
+            effects
+                .push(Effect::Does { deed: PredictedOperation::RemoteContext(place.to_owned()), words: set.words() });
         } else if !place.contains("://") {
             effects.push(Effect::ReadsFile { path: place.to_owned(), words: set.words() });
         }
@@ -124,7 +126,10 @@ fn built(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Effect>) ->
         effects.push(Effect::WritesFile { path: set.value.clone(), words: set.words() });
     }
     if invocation.text("network") == "host" {
-        effects.push(Effect::Does { deed: Deed::HostNetworkBuild, words: words_of(invocation, &["network"]) });
+        effects.push(Effect::Does {
+            deed: PredictedOperation::HostNetworkBuild,
+            words: words_of(invocation, &["network"]),
+        });
     }
     Ok(())
 }

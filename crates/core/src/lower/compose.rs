@@ -2,7 +2,7 @@
 
 use super::create::capability;
 use super::workload::OpenPorts;
-use super::{Deed, Effect, Effects, Runs, Workload, copy};
+use super::{Effect, Effects, PredictedOperation, Runs, Workload, copy};
 use crate::grammar::parse::{Invocation, Set};
 use crate::grammar::values;
 use crate::host::Host;
@@ -13,7 +13,8 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     let canonical = invocation.canonical();
     for set in invocation.above.iter().filter(|set| matches!(set.flag.name, "file" | "env-file") && set.value != "-") {
         if is_remote(&set.value) {
-            effects.push(Effect::Does { deed: Deed::RemoteContext(set.value.clone()), words: set.words() });
+            effects
+                .push(Effect::Does { deed: PredictedOperation::RemoteContext(set.value.clone()), words: set.words() });
         } else {
             effects.push(Effect::ReadsFile { path: set.value.clone(), words: set.words() });
         }
@@ -29,57 +30,57 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     }
     let command = canonical.strip_prefix("compose ").unwrap_or_default();
     let words = |names: &[&str]| super::words_of(invocation, names);
-    let mut does = |deed: Deed, words: Vec<usize>| effects.push(Effect::Does { deed, words });
+    let mut does = |deed: PredictedOperation, words: Vec<usize>| effects.push(Effect::Does { deed, words });
     let named = invocation.named_by.clone();
     match command {
         "down" => {
-            does(Deed::RemovesRunning, named.clone());
-            does(Deed::RemovesNetworks, named);
+            does(PredictedOperation::RemovesRunning, named.clone());
+            does(PredictedOperation::RemovesNetworks, named);
             if invocation.on("volumes") {
-                does(Deed::RemovesVolumes, words(&["volumes"]));
+                does(PredictedOperation::RemovesVolumes, words(&["volumes"]));
             }
             if !invocation.text("rmi").is_empty() {
-                does(Deed::RemovesImages, words(&["rmi"]));
+                does(PredictedOperation::RemovesImages, words(&["rmi"]));
             }
             if no_grace(invocation) {
-                does(Deed::KillsContainers, words(&["timeout"]));
+                does(PredictedOperation::KillsContainers, words(&["timeout"]));
             }
         }
         "rm" => {
             let stops = invocation.on("stop");
-            does(if stops { Deed::RemovesRunning } else { Deed::RemovesContainers }, named);
+            does(if stops { PredictedOperation::RemovesRunning } else { PredictedOperation::RemovesContainers }, named);
             if invocation.on("volumes") {
-                does(Deed::RemovesVolumes, words(&["volumes"]));
+                does(PredictedOperation::RemovesVolumes, words(&["volumes"]));
             }
         }
         "up" | "create" => {
             if invocation.on("renew-anon-volumes") {
-                does(Deed::RemovesVolumes, words(&["renew-anon-volumes"]));
+                does(PredictedOperation::RemovesVolumes, words(&["renew-anon-volumes"]));
             }
             if invocation.on("remove-orphans") {
-                does(Deed::RemovesContainers, words(&["remove-orphans"]));
+                does(PredictedOperation::RemovesContainers, words(&["remove-orphans"]));
             }
             scaled_to_zero(invocation.all(&["scale"]), &mut does);
         }
         "scale" | "alpha scale" => {
             for word in &invocation.operands {
                 if is_zero(&invocation.words[*word]) {
-                    does(Deed::ScalesToZero, vec![*word]);
+                    does(PredictedOperation::ScalesToZero, vec![*word]);
                 }
             }
         }
         "kill" => {
-            does(Deed::KillsContainers, named);
+            does(PredictedOperation::KillsContainers, named);
             if invocation.on("remove-orphans") {
-                does(Deed::RemovesContainers, words(&["remove-orphans"]));
+                does(PredictedOperation::RemovesContainers, words(&["remove-orphans"]));
             }
         }
-        "stop" | "restart" if no_grace(invocation) => does(Deed::KillsContainers, words(&["timeout"])),
+        "stop" | "restart" if no_grace(invocation) => does(PredictedOperation::KillsContainers, words(&["timeout"])),
         "wait" if invocation.on("down-project") => {
-            does(Deed::RemovesRunning, words(&["down-project"]));
+            does(PredictedOperation::RemovesRunning, words(&["down-project"]));
         }
-        "exec" if invocation.on("privileged") => does(Deed::PrivilegedExec, words(&["privileged"])),
-        "commit" if invocation.operands.len() > 1 => does(Deed::Retags, vec![invocation.operands[1]]),
+        "exec" if invocation.on("privileged") => does(PredictedOperation::PrivilegedExec, words(&["privileged"])),
+        "commit" if invocation.operands.len() > 1 => does(PredictedOperation::Retags, vec![invocation.operands[1]]),
         "run" => {
             let workload = run(invocation, host)?;
             effects.push(Effect::Describes(Box::new(workload)));
@@ -89,7 +90,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         "build" => {
             for set in invocation.all(&["build-arg"]) {
                 let name = set.value.split('=').next().unwrap_or_default().to_owned();
-                effects.push(Effect::Does { deed: Deed::BuildArgument(name), words: set.words() });
+                effects.push(Effect::Does { deed: PredictedOperation::BuildArgument(name), words: set.words() });
             }
         }
         _ => {}
@@ -105,9 +106,9 @@ fn is_zero(text: &str) -> bool {
     text.rsplit_once('=').is_some_and(|(_, count)| values::int(count) == Ok(0))
 }
 
-fn scaled_to_zero<'a>(sets: impl Iterator<Item = &'a Set>, does: &mut impl FnMut(Deed, Vec<usize>)) {
+fn scaled_to_zero<'a>(sets: impl Iterator<Item = &'a Set>, does: &mut impl FnMut(PredictedOperation, Vec<usize>)) {
     for set in sets.filter(|set| is_zero(&set.value)) {
-        does(Deed::ScalesToZero, set.words());
+        does(PredictedOperation::ScalesToZero, set.words());
     }
 }
 

@@ -1,7 +1,7 @@
 //! Contexts: the client's own list of engines. They change files of the client, never an engine.
 
 use super::container::written_file;
-use super::{Deed, Effect, Effects};
+use super::{Effect, Effects, PredictedOperation};
 use crate::grammar::parse::Invocation;
 use crate::host::Host;
 
@@ -19,18 +19,21 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             let words = invocation.operands.clone();
             let mut effects = vec![keeps(store, words.clone())];
             if invocation.canonical() == "context update" {
-                effects.push(Effect::Does { deed: Deed::SwitchesContext, words });
+                effects.push(Effect::Does { deed: PredictedOperation::SwitchesContext, words });
             }
             Ok(effects)
         }
         "context use" => {
             let words = invocation.operands.clone();
             let file = keeps(format!("{folder}/config.json"), words.clone());
-            Ok(vec![file, Effect::Does { deed: Deed::SwitchesContext, words }])
+            Ok(vec![file, Effect::Does { deed: PredictedOperation::SwitchesContext, words }])
         }
         "context rm" => {
             let removed = |word: &usize| {
-                [keeps(store.clone(), vec![*word]), Effect::Does { deed: Deed::RemovesContext, words: vec![*word] }]
+                [
+                    keeps(store.clone(), vec![*word]),
+                    Effect::Does { deed: PredictedOperation::RemovesContext, words: vec![*word] },
+                ]
             };
             Ok(invocation.operands.iter().flat_map(removed).collect())
         }

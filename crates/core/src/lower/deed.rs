@@ -2,7 +2,7 @@
 
 /// One such thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Deed {
+pub enum PredictedOperation {
     /// A pipe to the engine's API, which nothing judges.
     RawApi,
     RemovesStack,
@@ -34,31 +34,33 @@ pub enum Deed {
     RemovesContext,
 }
 
-impl Deed {
+impl PredictedOperation {
     /// For the reader of `fender explain`.
     pub fn text(&self) -> String {
         match self {
-            Deed::RawApi => "opens a raw connection to the engine's API".to_owned(),
-            Deed::RemovesStack => "removes the stack's services, networks, secrets and configs".to_owned(),
-            Deed::RemovesServices => "removes services that are no longer in the file".to_owned(),
-            Deed::RemovesContainers => "removes the project's containers".to_owned(),
-            Deed::RemovesRunning => "stops and removes the project's containers".to_owned(),
-            Deed::RemovesVolumes => "removes volumes with their data".to_owned(),
-            Deed::RemovesNetworks => "removes the project's networks".to_owned(),
-            Deed::RemovesImages => "removes images".to_owned(),
-            Deed::KillsContainers => "kills containers without waiting".to_owned(),
-            Deed::ScalesToZero => "leaves no replica running".to_owned(),
-            Deed::BuildEntitlement(name) => format!("allows the build {name}"),
-            Deed::PrunesCache => "removes unused build cache".to_owned(),
-            Deed::PrunesAllCache => "removes all build cache".to_owned(),
-            Deed::RemoteContext(place) => format!("builds from {place}"),
-            Deed::PrivilegedExec => "runs a command with all privileges".to_owned(),
-            Deed::RemovesBuilder => "removes a builder and its cache".to_owned(),
-            Deed::Retags => "gives an image a name that may be another's".to_owned(),
-            Deed::BuildArgument(name) => format!("passes the build argument {name}"),
-            Deed::HostNetworkBuild => "builds in the host's network".to_owned(),
-            Deed::SwitchesContext => "changes which engine a context leads to".to_owned(),
-            Deed::RemovesContext => "removes a context, with its endpoint and its TLS keys".to_owned(),
+            PredictedOperation::RawApi => "opens a raw connection to the engine's API".to_owned(),
+            PredictedOperation::RemovesStack => {
+                "removes the stack's services, networks, secrets and configs".to_owned()
+            }
+            PredictedOperation::RemovesServices => "removes services that are no longer in the file".to_owned(),
+            PredictedOperation::RemovesContainers => "removes the project's containers".to_owned(),
+            PredictedOperation::RemovesRunning => "stops and removes the project's containers".to_owned(),
+            PredictedOperation::RemovesVolumes => "removes volumes with their data".to_owned(),
+            PredictedOperation::RemovesNetworks => "removes the project's networks".to_owned(),
+            PredictedOperation::RemovesImages => "removes images".to_owned(),
+            PredictedOperation::KillsContainers => "kills containers without waiting".to_owned(),
+            PredictedOperation::ScalesToZero => "leaves no replica running".to_owned(),
+            PredictedOperation::BuildEntitlement(name) => format!("allows the build {name}"),
+            PredictedOperation::PrunesCache => "removes unused build cache".to_owned(),
+            PredictedOperation::PrunesAllCache => "removes all build cache".to_owned(),
+            PredictedOperation::RemoteContext(place) => format!("builds from {place}"),
+            PredictedOperation::PrivilegedExec => "runs a command with all privileges".to_owned(),
+            PredictedOperation::RemovesBuilder => "removes a builder and its cache".to_owned(),
+            PredictedOperation::Retags => "gives an image a name that may be another's".to_owned(),
+            PredictedOperation::BuildArgument(name) => format!("passes the build argument {name}"),
+            PredictedOperation::HostNetworkBuild => "builds in the host's network".to_owned(),
+            PredictedOperation::SwitchesContext => "changes which engine a context leads to".to_owned(),
+            PredictedOperation::RemovesContext => "removes a context, with its endpoint and its TLS keys".to_owned(),
         }
     }
 }

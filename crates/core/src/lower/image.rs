@@ -1,14 +1,14 @@
 //! Images: pull, push, tag, load, import, save, remove, prune; building with the old builder is in `build`.
 
 use super::container::written_file;
-use super::{Body, Effect, Effects, Request, build, for_each, platform, platform_json, prune_filters, words_of};
+use super::{Body, Effect, Effects, Request, docker_build, for_each, platform, platform_json, prune_filters, words_of};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
 use crate::host::Host;
 
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     match invocation.canonical() {
-        "image build" => build::lower(invocation, host),
+        "image build" => docker_build::lower(invocation, host),
         "image pull" => pull(invocation, host),
         "image push" => push(invocation, host),
         "image tag" => tag(invocation),

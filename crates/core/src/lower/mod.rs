@@ -15,19 +15,26 @@ mod copy;
 mod create;
 mod deed;
 mod despite;
+mod docker_build;
+mod effect;
 mod endpoints;
 mod exec;
 pub mod fields;
 mod image;
+mod model;
 mod network;
 mod node;
+mod origin;
 mod parts;
 mod plugin;
 mod ports;
 pub mod project;
+mod project_container;
 mod read;
+mod request;
 mod secret;
 mod service;
+mod shared;
 pub mod sources;
 mod stack;
 mod swarm;
@@ -37,165 +44,25 @@ mod volume;
 pub mod workload;
 mod written;
 
-use serde_json::Value;
-
-use crate::docker_files::ConfigFile;
-use crate::files::text::Place;
-use crate::grammar::parse::{Invocation, Refusal, Set, Shows};
-use crate::grammar::values;
+use crate::grammar::parse::{Invocation, Refusal, Shows};
 use crate::host::Host;
 pub use body::Body;
 pub use build::Build;
 pub use compose::model_words;
-pub use deed::Deed;
+pub use deed::PredictedOperation;
 pub use despite::despite;
+use effect::Effects;
+pub use effect::{Effect, Lowered, Runs};
+pub use origin::{PLACES, Words};
 pub use parts::Parts;
 pub use ports::Ports;
 pub use read::{builder, buildkit_is_off, read};
+pub use request::Request;
+pub use shared::configured_filters;
+use shared::{filled_env, for_each, key_values, platform, platform_json, prune_filters, to_map, trim_id, words_of};
 pub use tell::tell;
 pub use workload::Workload;
 pub use written::{UNREAD, with_files};
-
-/// Where a part of an effect comes from: positions of words, and from [`PLACES`] on of [`Lowered::places`].
-pub type Words = Vec<usize>;
-
-/// No command line has so many words.
-pub const PLACES: usize = 1 << 31;
-
-/// One thing that would happen.
-#[derive(Clone, Debug)]
-pub enum Effect {
-    Request(Request),
-    ReadsFile {
-        path: String,
-        words: Words,
-    },
-    WritesFile {
-        path: String,
-        words: Words,
-    },
-    /// A file of the client's own configuration.
-    KeepsFile {
-        path: String,
-        words: Words,
-    },
-    Runs(Runs),
-    /// What the program just named, or a request that follows an answer, is known to do.
-    Does {
-        deed: Deed,
-        words: Words,
-    },
-    /// An image is built.
-    Builds(Box<Build>),
-    /// A container that the words describe in part (`compose run -v …`, `service update --mount-add …`).
-    Describes(Box<Workload>),
-}
-
-/// A program the client runs.
-#[derive(Clone, Debug, Default)]
-pub struct Runs {
-    pub program: String,
-    pub words: Words,
-    /// The tables know this program and what it is asked to do.
-    pub known: bool,
-}
-
-/// One request other than GET and HEAD.
-#[derive(Clone, Debug)]
-pub struct Request {
-    pub method: &'static str,
-    /// Without the version prefix.
-    pub path: String,
-    pub query: Vec<(String, String)>,
-    pub body: Body,
-    /// What the client sends though the API's types have no place for it: a pointer into the body, and the value.
-    pub beyond: Vec<(String, Value)>,
-    /// The words behind the request as a whole, then behind its parts.
-    pub words: Words,
-    pub parts: Parts,
-    /// Ports of a container that the words publish or expose; not in the body's own fields.
-    pub ports: Ports,
-}
-
-impl Request {
-    pub fn new(method: &'static str, path: impl Into<String>, words: Words) -> Request {
-        Request {
-            method,
-            path: clean_path(&path.into()),
-            query: Vec::new(),
-            body: Body::None,
-            beyond: Vec::new(),
-            words,
-            parts: Parts::default(),
-            ports: Ports::default(),
-        }
-    }
-
-    pub fn with(mut self, name: &str, value: impl Into<String>) -> Request {
-        self.query.push((name.to_owned(), value.into()));
-        self
-    }
-
-    pub fn with_if(self, condition: bool, name: &str, value: impl Into<String>) -> Request {
-        if condition { self.with(name, value) } else { self }
-    }
-
-    pub fn body(mut self, body: Body) -> Request {
-        self.body = body;
-        self
-    }
-
-    pub fn part(mut self, name: impl Into<String>, words: Words) -> Request {
-        if !words.is_empty() {
-            self.parts.push((name.into(), words));
-        }
-        self
-    }
-
-    pub fn value(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-
-    /// The words behind a part, or behind the whole request.
-    pub fn words_of(&self, part: &str) -> Words {
-        self.parts.get(part).unwrap_or(&self.words).clone()
-    }
-
-    /// Whether method and path fit; `*` stands for one segment, or for the rest where it ends the pattern with `/**`.
-    pub fn is(&self, method: &str, pattern: &str) -> bool {
-        if self.method != method {
-            return false;
-        }
-        if let Some((before, after)) = pattern.split_once('*') {
-            let Some(rest) = self.path.strip_prefix(before) else { return false };
-            return match after {
-                "" => !rest.is_empty(),
-                _ => rest.strip_suffix(after).is_some_and(|middle| !middle.is_empty()),
-            };
-        }
-        self.path == pattern
-    }
-
-    /// The name or id between `before` and `after` in the path.
-    pub fn object<'a>(&'a self, before: &str, after: &str) -> Option<&'a str> {
-        self.path.strip_prefix(before)?.strip_suffix(after)
-    }
-}
-
-/// The lowered command.
-#[derive(Clone, Debug, Default)]
-pub struct Lowered {
-    pub effects: Vec<Effect>,
-    /// What docker would say against the words.
-    pub refusal: Option<Refusal>,
-    /// fender could not tell everything the command does.
-    pub blind: bool,
-    /// Where in files the effects come from.
-    pub places: Vec<Place>,
-}
-
-/// A family's lowering gives its effects, or what docker would say against the words.
-type Effects = Result<Vec<Effect>, String>;
 
 /// Lowers a parsed command line.
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Lowered {
@@ -239,262 +106,4 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Lowered {
         Ok(effects) => Lowered { effects, ..Lowered::default() },
         Err(text) => Lowered { refusal: Some(Refusal { text, unknown: false, word: None }), ..Lowered::default() },
     }
-}
-
-/// One request for each operand, such as `DELETE /volumes/{name}`.
-fn for_each(invocation: &Invocation, request: impl Fn(&str, Words) -> Request) -> Vec<Effect> {
-    // For an empty name the client says so and goes on with the others.
-    let named = invocation.operands.iter().filter(|word| !invocation.words[**word].trim().is_empty());
-    named.map(|word| Effect::Request(request(&invocation.words[*word], vec![*word]))).collect()
-}
-
-/// The words of the flags with these names that are switched on or set.
-fn words_of(invocation: &Invocation, names: &[&str]) -> Words {
-    invocation.all(names).flat_map(Set::words).collect()
-}
-
-/// `--filter` as the API takes it: `{"label":{"a":true}}`, with sorted keys; empty when there is none.
-fn filters(invocation: &Invocation, also: &[(&str, &str)]) -> Option<String> {
-    let mut map = serde_json::Map::new();
-    let typed = invocation.all(&["filter"]).filter_map(|set| values::filter(&set.value).ok().flatten());
-    let added = also.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    for (name, value) in typed.chain(added) {
-        let entry = map.entry(name).or_insert_with(|| Value::Object(serde_json::Map::new()));
-        if let Some(entry) = entry.as_object_mut() {
-            entry.insert(value, Value::Bool(true));
-        }
-    }
-    (!map.is_empty()).then(|| Value::Object(map).to_string())
-}
-
-/// The same for a prune, with `pruneFilters` of the configuration: docker/cli 28 `cli/command/utils.go`, `PruneFilters`. A label from
-/// there counts only beside a typed label filter of the opposite kind that does not name it: `ExactMatch` says yes where
-/// there is none.
-fn prune_filters(invocation: &Invocation, host: &dyn Host, also: &[(&str, &str)]) -> Option<String> {
-    let typed: Vec<(String, String)> =
-        invocation.all(&["filter"]).filter_map(|set| values::filter(&set.value).ok().flatten()).collect();
-    let configured = configured_filters(invocation, host);
-    let more = configured.iter().filter_map(|filter| {
-        let (name, value) = filter.split_once('=')?;
-        let opposite = match name {
-            "label" => "label!",
-            "label!" => "label",
-            _ => return Some((name, value)),
-        };
-        let mut others = typed.iter().filter(|(name, _)| name == opposite).peekable();
-        (others.peek().is_some() && others.all(|(_, other)| other != value)).then_some((name, value))
-    });
-    let also: Vec<(&str, &str)> = also.iter().copied().chain(more).collect();
-    filters(invocation, &also)
-}
-
-/// `pruneFilters` of the client's configuration.
-pub fn configured_filters(invocation: &Invocation, host: &dyn Host) -> Vec<String> {
-    let folder = host.config_folder(invocation.global("config").map(|set| set.value.as_str()));
-    // Docker takes nothing from a file that it cannot read.
-    let text = host.read_own(&format!("{folder}/config.json")).ok().flatten();
-    text.map(|text| ConfigFile::read(&text).prune_filters).unwrap_or_default()
-}
-
-/// The client joins the path from its parts and cleans it, as Go's `path.Join` does.
-fn clean_path(path: &str) -> String {
-    if path.contains("//") || path.contains("/.") || path.ends_with('/') {
-        values::clean(path)
-    } else {
-        path.to_owned()
-    }
-}
-
-/// What the client trims before it asks.
-fn trim_id<'a>(kind: &str, id: &'a str) -> Result<&'a str, String> {
-    let trimmed = id.trim_matches([' ', '\t', '\n', '\r']);
-    if trimmed.is_empty() { Err(format!("invalid {kind} name or ID: value is empty")) } else { Ok(trimmed) }
-}
-
-/// `KEY=VALUE` texts as a map; a text without `=` is a key with an empty value.
-fn to_map<'a>(texts: impl IntoIterator<Item = &'a String>) -> std::collections::HashMap<String, String> {
-    texts
-        .into_iter()
-        .map(|text| {
-            let (key, value) = text.split_once('=').unwrap_or((text, ""));
-            (key.to_owned(), value.to_owned())
-        })
-        .collect()
-}
-
-/// `--env` and `--env-file` (or labels) together, files first; docker/cli `pkg/kvfile`. Files read become effects.
-fn key_values(
-    host: &dyn Host,
-    files: Vec<&Set>,
-    typed: Vec<String>,
-    look_up: bool,
-    effects: &mut Vec<Effect>,
-) -> Result<Vec<String>, String> {
-    let mut lines = Vec::new();
-    for file in files {
-        let path = &file.value;
-        let bytes = host.read(path).map_err(|error| format!("open {path}: {error}"))?;
-        effects.push(Effect::ReadsFile { path: path.clone(), words: file.words() });
-        let bad = |problem: String| format!("invalid env file ({path}): {problem}");
-        let Ok(text) = std::str::from_utf8(&bytes) else {
-            let line = bytes.split(|b| *b == b'\n').position(|line| std::str::from_utf8(line).is_err()).unwrap_or(0);
-            return Err(bad(format!("invalid utf8 bytes at line {}", line + 1)));
-        };
-        for line in text.strip_prefix('\u{feff}').unwrap_or(text).split('\n') {
-            let line = line.strip_suffix('\r').unwrap_or(line).trim_start();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let key = line.split('=').next().unwrap_or_default();
-            if key.is_empty() {
-                return Err(bad(format!("no variable name on line '{line}'")));
-            }
-            if key.contains([' ', '\t']) {
-                return Err(bad(format!("variable '{key}' contains whitespaces")));
-            }
-            if line.contains('=') {
-                lines.push(line.to_owned());
-            } else if look_up && let Some(value) = host.env(key) {
-                lines.push(format!("{key}={value}"));
-            }
-        }
-    }
-    lines.extend(typed);
-    Ok(lines)
-}
-
-/// `--env NAME` takes the value of the caller's own variable, where it has one.
-fn filled_env(host: &dyn Host, typed: Vec<String>) -> Vec<String> {
-    typed
-        .into_iter()
-        .map(|text| match text.contains('=') {
-            true => text,
-            false => match host.env(&text) {
-                Some(value) => format!("{text}={value}"),
-                None => text,
-            },
-        })
-        .collect()
-}
-
-/// `--platform` as containerd's `platforms.Parse` fills it in: os, architecture, variant.
-fn platform(text: &str) -> Result<(String, String, String), String> {
-    let parts: Vec<String> = text.split('/').map(str::to_lowercase).collect();
-    let legal = |part: &String| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-    };
-    let problem = |why: &str| format!("{text:?}: {why}: invalid argument");
-    let (os_text, rest) = parts.split_first().map(|(os, rest)| (os.clone(), rest.to_vec())).unwrap_or_default();
-    // The first part may carry a version of the system and features: `windows(10.0.17763)/amd64`.
-    let os_name = os_text.split('(').next().unwrap_or_default().to_owned();
-    if !legal(&os_name) || !rest.iter().all(legal) {
-        return Err(format!(
-            "{os_text:?} is an invalid component of {text:?}: platform specifier component must match \"^[A-Za-z0-9_.-]+$\": invalid argument"
-        ));
-    }
-    let architecture = |name: &str, variant: &str| -> (String, String) {
-        let (name, variant) = match (name, variant) {
-            ("i386", _) => ("386", ""),
-            ("x86_64" | "x86-64" | "amd64", "v1") => ("amd64", ""),
-            ("x86_64" | "x86-64", variant) => ("amd64", variant),
-            ("aarch64" | "arm64", "8" | "v8") => ("arm64", ""),
-            ("aarch64", variant) => ("arm64", variant),
-            ("armhf", _) => ("arm", "v7"),
-            ("armel", _) => ("arm", "v6"),
-            ("arm", "" | "7") => ("arm", "v7"),
-            ("arm", "5") => ("arm", "v5"),
-            ("arm", "6") => ("arm", "v6"),
-            ("arm", "8") => ("arm", "v8"),
-            other => other,
-        };
-        (name.to_owned(), variant.to_owned())
-    };
-    let os = |name: &str| match name {
-        "macos" => "darwin".to_owned(),
-        name => name.to_owned(),
-    };
-    const SYSTEMS: &[&str] = &[
-        "aix",
-        "android",
-        "darwin",
-        "dragonfly",
-        "freebsd",
-        "hurd",
-        "illumos",
-        "ios",
-        "js",
-        "linux",
-        "nacl",
-        "netbsd",
-        "openbsd",
-        "plan9",
-        "solaris",
-        "windows",
-        "zos",
-    ];
-    const ARCHITECTURES: &[&str] = &[
-        "386",
-        "amd64",
-        "amd64p32",
-        "arm",
-        "armbe",
-        "arm64",
-        "arm64be",
-        "ppc64",
-        "ppc64le",
-        "loong64",
-        "mips",
-        "mipsle",
-        "mips64",
-        "mips64le",
-        "mips64p32",
-        "mips64p32le",
-        "ppc",
-        "riscv",
-        "riscv64",
-        "s390",
-        "s390x",
-        "sparc",
-        "sparc64",
-        "wasm",
-    ];
-    match rest.as_slice() {
-        [] => {
-            let name = os(&os_name);
-            if SYSTEMS.contains(&name.as_str()) {
-                return Ok((name, "amd64".to_owned(), String::new()));
-            }
-            let (name, variant) = architecture(&os_name, "");
-            if ARCHITECTURES.contains(&name.as_str()) {
-                let variant = if name == "arm" && variant == "v7" { String::new() } else { variant };
-                return Ok(("linux".to_owned(), name, variant));
-            }
-            Err(problem("unknown operating system or architecture"))
-        }
-        [name] => {
-            let (name, variant) = architecture(name, "");
-            let variant = if name == "arm" && variant == "v7" { String::new() } else { variant };
-            Ok((os(&os_name), name, variant))
-        }
-        [name, variant] => {
-            let (name, mut variant) = architecture(name, variant);
-            if name == "arm64" && variant.is_empty() {
-                variant = "v8".to_owned();
-            }
-            Ok((os(&os_name), name, variant))
-        }
-        _ => Err(problem("cannot parse platform specifier")),
-    }
-}
-
-/// The platform as the JSON that some queries carry.
-fn platform_json(text: &str) -> Result<String, String> {
-    let (os, architecture, variant) = platform(text)?;
-    let mut map = serde_json::Map::new();
-    map.insert("architecture".to_owned(), architecture.into());
-    map.insert("os".to_owned(), os.into());
-    if !variant.is_empty() {
-        map.insert("variant".to_owned(), variant.into());
-    }
-    Ok(Value::Object(map).to_string())
 }

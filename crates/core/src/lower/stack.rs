@@ -6,7 +6,7 @@ use bollard_stubs::models::{
 };
 use serde_json::Value;
 
-use super::{Body, Deed, Effect, Effects, PLACES, Request, Words};
+use super::{Body, Effect, Effects, PLACES, PredictedOperation, Request, Words};
 use crate::files::text::Place;
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
@@ -19,7 +19,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         "stack rm" => Ok(invocation
             .operands
             .iter()
-            .map(|word| Effect::Does { deed: Deed::RemovesStack, words: vec![*word] })
+            .map(|word| Effect::Does { deed: PredictedOperation::RemovesStack, words: vec![*word] })
             .collect()),
         "stack deploy" => {
             if !invocation.changed("compose-file") {
@@ -32,7 +32,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             }
             if invocation.on("prune") {
                 let words = invocation.last("prune").map(|set| set.words()).unwrap_or_default();
-                effects.push(Effect::Does { deed: Deed::RemovesServices, words });
+                effects.push(Effect::Does { deed: PredictedOperation::RemovesServices, words });
             }
             Ok(effects)
         }

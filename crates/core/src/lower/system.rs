@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Body, Deed, Effect, Effects, Request, build, prune_filters, words_of};
+use super::{Body, Effect, Effects, PredictedOperation, Request, docker_build, prune_filters, words_of};
 use crate::grammar::parse::{Invocation, Set};
 use crate::grammar::values;
 use crate::host::Host;
@@ -10,9 +10,11 @@ use crate::host::Host;
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     match invocation.canonical() {
         "system prune" => prune(invocation, host),
-        "system dial-stdio" => Ok(vec![Effect::Does { deed: Deed::RawApi, words: invocation.named_by.clone() }]),
+        "system dial-stdio" => {
+            Ok(vec![Effect::Does { deed: PredictedOperation::RawApi, words: invocation.named_by.clone() }])
+        }
         "builder prune" => Ok(vec![Effect::Request(build_prune(invocation, host, invocation.on("all"))?)]),
-        "builder build" => build::lower(invocation, host),
+        "builder build" => docker_build::lower(invocation, host),
         "login" => login(invocation, host),
         "logout" => Ok(vec![config_file(invocation, host)]),
         _ => Ok(Vec::new()),

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::inventory::{Labels, seconds};
+use super::inventory::{ObjectLabels, seconds};
 use crate::grammar::values;
 
 /// `{"label":{"a=b":true}}`, read.
@@ -55,13 +55,13 @@ impl Filters {
     }
 
     /// `label` all there, and not all of `label!`.
-    pub fn fit(&self, labels: &Labels) -> bool {
+    pub fn fit(&self, labels: &ObjectLabels) -> bool {
         let matches = |name: &'static str| !labels.is_empty() && self.all(name).all(|filter| has_label(labels, filter));
         (!self.has("label") || matches("label")) && !(self.has("label!") && matches("label!"))
     }
 
     /// The same as containerd's image store does it: each alone, and a value that should differ has to be there.
-    pub fn fit_in_containerd(&self, labels: &Labels) -> bool {
+    pub fn fit_in_containerd(&self, labels: &ObjectLabels) -> bool {
         let typed = self.all("label").map(|text| (text, false)).chain(self.all("label!").map(|text| (text, true)));
         for (text, mut negated) in typed {
             let (key, value) = match text.split_once('=') {
@@ -88,7 +88,7 @@ impl Filters {
     }
 }
 
-fn has_label(labels: &Labels, filter: &str) -> bool {
+fn has_label(labels: &ObjectLabels, filter: &str) -> bool {
     match filter.split_once('=') {
         Some((key, value)) => labels.get(key).is_some_and(|there| there == value),
         None => labels.contains_key(filter),
@@ -124,7 +124,7 @@ fn moment(text: &str, now: i64) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn labels(pairs: &[(&str, &str)]) -> Labels {
+    fn labels(pairs: &[(&str, &str)]) -> ObjectLabels {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     }
 

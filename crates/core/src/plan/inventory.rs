@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::api::Version;
 
-pub type Labels = HashMap<String, String>;
+pub type ObjectLabels = HashMap<String, String>;
 
 /// What has to be read for a command: nothing is asked that it does not need.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub struct Container {
     #[serde(default, rename = "ImageID")]
     pub image_id: String,
     #[serde(deserialize_with = "or_empty")]
-    pub labels: Labels,
+    pub labels: ObjectLabels,
     /// Seconds since 1970.
     #[serde(default)]
     pub created: i64,
@@ -157,7 +157,7 @@ pub struct Image {
     #[serde(default)]
     pub shared_size: i64,
     #[serde(deserialize_with = "or_empty")]
-    pub labels: Labels,
+    pub labels: ObjectLabels,
     /// When the store's record was made, which the containerd store goes by: seconds since 1970.
     #[serde(skip)]
     pub stored: Option<i64>,
@@ -205,9 +205,9 @@ pub struct Volume {
     #[serde(default)]
     pub driver: String,
     #[serde(deserialize_with = "or_empty")]
-    pub labels: Labels,
+    pub labels: ObjectLabels,
     #[serde(default, deserialize_with = "or_empty")]
-    pub options: Labels,
+    pub options: ObjectLabels,
     #[serde(default)]
     pub created_at: String,
     #[serde(default, deserialize_with = "or_empty")]
@@ -260,7 +260,7 @@ pub struct Network {
     #[serde(default)]
     pub config_only: bool,
     #[serde(deserialize_with = "or_empty")]
-    pub labels: Labels,
+    pub labels: ObjectLabels,
     /// Nothing is attached to it now.
     #[serde(skip)]
     pub dangling: bool,
@@ -312,7 +312,7 @@ pub struct Service {
 pub struct ServiceSpec {
     pub name: String,
     #[serde(deserialize_with = "or_empty")]
-    pub labels: Labels,
+    pub labels: ObjectLabels,
     pub task_template: TaskTemplate,
 }
 
@@ -343,7 +343,7 @@ pub struct SwarmObject {
 pub struct SwarmObjectSpec {
     pub name: String,
     #[serde(deserialize_with = "or_empty")]
-    pub labels: Labels,
+    pub labels: ObjectLabels,
 }
 
 /// The twelve digits that docker shows of an id.

@@ -120,7 +120,7 @@ impl Serialize for Item {
 
 /// Something that the command names, or would take, and that stays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Stays {
+pub struct Skipped {
     #[serde(rename = "type")]
     pub kind: ObjectKind,
     pub name: String,
@@ -152,7 +152,7 @@ pub struct Plan {
     pub deletes: Vec<Item>,
     /// Bytes, with layers that several images share counted once.
     pub frees: i64,
-    pub stays: Vec<Stays>,
+    pub stays: Vec<Skipped>,
     /// What is lost without being in the list: networks that a container needs to start, data that ends with `--rm`.
     pub warnings: Vec<String>,
     /// What could not be told.
@@ -184,12 +184,12 @@ impl Plan {
     }
 
     /// Protected things that the command names or cannot do without.
-    pub fn refused(&self) -> impl Iterator<Item = &Stays> {
+    pub fn refused(&self) -> impl Iterator<Item = &Skipped> {
         self.stays.iter().filter(|it| it.protected && it.named)
     }
 
     /// Protected things that a prune leaves.
-    pub fn spared(&self) -> impl Iterator<Item = &Stays> {
+    pub fn spared(&self) -> impl Iterator<Item = &Skipped> {
         self.stays.iter().filter(|it| it.protected && !it.named)
     }
 }

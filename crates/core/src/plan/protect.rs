@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use wildmatch::WildMatch;
 
 use super::ObjectKind;
-use super::inventory::{Container, Image, Labels, Network, Volume};
+use super::inventory::{Container, Image, Network, ObjectLabels, Volume};
 
 /// The label; its value is the reason.
 pub const LABEL: &str = "fender.protect";
@@ -57,7 +57,7 @@ impl Protections {
         self.locks.is_empty() && self.patterns.is_empty() && !self.labelled
     }
 
-    fn find(&self, kind: ObjectKind, id: &str, names: &[&str], labels: &Labels) -> Option<Protected> {
+    fn find(&self, kind: ObjectKind, id: &str, names: &[&str], labels: &ObjectLabels) -> Option<Protected> {
         let lifted = |it: &ProtectLock| {
             it.kind == kind && (!it.id.is_empty() && it.id == id || names.contains(&it.name.as_str()))
         };

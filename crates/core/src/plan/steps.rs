@@ -7,7 +7,7 @@ use crate::docker_files::current_builder;
 use crate::engine::Lookup;
 use crate::grammar::parse::Invocation;
 use crate::host::Host;
-use crate::lower::{Deed, Effect, Lowered, Request, configured_filters};
+use crate::lower::{Effect, Lowered, PredictedOperation, Request, configured_filters};
 
 /// One deletion, as the engine is asked for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,10 +88,10 @@ pub fn steps(
     for effect in &lowered.effects {
         match effect {
             Effect::Request(request) => out.extend(step(request)),
-            Effect::Does { deed: Deed::RemovesStack, words } => {
+            Effect::Does { deed: PredictedOperation::RemovesStack, words } => {
                 out.extend(words.iter().map(|word| Step::Stack { name: invocation.words[*word].clone() }));
             }
-            Effect::Does { deed: Deed::PrunesCache | Deed::PrunesAllCache, .. } => {
+            Effect::Does { deed: PredictedOperation::PrunesCache | PredictedOperation::PrunesAllCache, .. } => {
                 out.push(buildx_prune(invocation));
             }
             _ => {}
@@ -105,20 +105,26 @@ pub fn deletes(lowered: &Lowered) -> bool {
     lowered.effects.iter().any(|effect| match effect {
         Effect::Request(request) => step(request).is_some(),
         Effect::Does { deed, .. } => {
-            removes(deed) || matches!(deed, Deed::RemovesStack | Deed::PrunesCache | Deed::PrunesAllCache)
+            removes(deed)
+                || matches!(
+                    deed,
+                    PredictedOperation::RemovesStack
+                        | PredictedOperation::PrunesCache
+                        | PredictedOperation::PrunesAllCache
+                )
         }
         _ => false,
     })
 }
 
-fn removes(deed: &Deed) -> bool {
+fn removes(deed: &PredictedOperation) -> bool {
     matches!(
         deed,
-        Deed::RemovesContainers
-            | Deed::RemovesRunning
-            | Deed::RemovesVolumes
-            | Deed::RemovesNetworks
-            | Deed::RemovesImages
+        PredictedOperation::RemovesContainers
+            | PredictedOperation::RemovesRunning
+            | PredictedOperation::RemovesVolumes
+            | PredictedOperation::RemovesNetworks
+            | PredictedOperation::RemovesImages
     )
 }
 

@@ -10,7 +10,7 @@ use serde::de::{Deserializer, Error as _};
 use toml::Spanned;
 use wildmatch::WildMatch;
 
-use super::environment::EnginePlace;
+use super::place::EnginePlace;
 use super::values::{KeptBytes, KeptTime, Memory, OfferedUser, Pids, Swap};
 use super::{Action, preset, preset_names};
 use crate::engine::Lookup;

@@ -1,76 +1,30 @@
 //! What is done about a finding, where: rule × environment → action. Pure: whoever judges
 //! reads the files. Layers merge in one place, [`Policy::decide`].
 
+mod action;
 mod environment;
 mod file;
 mod layers;
+mod place;
 mod preset;
 mod values;
 
-use std::fmt;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
-
-pub use environment::{EnginePlace, Environment, words_of_production};
+pub use action::Action;
+pub use environment::{Environment, words_of_production};
 pub use file::{
     ClassActions, EnvironmentFile, File, OfferFile, PolicyLayer, PolicyProblem, ProtectFile, TrashFile,
     parse as parse_layer,
 };
 pub use layers::{Values, WithoutEffect};
+pub use place::EnginePlace;
 pub use preset::{preset, preset_names};
 use values::Memory;
 
 use crate::plan::ObjectKind;
 use crate::plan::protect::ProtectPattern;
 use crate::rules::{Class, Offers, Rule};
-
-/// What happens when a rule finds something, from the mildest to the strictest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Action {
-    Allow,
-    /// A line, and on.
-    Note,
-    /// Rewritten, shown, and on.
-    Fix,
-    /// y/N.
-    Ask,
-    /// The engine's name has to be typed.
-    Type,
-    Refuse,
-}
-
-impl Action {
-    pub const ALL: [Action; 6] = [Action::Allow, Action::Note, Action::Fix, Action::Ask, Action::Type, Action::Refuse];
-
-    /// One step milder, along the actions of the presets.
-    pub fn milder(self) -> Action {
-        match self {
-            Action::Allow | Action::Note => Action::Allow,
-            Action::Fix | Action::Ask => Action::Note,
-            Action::Type => Action::Ask,
-            Action::Refuse => Action::Type,
-        }
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Action::Allow => "allow",
-            Action::Note => "note",
-            Action::Fix => "fix",
-            Action::Ask => "ask",
-            Action::Type => "type",
-            Action::Refuse => "refuse",
-        }
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
 
 /// The action for one finding, and what decided it.
 #[derive(Clone, Debug, PartialEq, Eq)]

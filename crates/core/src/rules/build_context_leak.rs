@@ -1,6 +1,7 @@
 //! What a build sends and had better not.
 
-use super::{Build, COMMON, Case, Class, Example, Finding, Rule};
+use crate::lower::Build;
+use super::{Case, Class, Example, Finding, Rule, COMMON};
 use crate::files::context::{ContextEntry, Survey};
 use crate::files::dockerfile::Directive;
 use crate::files::text::Place;

@@ -1,7 +1,8 @@
 //! What a build may do on the host.
 
-use super::{Build, COMMON, Case, Class, Example, Finding, Rule};
-use crate::lower::Deed;
+use crate::lower::Build;
+use super::{Case, Class, Example, Finding, Rule, COMMON};
+use crate::lower::PredictedOperation;
 
 pub static RULE: Rule = Rule {
     id: "build-entitlement",
@@ -28,7 +29,7 @@ pub static RULE: Rule = Rule {
 
 fn check(case: &Case) -> Vec<Finding> {
     let allowed = case.deeds().filter_map(|(deed, words)| match deed {
-        Deed::BuildEntitlement(name) if is_dangerous(name) => {
+        PredictedOperation::BuildEntitlement(name) if is_dangerous(name) => {
             Some(RULE.found(words).titled(format!("gives the build the entitlement {name}")))
         }
         _ => None,

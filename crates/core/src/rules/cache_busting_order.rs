@@ -1,6 +1,7 @@
 //! Everything is copied before the dependencies are installed, so that each change installs them again.
 
-use super::{Build, COMMON, Case, Class, Example, Finding, Rule};
+use crate::lower::Build;
+use super::{Case, Class, Example, Finding, Rule, COMMON};
 use crate::files::dockerfile::{CommandForm, Directive, Dockerfile, Instruction, mounts};
 use crate::host::Host;
 

@@ -1,7 +1,7 @@
 //! Pointing every terminal at another engine.
 
 use super::{COMMON, Case, Class, Finding, Rule};
-use crate::lower::Deed;
+use crate::lower::PredictedOperation;
 
 pub static RULE: Rule = Rule {
     id: "context-switch",
@@ -18,5 +18,5 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    case.words_of_deed(&Deed::SwitchesContext).map(|words| RULE.found(&words)).into_iter().collect()
+    case.words_of_deed(&PredictedOperation::SwitchesContext).map(|words| RULE.found(&words)).into_iter().collect()
 }

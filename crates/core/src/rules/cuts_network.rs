@@ -16,5 +16,5 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    case.one_for(&RULE, "POST", "/networks/*/disconnect")
+    RULE.one_for(case, "POST", "/networks/*/disconnect")
 }

@@ -1,7 +1,7 @@
 //! A container in the host's own view of network, processes or users.
 
 use super::{COMMON, Case, Class, Finding, Rule};
-use crate::lower::Deed;
+use crate::lower::PredictedOperation;
 
 pub static RULE: Rule = Rule {
     id: "host-namespace",
@@ -53,7 +53,7 @@ fn check(case: &Case) -> Vec<Finding> {
     {
         findings.push(RULE.found(&request.words_of("networkmode")).titled("build steps use the host's network"));
     }
-    if let Some(words) = case.words_of_deed(&Deed::HostNetworkBuild) {
+    if let Some(words) = case.words_of_deed(&PredictedOperation::HostNetworkBuild) {
         findings.push(RULE.found(&words).titled("build steps use the host's network"));
     }
     findings

@@ -1,6 +1,7 @@
 //! An image whose name will mean another one tomorrow.
 
-use super::{Build, COMMON, Case, Class, Edit, Example, Finding, Rule};
+use crate::lower::Build;
+use super::{Case, Class, Edit, Example, Finding, Rule, COMMON};
 use crate::engine::Lookup;
 use crate::files::dockerfile::{Directive, mounts};
 use crate::grammar::values::{image_id, reference};

@@ -1,6 +1,7 @@
 //! Process 1 of the container, and what it does with signals.
 
-use super::{Build, COMMON, Case, Class, Edit, Example, Finding, Rule};
+use crate::lower::Build;
+use super::{Case, Class, Edit, Example, Finding, Rule, COMMON};
 use crate::engine::Lookup;
 use crate::files::dockerfile::{CommandForm, Directive};
 use crate::lower::fields;

@@ -1,7 +1,7 @@
 //! `exec --privileged`.
 
 use super::{COMMON, Case, Class, Finding, Rule};
-use crate::lower::{Body, Deed};
+use crate::lower::{Body, PredictedOperation};
 
 pub static RULE: Rule = Rule {
     id: "privileged-exec",
@@ -22,5 +22,5 @@ fn check(case: &Case) -> Vec<Finding> {
         Body::Exec(body) if body.privileged == Some(true) => Some(RULE.found(&request.words_of("Privileged"))),
         _ => None,
     });
-    asked.chain(case.words_of_deed(&Deed::PrivilegedExec).map(|words| RULE.found(&words))).collect()
+    asked.chain(case.words_of_deed(&PredictedOperation::PrivilegedExec).map(|words| RULE.found(&words))).collect()
 }

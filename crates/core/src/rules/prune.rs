@@ -1,7 +1,7 @@
 //! A prune that takes only what is plainly left over.
 
 use super::{COMMON, Case, Class, Finding, Rule};
-use crate::lower::Deed;
+use crate::lower::PredictedOperation;
 
 pub static RULE: Rule = Rule {
     id: "prune",
@@ -46,7 +46,7 @@ fn check(case: &Case) -> Vec<Finding> {
             }
         }
     }
-    for (deed, what) in [(Deed::PrunesCache, "unused build cache"), (Deed::RemovesBuilder, "a builder and its cache")] {
+    for (deed, what) in [(PredictedOperation::PrunesCache, "unused build cache"), (PredictedOperation::RemovesBuilder, "a builder and its cache")] {
         if let Some(these) = case.words_of_deed(&deed) {
             takes.push(what);
             words.extend(these);

@@ -2,7 +2,7 @@
 
 use super::{COMMON, Case, Class, Edit, Finding, Rule};
 use crate::engine::Lookup;
-use crate::lower::{Deed, Request};
+use crate::lower::{PredictedOperation, Request};
 
 pub static RULE: Rule = Rule {
     id: "prune-all",
@@ -49,7 +49,7 @@ fn check(case: &Case) -> Vec<Finding> {
             add("all build cache", request);
         }
     }
-    if let Some(deed) = case.words_of_deed(&Deed::PrunesAllCache) {
+    if let Some(deed) = case.words_of_deed(&PredictedOperation::PrunesAllCache) {
         takes.push("all build cache".to_owned());
         words.extend(deed);
     }

@@ -1,7 +1,7 @@
 //! A pipe to the engine's API.
 
 use super::{COMMON, Case, Class, Finding, Rule};
-use crate::lower::Deed;
+use crate::lower::PredictedOperation;
 
 pub static RULE: Rule = Rule {
     id: "raw-api",
@@ -19,5 +19,5 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    case.words_of_deed(&Deed::RawApi).map(|words| RULE.found(&words)).into_iter().collect()
+    case.words_of_deed(&PredictedOperation::RawApi).map(|words| RULE.found(&words)).into_iter().collect()
 }

@@ -1,7 +1,7 @@
 //! Building from a place that changes.
 
 use super::{COMMON, Case, Class, Finding, Rule};
-use crate::lower::Deed;
+use crate::lower::PredictedOperation;
 
 pub static RULE: Rule = Rule {
     id: "remote-context",
@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
 
 fn check(case: &Case) -> Vec<Finding> {
     let remote = case.deeds().filter_map(|(deed, words)| match deed {
-        Deed::RemoteContext(place) if !is_pinned(place) => {
+        PredictedOperation::RemoteContext(place) if !is_pinned(place) => {
             Some(RULE.found(words).titled(format!("builds from a remote address: {place}")))
         }
         _ => None,

@@ -1,7 +1,7 @@
 //! Stopped containers, removed.
 
 use super::{COMMON, Case, Class, Finding, Rule};
-use crate::lower::Deed;
+use crate::lower::PredictedOperation;
 use crate::text::count;
 
 pub static RULE: Rule = Rule {
@@ -29,7 +29,7 @@ fn check(case: &Case) -> Vec<Finding> {
     if !removed.is_empty() {
         findings.push(RULE.found(&removed.concat()).titled(format!("removes {}", count(removed.len(), "container"))));
     }
-    if let Some(words) = case.words_of_deed(&Deed::RemovesContainers) {
+    if let Some(words) = case.words_of_deed(&PredictedOperation::RemovesContainers) {
         findings.push(RULE.found(&words).titled("removes the project's containers"));
     }
     findings

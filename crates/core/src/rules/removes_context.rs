@@ -1,7 +1,7 @@
 //! A context, removed.
 
 use super::{COMMON, Case, Class, Finding, Rule};
-use crate::lower::Deed;
+use crate::lower::PredictedOperation;
 
 pub static RULE: Rule = Rule {
     id: "removes-context",
@@ -19,5 +19,5 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    case.words_of_deed(&Deed::RemovesContext).map(|words| RULE.found(&words)).into_iter().collect()
+    case.words_of_deed(&PredictedOperation::RemovesContext).map(|words| RULE.found(&words)).into_iter().collect()
 }

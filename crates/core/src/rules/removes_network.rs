@@ -18,5 +18,5 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    case.one_for(&RULE, "DELETE", "/networks/*")
+    RULE.one_for(case, "DELETE", "/networks/*")
 }

@@ -1,7 +1,7 @@
 //! Containers removed whether they run or not.
 
 use super::{COMMON, Case, Class, Finding, Rule};
-use crate::lower::Deed;
+use crate::lower::PredictedOperation;
 use crate::text::count;
 
 pub static RULE: Rule = Rule {
@@ -30,7 +30,7 @@ fn check(case: &Case) -> Vec<Finding> {
         let title = format!("removes {}, also while running", count(forced.len(), "container"));
         findings.push(RULE.found(&forced.concat()).titled(title));
     }
-    if let Some(words) = case.words_of_deed(&Deed::RemovesRunning) {
+    if let Some(words) = case.words_of_deed(&PredictedOperation::RemovesRunning) {
         findings.push(RULE.found(&words).titled("stops and removes the project's containers"));
     }
     findings

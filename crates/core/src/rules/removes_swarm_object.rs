@@ -1,7 +1,7 @@
 //! Services, stacks, secrets and configs, removed.
 
 use super::{COMMON, Case, Class, Finding, Rule};
-use crate::lower::Deed;
+use crate::lower::PredictedOperation;
 
 pub static RULE: Rule = Rule {
     id: "removes-swarm-object",
@@ -29,14 +29,14 @@ fn check(case: &Case) -> Vec<Finding> {
     let kinds = [("/services/*", "a service"), ("/secrets/*", "a secret"), ("/configs/*", "a config")];
     let mut findings = Vec::new();
     for (pattern, what) in kinds {
-        for finding in case.one_for(&RULE, "DELETE", pattern) {
+        for finding in RULE.one_for(case, "DELETE", pattern) {
             findings.push(finding.titled(format!("removes {what} from the swarm")));
         }
     }
-    if let Some(words) = case.words_of_deed(&Deed::RemovesStack) {
+    if let Some(words) = case.words_of_deed(&PredictedOperation::RemovesStack) {
         findings.push(RULE.found(&words).titled("removes a stack: its services, networks, secrets and configs"));
     }
-    if let Some(words) = case.words_of_deed(&Deed::RemovesServices) {
+    if let Some(words) = case.words_of_deed(&PredictedOperation::RemovesServices) {
         findings.push(RULE.found(&words).titled("removes the services that are no longer in the file"));
     }
     findings

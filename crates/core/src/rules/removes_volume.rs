@@ -1,7 +1,7 @@
 //! Volumes, removed by name or with a compose project.
 
 use super::{COMMON, Case, Class, Finding, Rule};
-use crate::lower::Deed;
+use crate::lower::PredictedOperation;
 use crate::text::count;
 
 pub static RULE: Rule = Rule {
@@ -34,7 +34,7 @@ fn check(case: &Case) -> Vec<Finding> {
         );
         findings.push(RULE.found(&removed.concat()).titled(title));
     }
-    if let Some(words) = case.words_of_deed(&Deed::RemovesVolumes) {
+    if let Some(words) = case.words_of_deed(&PredictedOperation::RemovesVolumes) {
         findings.push(RULE.found(&words).titled("removes the project's volumes and the data in them"));
     }
     findings

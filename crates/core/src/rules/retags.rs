@@ -2,7 +2,7 @@
 
 use super::{COMMON, Case, Class, Finding, Rule};
 use crate::engine::Lookup;
-use crate::lower::Deed;
+use crate::lower::PredictedOperation;
 
 pub static RULE: Rule = Rule {
     id: "retags",
@@ -50,7 +50,7 @@ fn check(case: &Case) -> Vec<Finding> {
             Lookup::NoEngine | Lookup::Unknown(_) => Some(RULE.found(&words())),
         }
     });
-    named.chain(case.words_of_deed(&Deed::Retags).map(|words| RULE.found(&words))).collect()
+    named.chain(case.words_of_deed(&PredictedOperation::Retags).map(|words| RULE.found(&words))).collect()
 }
 
 fn familiar(name: &str) -> String {

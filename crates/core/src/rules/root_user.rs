@@ -1,6 +1,7 @@
 //! A container that runs as root.
 
-use super::{Build, COMMON, Case, Class, Edit, Example, Finding, Rule};
+use crate::lower::Build;
+use super::{Case, Class, Edit, Example, Finding, Rule, COMMON};
 use crate::engine::Lookup;
 use crate::files::dockerfile::{Directive, Dockerfile};
 use crate::grammar::values;

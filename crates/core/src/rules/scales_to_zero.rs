@@ -1,7 +1,7 @@
 //! No replica left.
 
 use super::{COMMON, Case, Class, Finding, Rule};
-use crate::lower::Deed;
+use crate::lower::PredictedOperation;
 
 pub static RULE: Rule = Rule {
     id: "scales-to-zero",
@@ -22,5 +22,5 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    case.words_of_deed(&Deed::ScalesToZero).map(|words| RULE.found(&words)).into_iter().collect()
+    case.words_of_deed(&PredictedOperation::ScalesToZero).map(|words| RULE.found(&words)).into_iter().collect()
 }

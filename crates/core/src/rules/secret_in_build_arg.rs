@@ -1,10 +1,11 @@
 //! A secret as a build argument.
 
 use super::secret_in_env::is_named_like_one;
-use super::{Build, COMMON, Case, Class, Example, Finding, Rule};
+use crate::lower::Build;
+use super::{Case, Class, Example, Finding, Rule, COMMON};
 use crate::files::dockerfile::Directive;
 use crate::files::secrets::is_secret_name;
-use crate::lower::Deed;
+use crate::lower::PredictedOperation;
 
 pub static RULE: Rule = Rule {
     id: "secret-in-build-arg",
@@ -43,7 +44,7 @@ fn check(case: &Case) -> Vec<Finding> {
         }
     }
     for (deed, words) in case.deeds() {
-        if let Deed::BuildArgument(name) = deed
+        if let PredictedOperation::BuildArgument(name) = deed
             && is_secret_name(name)
         {
             findings.push(RULE.found(words).titled(format!("secret in the build argument {name}")));

@@ -1,6 +1,7 @@
 //! A secret in a container's environment.
 
-use super::{Build, COMMON, Case, Class, Example, Finding, Rule};
+use crate::lower::Build;
+use super::{Case, Class, Example, Finding, Rule, COMMON};
 use crate::files::dockerfile::Directive;
 use crate::files::secrets::is_secret_name;
 

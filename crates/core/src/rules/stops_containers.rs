@@ -1,7 +1,7 @@
 //! Stopping without the time to end.
 
 use super::{COMMON, Case, Class, Finding, Rule};
-use crate::lower::Deed;
+use crate::lower::PredictedOperation;
 
 pub static RULE: Rule = Rule {
     id: "stops-containers",
@@ -49,7 +49,7 @@ fn check(case: &Case) -> Vec<Finding> {
             );
         }
     }
-    words.extend(case.words_of_deed(&Deed::KillsContainers).unwrap_or_default());
+    words.extend(case.words_of_deed(&PredictedOperation::KillsContainers).unwrap_or_default());
     words.sort_unstable();
     words.dedup();
     if !words.is_empty() {

@@ -1,6 +1,7 @@
 //! Data written to a container's own layer, which the next `rm` throws away.
 
-use super::{Build, COMMON, Case, Class, Example, Finding, Rule};
+use crate::lower::Build;
+use super::{Case, Class, Example, Finding, Rule, COMMON};
 use crate::engine::Lookup;
 use crate::files::dockerfile::Directive;
 use crate::grammar::values::{clean, reference};

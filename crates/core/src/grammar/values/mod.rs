@@ -8,6 +8,7 @@ mod device;
 mod network;
 mod numbers;
 mod ports;
+mod problem;
 mod reference;
 mod swarm;
 mod volume;
@@ -17,6 +18,7 @@ pub use device::{Device, device, throttle_bytes, throttle_ops, ulimit, weight};
 pub use network::{Attachment, attachment, driver_option, ip, parse_host};
 pub use numbers::{bool, cpus, decimal, duration, float, int, size, swap, uint};
 pub use ports::{PortMapping, Published, port_range, publish, to_standard_notation};
+pub use problem::ValueProblem;
 pub use reference::{Reference, any_reference, image_id, reference};
 pub use swarm::{
     ExternalCa, FileReference, ServicePort, external_ca, file_reference, generic_resource, node_address, placement,
@@ -25,26 +27,6 @@ pub use swarm::{
 pub use volume::{VolumeSpec, bind_source, clean, volume};
 
 use super::{Command, Flag, FlagKind};
-
-/// Why docker does not take a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ValueProblem {
-    pub text: String,
-    /// A key that this version of the tables does not have: a newer docker may.
-    pub unknown: bool,
-}
-
-impl From<String> for ValueProblem {
-    fn from(text: String) -> ValueProblem {
-        ValueProblem { text, unknown: false }
-    }
-}
-
-impl From<&str> for ValueProblem {
-    fn from(text: &str) -> ValueProblem {
-        text.to_owned().into()
-    }
-}
 
 /// What docker checks while it reads the flag.
 pub fn check(command: &Command, flag: &Flag, value: &str) -> Result<(), ValueProblem> {

@@ -6,15 +6,15 @@
 mod exec_form;
 mod ignore;
 mod order;
+mod places;
+mod proposal;
 mod user;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::engine::Lookup;
-use crate::files::allowance::is_allowed;
-use crate::files::dockerfile::{self, Directive, Dockerfile, Given, Instruction};
+use crate::files::dockerfile::{self, Directive, Dockerfile, Given};
 use crate::files::text::Text;
 use crate::grammar::values::reference;
 use crate::host::Host;
@@ -24,83 +24,17 @@ use crate::rules::{
     ADD_INSTEAD_OF_COPY, BUILD_CONTEXT_LEAK, CACHE_BUSTING_ORDER, MUTABLE_TAG, PID1_SIGNALS, ROOT_USER, Rule,
     copies_plainly,
 };
+use places::{allowed, instructions, is_windows, line_end, official, whole_lines};
+use proposal::TextEdit;
+pub use proposal::{Choice, FileChange, Grade, Proposal};
 
 /// The rules that have a fix in files.
 pub static FIXED: &[&Rule] =
     &[&ADD_INSTEAD_OF_COPY, &BUILD_CONTEXT_LEAK, &CACHE_BUSTING_ORDER, &MUTABLE_TAG, &PID1_SIGNALS, &ROOT_USER];
 
-/// A file before and after; it was not there where nothing is before.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileChange {
-    pub path: String,
-    pub before: Option<String>,
-    pub after: String,
-}
-
-/// How sure it is that the image works as before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Grade {
-    Safe,
-    /// It may break the image: a person has to know the program.
-    Unsafe,
-}
-
-impl Grade {
-    pub fn name(self) -> &'static str {
-        match self {
-            Grade::Safe => "safe",
-            Grade::Unsafe => "unsafe",
-        }
-    }
-}
-
-type TextEdit = (Range<usize>, String);
-
-/// One fix that could be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proposal {
-    pub rule: &'static str,
-    pub path: String,
-    /// The line that it is about, in the file as it was when this fix was looked for; 0 for a new line.
-    pub line: usize,
-    pub grade: Grade,
-    /// What it is about besides the line, such as a new pattern.
-    pub about: String,
-    edits: Vec<TextEdit>,
-}
-
-impl Proposal {
-    fn new(rule: &'static str, path: &str, line: usize, grade: Grade, edits: &[TextEdit]) -> Proposal {
-        Proposal { rule, path: path.to_owned(), line, grade, about: String::new(), edits: edits.to_vec() }
-    }
-
-    fn about(mut self, what: &str) -> Proposal {
-        what.clone_into(&mut self.about);
-        self
-    }
-}
-
-/// Which fixes are wanted.
-#[derive(Clone, Debug, Default)]
-pub struct Choice {
-    pub with_unsafe: bool,
-    /// Only those of these rules; None for all.
-    pub rules: Option<BTreeSet<String>>,
-}
-
-impl Choice {
-    fn names(&self, proposal: &Proposal) -> bool {
-        self.rules.as_ref().is_none_or(|rules| rules.contains(proposal.rule))
-    }
-
-    fn takes(&self, proposal: &Proposal) -> bool {
-        self.names(proposal) && (proposal.grade == Grade::Safe || self.with_unsafe)
-    }
-}
-
 /// What comes of it.
 #[derive(Clone, Debug, Default)]
-pub struct Outcome {
+pub struct FixOutcome {
     pub changes: Vec<FileChange>,
     /// The fixes that the changes make.
     pub made: Vec<Proposal>,
@@ -108,7 +42,7 @@ pub struct Outcome {
     pub left: Vec<Proposal>,
 }
 
-impl Outcome {
+impl FixOutcome {
     fn sort(&mut self, proposals: Vec<Proposal>, choice: &Choice) {
         for proposal in proposals.into_iter().filter(|proposal| choice.names(proposal)) {
             let list = if choice.takes(&proposal) { &mut self.made } else { &mut self.left };
@@ -120,8 +54,8 @@ impl Outcome {
 }
 
 /// Every change that these builds allow.
-pub fn changes(builds: &[Build], choice: &Choice, facts: &dyn Facts, host: &dyn Host) -> Outcome {
-    let mut outcome = Outcome::default();
+pub fn changes(builds: &[Build], choice: &Choice, facts: &dyn Facts, host: &dyn Host) -> FixOutcome {
+    let mut outcome = FixOutcome::default();
     let mut changes: BTreeMap<String, FileChange> = BTreeMap::new();
     for build in builds {
         let (change, proposals) = ignore::ignore_file(build, choice, changes.values(), host);
@@ -194,46 +128,6 @@ fn apply(text: &str, mut edits: Vec<TextEdit>) -> String {
         out.replace_range(span, &with);
     }
     out
-}
-
-/// How lines end in this file.
-fn line_end(file: &Dockerfile) -> &'static str {
-    if file.text.text.contains("\r\n") { "\r\n" } else { "\n" }
-}
-
-/// Instructions of the stages that are built.
-fn instructions<'a>(build: &'a Build, file: &'a Dockerfile) -> impl Iterator<Item = &'a Instruction> {
-    build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions)
-}
-
-fn allowed(file: &Dockerfile, span: &Range<usize>, id: &str) -> bool {
-    is_allowed(&file.place(span), id)
-}
-
-/// The lines of an instruction, with the end of the last one.
-fn whole_lines(file: &Dockerfile, span: &Range<usize>) -> Range<usize> {
-    let text = &file.text.text;
-    let start = file.text.line_start(span.start);
-    let end = text[span.end..].find('\n').map_or(text.len(), |at| span.end + at + 1);
-    start..end
-}
-
-/// The name of an official image: `nginx` of `docker.io/library/nginx:1.27`.
-fn official(image: &str) -> Option<&str> {
-    let bare = ["docker.io/", "index.docker.io/"].iter().find_map(|start| image.strip_prefix(start)).unwrap_or(image);
-    let bare = bare.strip_prefix("library/").unwrap_or(bare);
-    let name = bare.split(['@', ':']).next().unwrap_or(bare);
-    (!name.is_empty() && !name.contains('/')).then_some(name)
-}
-
-/// Whether the image is one of Windows, where users, shells and paths are others.
-fn is_windows(build: &Build, file: &Dockerfile) -> bool {
-    let names = ["windows", "nanoserver", "servercore"];
-    file.escape == '`'
-        || file.line(build.stage).iter().any(|stage| {
-            let lower = file.stages[*stage].image.to_lowercase();
-            names.iter().any(|name| lower.contains(name))
-        })
 }
 
 /// `ADD` of plain files.

@@ -13,7 +13,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::images::ImageStore;
 use super::inventory::Inventory;
-use super::{Item, ObjectKind, Plan, Protections, Recoverable, Stays, Step, freed};
+use super::{Item, ObjectKind, Plan, Protections, Recoverable, Skipped, Step, freed};
 
 const SWARM_IS_NOT_KEPT: &str = "what belongs to a swarm is not kept";
 
@@ -141,7 +141,7 @@ impl<'a> World<'a> {
     }
 
     fn stays(&mut self, kind: ObjectKind, name: &str, reason: impl Into<String>, protected: bool, named: bool) {
-        let stays = Stays { kind, name: name.to_owned(), reason: reason.into(), protected, named, step: self.step };
+        let stays = Skipped { kind, name: name.to_owned(), reason: reason.into(), protected, named, step: self.step };
         if !self.plan.stays.iter().any(|other| other.kind == kind && other.name == name && other.protected == protected)
         {
             self.plan.stays.push(stays);

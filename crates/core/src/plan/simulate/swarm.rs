@@ -1,7 +1,7 @@
 //! Services, stacks, secrets and configs.
 
 use super::{SWARM_IS_NOT_KEPT, World};
-use crate::plan::inventory::Labels;
+use crate::plan::inventory::ObjectLabels;
 use crate::plan::{Item, ObjectKind};
 
 impl World<'_> {
@@ -31,7 +31,7 @@ impl World<'_> {
     /// docker/cli `cli/command/stack/remove.go`: by the label of the namespace.
     pub(super) fn remove_stack(&mut self, name: &str) {
         const STACK: &str = "com.docker.stack.namespace";
-        let of_stack = |labels: &Labels| labels.get(STACK).is_some_and(|stack| stack == name);
+        let of_stack = |labels: &ObjectLabels| labels.get(STACK).is_some_and(|stack| stack == name);
         let reason = format!("it belongs to the stack {name}");
         let stock = self.stock;
         let before = self.plan.deletes.len();

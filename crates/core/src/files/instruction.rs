@@ -1,0 +1,314 @@
+//! The instructions of a Dockerfile, read from what the lexer gives. Pure.
+
+use std::ops::Range;
+
+use parse_dockerfile::{self as parser, HealthcheckArguments, JsonOrStringArray, Source};
+
+use super::expansion::{joined, split};
+
+pub type Span = Range<usize>;
+
+/// A piece of text and where it stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Word {
+    pub text: String,
+    pub span: Span,
+}
+
+/// `RUN`, `CMD` or `ENTRYPOINT`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommandForm {
+    Exec(Vec<String>, Span),
+    /// As written, continuation lines joined and comments between them left out.
+    Shell(String, Span),
+}
+
+impl CommandForm {
+    pub fn span(&self) -> &Span {
+        match self {
+            CommandForm::Exec(_, span) | CommandForm::Shell(_, span) => span,
+        }
+    }
+
+    /// The words, a script as one behind `sh -c`.
+    pub fn words(&self) -> Vec<String> {
+        match self {
+            CommandForm::Exec(words, _) => words.clone(),
+            CommandForm::Shell(text, _) => vec!["/bin/sh".to_owned(), "-c".to_owned(), text.clone()],
+        }
+    }
+
+    /// What a shell would be given; for the other form its words with blanks between.
+    pub fn script(&self) -> String {
+        match self {
+            CommandForm::Exec(words, _) => words.join(" "),
+            CommandForm::Shell(text, _) => text.clone(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Directive {
+    /// `COPY`, and `ADD`.
+    Copy {
+        is_add: bool,
+        from: Option<Word>,
+        sources: Vec<Word>,
+        /// Texts that are written down in the Dockerfile itself.
+        here: usize,
+        target: Word,
+    },
+    Run(CommandForm),
+    /// Names and values as written.
+    Env(Vec<(Word, String)>),
+    Arg(Vec<(Word, Option<String>)>),
+    User(Word),
+    Volume(Vec<String>),
+    Cmd(CommandForm),
+    Entrypoint(CommandForm),
+    Shell(Vec<String>),
+    Workdir(Word),
+    Other,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instruction {
+    pub what: Directive,
+    /// The word that names it, and then all of it.
+    pub keyword: Span,
+    pub span: Span,
+    /// `--name=value`.
+    pub flags: Vec<(String, String, Span)>,
+    pub on_build: bool,
+}
+
+impl Instruction {
+    pub fn flag(&self, name: &str) -> Option<&(String, String, Span)> {
+        self.flags.iter().rev().find(|(flag, _, _)| flag == name)
+    }
+}
+
+pub struct Reading<'a> {
+    pub plain: &'a str,
+    pub shift: usize,
+    pub escape: char,
+    pub here: &'a [Span],
+}
+
+impl Reading<'_> {
+    pub fn span(&self, span: &Span) -> Span {
+        span.start + self.shift..span.end + self.shift
+    }
+
+    pub fn word(&self, text: &parser::UnescapedString) -> Word {
+        Word { text: text.value.clone().into_owned(), span: self.span(&text.span) }
+    }
+
+    pub fn flags<'f, 'g: 'f>(
+        &self,
+        flags: impl IntoIterator<Item = &'f parser::Flag<'g>>,
+    ) -> Vec<(String, String, Span)> {
+        let value = |flag: &parser::Flag| {
+            flag.value.as_ref().map_or_else(String::new, |value| value.value.clone().into_owned())
+        };
+        flags
+            .into_iter()
+            .map(|flag| (flag.name.value.clone().into_owned(), value(flag), self.span(&flag.span())))
+            .collect()
+    }
+
+    /// The end of an instruction whose line ends here: behind its here-documents, where it has some.
+    pub fn end(&self, at: usize) -> usize {
+        let line_end = self.plain[at.min(self.plain.len())..].find('\n').map_or(self.plain.len(), |end| at + end + 1);
+        let mut end = at;
+        let mut next = line_end;
+        for body in self.here.iter().filter(|body| body.start >= line_end) {
+            if body.start != next {
+                break;
+            }
+            end = self.plain[..body.end].trim_end_matches(['\n', '\r']).len();
+            next = body.end;
+        }
+        end
+    }
+
+    pub fn command(&self, command: &parser::Command) -> CommandForm {
+        match command {
+            parser::Command::Exec(words) => CommandForm::Exec(
+                words.value.iter().map(|word| word.value.clone().into_owned()).collect(),
+                self.span(&words.span),
+            ),
+            parser::Command::Shell(text) => {
+                let end = self.end(text.span.end);
+                let written = &self.plain[text.span.start..text.span.end];
+                let mut script = joined(written, self.escape);
+                // A script in a here-document is the script.
+                for body in self.here.iter().filter(|body| body.start > text.span.end && body.end <= end + 2) {
+                    script.push('\n');
+                    script.push_str(&self.plain[body.clone()]);
+                }
+                CommandForm::Shell(script, self.span(&(text.span.start..text.span.end)))
+            }
+            _ => CommandForm::Shell(String::new(), 0..0),
+        }
+    }
+
+    pub fn copied(
+        &self,
+        is_add: bool,
+        flags: &[(String, String, Span)],
+        sources: &[Source],
+        target: &parser::UnescapedString,
+    ) -> Directive {
+        let from = flags.iter().rev().find(|(name, _, _)| name == "from");
+        let from = from.map(|(_, value, span)| Word { text: value.clone(), span: span.clone() });
+        let (mut paths, mut here) = (Vec::new(), 0);
+        for source in sources {
+            match source {
+                Source::Path(path) if self.plain.get(path.span.clone()).is_some_and(|text| text.starts_with("<<")) => {
+                    here += 1
+                }
+                Source::Path(path) => paths.push(self.word(path)),
+                _ => here += 1,
+            }
+        }
+        Directive::Copy { is_add, from, sources: paths, here, target: self.word(target) }
+    }
+
+    pub fn instruction(&self, instruction: &parser::Instruction, on_build: bool) -> Instruction {
+        use parser::Instruction as It;
+        let plain = |keyword: &parser::Keyword, end: usize, what: Directive, flags: Vec<(String, String, Span)>| {
+            let end = self.end(end);
+            Instruction {
+                what,
+                keyword: self.span(&keyword.span),
+                span: self.span(&(keyword.span.start..end)),
+                flags,
+                on_build,
+            }
+        };
+        let command_end = |command: &parser::Command| match command {
+            parser::Command::Exec(words) => words.span.end,
+            parser::Command::Shell(text) => text.span.end,
+            _ => 0,
+        };
+        match instruction {
+            It::Add(it) => {
+                let flags = self.flags(&it.options);
+                let what = self.copied(true, &flags, &it.src, &it.dest);
+                plain(&it.add, it.dest.span.end, what, flags)
+            }
+            It::Copy(it) => {
+                let flags = self.flags(&it.options);
+                let what = self.copied(false, &flags, &it.src, &it.dest);
+                plain(&it.copy, it.dest.span.end, what, flags)
+            }
+            It::Run(it) => plain(
+                &it.run,
+                command_end(&it.arguments),
+                Directive::Run(self.command(&it.arguments)),
+                self.flags(&it.options),
+            ),
+            It::Cmd(it) => {
+                plain(&it.cmd, command_end(&it.arguments), Directive::Cmd(self.command(&it.arguments)), Vec::new())
+            }
+            It::Entrypoint(it) => plain(
+                &it.entrypoint,
+                command_end(&it.arguments),
+                Directive::Entrypoint(self.command(&it.arguments)),
+                Vec::new(),
+            ),
+            It::Env(it) => plain(&it.env, it.arguments.span.end, Directive::Env(self.pairs(&it.arguments)), Vec::new()),
+            It::Arg(it) => {
+                let list = self.names(&it.arguments);
+                plain(&it.arg, it.arguments.span.end, Directive::Arg(list), Vec::new())
+            }
+            It::User(it) => {
+                plain(&it.user, it.arguments.span.end, Directive::User(self.word(&it.arguments)), Vec::new())
+            }
+            It::Workdir(it) => {
+                plain(&it.workdir, it.arguments.span.end, Directive::Workdir(self.word(&it.arguments)), Vec::new())
+            }
+            It::Volume(it) => {
+                let (list, end): (Vec<String>, usize) = match &it.arguments {
+                    JsonOrStringArray::Json(list) => {
+                        (list.value.iter().map(|word| word.value.clone().into_owned()).collect(), list.span.end)
+                    }
+                    JsonOrStringArray::String(list) => (
+                        list.iter().map(|word| word.value.clone().into_owned()).collect(),
+                        list.last().map_or(it.volume.span.end, |word| word.span.end),
+                    ),
+                };
+                plain(&it.volume, end, Directive::Volume(list), Vec::new())
+            }
+            It::Shell(it) => {
+                let list: Vec<String> = it.arguments.iter().map(|word| word.value.clone().into_owned()).collect();
+                let end = it.arguments.last().map_or(it.shell.span.end, |word| word.span.end);
+                plain(&it.shell, end, Directive::Shell(list), Vec::new())
+            }
+            It::Onbuild(it) => {
+                let mut inner = self.instruction(&it.instruction, true);
+                inner.span.start = it.onbuild.span.start + self.shift;
+                inner
+            }
+            It::Healthcheck(it) => {
+                let end = match &it.arguments {
+                    HealthcheckArguments::Cmd { arguments, .. } => command_end(arguments),
+                    _ => it.healthcheck.span.end,
+                };
+                plain(&it.healthcheck, end, Directive::Other, self.flags(&it.options))
+            }
+            It::Expose(it) => {
+                let end = it.arguments.last().map_or(it.expose.span.end, |word| word.span.end);
+                plain(&it.expose, end, Directive::Other, Vec::new())
+            }
+            It::Label(it) => plain(&it.label, it.arguments.span.end, Directive::Other, Vec::new()),
+            It::Stopsignal(it) => plain(&it.stopsignal, it.arguments.span.end, Directive::Other, Vec::new()),
+            It::Maintainer(it) => plain(&it.maintainer, it.name.span.end, Directive::Other, Vec::new()),
+            _ => Instruction { what: Directive::Other, keyword: 0..0, span: 0..0, flags: Vec::new(), on_build },
+        }
+    }
+
+    /// `NAME=value …`, or the old `NAME value`.
+    pub fn pairs(&self, arguments: &parser::UnescapedString) -> Vec<(Word, String)> {
+        let text = arguments.value.as_ref();
+        let first = text.split_whitespace().next().unwrap_or_default();
+        if !first.contains('=') {
+            let (name, value) = text.trim().split_once(char::is_whitespace).unwrap_or((text.trim(), ""));
+            return vec![(self.located(arguments, name), value.trim().to_owned())];
+        }
+        let words = split(text, self.escape);
+        words
+            .into_iter()
+            .map(|word| {
+                let (name, value) = word.split_once('=').unwrap_or((&word, ""));
+                (self.located(arguments, name), value.to_owned())
+            })
+            .collect()
+    }
+
+    pub fn names(&self, arguments: &parser::UnescapedString) -> Vec<(Word, Option<String>)> {
+        let words = split(arguments.value.as_ref(), self.escape);
+        words
+            .into_iter()
+            .map(|word| match word.split_once('=') {
+                Some((name, value)) => (self.located(arguments, name), Some(value.to_owned())),
+                None => (self.located(arguments, &word), None),
+            })
+            .collect()
+    }
+
+    /// Where a name stands in an instruction's arguments: as a whole word before `=` or a blank.
+    pub fn located(&self, arguments: &parser::UnescapedString, name: &str) -> Word {
+        let written = &self.plain[arguments.span.clone()];
+        let whole = |at: &usize| {
+            let before = written[..*at].chars().next_back().is_none_or(char::is_whitespace);
+            let after = written[at + name.len()..].chars().next();
+            before && after.is_none_or(|letter| letter == '=' || letter.is_whitespace())
+        };
+        let at = written.match_indices(name).map(|(at, _)| at).find(whole).unwrap_or(0);
+        let start = arguments.span.start + at;
+        let end = (start + name.len()).min(arguments.span.end);
+        Word { text: name.to_owned(), span: self.span(&(start..end)) }
+    }
+}

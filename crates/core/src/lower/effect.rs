@@ -1,0 +1,62 @@
+//! What a command would do, one thing at a time.
+
+use super::build::Build;
+use super::deed::PredictedOperation;
+use super::origin::Words;
+use super::request::Request;
+use super::workload::Workload;
+use crate::files::text::Place;
+use crate::grammar::parse::Refusal;
+
+/// One thing that would happen.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    Request(Request),
+    ReadsFile {
+        path: String,
+        words: Words,
+    },
+    WritesFile {
+        path: String,
+        words: Words,
+    },
+    /// A file of the client's own configuration.
+    KeepsFile {
+        path: String,
+        words: Words,
+    },
+    Runs(Runs),
+    /// What the program just named, or a request that follows an answer, is known to do.
+    Does {
+        deed: PredictedOperation,
+        words: Words,
+    },
+    /// An image is built.
+    Builds(Box<Build>),
+    /// A container that the words describe in part (`compose run -v …`, `service update --mount-add …`).
+    Describes(Box<Workload>),
+}
+
+/// A program the client runs.
+#[derive(Clone, Debug, Default)]
+pub struct Runs {
+    pub program: String,
+    pub words: Words,
+    /// The tables know this program and what it is asked to do.
+    pub known: bool,
+}
+
+/// The lowered command.
+#[derive(Clone, Debug, Default)]
+pub struct Lowered {
+    pub effects: Vec<Effect>,
+    /// What docker would say against the words.
+    pub refusal: Option<Refusal>,
+    /// fender could not tell everything the command does.
+    pub blind: bool,
+    /// Where in files the effects come from.
+    pub places: Vec<Place>,
+}
+
+/// A family's lowering gives its effects, or what docker would say against the words.
+pub type Effects = Result<Vec<Effect>, String>;

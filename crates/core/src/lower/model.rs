@@ -1,0 +1,63 @@
+//! Fields of the models that compose and bake print.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+pub fn text(value: &Value, key: &str) -> String {
+    match value.get(key) {
+        Some(Value::String(text)) => text.clone(),
+        Some(value @ (Value::Number(_) | Value::Bool(_))) => value.to_string(),
+        _ => String::new(),
+    }
+}
+
+pub fn spoken(value: &Value, key: &str) -> Option<String> {
+    Some(text(value, key)).filter(|text| !text.is_empty())
+}
+
+/// A number, which compose writes as one or as a text.
+pub fn number(value: &Value, key: &str) -> i64 {
+    match value.get(key) {
+        Some(Value::Number(number)) => {
+            number.as_i64().or_else(|| number.as_f64().map(|float| float as i64)).unwrap_or(0)
+        }
+        Some(Value::String(text)) => text.parse().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+pub fn decimal(value: &Value, key: &str) -> f64 {
+    match value.get(key) {
+        Some(Value::Number(number)) => number.as_f64().unwrap_or(0.0),
+        Some(Value::String(text)) => text.parse().unwrap_or(0.0),
+        _ => 0.0,
+    }
+}
+
+pub fn on(value: &Value, key: &str) -> bool {
+    value.get(key).and_then(Value::as_bool).unwrap_or(false)
+}
+
+pub fn list<'v>(value: &'v Value, key: &str) -> impl Iterator<Item = &'v Value> {
+    value.get(key).and_then(Value::as_array).into_iter().flatten()
+}
+
+pub fn texts(value: &Value, key: &str) -> Vec<String> {
+    match value.get(key) {
+        Some(Value::String(one)) => vec![one.clone()],
+        _ => list(value, key).filter_map(Value::as_str).map(str::to_owned).collect(),
+    }
+}
+
+pub fn entries<'v>(value: &'v Value, key: &str) -> impl Iterator<Item = (&'v String, &'v Value)> {
+    value.get(key).and_then(Value::as_object).into_iter().flatten()
+}
+
+pub fn map_of(value: &Value, key: &str) -> HashMap<String, String> {
+    entries(value, key).map(|(name, _)| (name.clone(), text(&value[key], name))).collect()
+}
+
+pub fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
+}

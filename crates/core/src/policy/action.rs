@@ -1,0 +1,52 @@
+//! What can be done about a finding.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What happens when a rule finds something, from the mildest to the strictest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    Allow,
+    /// A line, and on.
+    Note,
+    /// Rewritten, shown, and on.
+    Fix,
+    /// y/N.
+    Ask,
+    /// The engine's name has to be typed.
+    Type,
+    Refuse,
+}
+
+impl Action {
+    pub const ALL: [Action; 6] = [Action::Allow, Action::Note, Action::Fix, Action::Ask, Action::Type, Action::Refuse];
+
+    /// One step milder, along the actions of the presets.
+    pub fn milder(self) -> Action {
+        match self {
+            Action::Allow | Action::Note => Action::Allow,
+            Action::Fix | Action::Ask => Action::Note,
+            Action::Type => Action::Ask,
+            Action::Refuse => Action::Type,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Action::Allow => "allow",
+            Action::Note => "note",
+            Action::Fix => "fix",
+            Action::Ask => "ask",
+            Action::Type => "type",
+            Action::Refuse => "refuse",
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}

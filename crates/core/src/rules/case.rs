@@ -1,0 +1,139 @@
+//! What a rule looks at.
+
+use std::cell::OnceCell;
+
+use super::offers::Offers;
+use crate::engine::{ImageFacts, Lookup};
+use crate::files::context::Survey;
+use crate::grammar::parse::Invocation;
+use crate::host::Host;
+use crate::lower::{Build, Effect, Lowered, PredictedOperation, Request, Words, Workload};
+use crate::plan::{Facts, Step, steps};
+use crate::target::Target;
+
+/// Everything a rule may look at.
+pub struct Case<'a> {
+    pub invocation: &'a Invocation,
+    pub lowered: &'a Lowered,
+    pub target: &'a Target,
+    pub facts: &'a dyn Facts,
+    pub host: &'a dyn Host,
+    pub offers: &'a Offers,
+    /// The caller's own ids.
+    pub ids: (u32, u32),
+    workloads: OnceCell<Vec<Workload>>,
+    surveys: OnceCell<Vec<Option<Survey>>>,
+    steps: OnceCell<Vec<Step>>,
+}
+
+impl<'a> Case<'a> {
+    pub fn new(
+        invocation: &'a Invocation,
+        lowered: &'a Lowered,
+        target: &'a Target,
+        facts: &'a dyn Facts,
+        host: &'a dyn Host,
+        offers: &'a Offers,
+        ids: (u32, u32),
+    ) -> Case<'a> {
+        Case {
+            invocation,
+            lowered,
+            target,
+            facts,
+            host,
+            offers,
+            ids,
+            workloads: OnceCell::new(),
+            surveys: OnceCell::new(),
+            steps: OnceCell::new(),
+        }
+    }
+
+    /// Whether the command deletes anything that a plan covers.
+    pub fn deletes(&self) -> bool {
+        crate::plan::deletes(self.lowered)
+    }
+
+    /// Its deletions, in docker's order. A compose project is read for it.
+    pub fn steps(&self) -> &[Step] {
+        self.steps.get_or_init(|| {
+            steps(self.invocation, self.lowered, self.host, &|| self.facts.project(self.invocation, self.host))
+        })
+    }
+
+    pub fn requests(&self) -> impl Iterator<Item = &'a Request> {
+        self.lowered.effects.iter().filter_map(|effect| match effect {
+            Effect::Request(request) => Some(request),
+            _ => None,
+        })
+    }
+
+    pub fn deeds(&self) -> impl Iterator<Item = (&'a PredictedOperation, &'a Words)> {
+        self.lowered.effects.iter().filter_map(|effect| match effect {
+            Effect::Does { deed, words } => Some((deed, words)),
+            _ => None,
+        })
+    }
+
+    /// Every image that would be built from files that are here.
+    pub fn builds(&self) -> impl Iterator<Item = &'a Build> {
+        self.lowered.effects.iter().filter_map(|effect| match effect {
+            Effect::Builds(build) => Some(&**build),
+            _ => None,
+        })
+    }
+
+    /// The builds with what each would send; None where that is not known.
+    pub fn contexts(&self) -> impl Iterator<Item = (&'a Build, Option<&Survey>)> {
+        let looked =
+            || self.builds().map(|build| build.context.as_ref().and_then(|wanted| self.host.survey(wanted).ok()));
+        self.builds().zip(self.surveys.get_or_init(|| looked().collect()).iter().map(Option::as_ref))
+    }
+
+    /// The words of the deeds that are this one.
+    pub fn words_of_deed(&self, wanted: &PredictedOperation) -> Option<Words> {
+        let mut words: Vec<usize> = Vec::new();
+        let mut found = false;
+        for (_, these) in self.deeds().filter(|(deed, _)| *deed == wanted) {
+            found = true;
+            words.extend(these);
+        }
+        found.then_some(words)
+    }
+
+    /// Every container that would run, whichever request brings it.
+    pub fn workloads(&self) -> &[Workload] {
+        self.workloads.get_or_init(|| {
+            let described = |effect: &Effect| match effect {
+                Effect::Request(request) => Workload::of(request),
+                Effect::Describes(workload) => Some((**workload).clone()),
+                _ => None,
+            };
+            self.lowered.effects.iter().filter_map(described).collect()
+        })
+    }
+
+    /// Containers described in full.
+    pub fn whole_workloads(&self) -> impl Iterator<Item = &Workload> {
+        self.workloads().iter().filter(|workload| !workload.partial)
+    }
+
+    /// What the engine knows of a container's image.
+    pub fn image(&self, workload: &Workload) -> Lookup<ImageFacts> {
+        match &workload.image {
+            Some(name) if !name.is_empty() => self.facts.image(name),
+            _ => Lookup::Unknown("the command does not name it".to_owned()),
+        }
+    }
+
+    /// The path as the host has it, where the engine is on this host; only cleaned where it is not.
+    pub fn on_host(&self, path: &str) -> String {
+        if self.target.is_local() { self.host.resolve(path) } else { crate::grammar::values::clean(path) }
+    }
+
+    /// The caller's home.
+    pub fn home(&self) -> String {
+        self.host.env("HOME").unwrap_or_default()
+    }
+}

@@ -1,0 +1,237 @@
+//! What a rule is, and what it finds.
+
+use super::case::Case;
+use crate::files::text::Place;
+use crate::lower::fields::Field;
+use crate::lower::{Words, Workload};
+
+/// What a rule is about, which decides what a preset does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Gives root on the host or control of the engine.
+    Escape,
+    /// Deletes data that may not be recoverable.
+    Loss,
+    /// Stops, removes or redirects something in use.
+    Outage,
+    /// Careless defaults.
+    Hygiene,
+}
+
+impl Class {
+    pub const ALL: [Class; 4] = [Class::Escape, Class::Loss, Class::Outage, Class::Hygiene];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Class::Escape => "escape",
+            Class::Loss => "loss",
+            Class::Outage => "outage",
+            Class::Hygiene => "hygiene",
+        }
+    }
+
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Class::Escape => "gives root on the host or control of the engine",
+            Class::Loss => "deletes data that may not be recoverable",
+            Class::Outage => "stops, removes or redirects something in use",
+            Class::Hygiene => "careless defaults",
+        }
+    }
+}
+
+/// One rule. `fender rules ID`, `docs/rules.md` and the messages are all made from this.
+#[derive(Debug)]
+pub struct Rule {
+    pub id: &'static str,
+    pub title: &'static str,
+    pub class: Class,
+    /// What happens, and why it matters.
+    pub why: &'static str,
+    /// What to do instead.
+    pub instead: &'static str,
+    /// CIS Docker Benchmark 1.6 numbers, CVEs, documentation.
+    pub references: &'static [&'static str],
+    /// Command lines that it finds; the first one is the example.
+    pub fires: &'static [&'static str],
+    /// Command lines that it does not; the first one is the better example.
+    pub quiet: &'static [&'static str],
+    /// Files that it finds something in, and how they would be better.
+    pub files: &'static [Example],
+    pub check: fn(&Case) -> Vec<Finding>,
+    /// Rules that say nothing more where this one has found something at the same place.
+    pub supersedes: &'static [&'static Rule],
+    /// Whether environments and policies decide what a finding does.
+    pub decided: Decided,
+    /// A finding says that something is deleted: the plan shows what, and an empty plan answers it.
+    pub about_deletion: bool,
+    /// What the finding points at is a secret: a message shows its place and hides its text.
+    pub hides: bool,
+}
+
+/// Who decides what a rule's finding does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decided {
+    /// The policy, by rule or by class.
+    ByPolicy,
+    /// Nobody: it is refused in every environment, and no policy allows it.
+    AlwaysRefused,
+    /// Nobody: it is a note in every environment.
+    AlwaysNoted,
+}
+
+/// What most rules have in common; a rule's declaration names the rest.
+pub const COMMON: Rule = Rule {
+    id: "",
+    title: "",
+    class: Class::Hygiene,
+    why: "",
+    instead: "",
+    references: &[],
+    fires: &[],
+    quiet: &[],
+    files: &[],
+    check: |_| Vec::new(),
+    supersedes: &[],
+    decided: Decided::ByPolicy,
+    about_deletion: false,
+    hides: false,
+};
+
+impl PartialEq for Rule {
+    fn eq(&self, other: &Rule) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Rule {}
+
+/// A file, before and after.
+#[derive(Debug)]
+pub struct Example {
+    /// `Dockerfile` or `compose.yaml`.
+    pub name: &'static str,
+    pub bad: &'static str,
+    pub good: &'static str,
+}
+
+impl Rule {
+    /// A finding with the rule's own words.
+    pub fn found(&'static self, words: &[usize]) -> Finding {
+        Finding {
+            rule: self,
+            class: self.class,
+            words: words.to_vec(),
+            title: self.title.to_owned(),
+            why: self.why.to_owned(),
+            instead: self.instead.to_owned(),
+            edits: Vec::new(),
+            milder: false,
+            places: Vec::new(),
+            calm: false,
+            unsure: false,
+        }
+    }
+
+    /// One finding for all requests with this method and path.
+    pub fn one_for(&'static self, case: &Case, method: &str, pattern: &str) -> Vec<Finding> {
+        let words: Vec<usize> = case
+            .requests()
+            .filter(|request| request.is(method, pattern))
+            .flat_map(|request| request.words.clone())
+            .collect();
+        match case.requests().any(|request| request.is(method, pattern)) {
+            true => vec![self.found(&words)],
+            false => Vec::new(),
+        }
+    }
+}
+
+/// One rule's complaint about one effect.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    pub rule: &'static Rule,
+    /// The rule's class, but for `unsaved-data`, which is a loss at removal.
+    pub class: Class,
+    /// The words behind it.
+    pub words: Words,
+    /// What it is.
+    pub title: String,
+    /// Why it matters here.
+    pub why: String,
+    pub instead: String,
+    /// How the command could be changed so that this is gone.
+    pub edits: Vec<Edit>,
+    /// The container goes away with its command: one step milder.
+    pub milder: bool,
+    /// Where it stands in files.
+    pub places: Vec<Place>,
+    /// What a file says about how an image is built stops no build, unless a policy names the rule.
+    pub calm: bool,
+    /// The engine did not tell: it may be nothing.
+    pub unsure: bool,
+}
+
+impl Finding {
+    pub fn titled(mut self, title: impl Into<String>) -> Finding {
+        self.title = title.into();
+        self
+    }
+
+    pub fn because(mut self, why: impl Into<String>) -> Finding {
+        self.why = why.into();
+        self
+    }
+
+    pub fn edit(mut self, edit: Edit) -> Finding {
+        self.edits.push(edit);
+        self
+    }
+
+    /// It stands in a Dockerfile.
+    pub fn in_file(mut self, place: Place) -> Finding {
+        self.places.push(place);
+        self.calm = true;
+        self
+    }
+
+    /// It stops a build, too.
+    pub fn grave(mut self) -> Finding {
+        self.calm = false;
+        self
+    }
+
+    /// Milder for a container that goes away with its command.
+    pub fn about(mut self, workload: &Workload) -> Finding {
+        self.milder = workload.goes_with_its_command();
+        self
+    }
+}
+
+/// A change of the command's words.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Edit {
+    /// Gives the field this value by docker's flag for it, or sets a switch (no value).
+    Set { field: &'static Field, flag: &'static str, value: Option<String> },
+    /// Puts something else for the value that starts at this byte of this word.
+    Replace { word: usize, from: usize, with: String },
+    /// Another command in its place; the words before the command stay.
+    Command { words: Vec<String> },
+}
+
+impl Edit {
+    /// Gives a container's field this value; none for a switch.
+    #[must_use]
+    pub fn set(field: &'static Field, value: Option<String>) -> Edit {
+        Edit::Set { field, flag: field.flags.first().copied().unwrap_or_default(), value }
+    }
+
+    /// The same for a service.
+    #[must_use]
+    pub fn set_for_service(field: &'static Field, value: Option<String>) -> Edit {
+        match field.service_flag {
+            Some(flag) => Edit::Set { field, flag, value },
+            None => Edit::set(field, value),
+        }
+    }
+}
