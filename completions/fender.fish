@@ -77,6 +77,7 @@ complete -c fender -n "__fish_fender_using_subcommand protect" -l reason -d 'Why
 complete -c fender -n "__fish_fender_using_subcommand protect" -l system -d 'ProtectLock it for every user of this machine; needs root'
 complete -c fender -n "__fish_fender_using_subcommand protect" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand unprotect" -s h -l help -d 'Print help'
+complete -c fender -n "__fish_fender_using_subcommand rules" -l environment -d 'How to allow it in this environment; without it, in the one of the engine that docker reaches here' -r
 complete -c fender -n "__fish_fender_using_subcommand rules" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand doctor" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand completions" -s h -l help -d 'Print help'

@@ -202,6 +202,8 @@ impl Engine {
 }
 
 /// The API leaves out what is empty. Only for what is shown, or what is stricter when empty.
+// `unwrap_or_default` is forbidden here, so that no default stands for an answer.
+#[allow(clippy::manual_unwrap_or_default)]
 fn left_out<T: Default>(value: Option<T>) -> T {
     match value {
         Some(value) => value,

@@ -189,3 +189,10 @@ pub fn ids() -> (u32, u32) {
         _ => own,
     }
 }
+
+/// Seconds since the machine started, and which start that was. A clock that somebody sets does not change either.
+pub fn uptime() -> Option<(i64, String)> {
+    let read = |path: &str| fs::read_to_string(path).ok();
+    let up = read("/proc/uptime")?.split('.').next()?.parse().ok()?;
+    Some((up, read("/proc/sys/kernel/random/boot_id")?.trim().to_owned()))
+}

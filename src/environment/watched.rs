@@ -126,11 +126,13 @@ impl Host for Watched {
 mod tests {
     use super::*;
 
+    type Look = fn(&Watched, &str);
+
     #[test]
     fn every_kind_of_look_is_looked_at_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
-        let looks: [(fn(&Watched, &str), &str); 6] = [
+        let looks: [(Look, &str); 6] = [
             (|host, path| drop(host.read(path)), "read"),
             (|host, path| drop(host.read_own(path)), "read_own"),
             (|host, path| _ = host.exists(path), "exists"),

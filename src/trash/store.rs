@@ -58,12 +58,6 @@ const CLOCK: &str = "clock";
 /// So much counts at most for the time in which the machine was off, in seconds.
 const DAY: i64 = 86_400;
 
-fn uptime() -> Option<(i64, String)> {
-    let read = |path: &str| std::fs::read_to_string(path).ok();
-    let up = read("/proc/uptime")?.split('.').next()?.parse().ok()?;
-    Some((up, read("/proc/sys/kernel/random/boot_id")?.trim().to_owned()))
-}
-
 /// In an entry's folder: which id each container has that was brought back, by the one it had.
 const MADE: &str = "made.json";
 
@@ -498,7 +492,7 @@ impl Locked {
         let text = self.root.read(CLOCK, LARGEST_MARK)?;
         let before: Option<Clock> = text.and_then(|text| serde_json::from_slice(&text).ok());
         let wall = super::now();
-        let (up, boot) = uptime().unwrap_or_default();
+        let (up, boot) = crate::environment::host::uptime().unwrap_or_default();
         let tick = match before {
             None => 0,
             Some(before) if before.boot == boot => before.tick + (up - before.up).max(0),

@@ -3,7 +3,6 @@
 //! API type's own: one that is forgotten fails the test.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Command;
 
 use bollard_stubs::models::{ContainerConfig, EndpointSettings, HostConfig};
 use hyper::Method;
@@ -14,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::support::api::Api;
 use crate::support::engine::Engine;
 use crate::support::guarded::Guarded;
-use crate::support::real_docker;
+use crate::support::process::client;
 
 #[test]
 fn on_docker_28() {
@@ -327,11 +326,7 @@ env | sort
 "#;
 
 fn look(engine: &Engine, name: &str) -> String {
-    let output = Command::new(real_docker())
-        .env("DOCKER_HOST", engine.host())
-        .args(["exec", name, "/bin/sh", "-c", LOOK])
-        .output()
-        .unwrap();
+    let output = client(&engine.host()).args(["exec", name, "/bin/sh", "-c", LOOK]).output().unwrap();
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 

@@ -88,7 +88,7 @@ impl<'a> Guarded<'a> {
 
     /// One of fender's own commands on a terminal.
     pub fn fender_on_terminal(&self, words: &[&str]) -> Terminal {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fender"));
+        let mut command = super::process::fender();
         command.args(words);
         Terminal::start(&self.set(command), None)
     }

@@ -154,7 +154,7 @@ impl Terminal {
             let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
             let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)).unwrap_or_default();
             if parent == session {
-                let _ = Command::new("kill").args(["-9", &entry.file_name().to_string_lossy()]).status();
+                let _ = program("kill").args(["-9", &entry.file_name().to_string_lossy()]).status();
             }
         }
         let _ = self.child.kill();
