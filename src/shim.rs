@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::apply::{Guard, Next};
 use crate::environment::client;
-use crate::environment::host::{Surroundings, hostname, ids};
+use crate::environment::host::{Surroundings, hostname, ids, notes_wanted};
 use crate::environment::policy::{read_client, read_layers};
 use crate::environment::watched::Watched;
 use crate::exit::{CANNOT_RUN, NO_CLIENT, NOT_RUN};
@@ -177,10 +177,6 @@ fn screen() -> Screen {
 /// A closed standard error never stops a command.
 fn say(text: &str) {
     let _ = stderr().write_all(text.as_bytes());
-}
-
-pub fn notes_wanted() -> bool {
-    stderr().is_terminal() || env::var_os("FENDER_NOTES").is_some_and(|value| value == "always")
 }
 
 fn tell_notes(judgement: &Judgement) {

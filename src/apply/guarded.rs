@@ -5,12 +5,13 @@ use std::io::{Write, stderr, stdout};
 use std::path::Path;
 
 use super::{ItemOutcome, Outcome, RemovalMessages, carry_out, same_engine};
+use crate::environment::host::notes_wanted;
 use crate::exit::NOT_RUN;
 use crate::trash::Entry;
 use crate::ui::question::{NoTerminal, Question, Reply};
 use crate::ui::screen::{Screen, list};
 use crate::ui::{plan as shown, report};
-use crate::{session, shim, trash};
+use crate::{session, trash};
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
 use fender_core::judge::rewrite::asked_once;
@@ -96,7 +97,7 @@ impl Guard<'_> {
             Ok(None) => None,
             Err(why) => Some(format!("fender: nothing is kept of this: {}", safe(&why))),
         };
-        if let Some(text) = text.filter(|_| shim::notes_wanted()) {
+        if let Some(text) = text.filter(|_| notes_wanted()) {
             say(&format!("{}\n", Screen::of_questions().dim(&text)));
         }
     }

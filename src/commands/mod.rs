@@ -4,6 +4,7 @@ mod completions;
 mod context;
 mod doctor;
 mod explain;
+mod kept;
 mod lint;
 mod plan;
 mod protect;

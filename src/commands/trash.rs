@@ -1,19 +1,16 @@
 //! `fender undo` and `fender trash`: what was deleted, and how it comes back.
 
-use std::io::{Write, stderr, stdout};
+use std::io::{Write, stderr};
 
 use clap::Subcommand;
 
+use super::kept::{ended, line, locked, policy, say};
 use super::undo;
-use crate::environment::policy::read_layers;
 use crate::exit::NOT_RUN;
-use crate::trash::{Entry, Locked, TrashStore, folder, now};
-use crate::ui::plan::ago;
-use crate::ui::progress::after_two_seconds;
+use crate::trash::{Entry, TrashStore, folder};
 use crate::ui::question::Question;
-use crate::ui::screen::{Screen, command_line, shown};
+use crate::ui::screen::{Screen, shown};
 use fender_core::plan::Recoverable;
-use fender_core::policy::Policy;
 use fender_core::text::{bytes, count};
 
 /// So many deletions are named before they are removed.
@@ -72,27 +69,6 @@ impl TrashCommand {
     }
 }
 
-pub(super) fn ended(outcome: Result<u8, String>) -> u8 {
-    outcome.unwrap_or_else(|problem| {
-        let _ = writeln!(stderr(), "fender: {}", shown(&problem));
-        1
-    })
-}
-
-pub(super) fn locked() -> Result<Locked, String> {
-    let _waiting = after_two_seconds("waiting for another fender that uses the trash".to_owned());
-    let store = TrashStore::at(folder());
-    store.lock().map_err(|error| format!("the trash cannot be used: {error}"))
-}
-
-pub(super) fn policy() -> Result<Policy, String> {
-    Ok(Policy { layers: read_layers().map_err(|problem| format!("the policy cannot be read: {problem}"))? })
-}
-
-pub(super) fn say(text: &str) {
-    let _ = stdout().write_all(text.as_bytes());
-}
-
 fn list() -> Result<u8, String> {
     let store = TrashStore::at(folder());
     let entries = store.entries();
@@ -111,21 +87,6 @@ fn list() -> Result<u8, String> {
     let size = i64::try_from(store.bytes()).unwrap_or(i64::MAX);
     say(&format!("\n{} of {} in {}\n", bytes(size), bytes(room), folder().display()));
     Ok(0)
-}
-
-pub(super) fn line(entry: &Entry) -> String {
-    let kept = entry.objects.iter().filter(|object| object.recoverable == Recoverable::Trash).count();
-    let noted = if entry.noted { ", only noted" } else { "" };
-    let undone = if entry.undone { ", undone" } else { "" };
-    format!(
-        "{:>4}  {:<16}  {}  on {}: {}, {} kept{noted}{undone}\n",
-        entry.id,
-        ago(now() - entry.time),
-        command_line(&entry.command),
-        shown(&entry.engine_name),
-        count(entry.objects.len(), "object"),
-        kept
-    )
 }
 
 fn show(id: u64) -> Result<u8, String> {

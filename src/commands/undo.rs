@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write, stderr, stdout};
 
-use super::trash::{ended, line, locked, policy, say};
+use super::kept::{ended, line, locked, policy, say};
 use crate::engine::Engine;
 use crate::engine::connection::Connection;
 use crate::engine::inventory::Info;

@@ -196,3 +196,8 @@ pub fn uptime() -> Option<(i64, String)> {
     let up = read("/proc/uptime")?.split('.').next()?.parse().ok()?;
     Some((up, read("/proc/sys/kernel/random/boot_id")?.trim().to_owned()))
 }
+
+/// Whether notes are wanted: on a terminal, or where `FENDER_NOTES` says always.
+pub fn notes_wanted() -> bool {
+    io::stderr().is_terminal() || env::var_os("FENDER_NOTES").is_some_and(|value| value == "always")
+}

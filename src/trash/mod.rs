@@ -2,18 +2,20 @@
 
 mod archive;
 mod args;
+mod clock;
 mod foresee;
 mod helper;
 mod keep;
 mod restore;
+mod restore_container;
 mod settings;
 mod store;
 
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::environment::state;
 pub use args::run_line;
+pub use clock::now;
 use fender_core::plan::{ObjectKind, Plan, Recoverable};
 use fender_core::policy::TrashLimits;
 use fender_core::text::bytes;
@@ -21,11 +23,6 @@ pub use foresee::foresee;
 pub use keep::{keep, keep_in, note};
 pub use restore::{Back, fits, layer_image, requests, restore};
 pub use store::{Entry, Locked, Object, TrashStore};
-
-/// Seconds since 1970.
-pub fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
-}
 
 /// Where the trash is: in the user's state, or the system's.
 pub fn folder() -> PathBuf {

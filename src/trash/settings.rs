@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 /// What has to be known to make a container again.
-pub struct Surroundings<'a> {
+pub struct ContainerSurroundings<'a> {
     /// The image to create it from: a name or an id.
     pub image: &'a str,
     /// The variables that the image sets.
@@ -75,7 +75,7 @@ pub fn is_read_only(inspect: &Value) -> bool {
 }
 
 /// The request that makes a container again.
-pub fn container(inspect: &Value, around: &Surroundings) -> Result<Made, String> {
+pub fn container(inspect: &Value, around: &ContainerSurroundings) -> Result<Made, String> {
     let mut made = Made::default();
     let mut body = inspect.get("Config").filter(|it| it.is_object()).cloned().unwrap_or_else(|| json!({}));
     let mut host = inspect.get("HostConfig").filter(|it| it.is_object()).cloned().unwrap_or_else(|| json!({}));
@@ -128,7 +128,7 @@ fn without_what_the_image_adds(body: &mut Value, image_env: &[String]) {
 }
 
 /// Namespaces that are the host's or another container's. The engine refuses what it has itself filled in for them.
-fn namespaces(body: &mut Value, host: &mut Value, around: &Surroundings) -> Result<(), String> {
+fn namespaces(body: &mut Value, host: &mut Value, around: &ContainerSurroundings) -> Result<(), String> {
     for (key, what) in [("NetworkMode", "network"), ("IpcMode", "IPC namespace"), ("PidMode", "PID namespace")] {
         let mode = text(host, key).to_owned();
         let Some(named) = mode.strip_prefix("container:") else { continue };
@@ -148,7 +148,12 @@ fn namespaces(body: &mut Value, host: &mut Value, around: &Surroundings) -> Resu
     Ok(())
 }
 
-fn volumes(inspect: &Value, host: &mut Value, around: &Surroundings, notes: &mut Vec<String>) -> Result<(), String> {
+fn volumes(
+    inspect: &Value,
+    host: &mut Value,
+    around: &ContainerSurroundings,
+    notes: &mut Vec<String>,
+) -> Result<(), String> {
     // Containers whose volumes it has: by the ids and names that they have now.
     let mut gone = Vec::new();
     let mut from = Vec::new();

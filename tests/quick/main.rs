@@ -4,6 +4,7 @@
 mod support;
 
 mod fix_harm;
+mod house;
 mod lint;
 mod owned;
 mod pictures;

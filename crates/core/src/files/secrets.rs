@@ -25,7 +25,7 @@ pub fn among(files: &[ContextFile], read: &dyn Fn(&str, usize) -> Vec<u8>) -> Ve
         let name = parts.last().copied().unwrap_or_default();
         let folder = parts.len().checked_sub(2).map_or("", |at| parts[at]);
         let Some(look) = look(name, folder) else { continue };
-        if let Look::Named(what) = look {
+        if let SecretLook::Named(what) = look {
             found.push((file.path.clone(), what.to_owned()));
             continue;
         }
@@ -36,13 +36,13 @@ pub fn among(files: &[ContextFile], read: &dyn Fn(&str, usize) -> Vec<u8>) -> Ve
         let bytes = read(&file.path, START);
         let text = String::from_utf8_lossy(&bytes);
         let what = match look {
-            Look::Variables => variable(&text).map(|name| format!("{name} is set in it")),
-            Look::Npm => npm(&text),
-            Look::GitConfig => git(&text),
-            Look::DockerConfig => text.contains("\"auth\"").then(|| "a registry's password".to_owned()),
-            Look::Cloud => cloud(&text),
-            Look::Login => text.to_lowercase().contains("password").then(|| "a password".to_owned()),
-            Look::Content | Look::Named(_) => None,
+            SecretLook::Variables => variable(&text).map(|name| format!("{name} is set in it")),
+            SecretLook::Npm => npm(&text),
+            SecretLook::GitConfig => git(&text),
+            SecretLook::DockerConfig => text.contains("\"auth\"").then(|| "a registry's password".to_owned()),
+            SecretLook::Cloud => cloud(&text),
+            SecretLook::Login => text.to_lowercase().contains("password").then(|| "a password".to_owned()),
+            SecretLook::Content | SecretLook::Named(_) => None,
         };
         if let Some(what) = what.or_else(|| by_content(&text)) {
             found.push((file.path.clone(), what));
@@ -83,7 +83,7 @@ const READABLE: &[&str] = &[
     "sh",
 ];
 
-enum Look {
+enum SecretLook {
     /// The name says it.
     Named(&'static str),
     /// `NAME=value` lines.
@@ -98,26 +98,26 @@ enum Look {
 }
 
 /// How to look at a file of this name in this folder; None for one that is not looked at.
-fn look(name: &str, folder: &str) -> Option<Look> {
+fn look(name: &str, folder: &str) -> Option<SecretLook> {
     let lower = name.to_lowercase();
     let ends = |end: &str| lower.ends_with(end);
     Some(match (lower.as_str(), folder) {
         ("id_rsa" | "id_dsa" | "id_ecdsa" | "id_ed25519" | "id_ecdsa_sk" | "id_ed25519_sk", _) => {
-            Look::Named("a private key")
+            SecretLook::Named("a private key")
         }
-        (".git-credentials", _) => Look::Named("git's passwords"),
-        (".pgpass", _) => Look::Named("a database's password"),
-        (".vault-token", _) => Look::Named("a Vault token"),
-        (".npmrc" | ".yarnrc.yml" | ".yarnrc", _) => Look::Npm,
-        ("config", ".git") => Look::GitConfig,
-        ("config.json", ".docker") | (".dockercfg", _) => Look::DockerConfig,
-        ("credentials", ".aws") | ("config", ".kube") | ("kubeconfig", _) => Look::Cloud,
-        (".netrc" | "_netrc" | ".pypirc" | ".my.cnf", _) => Look::Login,
+        (".git-credentials", _) => SecretLook::Named("git's passwords"),
+        (".pgpass", _) => SecretLook::Named("a database's password"),
+        (".vault-token", _) => SecretLook::Named("a Vault token"),
+        (".npmrc" | ".yarnrc.yml" | ".yarnrc", _) => SecretLook::Npm,
+        ("config", ".git") => SecretLook::GitConfig,
+        ("config.json", ".docker") | (".dockercfg", _) => SecretLook::DockerConfig,
+        ("credentials", ".aws") | ("config", ".kube") | ("kubeconfig", _) => SecretLook::Cloud,
+        (".netrc" | "_netrc" | ".pypirc" | ".my.cnf", _) => SecretLook::Login,
         _ if ends(".p12") || ends(".pfx") || ends(".jks") || ends(".keystore") || ends(".kdbx") => {
-            Look::Named("a store of private keys")
+            SecretLook::Named("a store of private keys")
         }
-        _ if is_variables(&lower) => Look::Variables,
-        _ if is_readable(&lower) && folder != "objects" => Look::Content,
+        _ if is_variables(&lower) => SecretLook::Variables,
+        _ if is_readable(&lower) && folder != "objects" => SecretLook::Content,
         _ => return None,
     })
 }

@@ -1,6 +1,7 @@
 //! From the words to the verdict: parse, lower, look, decide. Nothing is run and nothing is shown here.
 
 mod absent;
+mod complaint;
 pub mod rewrite;
 
 use std::ffi::OsString;
@@ -11,10 +12,11 @@ use crate::grammar::parse::{Builder, Invocation, Unknown, parse};
 use crate::host::Host;
 use crate::lower::fields;
 use crate::lower::{Effect, Lowered, PLACES, Request, builder, buildkit_is_off, despite, lower, read, with_files};
-use crate::plan::{Facts, Step, steps};
-use crate::policy::{Action, Decision, EnginePlace, Environment, Policy};
+use crate::plan::Facts;
+use crate::policy::{Action, EnginePlace, Environment, Policy};
 use crate::rules::{Case, Class, Finding, NOT_UNDERSTOOD, Offers, check};
 use crate::target::{Target, choose};
+pub use complaint::{Complaint, deletions};
 use rewrite::rewrite;
 
 /// Everything a judgement needs besides the words.
@@ -31,13 +33,6 @@ pub struct JudgementContext<'a> {
     pub environment: Option<Environment>,
 }
 
-/// A finding and what is done about it.
-#[derive(Clone, Debug)]
-pub struct Complaint {
-    pub finding: Finding,
-    pub decision: Decision,
-}
-
 /// The verdict on one command line.
 pub struct Judgement {
     pub invocation: Invocation,
@@ -51,14 +46,6 @@ pub struct Judgement {
     pub rewrite: Option<Vec<OsString>>,
     /// To ask the engine again, for a screen that is shown.
     pub facts: Box<dyn Facts>,
-}
-
-/// The deletions of a command, in docker's order; none where it deletes nothing that a plan covers.
-pub fn deletions(invocation: &Invocation, lowered: &Lowered, facts: &dyn Facts, host: &dyn Host) -> Vec<Step> {
-    if !crate::plan::deletes(lowered) {
-        return Vec::new();
-    }
-    steps(invocation, lowered, host, &|| facts.project(invocation, host))
 }
 
 impl Judgement {
