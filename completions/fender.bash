@@ -156,7 +156,7 @@ _fender() {
             return 0
             ;;
         fender__subcmd__explain)
-            opts="-h --format --environment --offline --help"
+            opts="-h --format --environment --mask --offline --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -204,7 +204,7 @@ _fender() {
             return 0
             ;;
         fender__subcmd__plan)
-            opts="-h --format --help"
+            opts="-h --format --mask --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -41,10 +41,12 @@ complete -c fender -n "__fish_fender_needs_command" -f -a "docker" -d 'Guard one
 complete -c fender -n "__fish_fender_using_subcommand explain" -l format -d 'How to print it' -r -f -a "text\t''
 json\t''"
 complete -c fender -n "__fish_fender_using_subcommand explain" -l environment -d 'Judge as in this environment: dev, ci, prod, or one of the policy\'s' -r
+complete -c fender -n "__fish_fender_using_subcommand explain" -l mask -d 'Show passwords and tokens as *** in JSON, too'
 complete -c fender -n "__fish_fender_using_subcommand explain" -l offline -d 'Ask no engine'
 complete -c fender -n "__fish_fender_using_subcommand explain" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand plan" -l format -d 'How to print it' -r -f -a "text\t''
 json\t''"
+complete -c fender -n "__fish_fender_using_subcommand plan" -l mask -d 'Show passwords and tokens as *** in JSON, too'
 complete -c fender -n "__fish_fender_using_subcommand plan" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand lint" -l format -d 'How to print it' -r -f -a "text\t''
 json\t''

@@ -14,9 +14,10 @@ use crate::environment::watched::Watched;
 use crate::exit::{CANNOT_RUN, NO_CLIENT, NOT_RUN};
 use crate::process::become_program;
 use crate::session::engine;
-use crate::ui::question::{NoTerminal, Question, Reply};
+use crate::ui::question::{NoTerminal, Reply};
 use crate::ui::report;
 use crate::ui::screen::{Screen, command_line};
+use fender_core::judge::fixes::{Fixes, chosen, fixes, needs_no_second_question};
 use fender_core::judge::rewrite::{asked_once, rewrite};
 use fender_core::judge::{Judgement, JudgementContext, changes_nothing, judge};
 use fender_core::lower::read;
@@ -118,41 +119,87 @@ fn judged(face: Face, words: &[OsString], host: &Watched) -> ShimOutcome {
         ids: ids(),
         environment: None,
     };
-    let judgement = judge(words, &bench);
-    if judgement.action >= Action::Ask && judgement.invocation.refusal.is_some() && refused_by(&real, face, &judgement)
+    let way = Way { face, real: &real, client: &client };
+    match decided(words, &bench, &way, None) {
+        Decided::Run(words) => ShimOutcome::Docker(real, words),
+        Decided::Ended(code) => ShimOutcome::Ended(code),
+    }
+}
+
+/// The programs that a command leads to.
+struct Way<'a> {
+    face: Face,
+    /// What the command is handed to.
+    real: &'a Path,
+    /// What asks the engine.
+    client: &'a Path,
+}
+
+/// What becomes of a command.
+enum Decided {
+    Run(Vec<OsString>),
+    Ended(u8),
+}
+
+/// Judges a command and has it answered. `before` is the judgement of the command that this one was chosen instead of.
+fn decided(words: &[OsString], bench: &JudgementContext, way: &Way, before: Option<(&Judgement, Chosen)>) -> Decided {
+    let (policy, host, hostname) = (bench.policy, bench.host, bench.hostname.as_str());
+    let judgement = judge(words, bench);
+    if judgement.action >= Action::Ask
+        && judgement.invocation.refusal.is_some()
+        && refused_by(way.real, way.face, &judgement)
     {
-        return ShimOutcome::Docker(real, words.to_vec());
+        return Decided::Run(words.to_vec());
     }
-    let guard = Guard { words, judgement: &judgement, policy: &policy, client: &client, hostname: &hostname, host };
+    if let Some((before, Chosen::Fixes)) = &before
+        && needs_no_second_question(before, &judgement)
+    {
+        return Decided::Run(asked_once(words.to_vec(), host));
+    }
+    let always = matches!(before, Some((_, Chosen::Smaller)));
+    let guard = Guard { words, judgement: &judgement, policy, client: way.client, hostname, host, bench, always };
     match guard.run() {
+        Next::Usual if always => return Decided::Ended(not_planned()),
         Next::Usual => {}
-        Next::Docker(words) => return ShimOutcome::Docker(real, words),
-        Next::Ended(code) => return ShimOutcome::Ended(code),
+        Next::Docker(words) => return Decided::Run(words),
+        Next::Instead(words) => return decided(&words, bench, way, Some((&judgement, Chosen::Smaller))),
+        Next::Ended(code) => return Decided::Ended(code),
     }
-    let chosen = match judgement.action {
-        Action::Allow => words.to_vec(),
+    match judgement.action {
+        Action::Allow => Decided::Run(words.to_vec()),
         Action::Note => {
             // Docker's own error needs no notes on what will not be.
             if judgement.lowered.refusal.is_none() {
                 tell_notes(&judgement);
             }
-            words.to_vec()
+            Decided::Run(words.to_vec())
         }
-        Action::Fix => match fixed(words, &judgement) {
-            Some(fixed) => fixed,
-            None => return ShimOutcome::Ended(NOT_RUN),
-        },
-        Action::Ask | Action::Type => match ask(words, &judgement, &hostname) {
-            Some(chosen) => asked_once(chosen, host),
-            None => return ShimOutcome::Ended(NOT_RUN),
+        Action::Fix => fixed(words, &judgement).map_or(Decided::Ended(NOT_RUN), Decided::Run),
+        Action::Ask | Action::Type => match ask(words, &judgement, bench) {
+            Asked::Run(words) => Decided::Run(asked_once(words, host)),
+            Asked::Changed(words) => decided(&words, bench, way, Some((&judgement, Chosen::Fixes))),
+            Asked::No => Decided::Ended(NOT_RUN),
         },
         Action::Refuse => {
-            say(&report::stopping(&judgement, &screen(), &hostname));
+            say(&report::stopping(&judgement, &Fixes::default(), &screen(), hostname));
             say(&report::not_run(&judgement, "refused by policy"));
-            return ShimOutcome::Ended(NOT_RUN);
+            Decided::Ended(NOT_RUN)
         }
-    };
-    ShimOutcome::Docker(real, chosen)
+    }
+}
+
+/// How a person chose another command than the one that was typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Chosen {
+    /// Some of its fixes.
+    Fixes,
+    /// A deletion that takes less.
+    Smaller,
+}
+
+fn not_planned() -> u8 {
+    say("fender: not run: what it would delete could not be read again\n");
+    NOT_RUN
 }
 
 /// Whether the real client refuses these words as it reads them, whatever files and engines say: then its own error is all that
@@ -206,34 +253,34 @@ fn fixed(words: &[OsString], judgement: &Judgement) -> Option<Vec<OsString>> {
     Some(changed)
 }
 
-/// The words to run, after a person said so; None to leave it.
-fn ask(words: &[OsString], judgement: &Judgement, hostname: &str) -> Option<Vec<OsString>> {
+/// What a person answered.
+enum Asked {
+    Run(Vec<OsString>),
+    /// With some fixes, which may leave something to ask.
+    Changed(Vec<OsString>),
+    No,
+}
+
+fn ask(words: &[OsString], judgement: &Judgement, bench: &JudgementContext) -> Asked {
+    let hostname = bench.hostname.as_str();
     let screen = Screen::of_questions();
-    let mut text = report::stopping(judgement, &screen, hostname);
-    // What has to be typed cannot be had by a change that leaves it in.
-    let covers = |complaint: &fender_core::judge::Complaint| !complaint.finding.edits.is_empty();
-    let fix = judgement.rewrite.as_ref().filter(|_| judgement.with(Action::Type).all(covers));
-    let mut question = match judgement.action {
-        Action::Type => report::typed(judgement, hostname, if fix.is_some() { "run as typed" } else { "run" }),
-        _ => Question::yes_or_no(if fix.is_some() { "Run as typed?" } else { "Run it?" }),
-    };
-    if let Some(fix) = fix {
-        let texts: Vec<String> = fix.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        text.push_str(&report::difference(judgement, &texts, &screen));
-        question = question.key('f', "run the fixed command");
-    }
-    match report::placed(question, judgement, hostname).text(text).ask(&screen) {
-        Ok(answer) => match answer.reply() {
-            Reply::Yes => return Some(words.to_vec()),
-            Reply::Key('f') => return fix.cloned(),
-            Reply::Key(_) | Reply::Fixes(_) | Reply::No => say("fender: not run\n"),
+    let fixes = fixes(words, judgement, bench);
+    match report::question(judgement, &fixes, &screen, hostname).ask(&screen) {
+        Ok(answer) => match (answer.reply(), fixes.all()) {
+            (Reply::Yes, _) => return Asked::Run(words.to_vec()),
+            (Reply::Key('f'), Some(all)) => return Asked::Run(all.clone()),
+            (Reply::Fixes(numbers), _) => match chosen(words, judgement, &fixes, numbers, bench) {
+                Some(changed) => return Asked::Changed(changed),
+                None => say("fender: not run: these fixes do not go together\n"),
+            },
+            _ => say("fender: not run\n"),
         },
         Err(NoTerminal) => {
-            say(&report::stopping(judgement, &self::screen(), hostname));
+            say(&report::stopping(judgement, &Fixes::default(), &self::screen(), hostname));
             say(&report::not_run(judgement, "no terminal to ask on"));
         }
     }
-    None
+    Asked::No
 }
 
 fn refuse_for_policy(problem: &PolicyProblem) -> u8 {

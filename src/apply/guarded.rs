@@ -15,11 +15,10 @@ use crate::{session, trash};
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
 use fender_core::judge::rewrite::asked_once;
-use fender_core::judge::{Judgement, deletions};
-use fender_core::lower;
-use fender_core::lower::read;
+use fender_core::judge::{Judgement, JudgementContext, deletions, judge};
 use fender_core::plan::{ObjectKind, Plan, Recoverable};
 use fender_core::policy::{Action, Policy};
+use fender_core::rules::Edit;
 
 /// What the shim does next.
 #[derive(Debug)]
@@ -28,6 +27,8 @@ pub enum Next {
     Ended(u8),
     /// Docker does it, with these words.
     Docker(Vec<OsString>),
+    /// Another deletion was chosen, which is judged and asked about like any other.
+    Instead(Vec<OsString>),
     /// This deletes nothing, or nothing could be read: as with any other command.
     Usual,
 }
@@ -40,13 +41,16 @@ pub struct Guard<'a> {
     pub client: &'a Path,
     pub hostname: &'a str,
     pub host: &'a dyn Host,
+    pub bench: &'a JudgementContext<'a>,
+    /// It is asked about whatever the rules say: it was chosen instead of another one.
+    pub always: bool,
 }
 
 impl Guard<'_> {
     /// Where something asks, or a prune has to leave something out.
     pub fn run(&self) -> Next {
         let judgement = self.judgement;
-        let asks = matches!(judgement.action, Action::Ask | Action::Type);
+        let asks = self.always || matches!(judgement.action, Action::Ask | Action::Type);
         let deletes = fender_core::plan::deletes(&judgement.lowered);
         if !deletes || judgement.action == Action::Refuse {
             return Next::Usual;
@@ -74,7 +78,7 @@ impl Guard<'_> {
         match reply {
             Reply::Yes if by_docker => self.by_docker(&plan),
             Reply::Yes => Next::Ended(self.delete(&plan, &judgement.invocation, self.words)),
-            Reply::Key('s') => self.smaller(),
+            Reply::Key('s') => self.smaller_words().map_or(Next::Ended(NOT_RUN), Next::Instead),
             Reply::Key(_) | Reply::Fixes(_) | Reply::No => Next::Ended(NOT_RUN),
         }
     }
@@ -145,7 +149,7 @@ impl Guard<'_> {
             question = question.list(shown::whole(plan, &screen, now));
         }
         if smaller.is_some() {
-            question = question.key('s', "the smaller one");
+            question = question.key('s', "show the smaller one");
         }
         match question.ask(&screen) {
             Ok(answer) => {
@@ -162,30 +166,28 @@ impl Guard<'_> {
         }
     }
 
-    /// The milder command that a rule offers, and what it would delete.
+    /// The milder command that a rule offers.
+    fn smaller_words(&self) -> Option<Vec<OsString>> {
+        let edits = self.judgement.stopping().flat_map(|complaint| &complaint.finding.edits);
+        let is_other = edits.into_iter().any(|edit| matches!(edit, Edit::Command { .. }));
+        self.judgement.rewrite.clone().filter(|_| is_other)
+    }
+
+    /// The same with what it would delete: only where all of that can be had again, and where it would be asked about here.
     fn smaller_plan(&self) -> Option<(Invocation, Plan)> {
-        let words = self.judgement.rewrite.as_ref()?;
-        let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        let invocation = read(&texts, self.host);
-        let lowered = lower::lower(&invocation, self.host);
-        let steps = deletions(&invocation, &lowered, &*self.judgement.facts, self.host);
+        let judgement = judge(&self.smaller_words()?, self.bench);
+        if judgement.action == Action::Refuse {
+            return None;
+        }
+        let steps = deletions(&judgement.invocation, &judgement.lowered, &*judgement.facts, self.host);
         if steps.is_empty() {
             return None;
         }
-        let mut plan = (*self.judgement.facts.plan(&steps).ok()?).clone();
+        let mut plan = (*judgement.facts.plan(&steps).ok()?).clone();
         trash::fit(&mut plan, &self.policy.trash());
         self.foresee(&mut plan);
-        (!plan.deletes.is_empty()).then_some((invocation, plan))
-    }
-
-    fn smaller(&self) -> Next {
-        match self.smaller_plan() {
-            Some((invocation, plan)) => {
-                let words: Vec<OsString> = invocation.words.iter().map(OsString::from).collect();
-                Next::Ended(self.delete(&plan, &invocation, &words))
-            }
-            None => Next::Ended(NOT_RUN),
-        }
+        let told = !plan.unknown && plan.unclear.is_empty() && plan.by_docker.is_none();
+        (told && !plan.deletes.is_empty() && plan.lost().next().is_none()).then_some((judgement.invocation, plan))
     }
 
     fn tell_spared(&self, plan: &Plan) {

@@ -13,6 +13,8 @@ use crate::environment::policy::read_layers;
 use crate::session;
 use crate::ui::screen::{Screen, command_line, list, shown};
 use crate::ui::{report, snippet};
+use fender_core::files::mask;
+use fender_core::judge::fixes::{Fixes, fixes};
 use fender_core::judge::{Judgement, JudgementContext, judge};
 use fender_core::lower::tell;
 use fender_core::lower::{Effect, Request};
@@ -34,6 +36,9 @@ pub struct Explain {
     /// Judge as in this environment: dev, ci, prod, or one of the policy's
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
+    /// Show passwords and tokens as *** in JSON, too
+    #[arg(long)]
+    mask: bool,
     /// Ask no engine
     #[arg(long)]
     offline: bool,
@@ -50,7 +55,7 @@ impl Explain {
                 Err(_) => 1,
             },
             Err(problem) => {
-                let _ = writeln!(stderr(), "fender: {problem}");
+                let _ = writeln!(stderr(), "fender: {}", shown(&problem));
                 crate::exit::USAGE
             }
         }
@@ -85,10 +90,18 @@ impl Explain {
         };
         let judgement = judge(&words, &bench);
         match self.format {
-            ExplainFormat::Json => serde_json::to_string_pretty(&as_json(&judgement))
-                .map(|text| text + "\n")
-                .map_err(|error| error.to_string()),
-            ExplainFormat::Text => Ok(as_text(&judgement, &Screen::new(stdout().is_terminal()), &bench.hostname)),
+            ExplainFormat::Json => {
+                let mut value = as_json(&judgement);
+                if self.mask {
+                    mask::json(&mut value);
+                }
+                serde_json::to_string_pretty(&value).map(|text| text + "\n").map_err(|error| error.to_string())
+            }
+            ExplainFormat::Text => {
+                let screen = Screen { height: usize::MAX, ..Screen::new(stdout().is_terminal()) };
+                let fixes = fixes(&words, &judgement, &bench);
+                Ok(as_text(&judgement, &fixes, &screen, &bench.hostname))
+            }
         }
     }
 }
@@ -174,7 +187,7 @@ fn query(request: &Request) -> Value {
     Value::Object(map)
 }
 
-fn as_text(judgement: &Judgement, screen: &Screen, hostname: &str) -> String {
+fn as_text(judgement: &Judgement, fixes: &Fixes, screen: &Screen, hostname: &str) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}", screen.bold(&command_line(&judgement.invocation.words)));
     let environment = &judgement.environment;
@@ -197,7 +210,7 @@ fn as_text(judgement: &Judgement, screen: &Screen, hostname: &str) -> String {
         out.push_str("  changes nothing\n");
     }
     if judgement.action >= Action::Ask {
-        out.push_str(&report::stopping(judgement, screen, hostname));
+        out.push_str(&report::stopping(judgement, fixes, screen, hostname));
     }
     let notes: Vec<_> = judgement.with(Action::Note).chain(judgement.with(Action::Fix)).collect();
     if !notes.is_empty() {
@@ -207,7 +220,9 @@ fn as_text(judgement: &Judgement, screen: &Screen, hostname: &str) -> String {
             out.push_str(&screen.filled(&id, &report::titled(&complaint.finding)));
         }
     }
-    if let Some(words) = &judgement.rewrite {
+    // What stops has its difference above, where one clears it.
+    if let Some(words) = judgement.rewrite.as_ref().filter(|_| judgement.action < Action::Ask) {
+        out.push('\n');
         out.push_str(&report::difference(judgement, &texts(words), screen));
     }
     let _ = writeln!(out, "\n  {}", verdict(judgement));

@@ -34,6 +34,9 @@ pub struct PlanCommand {
     /// How to print it
     #[arg(long, value_enum, default_value = "text")]
     format: PlanFormat,
+    /// Show passwords and tokens as *** in JSON, too
+    #[arg(long)]
+    mask: bool,
     /// The command, with or without the word docker; one word is split as a shell does
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "WORDS")]
     words: Vec<OsString>,
@@ -70,7 +73,12 @@ impl PlanCommand {
         let plan = of(&invocation, &lowered, &engine, &host, &policy).map_err(|problem| (1, problem))?;
         match self.format {
             PlanFormat::Json => {
-                serde_json::to_string_pretty(&plan).map(|text| text + "\n").map_err(|error| (1, error.to_string()))
+                let failed = |error: serde_json::Error| (1, error.to_string());
+                let mut value = serde_json::to_value(&plan).map_err(failed)?;
+                if self.mask {
+                    fender_core::files::mask::json(&mut value);
+                }
+                serde_json::to_string_pretty(&value).map(|text| text + "\n").map_err(failed)
             }
             PlanFormat::Text => {
                 let screen = Screen::new(stdout().is_terminal());

@@ -47,12 +47,29 @@ pub struct Info {
     /// Bytes of memory of its host.
     #[serde(default)]
     pub mem_total: i64,
+    #[serde(default)]
+    init_commit: Option<Commit>,
     #[serde(default, deserialize_with = "lenient")]
     driver_status: Vec<Vec<String>>,
     #[serde(default)]
     system_time: String,
     #[serde(default)]
     swarm: SwarmState,
+}
+
+/// The version of a program that the engine uses.
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Commit {
+    #[serde(rename = "ID", default)]
+    id: String,
+}
+
+impl Info {
+    /// moby `daemon/info_unix.go`: the engine says `N/A` where it finds no init program, and nothing where the program
+    /// does not tell its version.
+    pub fn has_init(&self) -> bool {
+        self.init_commit.as_ref().is_some_and(|commit| commit.id != "N/A")
+    }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

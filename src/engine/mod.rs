@@ -156,7 +156,8 @@ impl Engine {
     fn itself(&self, patience: Duration) -> Result<EngineFacts, EngineProblem> {
         let info: Info = self.ask_within(patience, "/info")?;
         memory::learn(&self.target.host, &info.id, &info.labels);
-        let facts = EngineFacts { id: info.id, name: info.name, labels: info.labels, memory: info.mem_total };
+        let has_init = info.has_init();
+        let facts = EngineFacts { id: info.id, name: info.name, labels: info.labels, memory: info.mem_total, has_init };
         *self.itself.borrow_mut() = Some(Lookup::Found(facts.clone()));
         Ok(facts)
     }

@@ -1,5 +1,6 @@
 //! What a person sees and says: the only place that talks to one.
 
+pub mod command;
 pub mod pager;
 pub mod plan;
 pub mod progress;

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::screen::{Screen, list, shown};
+use super::screen::{Screen, cut, list, shown, width};
 use fender_core::plan::{Item, ObjectKind, Plan, Recoverable};
 use fender_core::text::{bytes, count};
 
 /// So many are named in a sentence; more are counted.
 const NAMED: usize = 3;
 /// So many objects are shown one by one.
-const SHOWN: usize = 8;
+pub const SHOWN: usize = 8;
 /// What keeping takes is said from here on: seconds, and bytes.
 const LONG: u64 = 5;
 const MUCH: u64 = 1_000_000_000;
@@ -24,6 +24,11 @@ pub fn whole(plan: &Plan, screen: &Screen, now: i64) -> String {
     text(plan, screen, now, usize::MAX)
 }
 
+/// So many of the objects; the rest is counted.
+pub fn some(plan: &Plan, screen: &Screen, now: i64, most: usize) -> String {
+    text(plan, screen, now, most)
+}
+
 /// What fits on a screen.
 pub fn brief(plan: &Plan, screen: &Screen, now: i64) -> String {
     text(plan, screen, now, SHOWN)
@@ -32,6 +37,7 @@ pub fn brief(plan: &Plan, screen: &Screen, now: i64) -> String {
 /// Whether `brief` leaves anything out.
 pub fn is_long(plan: &Plan) -> bool {
     plan.deletes.len() > SHOWN
+        || [plan.stays.len(), plan.warnings.len(), plan.unclear.len()].iter().any(|len| *len > NAMED)
 }
 
 fn text(plan: &Plan, screen: &Screen, now: i64, most: usize) -> String {
@@ -45,33 +51,38 @@ fn text(plan: &Plan, screen: &Screen, now: i64, most: usize) -> String {
         out.push_str(&screen.filled("  deletes  ", &head));
     }
     let (matter, rest) = sorted_out(plan, now, most);
-    let width = matter.iter().map(|item| name(item).chars().count()).max().unwrap_or(0).min(40);
+    let widest = matter.iter().map(|item| width(&shown(&name(item)))).max().unwrap_or(0).min(40);
     for item in &matter {
-        out.push_str(&line(item, screen, now, width, plan.lost().count() > NAMED));
+        out.push_str(&line(item, screen, now, widest, plan.lost().count() > NAMED));
     }
     for text in summed(&rest) {
         out.push_str(&screen.filled("    ", &text));
     }
-    for warning in &plan.warnings {
-        out.push_str(&screen.filled("  also     ", &shown(warning)));
-    }
+    let few = if most == usize::MAX { most } else { most.min(NAMED) };
+    out.push_str(&rows(screen, "  also     ", few, plan.warnings.iter().map(|text| shown(text))));
     out.push_str(&kept(plan, screen));
-    for it in plan.stays.iter().filter(|it| it.protected) {
-        out.push_str(
-            &screen.filled("  spares   ", &shown(&format!("{} {}, protected: {}", it.kind.name(), it.name, it.reason))),
-        );
-    }
-    for it in plan.stays.iter().filter(|it| !it.protected) {
-        out.push_str(&screen.filled("  stays    ", &shown(&format!("{} {}: {}", it.kind.name(), it.name, it.reason))));
-    }
-    for text in &plan.unclear {
-        out.push_str(&screen.filled("  unclear  ", &shown(text)));
-    }
+    let protected = plan.stays.iter().filter(|it| it.protected);
+    let protected = protected.map(|it| shown(&format!("{} {}, protected: {}", it.kind.name(), it.name, it.reason)));
+    out.push_str(&rows(screen, "  spares   ", few, protected));
+    let stay = plan.stays.iter().filter(|it| !it.protected);
+    let stay = stay.map(|it| shown(&format!("{} {}: {}", it.kind.name(), it.name, it.reason)));
+    out.push_str(&rows(screen, "  stays    ", few, stay));
+    out.push_str(&rows(screen, "  unclear  ", few, plan.unclear.iter().map(|text| shown(text))));
     if let Some(why) = &plan.by_docker {
         out.push_str(&screen.filled(
             "  note     ",
             &format!("docker itself does this, and so takes what appears until then, too: {why}"),
         ));
+    }
+    out
+}
+
+/// A row for each text, and the number of those that are too many.
+fn rows(screen: &Screen, head: &str, most: usize, texts: impl Iterator<Item = String>) -> String {
+    let texts: Vec<String> = texts.collect();
+    let mut out: String = texts.iter().take(most).map(|text| screen.filled(head, text)).collect();
+    if texts.len() > most {
+        out.push_str(&screen.filled(head, &format!("and {} more", texts.len() - most)));
     }
     out
 }
@@ -147,7 +158,7 @@ fn name(item: &Item) -> String {
     }
 }
 
-fn line(item: &Item, screen: &Screen, now: i64, width: usize, says_why: bool) -> String {
+fn line(item: &Item, screen: &Screen, now: i64, widest: usize, says_why: bool) -> String {
     let size = match (item.kind, item.size) {
         (ObjectKind::Network | ObjectKind::Tag | ObjectKind::Service | ObjectKind::Secret | ObjectKind::Config, _) => {
             String::new()
@@ -160,7 +171,7 @@ fn line(item: &Item, screen: &Screen, now: i64, width: usize, says_why: bool) ->
         about.push("in its own layer".to_owned());
     }
     if item.kind == ObjectKind::BuildCache {
-        about.push(item.name.chars().take(60).collect());
+        about.push(cut(&item.name, 60));
     }
     about.extend(item.about.iter().cloned());
     if item.tags.len() > 1 {
@@ -176,9 +187,10 @@ fn line(item: &Item, screen: &Screen, now: i64, width: usize, says_why: bool) ->
     if let Some(why) = item.not_kept.as_ref().filter(|_| says_why) {
         about.push(format!("not kept: {why}"));
     }
-    let shown_name = shown(&name(item));
-    let head = format!("    {:<9}  {shown_name:<width$}  {size:>8}  ", kind_name(item.kind));
-    let long = head.chars().count() > 50;
+    let shown_name = cut(&shown(&name(item)), screen.width.saturating_sub(15).max(12));
+    let blanks = " ".repeat(widest.saturating_sub(width(&shown_name)));
+    let head = format!("    {:<9}  {shown_name}{blanks}  {size:>8}  ", kind_name(item.kind));
+    let long = width(&head) > screen.width.min(80) * 5 / 8;
     let text = shown(&about.join(", "));
     if long {
         let mut out = format!("    {:<9}  {shown_name}  {size}\n", kind_name(item.kind)).replace("  \n", "\n");

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::pager;
-use super::screen::{Screen, shown, width};
+use super::screen::{Screen, cut, shown, width};
 use super::terminal::{Input, Terminal};
 
 /// What a person said. Nothing else makes one: whoever holds it has asked.
@@ -178,6 +178,11 @@ impl Question {
         }
     }
 
+    /// All that is shown of it, for documents.
+    pub fn shown(&self, screen: &Screen) -> String {
+        format!("{}{}", self.text, self.prompt(screen))
+    }
+
     /// The last lines: where this is, the other keys, and what Enter is not.
     pub fn prompt(&self, screen: &Screen) -> String {
         let mut out = String::from("\n");
@@ -275,9 +280,7 @@ impl Question {
 
 /// What was typed, as far as a line takes it.
 fn said(line: &str) -> String {
-    let text: String = line.chars().take(40).collect();
-    let more = if text.len() < line.len() { "…" } else { "" };
-    format!("\"{}{more}\"", shown(&text))
+    format!("\"{}\"", cut(&shown(line), 40))
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -1,14 +1,17 @@
-//! What a person reads before answering: the command with the words marked, what is wrong, why it matters here, what to
-//! do instead, and how to allow it.
+//! What a person reads before answering: what is wrong and why it matters here, the command with the arguments marked,
+//! what to do instead, and how to allow it. At most about 25 lines.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write as _;
+use std::ffi::OsString;
 
+use super::command;
 use super::question::Question;
-use super::screen::{Screen, command_line, quoted, shown};
+use super::screen::{Screen, command_line, cut, quoted_masked, shown, width};
 use super::snippet::snippet;
 use fender_core::engine::Lookup;
+use fender_core::files::mask;
 use fender_core::grammar::parse::Invocation;
+use fender_core::judge::fixes::Fixes;
 use fender_core::judge::{Complaint, Judgement};
 use fender_core::plan::Plan;
 use fender_core::policy::Action;
@@ -74,6 +77,19 @@ pub fn placed(question: Question, judgement: &Judgement, hostname: &str) -> Ques
     question.on(&environment.name, environment.preset == "prod", &engine_name(judgement, hostname))
 }
 
+/// The question about a command that stops.
+pub fn question(judgement: &Judgement, fixes: &Fixes, screen: &Screen, hostname: &str) -> Question {
+    let has_fix = fixes.choices() > 0 || fixes.all().is_some();
+    let mut question = match judgement.action {
+        Action::Type => typed(judgement, hostname, if has_fix { "run as typed" } else { "run" }),
+        _ => Question::yes_or_no(if has_fix { "Run as typed?" } else { "Run it?" }),
+    };
+    if fixes.all().is_some() {
+        question = question.key('f', "run the fixed command");
+    }
+    placed(question, judgement, hostname).fixes(fixes.choices()).text(stopping(judgement, fixes, screen, hostname))
+}
+
 /// One dim line for all notes of a command, and one for what is to be mended in each file.
 pub fn note(judgement: &Judgement, screen: &Screen) -> Option<String> {
     let lines: Vec<String> = to_mend(judgement).into_iter().chain(notes_on_words(judgement)).collect();
@@ -95,8 +111,11 @@ fn to_mend(judgement: &Judgement) -> Vec<String> {
         .map(|(path, number)| {
             let path = shown(path);
             // Here is the folder that lint looks at by itself.
-            let how =
-                if path.contains('/') { format!("fender lint {}", quoted(&path)) } else { "fender lint".to_owned() };
+            let how = if path.contains('/') {
+                format!("fender lint {}", super::screen::quoted(&path))
+            } else {
+                "fender lint".to_owned()
+            };
             format!("fender: {} to mend in {path}: {how}", count(number, "thing"))
         })
         .collect()
@@ -112,16 +131,17 @@ fn notes_on_words(judgement: &Judgement) -> Option<String> {
     if ids.is_empty() {
         return None;
     }
-    let line = format!("fender: {} (fender explain -- {})", ids.join(", "), brief(&judgement.invocation.words));
+    let line = format!("fender: {} (fender explain -- {})", ids.join(", "), beginning(&judgement.invocation.words));
     Some(line)
 }
 
 /// The command's words as far as one line takes them.
-fn brief(words: &[String]) -> String {
+fn beginning(words: &[String]) -> String {
     let mut out = String::new();
-    for word in words {
-        let word = quoted(word);
-        if out.chars().count() + word.chars().count() > 40 {
+    // No more than these fit.
+    for word in &mask::args(words.get(..24).unwrap_or(words)) {
+        let word = quoted_masked(word);
+        if width(&out) + width(&word) > 40 {
             out.push_str(if out.is_empty() { "…" } else { " …" });
             break;
         }
@@ -133,105 +153,213 @@ fn brief(words: &[String]) -> String {
     out
 }
 
-/// The whole text for an action that stops the command.
-pub fn stopping(judgement: &Judgement, screen: &Screen, hostname: &str) -> String {
+/// How much is said. The longest that fits on the screen is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Detail {
+    Whole,
+    /// What it is and what to do instead; why only for the first.
+    Brief,
+    /// A line for each rule.
+    Lines,
+}
+
+/// Together with the question no text is much longer than this, in lines.
+const LINES: usize = 25;
+/// What the question itself takes, in lines.
+const QUESTION: usize = 4;
+/// So many rules are named one by one.
+const NAMED: usize = 8;
+
+/// The longest of the three that fits.
+fn fitting(screen: &Screen, make: impl Fn(Detail) -> String) -> String {
+    let room = LINES.min(screen.height).max(12) - QUESTION;
+    let fits = |text: &String| screen.height == usize::MAX || text.lines().count() <= room;
+    let longer = [Detail::Whole, Detail::Brief].into_iter().map(&make).find(fits);
+    longer.unwrap_or_else(|| make(Detail::Lines))
+}
+
+/// The whole text for an action that stops the command: what it is and why, then the command, then what to do instead.
+pub fn stopping(judgement: &Judgement, fixes: &Fixes, screen: &Screen, hostname: &str) -> String {
     let complaints = one_for_each_cause(judgement.stopping().collect());
-    let Some(first) = complaints.first() else { return String::new() };
-    let first = first.finding.rule.id;
-    let engine = engine_name(judgement, hostname);
+    if complaints.is_empty() {
+        return String::new();
+    }
+    fitting(screen, |detail| stopping_in(judgement, &complaints, fixes, screen, hostname, detail))
+}
+
+fn stopping_in(
+    judgement: &Judgement,
+    complaints: &[&Complaint],
+    fixes: &Fixes,
+    screen: &Screen,
+    hostname: &str,
+    detail: Detail,
+) -> String {
+    let place = place(judgement, &engine_name(judgement, hostname));
     let mut out = String::from("\n");
-    out.push_str(&underlined(judgement, &complaints, screen));
-    let place = place(judgement, &engine);
-    if let [complaint] = complaints.as_slice() {
-        out.push('\n');
+    let mut instead: Vec<&str> = Vec::new();
+    if let [complaint] = complaints {
+        let finding = &complaint.finding;
         out.push_str(&headline(complaint, screen));
-        out.push_str(&places(&complaint.finding, screen));
-        out.push_str(&screen.filled("  ", &why(complaint, judgement)));
-        out.push_str(&screen.filled("  where    ", &place));
-        out.push_str(&screen.filled("  instead  ", &complaint.finding.instead));
+        out.push_str(&screen.filled("    ", &why(complaint, judgement)));
+        out.push_str(&places(finding, screen));
+        instead.push(&finding.instead);
     } else {
-        let (grave, careless): (Vec<&Complaint>, Vec<&Complaint>) =
-            complaints.iter().partition(|complaint| matches!(complaint.finding.class, Class::Escape | Class::Loss));
-        out.push('\n');
-        let _ = writeln!(out, "  {} for {}:", count(complaints.len(), "thing"), judgement.environment.name);
-        let mut explained = Vec::new();
-        for complaint in grave {
-            let finding = &complaint.finding;
-            let _ = writeln!(out, "\n  {}  {}", screen.marked(finding.rule.id), titled(finding));
-            out.push_str(&places(finding, screen));
-            // Where several are of one kind, it is explained once.
-            if !explained.contains(&finding.rule.id) {
-                explained.push(finding.rule.id);
-                out.push_str(&screen.filled("    ", &why(complaint, judgement)));
-                out.push_str(&screen.filled("    instead  ", &finding.instead));
-            }
-        }
-        out.push('\n');
-        let mut alike: HashMap<(&str, &str), Vec<&Complaint>> = HashMap::new();
-        for complaint in &careless {
-            let what = (complaint.finding.rule.id, complaint.finding.title.as_str());
-            alike.entry(what).or_default().push(complaint);
-        }
-        for complaint in careless {
-            let what = (complaint.finding.rule.id, complaint.finding.title.as_str());
-            // One line for the same thing in several places.
-            let all = match complaint.finding.places.is_empty() {
-                true => vec![complaint],
-                false => alike.remove(&what).unwrap_or_default(),
-            };
-            if all.is_empty() {
-                continue;
-            }
-            out.push_str(&brief_line(complaint, &all, judgement, screen));
-        }
-        out.push('\n');
-        out.push_str(&screen.filled("  where    ", &place));
+        out.push_str(&screen.filled("  ", &format!("{} on {place}", count(complaints.len(), "problem"))));
+        out.push_str(&problems(judgement, complaints, fixes, screen, detail));
     }
-    let mut ids: Vec<&str> = complaints.iter().map(|complaint| complaint.finding.rule.id).collect();
-    ids.dedup();
-    let allow = match judgement.action {
-        Action::Refuse => format!("an entry in a policy: fender rules {first}"),
-        _ => format!("fender rules {first}"),
-    };
-    out.push_str(&screen.dim(&screen.filled("  allow    ", &allow)));
-    for complaint in &complaints {
-        if let Some(source) = &complaint.decision.source {
-            let line = format!("{} decides: {} {}", source, complaint.finding.rule.id, complaint.decision.action);
-            out.push_str(&screen.dim(&screen.filled("  policy   ", &line)));
+    out.push('\n');
+    match &fixes.joint {
+        Some(words) => out.push_str(&difference(judgement, &texts(words), screen)),
+        None => {
+            let marked: Vec<usize> = complaints.iter().flat_map(|complaint| complaint.finding.words.clone()).collect();
+            out.push_str(&command::underlined(&judgement.invocation.words, &marked, screen, 4));
         }
     }
+    for text in instead {
+        out.push_str(&row(screen, "instead", &shown(text)));
+    }
+    if complaints.len() == 1 {
+        out.push_str(&row(screen, "where", &place));
+    }
+    if !fixes.left.is_empty() && (fixes.joint.is_some() || fixes.choices() > 0) {
+        out.push_str(&row(screen, "not fixed", &fixes.left.join(", ")));
+    } else if !fixes.left.is_empty() {
+        out.push_str(&row(screen, "no fix for", &fixes.left.join(", ")));
+    }
+    out.push_str(&allowing(judgement, complaints, screen, detail));
+    let ids: Vec<&str> = complaints.iter().map(|complaint| complaint.finding.rule.id).collect();
     let mut notes: Vec<&str> = judgement.with(Action::Note).map(|complaint| complaint.finding.rule.id).collect();
     notes.dedup();
     notes.retain(|id| !ids.contains(id));
-    if !notes.is_empty() {
-        out.push_str(&screen.dim(&screen.filled("  also     ", &notes.join(", "))));
+    if !notes.is_empty() && detail != Detail::Lines {
+        out.push_str(&screen.dim(&row(screen, "also", &notes.join(", "))));
     }
     out
 }
 
-/// What a person reads before a deletion: the rules that stop it in a line each, then the plan.
-pub fn deletion(judgement: &Judgement, plan: &Plan, screen: &Screen, hostname: &str, now: i64) -> String {
-    let complaints = one_for_each_cause(judgement.stopping().collect());
-    let mut out = String::from("\n");
-    out.push_str(&underlined(judgement, &complaints, screen));
-    out.push('\n');
-    for complaint in &complaints {
-        out.push_str(&headline(complaint, screen));
+/// Several problems: one line for each, and why it matters where the host or data are at stake.
+fn problems(
+    judgement: &Judgement,
+    complaints: &[&Complaint],
+    fixes: &Fixes,
+    screen: &Screen,
+    detail: Detail,
+) -> String {
+    let mut out = String::new();
+    let longest = complaints.iter().map(|complaint| complaint.finding.rule.id.len()).max().unwrap_or(0);
+    let mut seen: HashSet<(&str, &str)> = HashSet::new();
+    let mut of_rule: HashMap<&str, usize> = HashMap::new();
+    let mut explained: Vec<&str> = Vec::new();
+    let mut left = 0;
+    let mut alike: HashMap<(&str, &str), Vec<&Complaint>> = HashMap::new();
+    for complaint in complaints {
+        let finding = &complaint.finding;
+        alike.entry((finding.rule.id, finding.title.as_str())).or_default().push(complaint);
     }
-    out.push_str(&screen.filled("  where    ", &place(judgement, &engine_name(judgement, hostname))));
-    out.push('\n');
-    out.push_str(&super::plan::brief(plan, screen, now));
-    if let Some(first) = complaints.first() {
-        let allow = format!("fender rules {}", first.finding.rule.id);
-        out.push_str(&screen.dim(&screen.filled("  allow    ", &allow)));
-    }
-    for complaint in &complaints {
-        if let Some(source) = &complaint.decision.source {
-            let line = format!("{} decides: {} {}", source, complaint.finding.rule.id, complaint.decision.action);
-            out.push_str(&screen.dim(&screen.filled("  policy   ", &line)));
+    for complaint in complaints {
+        let finding = &complaint.finding;
+        let id = finding.rule.id;
+        let is_grave = matches!(finding.class, Class::Escape | Class::Loss);
+        // One line for the same thing in several places; of one rule only so many.
+        let key = (id, finding.title.as_str());
+        if seen.contains(&key) && (!is_grave || detail == Detail::Lines) {
+            continue;
         }
+        let of_rule = of_rule.entry(id).or_default();
+        if screen.height < usize::MAX && (seen.len() >= NAMED || *of_rule >= 3) {
+            left += 1;
+            continue;
+        }
+        seen.insert(key);
+        *of_rule += 1;
+        let number = fixes.number(judgement, complaint).map_or_else(String::new, |number| format!("{number}"));
+        let numbers = if fixes.choices() > 0 { format!("{number:<3}") } else { String::new() };
+        let text = brief(complaint, alike.get(&key).filter(|_| !is_grave).map_or(&[], Vec::as_slice), judgement);
+        let text =
+            if detail == Detail::Lines { cut(&text, screen.width.saturating_sub(longest + 9).max(12)) } else { text };
+        let line = screen.filled(&format!("    {numbers}{id:<longest$}  "), &text);
+        out.push_str(&line.replacen(id, &screen.marked(id), 1));
+        if !is_grave || detail == Detail::Lines {
+            continue;
+        }
+        out.push_str(&places(finding, screen));
+        // Where several are of one kind, it is explained once.
+        if !explained.contains(&id) && (detail == Detail::Whole || explained.is_empty()) {
+            out.push_str(&screen.filled("      ", &why(complaint, judgement)));
+            out.push_str(&screen.filled("      instead    ", &shown(&finding.instead)));
+        }
+        explained.push(id);
+    }
+    if left > 0 {
+        out.push_str(&format!("    and {left} more: fender explain lists them all\n"));
     }
     out
+}
+
+/// A row of the lower part: what it is in the margin.
+fn row(screen: &Screen, name: &str, text: &str) -> String {
+    screen.filled(&format!("    {name:<9}  "), text)
+}
+
+/// How this can be allowed, and which line of a policy decided.
+fn allowing(judgement: &Judgement, complaints: &[&Complaint], screen: &Screen, detail: Detail) -> String {
+    let mut out = String::new();
+    let Some(first) = complaints.first().map(|complaint| complaint.finding.rule.id) else { return out };
+    let allow = match judgement.action {
+        Action::Refuse => format!("an entry in a policy: fender rules {first}"),
+        _ => format!("fender rules {first}"),
+    };
+    out.push_str(&screen.dim(&row(screen, "to allow", &allow)));
+    let mut lines: Vec<String> = Vec::new();
+    for complaint in complaints {
+        if let Some(source) = &complaint.decision.source {
+            let line = format!("{} decides: {} {}", source, complaint.finding.rule.id, complaint.decision.action);
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+    }
+    let most = if detail == Detail::Lines { 1 } else { 3 };
+    for line in lines.iter().take(most) {
+        out.push_str(&screen.dim(&row(screen, "policy", &shown(line))));
+    }
+    out
+}
+
+/// What a person reads before a deletion: the rules that stop it in a line each, the command, then the plan.
+pub fn deletion(judgement: &Judgement, plan: &Plan, screen: &Screen, hostname: &str, now: i64) -> String {
+    let complaints = one_for_each_cause(judgement.stopping().collect());
+    fitting(screen, |detail| {
+        let mut out = String::from("\n");
+        let place = place(judgement, &engine_name(judgement, hostname));
+        let most = if detail == Detail::Whole { NAMED } else { 3 };
+        let mut seen: HashSet<(&str, &str)> = HashSet::new();
+        for complaint in &complaints {
+            let key = (complaint.finding.rule.id, complaint.finding.title.as_str());
+            if seen.insert(key) {
+                if seen.len() <= most {
+                    out.push_str(&headline(complaint, screen));
+                }
+            }
+        }
+        if seen.len() > most {
+            out.push_str(&format!("    and {} more\n", seen.len() - most));
+        }
+        let marked: Vec<usize> = complaints.iter().flat_map(|complaint| complaint.finding.words.clone()).collect();
+        let args = &judgement.invocation.words;
+        out.push_str(&command::underlined(args, &marked, screen, 4));
+        out.push_str(&row(screen, "where", &place));
+        out.push('\n');
+        let shown = match detail {
+            Detail::Whole => super::plan::SHOWN,
+            Detail::Brief => 5,
+            Detail::Lines => 2,
+        };
+        out.push_str(&super::plan::some(plan, screen, now, shown));
+        out.push_str(&allowing(judgement, &complaints, screen, detail));
+        out
+    })
 }
 
 /// A milder command, and what it frees.
@@ -240,7 +368,7 @@ pub fn smaller(invocation: &Invocation, plan: &Plan, screen: &Screen) -> String 
         0 => "nothing to delete".to_owned(),
         number => format!("{}, frees {}", count(number, "object"), bytes(plan.frees)),
     };
-    screen.filled("  smaller  ", &format!("{} ({what})", command_line(&invocation.words)))
+    row(screen, "smaller", &format!("{} ({what})", command_line(&invocation.words)))
 }
 
 /// Two rules that point at the same words for the same reason are one complaint: the first.
@@ -282,18 +410,21 @@ pub fn places(finding: &Finding, screen: &Screen) -> String {
     finding.places.iter().take(3).map(|place| snippet(place, screen, secret)).collect()
 }
 
-/// One complaint among several that are careless rather than grave: a line.
-fn brief_line(complaint: &Complaint, alike: &[&Complaint], judgement: &Judgement, screen: &Screen) -> String {
+/// One complaint among several: a line.
+fn brief(complaint: &Complaint, alike: &[&Complaint], judgement: &Judgement) -> String {
     let finding = &complaint.finding;
     let text = match memory_of_host(judgement).filter(|_| *finding.rule == NO_MEMORY_LIMIT) {
-        Some(size) => format!("it can take all {size} of this host, and others are killed for it"),
-        None => shown(&finding.title),
+        Some(size) => format!("can use all {size} of this host; the kernel may then kill other containers"),
+        None => titled(finding),
     };
-    let names: Vec<String> =
+    let mut names: Vec<String> =
         alike.iter().flat_map(|other| &other.finding.places).map(|place| shown(&place.name())).collect();
-    let text = if names.is_empty() { text } else { format!("{text}: {}", names.join(", ")) };
-    let line = screen.filled(&format!("  {:<19}", finding.rule.id), &text);
-    line.replacen(finding.rule.id, &screen.marked(finding.rule.id), 1)
+    if names.len() > 3 {
+        let more = names.len() - 3;
+        names.truncate(3);
+        names.push(format!("{more} more"));
+    }
+    if names.is_empty() { text } else { format!("{text}: {}", names.join(", ")) }
 }
 
 fn memory_of_host(judgement: &Judgement) -> Option<String> {
@@ -309,7 +440,7 @@ fn why(complaint: &Complaint, judgement: &Judgement) -> String {
         && let Some(size) = memory_of_host(judgement)
     {
         return format!(
-            "It can take all {size} of this host, and then the kernel kills another program, of its own choice."
+            "It can use all {size} of this host. The kernel then kills processes, also in other containers."
         );
     }
     shown(&complaint.finding.why)
@@ -325,40 +456,13 @@ fn place(judgement: &Judgement, engine: &str) -> String {
     }
 }
 
-/// The command in lines that fit, with the marked words underlined.
-fn underlined(judgement: &Judgement, complaints: &[&Complaint], screen: &Screen) -> String {
-    let marked: HashSet<usize> = complaints.iter().flat_map(|complaint| complaint.finding.words.clone()).collect();
-    let mut words = vec![("docker".to_owned(), false)];
-    for (at, word) in judgement.invocation.words.iter().enumerate() {
-        words.push((quoted(word), marked.contains(&at)));
-    }
-    let (mut out, mut line, mut marks) = (String::new(), String::from("  "), String::from("  "));
-    let mut flush = |line: &mut String, marks: &mut String| {
-        let _ = writeln!(out, "{}", line.trim_end());
-        if marks.contains('^') {
-            let _ = writeln!(out, "{}", screen.marked(marks.trim_end()));
-        }
-        "    ".clone_into(line);
-        "    ".clone_into(marks);
-    };
-    for (word, is_marked) in words {
-        let width = console::measure_text_width(&word);
-        if console::measure_text_width(&line) + width > screen.width && line.trim_start() != "" {
-            flush(&mut line, &mut marks);
-        }
-        line.push_str(&word);
-        line.push(' ');
-        let mark = if is_marked { "^" } else { " " };
-        marks.push_str(&mark.repeat(width));
-        marks.push(' ');
-    }
-    flush(&mut line, &mut marks);
-    out
-}
-
 /// The command as typed and as changed, one under the other.
 pub fn difference(judgement: &Judgement, rewritten: &[String], screen: &Screen) -> String {
-    let before = screen.filled("  - ", &command_line(&judgement.invocation.words));
-    let after = screen.filled("  + ", &command_line(rewritten));
-    format!("\n{}{}", screen.dim(&before), screen.good(&after))
+    let before = screen.filled("    - ", &command_line(&judgement.invocation.words));
+    let after = screen.filled("    + ", &command_line(rewritten));
+    format!("{}{}", screen.dim(&before), screen.good(&after))
+}
+
+fn texts(words: &[OsString]) -> Vec<String> {
+    words.iter().map(|word| word.to_string_lossy().into_owned()).collect()
 }

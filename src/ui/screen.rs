@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use fender_core::files::mask;
+
 /// How wide text is set where the terminal does not say, in columns.
 const WIDTH: usize = 80;
 /// How many lines a terminal has that does not say.
@@ -23,7 +25,7 @@ pub struct Screen {
     pub colour: bool,
     /// In columns.
     pub width: usize,
-    /// In lines.
+    /// In lines; `usize::MAX` where a reader scrolls.
     pub height: usize,
 }
 
@@ -71,7 +73,7 @@ impl Screen {
 
     /// The one colour: what is asked or refused.
     pub fn marked(&self, text: &str) -> String {
-        self.styled(text, "1;31")
+        self.styled(text, "1;91")
     }
 
     pub fn good(&self, text: &str) -> String {
@@ -100,8 +102,9 @@ impl Screen {
     }
 }
 
-/// A text from outside with control, bidirectional and zero-width characters made visible.
+/// A text from outside with control, bidirectional and zero-width characters made visible, and without secrets.
 pub fn shown(text: &str) -> String {
+    let text = &mask::text(text);
     let hidden = |letter: char| {
         letter.is_control()
             || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{061c}' | '\u{00ad}')
@@ -119,14 +122,25 @@ pub fn shown(text: &str) -> String {
     })
 }
 
-/// A word as it would be typed in a shell.
+/// A word as it would be typed in a shell, without secrets.
 pub fn quoted(word: &str) -> String {
-    shown(&shell_words::quote(word))
+    quoted_masked(&mask::word(word))
 }
 
-/// `docker` and the words, as typed in a shell.
+/// The same for one that is masked already: the mask itself needs no quotes.
+pub fn quoted_masked(word: &str) -> String {
+    // Behind the first word a shell takes `=` as it stands.
+    let bare = word.replace(mask::MASK, "x").replace('=', "x");
+    if shell_words::quote(&bare) == bare { shown(word) } else { shown(&shell_words::quote(word)) }
+}
+
+/// `docker` and the words, as typed in a shell, without secrets.
 pub fn command_line(words: &[String]) -> String {
-    std::iter::once("docker".to_owned()).chain(words.iter().map(|word| quoted(word))).collect::<Vec<_>>().join(" ")
+    let words = mask::args(words);
+    std::iter::once("docker".to_owned())
+        .chain(words.iter().map(|word| quoted_masked(word)))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// `one`, `one and two`, `one, two and three`.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::screen::{Screen, shown};
+use super::screen::{Screen, cut, shown, width};
 use fender_core::files::text::Place;
 
 /// The place with its line. A secret's value is not shown again.
@@ -25,18 +25,21 @@ pub fn snippet(place: &Place, screen: &Screen, secret: bool) -> String {
     // A line that is too long is shown where the mark is.
     let room = screen.width.saturating_sub(number.len() + 8).max(20);
     let (mut before, mut marked) = (shown(before).replace('\t', " "), shown(marked).replace('\t', " "));
-    if console::measure_text_width(&before) + console::measure_text_width(&marked) > room {
-        let kept: String = before.chars().rev().take(12).collect::<Vec<_>>().into_iter().rev().collect();
-        before = if kept.len() < before.len() { format!("…{kept}") } else { kept };
-        marked = cut(&marked, room.saturating_sub(console::measure_text_width(&before)));
+    if width(&before) + width(&marked) > room {
+        let mut kept = before.as_str();
+        while width(kept) > 12 {
+            kept = &kept[kept.chars().next().map_or(0, char::len_utf8)..];
+        }
+        before = if kept.len() < before.len() { format!("…{kept}") } else { before };
+        marked = cut(&marked, room.saturating_sub(width(&before)));
     }
-    let used = console::measure_text_width(&before) + console::measure_text_width(&marked);
+    let used = width(&before) + width(&marked);
     let after = cut(&shown(after), room.saturating_sub(used));
     let _ = writeln!(out, "    {} {before}{marked}{after}", screen.dim(&format!("{number} |")));
-    let marks = "^".repeat(console::measure_text_width(&marked).max(1));
+    let marks = "^".repeat(width(&marked).max(1));
     let meaning =
         place.meaning.as_deref().filter(|_| !secret).map(|meaning| format!(" {}", shown(meaning))).unwrap_or_default();
-    let spaces = " ".repeat(console::measure_text_width(&before));
+    let spaces = " ".repeat(width(&before));
     let _ = writeln!(out, "    {} {spaces}{}{meaning}", screen.dim(&format!("{gutter} |")), screen.marked(&marks));
     let mut through = place.through.as_deref();
     while let Some(place) = through {
@@ -52,15 +55,6 @@ pub fn snippet(place: &Place, screen: &Screen, secret: bool) -> String {
 fn split(text: &str, letters: usize) -> (&str, &str) {
     let at = text.char_indices().nth(letters).map_or(text.len(), |(at, _)| at);
     text.split_at(at)
-}
-
-fn cut(text: &str, width: usize) -> String {
-    if console::measure_text_width(text) <= width {
-        return text.to_owned();
-    }
-    let mut out: String = text.chars().take(width.saturating_sub(1)).collect();
-    out.push('…');
-    out
 }
 
 /// For `--format json`.

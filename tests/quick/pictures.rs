@@ -7,12 +7,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::support;
-use crate::support::example::{EveryPath, NOW, judged};
+use crate::support::example::{EveryPath, NOW, judged, with_bench};
 use fender::commands::completions_for;
-use fender::ui::question::Question;
 use fender::ui::report;
-use fender::ui::screen::Screen;
-use fender_core::judge::deletions;
+use fender::ui::screen::{Screen, width};
+use fender_core::judge::fixes::{Fixes, fixes};
+use fender_core::judge::{deletions, judge};
 use fender_core::lower::lower;
 use fender_core::lower::read;
 use fender_core::policy::{Action, preset};
@@ -32,37 +32,28 @@ fn current(path: &Path, made: &str) {
     assert!(kept == made, "{} is stale: FENDER_UPDATE=1 cargo test --test quick makes it again", path.display());
 }
 
-/// What a person sees of a command: the prompt, fender's text and its question.
-fn seen(line: &str, environment: &str) -> String {
-    let judgement = judged(line, environment);
+/// What a person sees of a command: the prompt, fender's text, its question and the answer.
+fn seen(line: &str, environment: &str, answer: &str) -> String {
     let screen = Screen { colour: true, ..Screen::plain() };
     let mut out = format!("\u{1b}[2m$\u{1b}[0m docker {line}\n");
-    match judgement.action {
-        Action::Note => out.push_str(&report::note(&judgement, &screen).unwrap()),
-        Action::Refuse => {
-            out.push_str(&report::stopping(&judgement, &screen, "build-7"));
-            out.push_str(&report::not_run(&judgement, "refused by policy"));
-        }
-        action => {
-            out.push_str(&report::stopping(&judgement, &screen, "build-7"));
-            if let Some(words) = &judgement.rewrite {
-                let words: Vec<String> =
-                    words.iter().map(OsString::clone).map(|word| word.to_string_lossy().into_owned()).collect();
-                out.push_str(&report::difference(&judgement, &words, &screen));
+    with_bench(environment, |bench| {
+        let words: Vec<OsString> = shell_words::split(line).unwrap().into_iter().map(OsString::from).collect();
+        let judgement = judge(&words, bench);
+        match judgement.action {
+            Action::Note => out.push_str(&report::note(&judgement, &screen).unwrap()),
+            Action::Refuse => {
+                out.push_str(&report::stopping(&judgement, &Fixes::default(), &screen, "build-7"));
+                out.push_str(&report::not_run(&judgement, "refused by policy"));
             }
-            let fix = judgement.rewrite.is_some();
-            let mut question = match (action, fix) {
-                (Action::Type, _) => report::typed(&judgement, "build-7", "run as typed"),
-                (_, true) => Question::yes_or_no("Run as typed?"),
-                (_, false) => Question::yes_or_no("Run it?"),
-            };
-            if fix {
-                question = question.key('f', "run the fixed command");
+            _ => {
+                let question = report::question(&judgement, &fixes(&words, &judgement, bench), &screen, "build-7");
+                let _ = writeln!(out, "{}{answer}", question.shown(&screen));
+                if answer == "n" {
+                    out.push_str("fender: not run\n");
+                }
             }
-            let prompt = report::placed(question, &judgement, "build-7").prompt(&screen);
-            let _ = writeln!(out, "{prompt}{}", if fix { "f" } else { "n" });
         }
-    }
+    });
     out
 }
 
@@ -85,24 +76,29 @@ fn deletion(line: &str) -> String {
     let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let (invocation, smaller) = planned(&words);
     out.push_str(&report::smaller(&invocation, &smaller, &screen));
-    let question = report::typed(&judgement, "build-7", "delete").key('s', "the smaller one").list("");
-    let prompt = report::placed(question, &judgement, "build-7").prompt(&screen);
+    let question = report::typed(&judgement, "build-7", "delete").key('s', "show the smaller one").list("");
+    let prompt = report::placed(question, &judgement, "build-7").shown(&screen);
     let _ = writeln!(out, "{prompt}build-7");
     out
 }
 
+/// All of one width.
+fn picture() -> anstyle_svg::Term {
+    anstyle_svg::Term::new().min_width_px(740)
+}
+
 #[test]
 fn pictures_are_real_output() {
-    let svg = anstyle_svg::Term::new().render_svg(&deletion("--context prod-db system prune -a"));
+    let svg = picture().render_svg(&deletion("--context prod-db system prune -a"));
     current(&root().join("docs/images/deletion.svg"), &svg);
-    for (name, line, environment) in [
-        ("question", "run -v /var/run/docker.sock:/s -m 1g --init -u 5 tools:1.4", ""),
-        ("compose", "compose -f compose.prod.yaml up -d", ""),
+    for (name, line, answer) in [
+        ("question", "run -v /var/run/docker.sock:/s -m 1g --init -u 5 tools:1.4", "n"),
+        ("compose", "compose -f compose.prod.yaml up -d", "n"),
         ("note", "run -d -p 8080:80 nginx", ""),
-        ("production", "--context prod-web run -d --name api -p 8080:80 tools:1.4", ""),
+        ("production", "--context prod-web run -d --name api -p 8080:80 tools:1.4", "f"),
         ("refused", "--context prod-web run --privileged tools:1.4", ""),
     ] {
-        let svg = anstyle_svg::Term::new().render_svg(&seen(line, environment));
+        let svg = picture().render_svg(&seen(line, "", answer));
         current(&root().join(format!("docs/images/{name}.svg")), &svg);
     }
 }
@@ -125,7 +121,7 @@ fn the_picture_of_lint_is_real_output() {
     terminal.expect("--unsafe-fixes shows them\n");
     assert_eq!(terminal.wait().code(), Some(1));
     let text = format!("\u{1b}[2m$\u{1b}[0m fender lint\n{}", terminal.seen().replace('\r', ""));
-    current(&root().join("docs/images/lint.svg"), &anstyle_svg::Term::new().render_svg(&text));
+    current(&root().join("docs/images/lint.svg"), &picture().render_svg(&text));
 }
 
 #[test]
@@ -134,9 +130,8 @@ fn every_screen_fits_eighty_columns() {
         for line in rule.fires {
             for environment in ["dev", "prod"] {
                 let judgement = judged(line, environment);
-                let text = report::stopping(&judgement, &Screen::plain(), "build-7");
-                let long: Vec<&str> =
-                    text.lines().filter(|line| line.chars().count() > 80 && line.contains("  ")).collect();
+                let text = report::stopping(&judgement, &Fixes::default(), &Screen::plain(), "build-7");
+                let long: Vec<&str> = text.lines().filter(|line| width(line) > 80 && line.contains("  ")).collect();
                 // Only a single word that is longer than a line may stand out.
                 let word = |line: &&str| line.split_whitespace().all(|word| word.chars().count() < 70);
                 assert!(!long.iter().any(word), "docker {line}: {long:?}");

@@ -13,6 +13,10 @@ const ESCAPE: [&str; 8] = ["run", "-v", "/:/h", "-m1g", "--init", "-u5", "--memo
 
 /// A command with fender in front, on a terminal.
 fn command(place: &Place, program: &str, args: &[&str]) -> Command {
+    // Whatever this machine is called.
+    if !place.path("home/.config/fender/policy.toml").exists() {
+        place.policy("[environments.dev]\nhostname = \"*\"\n");
+    }
     let mut command = process::program(program);
     place.surround(&mut command);
     command.args(args).env("TERM", "xterm").env("NO_COLOR", "1");
@@ -348,5 +352,124 @@ fn only_the_engines_own_name_counts() {
         assert_eq!(place.reached().is_some(), runs, "{typed:?}\n{}", terminal.seen());
         assert_eq!(code, Some(if runs { 0 } else { 125 }));
         assert!(terminal.unwrapped().contains(says), "{}", terminal.seen());
+    }
+}
+
+/// Everything fender says of a command that stops.
+fn asked(line: &[&str], size: (u16, u16), policy: &str) -> String {
+    let place = Place::new();
+    place.policy(policy);
+    let mut terminal = Terminal::sized(&docker(&place, line), None, size);
+    terminal.expect_question();
+    terminal.send("n\n");
+    terminal.wait();
+    terminal.seen()
+}
+
+const STRICT: &str = "[environments.dev]\nhostname = \"*\"\n[environments.dev.rules]\nroot-user = \"ask\"\nno-memory-limit = \"ask\"\npublished-port = \"ask\"\npid1-signals = \"ask\"\n";
+
+/// The key stands there only where nothing is left to ask, and what is left is named.
+#[test]
+fn f_is_offered_only_where_it_clears() {
+    for (line, offered, says) in [
+        (&["run", "-d", "example.com/api:1"][..], true, ""),
+        (&["run", "-d", "-p", "8080:80", "example.com/api:1"], true, "127.0.0.1:8080:80"),
+        (&["run", "-d", "-p", "80:80", "example.com/api:1"], false, "not fixed published-port"),
+        (&["run", "-d", "-p", "443:443", "-m", "1g", "example.com/api:1"], false, "not fixed published-port"),
+        (&["run", "-d", "nginx:1.29.3"], false, "not fixed root-user"),
+        (&["run", "--privileged", "example.com/api:1"], false, "no fix for privileged"),
+        (&["run", "-v", "/var/run/docker.sock:/s", "example.com/api:1"], false, "no fix for docker-socket"),
+        (&["run", "-v", "/:/h", "example.com/api:1"], false, "no fix for host-mount"),
+    ] {
+        let seen = asked(line, (40, 80), STRICT);
+        assert_eq!(seen.contains("f: run the fixed command"), offered, "{line:?}\n{seen}");
+        let flat = seen.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains(says), "{line:?}\n{seen}");
+        // No fixed command is shown that still has what was warned about.
+        assert!(!says.starts_with("no fix") || !seen.contains("    + docker"), "{seen}");
+    }
+}
+
+#[test]
+fn fixes_are_chosen_by_their_numbers() {
+    let line = ["run", "-d", "example.com/api:1"];
+    for (answer, has) in [
+        ("1\n", &["--user"][..]),
+        ("2\n", &["--memory"]),
+        ("2 3\n", &["--memory", "--init"]),
+        ("f\n", &["--user", "--memory", "--init"]),
+    ] {
+        let place = Place::new();
+        place.policy(STRICT);
+        let mut terminal = Terminal::start(&docker(&place, &line), None);
+        terminal.expect("f: run the fixed command   1 3: only these fixes");
+        terminal.send(answer);
+        assert_eq!(terminal.wait().code(), Some(0), "{}", terminal.seen());
+        let reached: Vec<String> =
+            place.reached().unwrap().iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        for flag in ["--user", "--memory", "--init"] {
+            assert_eq!(reached.iter().any(|word| word == flag), has.contains(&flag), "{answer:?}: {reached:?}");
+        }
+    }
+}
+
+/// Many findings, many names, wide letters, narrow terminals.
+#[test]
+fn any_question_fits_on_the_screen() {
+    let mut mounts = vec!["run".to_owned()];
+    let mut capabilities = vec!["run".to_owned(), "--privileged".to_owned(), "--pid=host".to_owned()];
+    for at in 0..65 {
+        mounts.extend(["-v".to_owned(), format!("/etc/서비스-{at}:/e\u{301}{at}")]);
+        capabilities.push(format!("--cap-add=SYS_{at}"));
+        capabilities.push("--device=/dev/sda".to_owned());
+    }
+    mounts.extend(["-v".to_owned(), "/:/h".to_owned(), "alpine:3".to_owned()]);
+    capabilities.extend(["-v".to_owned(), "/:/h".to_owned(), "alpine:3".to_owned()]);
+    for line in [mounts, capabilities] {
+        let line: Vec<&str> = line.iter().map(String::as_str).collect();
+        for (rows, columns) in [(24, 80), (50, 200), (24, 60)] {
+            let seen = asked(&line, (rows, columns), STRICT);
+            let question = &seen[..seen.find("[y/N]").unwrap()];
+            assert!(question.lines().count() <= 27, "{rows}x{columns}: {}\n{seen}", question.lines().count());
+            // Only the path of this test's own policy is longer than a line.
+            let wide = question
+                .lines()
+                .find(|line| fender::ui::screen::width(line) > usize::from(columns) && !line.contains("policy.toml"));
+            assert!(wide.is_none(), "{columns}: {wide:?}");
+        }
+    }
+}
+
+#[test]
+fn secrets_are_shown_nowhere() {
+    for secret in [
+        &["-e", "A_TOKEN=hunter2x"][..],
+        &["--env=DB_PASSWORD=hunter2x"],
+        &["-e", "URL=https://me:hunter2x@h/"],
+        &["--label", "api-key=hunter2x"],
+    ] {
+        let mut line = vec!["run", "--privileged", "-m", "1g"];
+        line.extend(secret);
+        line.push("example.com/api:1");
+        assert!(!asked(&line, (40, 80), STRICT).contains("hunter2"), "{line:?}");
+        // A refusal, as on a CI log.
+        let place = Place::new();
+        place.policy("[environments.dev]\nhostname = \"*\"\n[environments.dev.rules]\nprivileged = \"refuse\"\n");
+        let output = place.run(&line);
+        assert_eq!(output.status.code(), Some(125));
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("hunter2"), "{output:?}");
+        let explained = |more: &[&str]| {
+            let mut command = process::fender();
+            place.surround(&mut command);
+            let output = command.arg("explain").args(more).arg("--").args(&line).output().unwrap();
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        assert!(!explained(&[]).contains("hunter2"), "{}", explained(&[]));
+        assert!(explained(&["--format", "json"]).contains("hunter2"));
+        assert!(
+            !explained(&["--mask", "--format", "json"]).contains("hunter2"),
+            "{}",
+            explained(&["--mask", "--format", "json"])
+        );
     }
 }

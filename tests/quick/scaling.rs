@@ -74,7 +74,10 @@ fn whole(words: &[String]) {
     let words: Vec<OsString> = words.iter().map(OsString::from).collect();
     let judgement = judge(&words, &bench);
     let screen = Screen::plain();
-    let _ = (report::stopping(&judgement, &screen, "m"), report::note(&judgement, &screen));
+    let _ = (
+        report::stopping(&judgement, &fender_core::judge::fixes::Fixes::default(), &screen, "m"),
+        report::note(&judgement, &screen),
+    );
     if let Some(rewritten) = &judgement.rewrite {
         let texts: Vec<String> = rewritten.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         report::difference(&judgement, &texts, &screen);

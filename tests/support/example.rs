@@ -183,6 +183,7 @@ impl Inspect for SmallEngine {
             name: "build-7".into(),
             labels: Vec::new(),
             memory: 64_000_000_000,
+            has_init: true,
         })
     }
     fn api_version(&self) -> Lookup<(u32, u32)> {
@@ -296,15 +297,19 @@ fn stock() -> Inventory {
 /// The judgement on a line as a shell would read it.
 pub fn judged(line: &str, environment: &str) -> Judgement {
     let words: Vec<OsString> = shell_words::split(line).unwrap().into_iter().map(OsString::from).collect();
+    with_bench(environment, |bench| judge(&words, bench))
+}
+
+/// Everything that a judgement in front of the small engine needs.
+pub fn with_bench<T>(environment: &str, work: impl FnOnce(&JudgementContext) -> T) -> T {
     let policy = Policy::default();
     let facts = |_: &Target| -> Box<dyn Facts> { Box::new(SmallEngine) };
-    let bench = JudgementContext {
+    work(&JudgementContext {
         host: &EveryPath,
         policy: &policy,
         facts: &facts,
         hostname: "laptop".to_owned(),
         ids: (1000, 1000),
         environment: policy.named(environment),
-    };
-    judge(&words, &bench)
+    })
 }

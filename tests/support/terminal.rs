@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::fd::AsFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{Winsize, openpty};
 use nix::sys::termios::{Termios, tcgetattr};
 
@@ -172,12 +174,22 @@ impl Terminal {
         let start = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
-                std::thread::sleep(Duration::from_millis(20));
+                // What it wrote last is still on its way, longer where the machine is busy.
+                while self.has_more() && start.elapsed() < Duration::from_secs(20) {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                std::thread::sleep(Duration::from_millis(60));
                 return status;
             }
             assert!(start.elapsed() < Duration::from_secs(180), "it does not end:\n{}", self.seen());
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Whether something was written that the reader has not taken yet.
+    fn has_more(&self) -> bool {
+        let mut watched = [PollFd::new(self.controller.as_fd(), PollFlags::POLLIN)];
+        poll(&mut watched, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
     }
 
     pub fn state(&self) -> Termios {

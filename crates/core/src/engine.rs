@@ -43,6 +43,8 @@ pub struct EngineFacts {
     pub labels: Vec<String>,
     /// Bytes of memory of its host.
     pub memory: i64,
+    /// Whether `--init` works: without the program every such container fails at its start.
+    pub has_init: bool,
 }
 
 /// What is known of an engine's labels.

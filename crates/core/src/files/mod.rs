@@ -9,6 +9,7 @@ mod here_documents;
 pub mod ignore;
 mod instruction;
 pub mod magic;
+pub mod mask;
 pub mod secrets;
 pub mod text;
 pub mod yaml;

@@ -2,6 +2,7 @@
 
 mod absent;
 mod complaint;
+pub mod fixes;
 pub mod rewrite;
 
 use std::ffi::OsString;
@@ -97,7 +98,7 @@ pub fn judge(words: &[OsString], bench: &JudgementContext) -> Judgement {
     let action = complaints.iter().map(|complaint| complaint.decision.action).max().unwrap_or(Action::Allow);
     let wanted: Vec<&Finding> = complaints
         .iter()
-        .filter(|complaint| complaint.decision.action != Action::Allow)
+        .filter(|complaint| complaint.decision.action != Action::Allow && !complaint.finding.apart)
         .map(|complaint| &complaint.finding)
         .collect();
     let rewrite = rewrite(&invocation, words, &typed, &wanted, bench.host);
@@ -283,7 +284,7 @@ fn decide(findings: Vec<Finding>, place: &EnginePlace, bench: &JudgementContext)
                 decision.action = decision.action.min(Action::Note);
             }
             // A fix needs something to change.
-            if decision.action == Action::Fix && finding.edits.is_empty() {
+            if decision.action == Action::Fix && (finding.edits.is_empty() || finding.apart) {
                 decision.action = Action::Ask;
             }
             Complaint { finding, decision }

@@ -2,6 +2,7 @@
 //! must know of the engine or the host it asks through the case.
 
 mod case;
+mod needs_root;
 mod offers;
 mod places;
 mod rule;

@@ -72,13 +72,25 @@ fn check(case: &Case) -> Vec<Finding> {
                 "no init; whether the image has one is not known, because the engine did not answer".to_owned()
             }
         };
-        let edit = Edit::set(&fields::INIT, None);
-        let mut finding = RULE.found(&workload.words).titled(title).about(workload).edit(edit);
+        let mut finding = RULE.found(&workload.words).titled(title).about(workload);
+        if workload.service || has_init(case) {
+            finding = finding.edit(Edit::set(&fields::INIT, None));
+        }
         finding.unsure = !known && matches!(shape(&words), Shape::Other);
         findings.push(finding);
     }
     findings.extend(case.builds().filter_map(in_dockerfile));
     findings
+}
+
+/// Whether `--init` works on this engine. One that was asked and did not say is not offered it; where none is, the command
+/// fails whatever it says.
+fn has_init(case: &Case) -> bool {
+    match case.facts.engine() {
+        Lookup::Found(engine) => engine.has_init,
+        Lookup::Missing | Lookup::NoEngine => true,
+        Lookup::Unknown(_) => false,
+    }
 }
 
 /// The last stage's first process, in shell form.

@@ -1,5 +1,6 @@
 //! A container that runs as root.
 
+use super::needs_root::needs_root;
 use crate::lower::Build;
 use super::{Case, Class, Edit, Example, Finding, Rule, COMMON};
 use crate::engine::Lookup;
@@ -51,7 +52,15 @@ fn check(case: &Case) -> Vec<Finding> {
             },
         };
         let user = case.offers.user.clone().unwrap_or_else(|| own(case.ids));
-        let mut finding = RULE.found(&words).titled(title).about(workload).edit(Edit::set(&fields::USER, Some(user)));
+        let mut finding = RULE.found(&words).titled(title).about(workload);
+        let image = match case.image(workload) {
+            Lookup::Found(image) => Some(image),
+            Lookup::Missing | Lookup::NoEngine | Lookup::Unknown(_) => None,
+        };
+        // With another user these do not start.
+        if !needs_root(workload.image.as_deref().unwrap_or_default(), image.as_ref()) {
+            finding = finding.edit(Edit::set(&fields::USER, Some(user)));
+        }
         finding.unsure = workload.user.is_none() && !matches!(case.image(workload), Lookup::Found(_));
         findings.push(finding);
     }

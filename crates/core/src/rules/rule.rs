@@ -130,6 +130,7 @@ impl Rule {
             places: Vec::new(),
             calm: false,
             unsure: false,
+            apart: false,
         }
     }
 
@@ -170,6 +171,8 @@ pub struct Finding {
     pub calm: bool,
     /// The engine did not tell: it may be nothing.
     pub unsure: bool,
+    /// Its fix is right only for some: it is offered by itself, never together with others.
+    pub apart: bool,
 }
 
 impl Finding {
