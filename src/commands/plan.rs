@@ -130,5 +130,8 @@ pub fn ends_with_its_volumes(lowered: &Lowered, facts: &dyn Facts) -> Option<Str
     if paths.is_empty() {
         return None;
     }
-    Some(format!("when this container ends, --rm takes its nameless volumes with it: {}", paths.join(", ")))
+    Some(format!(
+        "when this container ends, --rm takes its nameless volumes with it: {}",
+        fender_core::text::named(&paths)
+    ))
 }

@@ -20,21 +20,29 @@ struct Part {
 
 /// The command with `docker` in front; `marked` are the places of arguments. Whole lines, each after `indent` blanks.
 pub fn underlined(args: &[String], marked: &[usize], screen: &Screen, indent: usize) -> String {
-    let whole = parts(args, marked, usize::MAX, usize::MAX);
-    let rows = laid_out(&whole, screen, indent);
-    let fits = |rows: &[Vec<&Part>]| rows.len() <= ROWS;
-    if fits(&rows) {
-        return drawn(&rows, screen, indent);
-    }
+    drawn(args, marked, screen, &" ".repeat(indent), true)
+}
+
+/// The same without marks, after `head`. What is marked is shown whatever has to be left out.
+pub fn plain(args: &[String], marked: &[usize], screen: &Screen, head: &str) -> String {
+    drawn(args, marked, screen, head, false)
+}
+
+fn drawn(args: &[String], marked: &[usize], screen: &Screen, head: &str, marks: bool) -> String {
+    let indent = width(head);
     let room = screen.width.saturating_sub(indent + 2).max(8);
-    for named in [NAMED, 4, 2, 1] {
-        let short = parts(args, marked, named, WIDEST.min(room));
-        let rows = laid_out(&short, screen, indent);
-        if fits(&rows) || named == 1 {
-            return drawn(&rows[..rows.len().min(ROWS)], screen, indent);
+    for (named, widest) in
+        [(usize::MAX, usize::MAX), (NAMED, WIDEST.min(room)), (4, WIDEST.min(room)), (2, WIDEST.min(room))]
+    {
+        let parts = parts(args, marked, named, widest);
+        let rows = laid_out(&parts, screen, indent);
+        if rows.len() <= ROWS {
+            return lines(&rows, screen, head, marks);
         }
     }
-    String::new()
+    let parts = parts(args, marked, 1, WIDEST.min(room));
+    let rows = laid_out(&parts, screen, indent);
+    lines(&rows[..rows.len().min(ROWS)], screen, head, marks)
 }
 
 /// All arguments; or the first ones, the marked ones with what stands before each, and the last one, with signs for what
@@ -99,11 +107,13 @@ fn laid_out<'a>(parts: &'a [Part], screen: &Screen, indent: usize) -> Vec<Vec<&'
     rows
 }
 
-fn drawn(rows: &[Vec<&Part>], screen: &Screen, indent: usize) -> String {
+fn lines(rows: &[Vec<&Part>], screen: &Screen, head: &str, with_marks: bool) -> String {
+    let indent = width(head);
     let mut out = String::new();
     for (at, row) in rows.iter().filter(|row| !row.is_empty()).enumerate() {
         let blanks = " ".repeat(if at == 0 { indent } else { indent + 2 });
-        let (mut line, mut marks) = (blanks.clone(), blanks);
+        let mut line = if at == 0 { head.to_owned() } else { blanks.clone() };
+        let mut marks = blanks;
         for part in row {
             line.push_str(&part.text);
             line.push(' ');
@@ -112,7 +122,7 @@ fn drawn(rows: &[Vec<&Part>], screen: &Screen, indent: usize) -> String {
         }
         out.push_str(line.trim_end());
         out.push('\n');
-        if marks.contains('^') {
+        if with_marks && marks.contains('^') {
             out.push_str(&screen.marked(marks.trim_end()));
             out.push('\n');
         }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::screen::{Screen, cut, list, shown, width};
 use fender_core::plan::{Item, ObjectKind, Plan, Recoverable};
-use fender_core::text::{bytes, count};
+use fender_core::text::{bytes, count, named};
 
 /// So many are named in a sentence; more are counted.
 const NAMED: usize = 3;
@@ -175,7 +175,7 @@ fn line(item: &Item, screen: &Screen, now: i64, widest: usize, says_why: bool) -
     }
     about.extend(item.about.iter().cloned());
     if item.tags.len() > 1 {
-        about.push(format!("also {}", item.tags[1..].join(", ")));
+        about.push(format!("also {}", named(&item.tags[1..])));
     }
     if let Some(used) = item.used {
         about.push(format!("used {}", ago(now - used)));

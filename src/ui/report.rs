@@ -456,10 +456,15 @@ fn place(judgement: &Judgement, engine: &str) -> String {
     }
 }
 
-/// The command as typed and as changed, one under the other.
+/// The command as typed and as changed, one under the other. Of a long one what differs is shown.
 pub fn difference(judgement: &Judgement, rewritten: &[String], screen: &Screen) -> String {
-    let before = screen.filled("    - ", &command_line(&judgement.invocation.words));
-    let after = screen.filled("    + ", &command_line(rewritten));
+    let typed = &judgement.invocation.words;
+    let only_in = |these: &[String], others: &[String]| -> Vec<usize> {
+        let others: HashSet<&String> = others.iter().collect();
+        these.iter().enumerate().filter(|(_, word)| !others.contains(word)).map(|(at, _)| at).collect()
+    };
+    let before = command::plain(typed, &only_in(typed, rewritten), screen, "    - ");
+    let after = command::plain(rewritten, &only_in(rewritten, typed), screen, "    + ");
     format!("{}{}", screen.dim(&before), screen.good(&after))
 }
 

@@ -425,7 +425,13 @@ fn any_question_fits_on_the_screen() {
     }
     mounts.extend(["-v".to_owned(), "/:/h".to_owned(), "alpine:3".to_owned()]);
     capabilities.extend(["-v".to_owned(), "/:/h".to_owned(), "alpine:3".to_owned()]);
-    for line in [mounts, capabilities] {
+    // Everything in it can be fixed, so that the changed command is shown below it.
+    let mut fixable = vec!["run".to_owned()];
+    for at in 0..200 {
+        fixable.extend(["-e".to_owned(), format!("VARIABLE_{at}=값")]);
+    }
+    fixable.push("example.com/api:1".to_owned());
+    for line in [mounts, capabilities, fixable] {
         let line: Vec<&str> = line.iter().map(String::as_str).collect();
         for (rows, columns) in [(24, 80), (50, 200), (24, 60)] {
             let seen = asked(&line, (rows, columns), STRICT);

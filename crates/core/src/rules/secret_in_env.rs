@@ -52,7 +52,7 @@ fn check(case: &Case) -> Vec<Finding> {
         if !names.is_empty() {
             findings.push(
                 RULE.found(&words)
-                    .titled(format!("secret in the environment variable {}", names.join(", ")))
+                    .titled(format!("secret in the environment variable {}", crate::text::named(&names)))
                     .about(workload),
             );
         }

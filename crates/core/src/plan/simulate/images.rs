@@ -78,7 +78,7 @@ impl World<'_> {
                 let used: Vec<&str> = users.iter().map(|it| it.name()).collect();
                 let mut about = vec![if pullable { "can be pulled again" } else { "exists only here" }.to_owned()];
                 if !used.is_empty() {
-                    about.push(format!("of {}", used.join(", ")));
+                    about.push(format!("of {}", crate::text::named(&used)));
                 }
                 // Tags that an earlier step took are this image's own now.
                 if had_tags {

@@ -114,7 +114,8 @@ impl World<'_> {
                 [one] => format!("{one} stays, and"),
                 several => format!("{} stay, and", count(several.len(), "container")),
             };
-            let which = if containers.len() > 1 { format!(": {}", containers.join(", ")) } else { String::new() };
+            let which =
+                if containers.len() > 1 { format!(": {}", crate::text::named(&containers)) } else { String::new() };
             self.plan.warnings.push(format!("{who} cannot start without the network {network}{which}"));
         }
     }

@@ -70,7 +70,7 @@ impl<'a> World<'a> {
         let had: Vec<&str> = users.map(|at| self.stock.containers[*at].name()).collect();
         about.push(if volume.is_anonymous() { "nameless".to_owned() } else { "named".to_owned() });
         if !had.is_empty() {
-            about.push(format!("of {}", had.join(", ")));
+            about.push(format!("of {}", crate::text::named(&had)));
         } else if let Some(project) = volume.labels.get(PROJECT) {
             about.push(format!("of the project {project}"));
         }
