@@ -275,6 +275,10 @@ fn samples(folder: &str) -> Vec<Sample> {
     }
     add("pair", "socket below a link", &|body| {
         body["Image"] = "linked:1".into();
+        body["HostConfig"] = json!({"Binds": [format!("{socket}:/var/run/docker.sock")]});
+    });
+    add("pair", "mount below an absolute link", &|body| {
+        body["Image"] = "linked:1".into();
         body["HostConfig"] = json!({"Binds": [format!("{socket}:/var/run/docker.sock"), "over:/links/data:ro"]});
     });
     add("pair", "entry point taken away", &|body| {
@@ -474,7 +478,9 @@ fn on(name: &str, which: &str, flags: &str) {
         found.retain(|text| !text.contains("\"container:"));
         // With the host's name space the engine takes no name: this one says its new id, and nobody sees it.
         found.retain(|text| !(name == "host-utsmode" && (text.contains("Hostname") || text.contains("HOSTNAME"))));
-        if own_image && !name.contains("taken-away-over-mounts") {
+        // Docker 28 copies nothing into such a container: "mkdirat links/data: path escapes from parent".
+        let no_copy = which == "new" && name == "pair-mount-below-an-absolute-link";
+        if own_image && !no_copy && !name.contains("taken-away--over-mounts") {
             found.push("has an image of its own".to_owned());
         }
         let seen = look(&engine, name);
