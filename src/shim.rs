@@ -121,8 +121,8 @@ fn judged(face: Face, words: &[OsString], host: &Watched) -> ShimOutcome {
     };
     let way = Way { face, real: &real, client: &client };
     match decided(words, &bench, &way, None) {
-        Decided::Run(words) => ShimOutcome::Docker(real, words),
-        Decided::Ended(code) => ShimOutcome::Ended(code),
+        ShimDecision::Run(words) => ShimOutcome::Docker(real, words),
+        ShimDecision::Ended(code) => ShimOutcome::Ended(code),
     }
 }
 
@@ -136,54 +136,59 @@ struct Way<'a> {
 }
 
 /// What becomes of a command.
-enum Decided {
+enum ShimDecision {
     Run(Vec<OsString>),
     Ended(u8),
 }
 
 /// Judges a command and has it answered. `before` is the judgement of the command that this one was chosen instead of.
-fn decided(words: &[OsString], bench: &JudgementContext, way: &Way, before: Option<(&Judgement, Chosen)>) -> Decided {
+fn decided(
+    words: &[OsString],
+    bench: &JudgementContext,
+    way: &Way,
+    before: Option<(&Judgement, Chosen)>,
+) -> ShimDecision {
     let (policy, host, hostname) = (bench.policy, bench.host, bench.hostname.as_str());
     let judgement = judge(words, bench);
     if judgement.action >= Action::Ask
         && judgement.invocation.refusal.is_some()
         && refused_by(way.real, way.face, &judgement)
     {
-        return Decided::Run(words.to_vec());
+        return ShimDecision::Run(words.to_vec());
     }
     if let Some((before, Chosen::Fixes)) = &before
         && needs_no_second_question(before, &judgement)
     {
-        return Decided::Run(asked_once(words.to_vec(), host));
+        return ShimDecision::Run(asked_once(words.to_vec(), host));
     }
     let always = matches!(before, Some((_, Chosen::Smaller)));
     let guard = Guard { words, judgement: &judgement, policy, client: way.client, hostname, host, bench, always };
     match guard.run() {
-        Next::Usual if always => return Decided::Ended(not_planned()),
+        Next::Usual if always => return ShimDecision::Ended(not_planned()),
         Next::Usual => {}
-        Next::Docker(words) => return Decided::Run(words),
+        Next::Docker(words) => return ShimDecision::Run(words),
         Next::Instead(words) => return decided(&words, bench, way, Some((&judgement, Chosen::Smaller))),
-        Next::Ended(code) => return Decided::Ended(code),
+        Next::Ended(code) => return ShimDecision::Ended(code),
     }
     match judgement.action {
-        Action::Allow => Decided::Run(words.to_vec()),
+        Action::Allow => ShimDecision::Run(words.to_vec()),
         Action::Note => {
             // Docker's own error needs no notes on what will not be.
             if judgement.lowered.refusal.is_none() {
                 tell_notes(&judgement);
             }
-            Decided::Run(words.to_vec())
+            ShimDecision::Run(words.to_vec())
         }
-        Action::Fix => fixed(words, &judgement).map_or(Decided::Ended(NOT_RUN), Decided::Run),
+        Action::Fix => fixed(words, &judgement).map_or(ShimDecision::Ended(NOT_RUN), ShimDecision::Run),
         Action::Ask | Action::Type => match ask(words, &judgement, bench) {
-            Asked::Run(words) => Decided::Run(asked_once(words, host)),
+            Asked::Run(words) => ShimDecision::Run(asked_once(words, host)),
             Asked::Changed(words) => decided(&words, bench, way, Some((&judgement, Chosen::Fixes))),
-            Asked::No => Decided::Ended(NOT_RUN),
+            Asked::No => ShimDecision::Ended(NOT_RUN),
         },
         Action::Refuse => {
             say(&report::stopping(&judgement, &Fixes::default(), &screen(), hostname));
             say(&report::not_run(&judgement, "refused by policy"));
-            Decided::Ended(NOT_RUN)
+            ShimDecision::Ended(NOT_RUN)
         }
     }
 }

@@ -13,6 +13,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
+use std::fs::TryLockError;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -199,11 +200,11 @@ impl TrashStore {
         loop {
             match lock.try_lock() {
                 Ok(()) => break,
-                Err(std::fs::TryLockError::WouldBlock) if start.elapsed() < patience => {
+                Err(TryLockError::WouldBlock) if start.elapsed() < patience => {
                     std::thread::sleep(Duration::from_millis(20));
                 }
-                Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
-                Err(std::fs::TryLockError::Error(error)) => return Err(error),
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(error),
             }
         }
         let [entries, blobs, new] = ["entries", "blobs", "new"].map(|name| root.make_folder(name));

@@ -13,7 +13,7 @@ const NAMED: usize = 8;
 /// How wide a single argument may be where others have to fit as well, in columns.
 const WIDEST: usize = 48;
 
-struct Part {
+struct CommandPart {
     text: String,
     marked: bool,
 }
@@ -47,7 +47,7 @@ fn drawn(args: &[String], marked: &[usize], screen: &Screen, head: &str, marks: 
 
 /// All arguments; or the first ones, the marked ones with what stands before each, and the last one, with signs for what
 /// is left out.
-fn parts(args: &[String], marked: &[usize], named: usize, widest: usize) -> Vec<Part> {
+fn parts(args: &[String], marked: &[usize], named: usize, widest: usize) -> Vec<CommandPart> {
     const HEAD: usize = 3;
     let masked = mask::args(args);
     let shown: BTreeSet<usize> = marked.iter().copied().filter(|at| *at < args.len()).collect();
@@ -59,16 +59,16 @@ fn parts(args: &[String], marked: &[usize], named: usize, widest: usize) -> Vec<
             || first.contains(&(at + 1)) && args[at].starts_with('-')
             || at + 1 == args.len() && !shown.contains(&at)
     };
-    let mut out = vec![Part { text: "docker".to_owned(), marked: false }];
+    let mut out = vec![CommandPart { text: "docker".to_owned(), marked: false }];
     let (mut left, mut left_marked) = (0, 0);
-    let close = |out: &mut Vec<Part>, left: &mut usize, left_marked: &mut usize, ends: bool| {
+    let close = |out: &mut Vec<CommandPart>, left: &mut usize, left_marked: &mut usize, ends: bool| {
         let text = match (*left, *left_marked) {
             (0, _) => return,
             (left, marked) if left == marked && ends => format!("and {left} more"),
             (left, marked) if left == marked => format!("… {left} more …"),
             _ => "…".to_owned(),
         };
-        out.push(Part { text, marked: false });
+        out.push(CommandPart { text, marked: false });
         (*left, *left_marked) = (0, 0);
     };
     for (at, arg) in masked.iter().enumerate() {
@@ -76,7 +76,7 @@ fn parts(args: &[String], marked: &[usize], named: usize, widest: usize) -> Vec<
             close(&mut out, &mut left, &mut left_marked, false);
             let text = quoted_masked(arg);
             let text = if all { text } else { cut(&text, widest) };
-            out.push(Part { text, marked: shown.contains(&at) });
+            out.push(CommandPart { text, marked: shown.contains(&at) });
         } else {
             left += 1;
             left_marked += usize::from(shown.contains(&at));
@@ -86,8 +86,8 @@ fn parts(args: &[String], marked: &[usize], named: usize, widest: usize) -> Vec<
     out
 }
 
-fn laid_out<'a>(parts: &'a [Part], screen: &Screen, indent: usize) -> Vec<Vec<&'a Part>> {
-    let mut rows: Vec<Vec<&Part>> = vec![Vec::new()];
+fn laid_out<'a>(parts: &'a [CommandPart], screen: &Screen, indent: usize) -> Vec<Vec<&'a CommandPart>> {
+    let mut rows: Vec<Vec<&CommandPart>> = vec![Vec::new()];
     let mut column = indent;
     for part in parts {
         let wide = width(&part.text);
@@ -107,7 +107,7 @@ fn laid_out<'a>(parts: &'a [Part], screen: &Screen, indent: usize) -> Vec<Vec<&'
     rows
 }
 
-fn lines(rows: &[Vec<&Part>], screen: &Screen, head: &str, with_marks: bool) -> String {
+fn lines(rows: &[Vec<&CommandPart>], screen: &Screen, head: &str, with_marks: bool) -> String {
     let indent = width(head);
     let mut out = String::new();
     for (at, row) in rows.iter().filter(|row| !row.is_empty()).enumerate() {

@@ -337,10 +337,8 @@ pub fn deletion(judgement: &Judgement, plan: &Plan, screen: &Screen, hostname: &
         let mut seen: HashSet<(&str, &str)> = HashSet::new();
         for complaint in &complaints {
             let key = (complaint.finding.rule.id, complaint.finding.title.as_str());
-            if seen.insert(key) {
-                if seen.len() <= most {
-                    out.push_str(&headline(complaint, screen));
-                }
+            if seen.insert(key) && seen.len() <= most {
+                out.push_str(&headline(complaint, screen));
             }
         }
         if seen.len() > most {

@@ -10,6 +10,7 @@ use crate::support::TestHost;
 use fender::engine::Offline;
 use fender::ui::report;
 use fender::ui::screen::Screen;
+use fender_core::files::mask;
 use fender_core::grammar::parse::commands;
 use fender_core::grammar::{Command, Flag, FlagKind};
 use fender_core::judge::{JudgementContext, judge};
@@ -284,4 +285,35 @@ fn what_nests_without_end_has_an_end() {
     let start = std::time::Instant::now();
     crate::support::lint::found(place.path(), &[]);
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+#[test]
+fn masking_a_long_text_costs_no_more_than_its_length() {
+    for part in [
+        "a:b@c",
+        "://",
+        "@",
+        ":",
+        "eyJ-",
+        "eyJ",
+        ",",
+        "a=,",
+        "TOKEN=,",
+        "-----BEGIN ",
+        "token\":",
+        "\"token\": ",
+        "?sig=",
+        "-",
+        "e",
+        " ",
+        "--token ",
+        "-p mysql ",
+        "hooks.slack.com/services/",
+    ] {
+        let long = part.repeat(100_000 / part.len());
+        let start = std::time::Instant::now();
+        let _ =
+            (mask::word(&long), mask::text(&long), mask::args(&long.split(' ').map(str::to_owned).collect::<Vec<_>>()));
+        assert!(start.elapsed().as_secs() < 5, "{part:?} took {:?}", start.elapsed());
+    }
 }

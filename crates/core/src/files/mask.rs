@@ -443,36 +443,6 @@ mod tests {
 
     /// Whatever is written, in time that grows with its length alone.
     #[test]
-    fn a_long_text_costs_no_more_than_its_length() {
-        for part in [
-            "a:b@c",
-            "://",
-            "@",
-            ":",
-            "eyJ-",
-            "eyJ",
-            ",",
-            "a=,",
-            "TOKEN=,",
-            "-----BEGIN ",
-            "token\":",
-            "\"token\": ",
-            "?sig=",
-            "-",
-            "e",
-            " ",
-            "--token ",
-            "-p mysql ",
-            "hooks.slack.com/services/",
-        ] {
-            let long = part.repeat(100_000 / part.len());
-            let start = std::time::Instant::now();
-            let _ = (word(&long), text(&long), args(&long.split(' ').map(str::to_owned).collect::<Vec<_>>()));
-            assert!(start.elapsed().as_secs() < 5, "{part:?} took {:?}", start.elapsed());
-        }
-    }
-
-    #[test]
     fn a_secret_is_masked_whole() {
         for value in ["a b c", "a,b", "a;b&c", "p@ss", "a=b", "$ecret", "pässwört", "x'y\"z", "***x"] {
             let shown = line(&["run", "-e", &format!("PASSWORD={value}"), "alpine"]);
