@@ -201,3 +201,13 @@ pub fn uptime() -> Option<(i64, String)> {
 pub fn notes_wanted() -> bool {
     io::stderr().is_terminal() || env::var_os("FENDER_NOTES").is_some_and(|value| value == "always")
 }
+
+/// That many bytes from the kernel's random numbers.
+///
+/// # Errors
+/// Where `/dev/urandom` is not there or cannot be read.
+pub fn random(bytes: usize) -> io::Result<Vec<u8>> {
+    let mut random = vec![0; bytes];
+    fs::File::open("/dev/urandom")?.read_exact(&mut random)?;
+    Ok(random)
+}

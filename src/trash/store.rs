@@ -314,8 +314,7 @@ impl TrashStore {
         if let Some(key) = self.key()? {
             return Ok(key);
         }
-        let mut key = vec![0; KEY_BYTES];
-        File::open("/dev/urandom")?.read_exact(&mut key)?;
+        let key = crate::environment::host::random(KEY_BYTES)?;
         let folder = self.root.parent().ok_or_else(|| io::Error::other("the trash is at the root of the disk"))?;
         Folder::make(folder)?.write_whole(KEY, &key, 0o600)?;
         Ok(key)

@@ -444,7 +444,7 @@ mod tests {
     /// Whatever is written, in time that grows with its length alone.
     #[test]
     fn a_secret_is_masked_whole() {
-        for value in ["a b c", "a,b", "a;b&c", "p@ss", "a=b", "$ecret", "pässwört", "x'y\"z", "***x"] {
+        for value in ["a b c", "a,b", "a;b&c", "p@ss", "a=b", "$3cret", "pässwört", "x'y\"z", "***x"] {
             let shown = line(&["run", "-e", &format!("PASSWORD={value}"), "alpine"]);
             assert_eq!(shown, ["run", "-e", "PASSWORD=***", "alpine"], "{value}");
         }
