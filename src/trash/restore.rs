@@ -207,6 +207,11 @@ impl Restoration<'_> {
         if self.exists(&format!("/networks/{}", object.id)).await?.is_some() {
             return Ok(Back::There);
         }
+        if let Some(made) = self.locked.made(self.entry, &object.id)?
+            && self.exists(&format!("/networks/{made}")).await?.is_some()
+        {
+            return Ok(Back::There);
+        }
         let name = name.unwrap_or_else(|| object.name.clone());
         let filters = value(&json!({ "name": [format!("^{}$", regex_quoted(&name))] }).to_string());
         let same: Vec<Value> = self.link.get(&format!("/networks?filters={filters}")).await?;
@@ -215,16 +220,20 @@ impl Restoration<'_> {
         }
         let mut body = settings::network(&object.inspect, &name);
         let whole = Value::Object(body.clone());
-        if let Err(first) = self.link.call(Method::POST, "/networks/create", Some(&whole)).await {
-            // Its addresses are somebody else's by now: others will do.
-            body.remove("IPAM");
-            let without = Value::Object(body);
-            if self.link.call(Method::POST, "/networks/create", Some(&without)).await.is_err() {
-                return Err(first);
+        let mut note = "";
+        let answer = match self.link.call(Method::POST, "/networks/create", Some(&whole)).await {
+            Ok(answer) => answer,
+            Err(first) => {
+                // Its addresses are somebody else's by now: others will do.
+                body.remove("IPAM");
+                note = "with other addresses";
+                let without = Value::Object(body);
+                self.link.call(Method::POST, "/networks/create", Some(&without)).await.map_err(|_| first)?
             }
-            return Ok(Back::Is("with other addresses".to_owned()));
-        }
-        Ok(Back::Is(String::new()))
+        };
+        let made: Value = serde_json::from_slice(&answer).unwrap_or_default();
+        self.locked.remember(self.entry, &object.id, settings::text(&made, "Id"))?;
+        Ok(Back::Is(note.to_owned()))
     }
 
     pub(super) async fn volume(&self, object: &Object, name: Option<String>) -> Result<Back, EngineProblem> {
@@ -232,7 +241,13 @@ impl Restoration<'_> {
         let name = name.unwrap_or_else(|| object.name.clone());
         let path = format!("/volumes/{}", segment(&name));
         let body = settings::volume(&object.inspect, &name);
+        let made = format!("volume {name}");
+        let created;
         if let Some(now) = self.exists(&path).await? {
+            created = settings::text(&now, "CreatedAt").to_owned();
+            if self.locked.made(self.entry, &made)?.is_some_and(|known| known == created) {
+                return Ok(Back::There);
+            }
             if !self.is_half_filled(&now, &body).await? {
                 return Ok(Back::Taken);
             }
@@ -245,7 +260,8 @@ impl Restoration<'_> {
                 self.locked.forget_filling(&self.entry.engine, &name)?;
                 return Ok(Back::Taken);
             }
-            self.locked.mark_filling(&self.entry.engine, &name, Some(settings::text(&now, "CreatedAt")))?;
+            created = settings::text(&now, "CreatedAt").to_owned();
+            self.locked.mark_filling(&self.entry.engine, &name, Some(&created))?;
         }
         let container = self.helper_with(&name, false).await?;
         let body = archive::file_body(self.file(file)?, &self.bar);
@@ -253,6 +269,8 @@ impl Restoration<'_> {
         let outcome = self.send(Method::PUT, &path, body).await;
         helper::remove_container(&self.link, &container).await;
         outcome?;
+        // Known as whole before it is no longer known as half: a restoration that is cut off here has brought it back.
+        self.locked.remember(self.entry, &made, &created)?;
         self.locked.forget_filling(&self.entry.engine, &name)?;
         Ok(Back::Is(String::new()))
     }
