@@ -44,7 +44,45 @@ fn on(name: &str, which: &str, flags: &str) {
     prunes_spare_and_say_so(&guarded);
     locks_are_kept(&guarded);
     nobody_is_asked_about_nothing(&guarded);
+    the_smaller_one_asks_by_its_own_rules(&guarded);
     only_the_same_engine(&guarded);
+}
+
+/// `s` deletes nothing by itself: it shows what the smaller command takes, and asks. It is not there where that is lost.
+fn the_smaller_one_asks_by_its_own_rules(guarded: &Guarded) {
+    let engine = guarded.engine;
+    let images = || engine.plain(&["images", "-aq"]).lines().count();
+    clear(engine);
+    for label in ["LABEL a=1", "LABEL a=2"] {
+        engine.image("moved:1", &[label]);
+    }
+    let before = images();
+    for (rules, wanted) in [("", "Delete these? [y/N]"), ("[environments.prod.rules]\nprune = \"type\"\n", "Type ")] {
+        guarded.place.policy(&format!("[environments.prod]\nhostname = \"*\"\n{rules}"));
+        let mut terminal = guarded.asked(&["system", "prune", "-a"]);
+        assert!(terminal.seen().contains("s: show the smaller one"), "{}", terminal.seen());
+        terminal.send("s\n");
+        terminal.expect_questions(2);
+        let seen = terminal.seen();
+        let second = &seen[seen.rfind("docker image prune").unwrap()..];
+        assert!(second.contains(wanted) && second.contains("deletes  1 image;"), "{seen}");
+        assert_eq!(images(), before, "{seen}");
+        terminal.send(if rules.is_empty() { "n\n" } else { "y\n" });
+        assert_eq!(terminal.wait().code(), Some(125), "{}", terminal.seen());
+        assert_eq!(images(), before);
+    }
+    guarded.place.policy("[environments.prod]\nhostname = \"*\"\n[trash]\nmax = 0\n");
+    let mut terminal = guarded.asked(&["system", "prune", "-a"]);
+    assert!(!terminal.seen().contains("s: show"), "{}", terminal.seen());
+    terminal.send("\n");
+    terminal.wait();
+    guarded.place.policy("[environments.prod]\nhostname = \"*\"\n");
+    let mut terminal = guarded.asked(&["system", "prune", "-a"]);
+    terminal.send("s\n");
+    terminal.expect_questions(2);
+    terminal.send("y\n");
+    assert_eq!(terminal.wait().code(), Some(0), "{}", terminal.seen());
+    assert_eq!(images(), before - 1);
 }
 
 fn clear(engine: &Engine) {
