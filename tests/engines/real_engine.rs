@@ -139,6 +139,9 @@ fn asks_the_engine(place: &Place, engine: &Engine) {
     assert_eq!(rules(&explained), ["removes-container", "unsaved-data"]);
     assert_eq!(explained["action"], "ask");
     // The API version that is asked for decides what a prune takes.
+    engine.plain(&["create", "--name", "leaves-one", "-v", "/x", "plain:1", "true"]);
+    engine.plain(&["rm", "leaves-one"]);
+    engine.plain(&["volume", "create", "unused"]);
     assert_eq!(found(&["volume", "prune"]), ["removes-anonymous-volumes"]);
     let old = self::explained(place, &host, &["volume", "prune"], &[("DOCKER_API_VERSION", "1.41")]);
     assert_eq!(rules(&old), ["prune-all"]);
@@ -166,8 +169,17 @@ fn asks_and_runs(place: &Place, engine: &Engine) {
         assert_eq!(terminal.wait().code(), Some(if runs { 0 } else { 125 }));
         assert_eq!(terminal.seen().contains("\nit ran"), runs, "{}", terminal.seen());
     }
+    // No fix makes a container with the socket harmless: none is offered.
+    place.policy(
+        "[environments.dev]\nhostname = \"*\"\n[environments.dev.rules]\nno-memory-limit = \"ask\"\npid1-signals = \"ask\"\n",
+    );
+    let mut terminal = on_terminal(place, engine, &["run", "-v", &socket, "plain:1", "echo", "it ran"]);
+    terminal.expect("Run it? [y/N] ");
+    assert!(!terminal.seen().contains("f: run the fixed command"), "{}", terminal.seen());
+    terminal.send("n\n");
+    assert_eq!(terminal.wait().code(), Some(125));
     // The third answer: what runs is what the line with the + says.
-    let words = ["run", "--name", "mended", "-v", &socket, "plain:1", "echo", "it ran"];
+    let words = ["run", "--name", "mended", "plain:1", "echo", "it ran"];
     let mut terminal = on_terminal(place, engine, &words);
     terminal.expect("Run as typed? [y/N] ");
     terminal.send("f\n");
@@ -175,6 +187,7 @@ fn asks_and_runs(place: &Place, engine: &Engine) {
     assert!(terminal.seen().contains("\nit ran"), "{}", terminal.seen());
     let wanted = "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.Init}}";
     assert_eq!(engine.plain(&["inspect", "mended", "--format", wanted]), "1073741824 1073741824 true");
+    fs::remove_file(place.path("home/.config/fender/policy.toml")).unwrap();
 }
 
 fn production_wants_the_name(place: &Place, engine: &Engine) {
@@ -274,12 +287,12 @@ fn an_old_engine_takes_named_volumes() {
     let engine = Engine::start("guarded-old", "old", "");
     let place = Place::new().with_real_client();
     engine.image("plain:1", &[]);
+    engine.plain(&["volume", "create", "kept"]);
     assert_eq!(rules(&explained(&place, &engine.host(), &["volume", "prune", "-f"], &[])), ["prune-all"]);
     assert_eq!(
         rules(&explained(&place, &engine.host(), &["run", "-m", "1g", "plain:1", "x"], &[])),
         ["root-user", "pid1-signals"]
     );
-    engine.plain(&["volume", "create", "kept"]);
     assert_eq!(guarded(&place, &engine, &["volume", "prune", "-f"]).status.code(), Some(125));
     assert_eq!(engine.plain(&["volume", "ls", "-q"]), "kept");
 }
