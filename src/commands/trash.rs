@@ -1,6 +1,7 @@
 //! `fender undo` and `fender trash`: what was deleted, and how it comes back.
 
 use std::io::{Write, stderr};
+use std::time::Duration;
 
 use clap::Subcommand;
 
@@ -70,6 +71,9 @@ impl TrashCommand {
 }
 
 fn list() -> Result<u8, String> {
+    // A trash that cannot be used is not an empty one. Who waits for nobody may read beside a deletion.
+    let usable = TrashStore::at(folder()).lock_within(Duration::ZERO);
+    drop(usable.map_err(|error| format!("the trash cannot be read: {error}"))?);
     let store = TrashStore::at(folder());
     let entries = store.entries();
     if entries.is_empty() {
