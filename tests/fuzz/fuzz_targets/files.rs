@@ -2,16 +2,16 @@
 //! Any bytes as a Dockerfile, an ignore file and a compose file: reading and mending never panic, and every place is
 //! one in the text.
 
-use fender_core::lower::Build;
-use fender_core::host::Host;
-use fender_core::lower::build::Said;
 use fender::engine::Offline;
 use fender_core::files::context::Sender;
 use fender_core::files::dockerfile::Given;
 use fender_core::files::ignore::{self, Matcher};
 use fender_core::files::text::Text;
 use fender_core::files::yaml;
+use fender_core::host::Host;
 use fender_core::lint::fix::{Choice, changes};
+use fender_core::lower::Build;
+use fender_core::lower::build::Said;
 use libfuzzer_sys::fuzz_target;
 
 struct Nowhere;

@@ -1,9 +1,9 @@
 #![no_main]
 //! Any words: parsing, lowering and the values never panic. Words are divided by NUL.
 
-use fender_core::lower::lower;
+use fender_core::grammar::parse::{Builder, Unknown, parse};
 use fender_core::host::Host;
-use fender_core::grammar::parse::{parse, Builder, Unknown};
+use fender_core::lower::lower;
 use libfuzzer_sys::fuzz_target;
 
 struct Nowhere;
@@ -46,7 +46,8 @@ impl Host for Nowhere {
 }
 
 fuzz_target!(|data: &[u8]| {
-    let words: Vec<String> = data.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+    let words: Vec<String> =
+        data.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
     for unknown in [Unknown::Refuse, Unknown::Alone, Unknown::TakesValue] {
         for builder in [Builder::Legacy, Builder::Buildx] {
             let _ = lower(&parse(&words, unknown, &|| builder), &Nowhere);

@@ -1,7 +1,7 @@
 //! `ADD` where `COPY` says what is meant.
 
 use super::{COMMON, Case, Class, Example, Finding, Rule};
-use crate::files::dockerfile::{Instruction, Directive, is_archive, is_remote};
+use crate::files::dockerfile::{Directive, Instruction, is_archive, is_remote};
 use crate::files::ignore::clean;
 use crate::files::magic::{ENOUGH, is_archive as is_archive_by_content};
 use crate::host::Host;

@@ -1,10 +1,10 @@
 //! What a build sends and had better not.
 
-use crate::lower::Build;
-use super::{Case, Class, Example, Finding, Rule, COMMON};
+use super::{COMMON, Case, Class, Example, Finding, Rule};
 use crate::files::context::{ContextEntry, Survey};
 use crate::files::dockerfile::Directive;
 use crate::files::text::Place;
+use crate::lower::Build;
 use crate::text::{bytes, count};
 
 pub static RULE: Rule = Rule {

@@ -1,7 +1,7 @@
 //! What a build may do on the host.
 
+use super::{COMMON, Case, Class, Example, Finding, Rule};
 use crate::lower::Build;
-use super::{Case, Class, Example, Finding, Rule, COMMON};
 use crate::lower::PredictedOperation;
 
 pub static RULE: Rule = Rule {

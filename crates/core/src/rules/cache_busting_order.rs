@@ -1,9 +1,9 @@
 //! Everything is copied before the dependencies are installed, so that each change installs them again.
 
-use crate::lower::Build;
-use super::{Case, Class, Example, Finding, Rule, COMMON};
+use super::{COMMON, Case, Class, Example, Finding, Rule};
 use crate::files::dockerfile::{CommandForm, Directive, Dockerfile, Instruction, mounts};
 use crate::host::Host;
+use crate::lower::Build;
 
 pub static RULE: Rule = Rule {
     id: "cache-busting-order",

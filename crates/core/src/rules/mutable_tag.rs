@@ -1,10 +1,10 @@
 //! An image whose name will mean another one tomorrow.
 
-use crate::lower::Build;
-use super::{Case, Class, Edit, Example, Finding, Rule, COMMON};
+use super::{COMMON, Case, Class, Edit, Example, Finding, Rule};
 use crate::engine::Lookup;
 use crate::files::dockerfile::{Directive, mounts};
 use crate::grammar::values::{image_id, reference};
+use crate::lower::Build;
 use crate::lower::PLACES;
 
 pub static RULE: Rule = Rule {

@@ -1,9 +1,9 @@
 //! Process 1 of the container, and what it does with signals.
 
-use crate::lower::Build;
-use super::{Case, Class, Edit, Example, Finding, Rule, COMMON};
+use super::{COMMON, Case, Class, Edit, Example, Finding, Rule};
 use crate::engine::Lookup;
 use crate::files::dockerfile::{CommandForm, Directive};
+use crate::lower::Build;
 use crate::lower::fields;
 
 /// Programs made to be process 1.

@@ -46,7 +46,10 @@ fn check(case: &Case) -> Vec<Finding> {
             }
         }
     }
-    for (deed, what) in [(PredictedOperation::PrunesCache, "unused build cache"), (PredictedOperation::RemovesBuilder, "a builder and its cache")] {
+    for (deed, what) in [
+        (PredictedOperation::PrunesCache, "unused build cache"),
+        (PredictedOperation::RemovesBuilder, "a builder and its cache"),
+    ] {
         if let Some(these) = case.words_of_deed(&deed) {
             takes.push(what);
             words.extend(these);

@@ -61,11 +61,9 @@ fn found(invocation: &Invocation, workload: &Workload) -> Option<Finding> {
 
 /// Whether a port is meant for everybody: a web server on 127.0.0.1 serves nobody.
 fn is_for_everybody(typed: &str) -> bool {
-    values::to_standard_notation(typed)
-        .and_then(|short| values::publish(&short))
-        .is_ok_and(|published| {
-            published.host_ports.is_some_and(|(first, last)| [80, 443].iter().any(|port| (first..=last).contains(port)))
-        })
+    values::to_standard_notation(typed).and_then(|short| values::publish(&short)).is_ok_and(|published| {
+        published.host_ports.is_some_and(|(first, last)| [80, 443].iter().any(|port| (first..=last).contains(port)))
+    })
 }
 
 /// The same ports on 127.0.0.1; None for a value that names an address of its own.

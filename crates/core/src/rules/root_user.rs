@@ -1,11 +1,11 @@
 //! A container that runs as root.
 
 use super::needs_root::needs_root;
-use crate::lower::Build;
-use super::{Case, Class, Edit, Example, Finding, Rule, COMMON};
+use super::{COMMON, Case, Class, Edit, Example, Finding, Rule};
 use crate::engine::Lookup;
 use crate::files::dockerfile::{Directive, Dockerfile};
 use crate::grammar::values;
+use crate::lower::Build;
 use crate::lower::fields;
 
 pub static RULE: Rule = Rule {

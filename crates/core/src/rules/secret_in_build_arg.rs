@@ -1,10 +1,10 @@
 //! A secret as a build argument.
 
 use super::secret_in_env::is_named_like_one;
-use crate::lower::Build;
-use super::{Case, Class, Example, Finding, Rule, COMMON};
+use super::{COMMON, Case, Class, Example, Finding, Rule};
 use crate::files::dockerfile::Directive;
 use crate::files::secrets::is_secret_name;
+use crate::lower::Build;
 use crate::lower::PredictedOperation;
 
 pub static RULE: Rule = Rule {

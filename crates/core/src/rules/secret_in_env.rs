@@ -1,9 +1,9 @@
 //! A secret in a container's environment.
 
-use crate::lower::Build;
-use super::{Case, Class, Example, Finding, Rule, COMMON};
+use super::{COMMON, Case, Class, Example, Finding, Rule};
 use crate::files::dockerfile::Directive;
 use crate::files::secrets::is_secret_name;
+use crate::lower::Build;
 
 pub static RULE: Rule = Rule {
     id: "secret-in-env",

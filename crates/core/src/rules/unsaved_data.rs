@@ -1,10 +1,10 @@
 //! Data written to a container's own layer, which the next `rm` throws away.
 
-use crate::lower::Build;
-use super::{Case, Class, Example, Finding, Rule, COMMON};
+use super::{COMMON, Case, Class, Example, Finding, Rule};
 use crate::engine::Lookup;
 use crate::files::dockerfile::Directive;
 use crate::grammar::values::{clean, reference};
+use crate::lower::Build;
 use crate::lower::Workload;
 use crate::text::bytes;
 
