@@ -22,7 +22,7 @@ use nix::time::{ClockId, clock_gettime};
 /// Four times the input may take so many times as long. Linear is 4, sorted about 4.5, quadratic 16.
 const MOST: f64 = 7.0;
 /// Below this nothing is said: it would be noise.
-const NOISE: Duration = Duration::from_millis(30);
+const NOISE: Duration = Duration::from_millis(20);
 
 fn spent(run: &dyn Fn()) -> Duration {
     let now = || Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap());
@@ -178,7 +178,7 @@ fn every_value_may_be_long() {
                 let typed = format!("--{}={first}{}", flag.name, filler.repeat(size / filler.len()));
                 line(command, [typed], command.least.into())
             };
-            let (small, large) = (words(5_000 * scale()), words(20_000 * scale()));
+            let (small, large) = (words(1_500 * scale()), words(6_000 * scale()));
             if let Some(times) = too_slow(&|| whole(&small), &|| whole(&large)) {
                 slow.push(format!("docker {} --{}={filler:?}…: {times:?}", command.path, flag.name));
             }
