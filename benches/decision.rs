@@ -20,7 +20,7 @@ fn main() {
     let host = Surroundings { assume_terminal: true };
     let policy = Policy::default();
     let facts = |_: &Target| -> Box<dyn Facts> { Box::new(Offline::default()) };
-    let bench = JudgementContext {
+    let context = JudgementContext {
         host: &host,
         policy: &policy,
         facts: &facts,
@@ -47,7 +47,7 @@ fn main() {
         let parsed = start.elapsed() / rounds;
         let start = Instant::now();
         for _ in 0..rounds {
-            black_box(judge(black_box(&words), &bench));
+            black_box(judge(black_box(&words), &context));
         }
         let decided = start.elapsed() / rounds;
         eprintln!("{line:<64} {:>6.1} µs {:>6.1} µs", parsed.as_secs_f64() * 1e6, decided.as_secs_f64() * 1e6);

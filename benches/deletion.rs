@@ -210,14 +210,15 @@ fn volumes() {
     let mut keeps = Vec::new();
     for round in 0..3 {
         let target = fender_core::target::Target { host: host.clone(), ..Default::default() };
-        let wire = fender::engine::connection::Connection::open(&target, None).unwrap();
+        let connection = fender::engine::connection::Connection::open(&target, None).unwrap();
         let steps = [fender_core::plan::Step::Volume { name: "big".to_owned(), force: false }];
-        let plan =
-            wire.block_on(fender::engine::inventory::survey(&wire.link, &steps, &Default::default(), None)).unwrap();
+        let plan = connection
+            .block_on(fender::engine::inventory::survey(&connection.client, &steps, &Default::default(), None))
+            .unwrap();
         let trash = fender_core::policy::TrashLimits { max: 100_000_000_000, each: 10_000_000_000, keep: 1000 };
         let place = folder.path().join(format!("trash-{round}"));
         let at = Instant::now();
-        fender::trash::keep_in(&place, &wire, &plan, &["volume".to_owned()], &trash).unwrap();
+        fender::trash::keep_in(&place, &connection, &plan, &["volume".to_owned()], &trash).unwrap();
         keeps.push(at.elapsed());
         fs::remove_dir_all(place).unwrap();
     }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 const ROUNDS: usize = 1500;
 
-struct JudgementContext {
+struct Bench {
     root: tempfile::TempDir,
     engine: String,
 }
@@ -28,8 +28,8 @@ fn compile(folder: &Path, name: &str, code: &str) -> PathBuf {
     program
 }
 
-impl JudgementContext {
-    fn new() -> JudgementContext {
+impl Bench {
+    fn new() -> Bench {
         let root = tempfile::tempdir().unwrap();
         for folder in ["front", "real", "c", "home"] {
             fs::create_dir(root.path().join(folder)).unwrap();
@@ -43,7 +43,7 @@ impl JudgementContext {
         compile(&root.path().join("c"), "docker", &code);
         compile(&root.path().join("c"), "peak", PEAK);
         symlink(env!("CARGO_BIN_EXE_fender"), root.path().join("front/docker")).unwrap();
-        JudgementContext { root, engine: String::new() }
+        Bench { root, engine: String::new() }
     }
 
     fn command(&self, which: &str, words: &[&str]) -> Command {
@@ -94,13 +94,13 @@ int main(int c, char **v) { struct rusage r; int s; pid_t p = vfork(); if (!p) {
 wait4(p, &s, 0, &r); printf(\"%ld\\n\", r.ru_maxrss); return 0; }\n";
 
 fn main() {
-    let mut bench = JudgementContext::new();
+    let mut bench = Bench::new();
     let size = fs::metadata(env!("CARGO_BIN_EXE_fender")).unwrap().len();
     eprintln!("program: {:.2} MiB", size as f64 / 1_048_576.0);
     result("process", "the program", size as f64 / 1024.0, "KiB");
     eprintln!("{:<52} {:>9} {:>9} {:>6}", "docker …", "C exec", "fender", "times");
     let clean = ["run", "--rm", "-m", "1g", "--init", "-u", "1000", "alpine:3"];
-    let row = |name: &str, bench: &JudgementContext, words: &[&str]| {
+    let row = |name: &str, bench: &Bench, words: &[&str]| {
         let (theirs, ours) = bench.compare(words);
         let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
         eprintln!("{name:<52} {:>6} µs {:>6} µs {ratio:>6.2}", theirs.as_micros(), ours.as_micros());

@@ -111,7 +111,7 @@ fn judged(face: Face, words: &[OsString], host: &Watched) -> ShimOutcome {
         Box::new(engine(target, &client, &policy).with_printer(printer))
     };
     let hostname = hostname();
-    let bench = JudgementContext {
+    let context = JudgementContext {
         host,
         policy: &policy,
         facts: &facts,
@@ -120,7 +120,7 @@ fn judged(face: Face, words: &[OsString], host: &Watched) -> ShimOutcome {
         environment: None,
     };
     let way = Way { face, real: &real, client: &client };
-    match decided(words, &bench, &way, None) {
+    match decided(words, &context, &way, None) {
         ShimDecision::Run(words) => ShimOutcome::Docker(real, words),
         ShimDecision::Ended(code) => ShimOutcome::Ended(code),
     }
@@ -144,12 +144,12 @@ enum ShimDecision {
 /// Judges a command and has it answered. `before` is the judgement of the command that this one was chosen instead of.
 fn decided(
     words: &[OsString],
-    bench: &JudgementContext,
+    context: &JudgementContext,
     way: &Way,
     before: Option<(&Judgement, Chosen)>,
 ) -> ShimDecision {
-    let (policy, host, hostname) = (bench.policy, bench.host, bench.hostname.as_str());
-    let judgement = judge(words, bench);
+    let (policy, host, hostname) = (context.policy, context.host, context.hostname.as_str());
+    let judgement = judge(words, context);
     if judgement.action >= Action::Ask
         && judgement.invocation.refusal.is_some()
         && refused_by(way.real, way.face, &judgement)
@@ -162,12 +162,12 @@ fn decided(
         return ShimDecision::Run(asked_once(words.to_vec(), host));
     }
     let always = matches!(before, Some((_, Chosen::Smaller)));
-    let guard = Guard { words, judgement: &judgement, policy, client: way.client, hostname, host, bench, always };
+    let guard = Guard { words, judgement: &judgement, policy, client: way.client, hostname, host, context, always };
     match guard.run() {
         Next::Usual if always => return ShimDecision::Ended(not_planned()),
         Next::Usual => {}
         Next::Docker(words) => return ShimDecision::Run(words),
-        Next::Instead(words) => return decided(&words, bench, way, Some((&judgement, Chosen::Smaller))),
+        Next::Instead(words) => return decided(&words, context, way, Some((&judgement, Chosen::Smaller))),
         Next::Ended(code) => return ShimDecision::Ended(code),
     }
     match judgement.action {
@@ -180,9 +180,9 @@ fn decided(
             ShimDecision::Run(words.to_vec())
         }
         Action::Fix => fixed(words, &judgement).map_or(ShimDecision::Ended(NOT_RUN), ShimDecision::Run),
-        Action::Ask | Action::Type => match ask(words, &judgement, bench) {
+        Action::Ask | Action::Type => match ask(words, &judgement, context) {
             Asked::Run(words) => ShimDecision::Run(asked_once(words, host)),
-            Asked::Changed(words) => decided(&words, bench, way, Some((&judgement, Chosen::Fixes))),
+            Asked::Changed(words) => decided(&words, context, way, Some((&judgement, Chosen::Fixes))),
             Asked::No => ShimDecision::Ended(NOT_RUN),
         },
         Action::Refuse => {
@@ -266,15 +266,15 @@ enum Asked {
     No,
 }
 
-fn ask(words: &[OsString], judgement: &Judgement, bench: &JudgementContext) -> Asked {
-    let hostname = bench.hostname.as_str();
+fn ask(words: &[OsString], judgement: &Judgement, context: &JudgementContext) -> Asked {
+    let hostname = context.hostname.as_str();
     let screen = Screen::of_questions();
-    let fixes = fixes(words, judgement, bench);
+    let fixes = fixes(words, judgement, context);
     match report::question(judgement, &fixes, &screen, hostname).ask(&screen) {
         Ok(answer) => match (answer.reply(), fixes.all()) {
             (Reply::Yes, _) => return Asked::Run(words.to_vec()),
             (Reply::Key('f'), Some(all)) => return Asked::Run(all.clone()),
-            (Reply::Fixes(numbers), _) => match chosen(words, judgement, &fixes, numbers, bench) {
+            (Reply::Fixes(numbers), _) => match chosen(words, judgement, &fixes, numbers, context) {
                 Some(changed) => return Asked::Changed(changed),
                 None => say("fender: not run: these fixes do not go together\n"),
             },

@@ -41,7 +41,7 @@ pub struct Guard<'a> {
     pub client: &'a Path,
     pub hostname: &'a str,
     pub host: &'a dyn Host,
-    pub bench: &'a JudgementContext<'a>,
+    pub context: &'a JudgementContext<'a>,
     /// It is asked about whatever the rules say: it was chosen instead of another one.
     pub always: bool,
 }
@@ -63,7 +63,7 @@ impl Guard<'_> {
         let steps = deletions(&judgement.invocation, &judgement.lowered, &*judgement.facts, self.host);
         let Ok(plan) = judgement.facts.plan(&steps) else { return Next::Usual };
         let mut plan = (*plan).clone();
-        if !asks && plan.spared().next().is_none() {
+        if !asks && plan.skipped_protected().next().is_none() {
             self.note(&plan);
             return Next::Usual;
         }
@@ -86,7 +86,7 @@ impl Guard<'_> {
     /// Says in the plan what keeping takes and what does not come back.
     fn foresee(&self, plan: &mut Plan) {
         let engine = session::engine(&self.judgement.target, self.client, self.policy);
-        if let Ok(line) = engine.line() {
+        if let Ok(line) = engine.connection() {
             trash::foresee(line, plan, self.judgement.target.is_local());
         }
     }
@@ -95,7 +95,7 @@ impl Guard<'_> {
     fn note(&self, plan: &Plan) {
         let engine = session::engine(&self.judgement.target, self.client, self.policy);
         let texts: Vec<String> = self.words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        let Ok(line) = engine.line() else { return };
+        let Ok(line) = engine.connection() else { return };
         let text = match trash::note(line, plan, &texts, &self.policy.trash()) {
             Ok(Some(entry)) => not_kept(&entry),
             Ok(None) => None,
@@ -111,7 +111,7 @@ impl Guard<'_> {
         if self.judgement.invocation.canonical().starts_with("compose ") || !self.is_quiet_kind() {
             return Next::Usual;
         }
-        self.tell_spared(plan);
+        self.tell_skipped(plan);
         let words = RemovalMessages::of(self.judgement.invocation.canonical(), plan, &Outcome::default());
         Next::Ended(speak(&words))
     }
@@ -175,7 +175,7 @@ impl Guard<'_> {
 
     /// The same with what it would delete: only where all of that can be had again, and where it would be asked about here.
     fn smaller_plan(&self) -> Option<(Invocation, Plan)> {
-        let judgement = judge(&self.smaller_words()?, self.bench);
+        let judgement = judge(&self.smaller_words()?, self.context);
         if judgement.action == Action::Refuse {
             return None;
         }
@@ -186,20 +186,20 @@ impl Guard<'_> {
         let mut plan = (*judgement.facts.plan(&steps).ok()?).clone();
         trash::fit(&mut plan, &self.policy.trash());
         self.foresee(&mut plan);
-        let told = !plan.unknown && plan.unclear.is_empty() && plan.by_docker.is_none();
-        (told && !plan.deletes.is_empty() && plan.lost().next().is_none()).then_some((judgement.invocation, plan))
+        let is_known = !plan.unknown && plan.unclear.is_empty() && plan.by_docker.is_none();
+        (is_known && !plan.deletes.is_empty() && plan.lost().next().is_none()).then_some((judgement.invocation, plan))
     }
 
-    fn tell_spared(&self, plan: &Plan) {
-        for it in plan.spared() {
+    fn tell_skipped(&self, plan: &Plan) {
+        for it in plan.skipped_protected() {
             say(&format!("fender: spares {} {}, protected: {}\n", it.kind.name(), safe(&it.name), safe(&it.reason)));
         }
     }
 
     /// What only docker can do is kept all the same.
     fn by_docker(&self, plan: &Plan) -> Next {
-        if plan.spared().next().is_some() {
-            self.tell_spared(plan);
+        if plan.skipped_protected().next().is_some() {
+            self.tell_skipped(plan);
             say(&report::not_run(self.judgement, "docker cannot leave out what is protected here"));
             return Next::Ended(NOT_RUN);
         }
@@ -216,7 +216,7 @@ impl Guard<'_> {
         }
         let engine = session::engine(&self.judgement.target, self.client, self.policy);
         let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        let line = engine.line().map_err(|problem| {
+        let line = engine.connection().map_err(|problem| {
             say(&format!("fender: not run, nothing was deleted: {}\n", safe(&problem.to_string())));
             NOT_RUN
         })?;
@@ -228,7 +228,7 @@ impl Guard<'_> {
 
     fn delete(&self, plan: &Plan, invocation: &Invocation, words: &[OsString]) -> u8 {
         let engine = session::engine(&self.judgement.target, self.client, self.policy);
-        let line = match engine.line() {
+        let line = match engine.connection() {
             Ok(line) => line,
             Err(problem) => {
                 say(&format!("fender: not run, nothing was deleted: {}\n", safe(&problem.to_string())));
@@ -239,27 +239,27 @@ impl Guard<'_> {
             say(&format!("fender: not run, nothing was deleted: {why}\n"));
             return NOT_RUN;
         }
-        self.tell_spared(plan);
+        self.tell_skipped(plan);
         let kept = match self.keep(plan, words) {
             Ok(kept) => kept,
             Err(code) => return code,
         };
         let compose = invocation.canonical().starts_with("compose ");
-        let outcome = carry_out(line, plan, &mut |item, fate| {
-            if compose && let Some(lines) = super::words::compose_lines(item, fate) {
+        let outcome = carry_out(line, plan, &mut |item, item_outcome| {
+            if compose && let Some(lines) = super::docker_output::compose_lines(item, item_outcome) {
                 say(&lines);
             }
         });
         let words = RemovalMessages::of(invocation.canonical(), plan, &outcome);
         let mut code = speak(&words);
-        for (item, fate) in outcome.left(plan) {
-            let Some(why) = fate.why() else { continue };
+        for (item, item_outcome) in outcome.left(plan) {
+            let Some(why) = item_outcome.why() else { continue };
             say(&format!("fender: left {} {}: {}\n", item.kind.name(), safe(&item.name), safe(why)));
-            if matches!(fate, ItemOutcome::Failed(_)) && !compose {
+            if matches!(item_outcome, ItemOutcome::Failed(_)) && !compose {
                 code = code.max(1);
             }
         }
-        if let Some(id) = kept.filter(|_| outcome.fates.contains(&ItemOutcome::Gone)) {
+        if let Some(id) = kept.filter(|_| outcome.items.contains(&ItemOutcome::Gone)) {
             say(&format!("fender: kept in the trash as {id}: fender undo\n"));
         }
         code

@@ -1,8 +1,8 @@
 //! Carries a plan out: exactly the objects that were shown, one by one by their ids, and nothing that came later. Without
 //! force the engine itself guards what has come into use since; names, which it does not guard, are looked at right before.
 
+mod docker_output;
 mod guarded;
-mod words;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::engine::connection::{Client, Connection, segment, value};
+pub use docker_output::RemovalMessages;
 use fender_core::api::EngineProblem;
 use fender_core::plan::inventory::short;
 use fender_core::plan::{Item, ObjectKind, Plan, Step};
 pub use guarded::{Guard, Next};
-pub use words::RemovalMessages;
 
 /// What became of one object of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,50 +44,50 @@ impl ItemOutcome {
 /// What was done, in the plan's order.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    pub fates: Vec<ItemOutcome>,
+    pub items: Vec<ItemOutcome>,
     /// What the engine said of each image: `Untagged: …`, `Deleted: …`.
     pub said: BTreeMap<usize, Vec<(String, String)>>,
 }
 
 impl Outcome {
     pub fn gone(&self, at: usize) -> bool {
-        self.fates.get(at) == Some(&ItemOutcome::Gone)
+        self.items.get(at) == Some(&ItemOutcome::Gone)
     }
 
     /// Objects that did not go though they were to.
     pub fn left<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = (&'a Item, &'a ItemOutcome)> {
-        let together = plan.deletes.iter().zip(&self.fates);
-        together.filter(|(_, fate)| fate.why().is_some())
+        let together = plan.deletes.iter().zip(&self.items);
+        together.filter(|(_, item_outcome)| item_outcome.why().is_some())
     }
 }
 
-/// Whether the line still leads to the engine that the plan was made on.
-pub fn same_engine(wire: &Connection, plan: &Plan) -> Result<(), String> {
-    let info: Value = wire.block_on(wire.link.get("/info")).map_err(|problem| problem.to_string())?;
+/// Whether the connection still leads to the engine that the plan was made on.
+pub fn same_engine(connection: &Connection, plan: &Plan) -> Result<(), String> {
+    let info: Value = connection.block_on(connection.client.get("/info")).map_err(|problem| problem.to_string())?;
     match info.get("ID").and_then(Value::as_str) {
         Some(id) if id == plan.engine => Ok(()),
         _ => Err("another engine answers now than the one whose objects were shown".to_owned()),
     }
 }
 
-/// Deletes what the plan lists. `told` hears of each object when its fate is known, to speak as docker does.
-pub fn carry_out(wire: &Connection, plan: &Plan, told: &mut dyn FnMut(&Item, &ItemOutcome)) -> Outcome {
-    wire.block_on(async {
-        let mut work = Work { link: wire.link.clone(), plan, outcome: Outcome::default() };
-        work.outcome.fates = vec![ItemOutcome::WasGone; plan.deletes.len()];
-        work.all(told).await;
+/// Deletes what the plan lists. `report` is called for each object once its outcome is known, to print what docker prints.
+pub fn carry_out(connection: &Connection, plan: &Plan, report: &mut dyn FnMut(&Item, &ItemOutcome)) -> Outcome {
+    connection.block_on(async {
+        let mut work = Work { client: connection.client.clone(), plan, outcome: Outcome::default() };
+        work.outcome.items = vec![ItemOutcome::WasGone; plan.deletes.len()];
+        work.all(report).await;
         work.outcome
     })
 }
 
 struct Work<'a> {
-    link: Arc<Client>,
+    client: Arc<Client>,
     plan: &'a Plan,
     outcome: Outcome,
 }
 
 impl Work<'_> {
-    async fn all(&mut self, told: &mut dyn FnMut(&Item, &ItemOutcome)) {
+    async fn all(&mut self, report: &mut dyn FnMut(&Item, &ItemOutcome)) {
         let plan = self.plan;
         let mut waiting: Vec<usize> = (0..plan.deletes.len()).collect();
         // What is refused because of another object that goes is tried again after it.
@@ -96,18 +96,18 @@ impl Work<'_> {
             let before = waiting.len();
             for at in waiting {
                 let item = &plan.deletes[at];
-                let fate = self.one(at, item).await;
-                if matches!(fate, ItemOutcome::InUse(_) | ItemOutcome::Failed(_)) {
-                    refused.push((at, fate));
+                let item_outcome = self.one(at, item).await;
+                if matches!(item_outcome, ItemOutcome::InUse(_) | ItemOutcome::Failed(_)) {
+                    refused.push((at, item_outcome));
                     continue;
                 }
-                told(item, &fate);
-                self.outcome.fates[at] = fate;
+                report(item, &item_outcome);
+                self.outcome.items[at] = item_outcome;
             }
             if refused.is_empty() || refused.len() == before {
-                for (at, fate) in refused {
-                    told(&plan.deletes[at], &fate);
-                    self.outcome.fates[at] = fate;
+                for (at, item_outcome) in refused {
+                    report(&plan.deletes[at], &item_outcome);
+                    self.outcome.items[at] = item_outcome;
                 }
                 return;
             }
@@ -132,7 +132,7 @@ impl Work<'_> {
             ObjectKind::Config => self.call_delete(&format!("/configs/{}", item.id)).await.map(|()| ItemOutcome::Gone),
         };
         match outcome {
-            Ok(fate) => fate,
+            Ok(item_outcome) => item_outcome,
             Err(problem) if problem.is(404) => ItemOutcome::WasGone,
             Err(problem) if problem.is(409) || problem.is(403) => ItemOutcome::InUse(problem.to_string()),
             Err(problem) => ItemOutcome::Failed(problem.to_string()),
@@ -140,11 +140,11 @@ impl Work<'_> {
     }
 
     async fn call_delete(&self, path: &str) -> Result<(), EngineProblem> {
-        self.link.call(Method::DELETE, path, None).await.map(|_| ())
+        self.client.call(Method::DELETE, path, None).await.map(|_| ())
     }
 
     async fn container(&self, item: &Item) -> Result<ItemOutcome, EngineProblem> {
-        let now: Value = self.link.get(&format!("/containers/{}/json", item.id)).await?;
+        let now: Value = self.client.get(&format!("/containers/{}/json", item.id)).await?;
         let runs = now.pointer("/State/Running").and_then(Value::as_bool) == Some(true);
         let ran = matches!(item.mark.as_str(), "running" | "paused" | "restarting");
         if runs && !ran {
@@ -159,9 +159,9 @@ impl Work<'_> {
                 Some(seconds) => format!("/containers/{}/stop?t={seconds}", item.id),
                 None => format!("/containers/{}/stop", item.id),
             };
-            self.link.call(Method::POST, &path, None).await?;
+            self.client.call(Method::POST, &path, None).await?;
         }
-        // Its nameless volumes are objects of the plan by themselves.
+        // Its anonymous volumes are objects of the plan by themselves.
         let force = if item.force { "?force=1" } else { "" };
         self.call_delete(&format!("/containers/{}{force}", item.id)).await?;
         Ok(ItemOutcome::Gone)
@@ -177,7 +177,7 @@ impl Work<'_> {
 
     async fn volume(&self, item: &Item) -> Result<ItemOutcome, EngineProblem> {
         let path = format!("/volumes/{}", segment(&item.name));
-        let now: Value = self.link.get(&path).await?;
+        let now: Value = self.client.get(&path).await?;
         if now.get("CreatedAt").and_then(Value::as_str).unwrap_or_default() != item.mark {
             return Ok(ItemOutcome::Left("another volume has that name now".to_owned()));
         }
@@ -187,7 +187,7 @@ impl Work<'_> {
 
     /// Deletes a name of an image if it still means that image.
     async fn unname(&mut self, at: usize, name: &str, id: &str, force: bool) -> Result<ItemOutcome, EngineProblem> {
-        let now: Value = self.link.get(&format!("/images/{}/json", segment(name))).await?;
+        let now: Value = self.client.get(&format!("/images/{}/json", segment(name))).await?;
         if now.get("Id").and_then(Value::as_str) != Some(id) {
             return Ok(ItemOutcome::Left(format!("{name} means another image now")));
         }
@@ -199,7 +199,7 @@ impl Work<'_> {
         // Parents that go are objects of the plan by themselves.
         let force = if force { "&force=1" } else { "" };
         let path = format!("/images/{}?noprune=1{force}", segment(name));
-        let answer = self.link.call(Method::DELETE, &path, None).await?;
+        let answer = self.client.call(Method::DELETE, &path, None).await?;
         let said: Vec<Value> = serde_json::from_slice(&answer).unwrap_or_default();
         for entry in said {
             for (key, text) in entry.as_object().into_iter().flatten() {
@@ -221,7 +221,7 @@ impl Work<'_> {
 
     async fn image(&mut self, at: usize, item: &Item) -> Result<ItemOutcome, EngineProblem> {
         let path = format!("/images/{}/json", item.id);
-        let now: Value = self.link.get(&path).await?;
+        let now: Value = self.client.get(&path).await?;
         let forced = self.forced(item);
         if forced && let Some(user) = self.new_user(item).await? {
             return Ok(ItemOutcome::Left(format!("the container {user} was made from it since")));
@@ -243,7 +243,7 @@ impl Work<'_> {
         }
         // Names by digest, and an image without any name.
         for _ in 0..2 {
-            let now: Value = match self.link.get(&path).await {
+            let now: Value = match self.client.get(&path).await {
                 Ok(now) => now,
                 Err(problem) if problem.is(404) => return Ok(ItemOutcome::Gone),
                 Err(problem) => return Err(problem),
@@ -269,7 +269,7 @@ impl Work<'_> {
     /// A container of this image that the plan did not know: force would take the image from under it.
     async fn new_user(&self, item: &Item) -> Result<Option<String>, EngineProblem> {
         let filters = value(&json!({ "ancestor": [item.id] }).to_string());
-        let users: Vec<Value> = self.link.get(&format!("/containers/json?all=1&filters={filters}")).await?;
+        let users: Vec<Value> = self.client.get(&format!("/containers/json?all=1&filters={filters}")).await?;
         let known: HashSet<&str> = item.users.iter().map(String::as_str).collect();
         Ok(users.iter().find_map(|user| {
             let id = user.get("Id").and_then(Value::as_str)?;
@@ -281,7 +281,7 @@ impl Work<'_> {
     /// One record of the build cache; one that stands under another is passed over silently by the engine.
     async fn cache(&self, item: &Item) -> Result<ItemOutcome, EngineProblem> {
         let filters = value(&json!({ "id": [item.id] }).to_string());
-        let answer = self.link.call(Method::POST, &format!("/build/prune?all=1&filters={filters}"), None).await?;
+        let answer = self.client.call(Method::POST, &format!("/build/prune?all=1&filters={filters}"), None).await?;
         let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
         let gone = answer.get("CachesDeleted").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
         Ok(if gone { ItemOutcome::Gone } else { ItemOutcome::InUse("a build uses it".to_owned()) })

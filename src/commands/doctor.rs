@@ -29,19 +29,19 @@ struct Check {
     mark: Mark,
     what: String,
     /// What to do about it.
-    mend: Option<String>,
+    fix: Option<String>,
 }
 
 fn good(what: impl Into<String>) -> Check {
-    Check { mark: Mark::Good, what: what.into(), mend: None }
+    Check { mark: Mark::Good, what: what.into(), fix: None }
 }
 
-fn hint(what: impl Into<String>, mend: impl Into<String>) -> Check {
-    Check { mark: Mark::Hint, what: what.into(), mend: Some(mend.into()) }
+fn hint(what: impl Into<String>, fix: impl Into<String>) -> Check {
+    Check { mark: Mark::Hint, what: what.into(), fix: Some(fix.into()) }
 }
 
-fn bad(what: impl Into<String>, mend: impl Into<String>) -> Check {
-    Check { mark: Mark::Bad, what: what.into(), mend: Some(mend.into()) }
+fn bad(what: impl Into<String>, fix: impl Into<String>) -> Check {
+    Check { mark: Mark::Bad, what: what.into(), fix: Some(fix.into()) }
 }
 
 pub fn run() -> u8 {
@@ -60,8 +60,8 @@ pub fn run() -> u8 {
             Mark::Bad => screen.marked("bad "),
         };
         let _ = writeln!(out, "{mark}  {}", shown(&check.what));
-        if let Some(mend) = &check.mend {
-            let _ = out.write_all(screen.filled("      ", mend).as_bytes());
+        if let Some(fix) = &check.fix {
+            let _ = out.write_all(screen.filled("      ", fix).as_bytes());
         }
     }
     if checks.iter().any(|check| matches!(check.mark, Mark::Bad)) { 1 } else { 0 }

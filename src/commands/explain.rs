@@ -80,7 +80,7 @@ impl Explain {
                 Box::new(session::engine_without_client(target, &policy))
             }
         };
-        let bench = JudgementContext {
+        let context = JudgementContext {
             host: &host,
             policy: &policy,
             facts: &facts,
@@ -88,7 +88,7 @@ impl Explain {
             ids: ids(),
             environment,
         };
-        let judgement = judge(&words, &bench);
+        let judgement = judge(&words, &context);
         match self.format {
             ExplainFormat::Json => {
                 let mut value = as_json(&judgement);
@@ -99,8 +99,8 @@ impl Explain {
             }
             ExplainFormat::Text => {
                 let screen = Screen { height: usize::MAX, ..Screen::new(stdout().is_terminal()) };
-                let fixes = fixes(&words, &judgement, &bench);
-                Ok(as_text(&judgement, &fixes, &screen, &bench.hostname))
+                let fixes = fixes(&words, &judgement, &context);
+                Ok(as_text(&judgement, &fixes, &screen, &context.hostname))
             }
         }
     }

@@ -103,7 +103,7 @@ fn of(
     if !steps.is_empty() {
         plan = (*engine.plan(&steps).map_err(|problem| problem.to_string())?).clone();
         trash::fit(&mut plan, &policy.trash());
-        if let Ok(line) = engine.line() {
+        if let Ok(line) = engine.connection() {
             trash::foresee(line, &mut plan, engine.is_local());
         }
     }
@@ -111,7 +111,7 @@ fn of(
     Ok(plan)
 }
 
-/// `run --rm`: the container's nameless volumes go when it ends.
+/// `run --rm`: the container's anonymous volumes go when it ends.
 pub fn ends_with_its_volumes(lowered: &Lowered, facts: &dyn Facts) -> Option<String> {
     let workload = lowered.effects.iter().find_map(|effect| match effect {
         Effect::Request(request) => Workload::of(request).filter(|workload| workload.auto_remove),
@@ -131,7 +131,7 @@ pub fn ends_with_its_volumes(lowered: &Lowered, facts: &dyn Facts) -> Option<Str
         return None;
     }
     Some(format!(
-        "when this container ends, --rm takes its nameless volumes with it: {}",
+        "when this container ends, --rm takes its anonymous volumes with it: {}",
         fender_core::text::named(&paths)
     ))
 }

@@ -69,16 +69,16 @@ impl Protect {
         if self.system {
             needs_root("a lock of the system")?;
         }
-        let (stock, _) = look(Some(kind))?;
-        let found = find(&stock, kind, name)?;
+        let (inventory, _) = look(Some(kind))?;
+        let found = find(&inventory, kind, name)?;
         let lock = ProtectLock { reason: self.reason.clone(), ..found };
         let text = format!("{} {}", kind.name(), shown(&lock.name));
-        state::change(&stock.engine, self.system, |locks| {
+        state::change(&inventory.engine, self.system, |locks| {
             locks.locked.retain(|other| !same(other, &lock));
             locks.locked.push(lock.clone());
             locks.released.retain(|other| !same(other, &lock));
         })?;
-        let _ = writeln!(stdout(), "protected: {text} on {}", shown(&stock.name));
+        let _ = writeln!(stdout(), "protected: {text} on {}", shown(&inventory.name));
         Ok(())
     }
 }
@@ -90,14 +90,14 @@ impl Unprotect {
 
     fn unlock(&self) -> Result<(), String> {
         let kind = self.what.kind();
-        let (stock, policy) = look(Some(kind))?;
-        let locks = state::locks(&stock.engine)?;
+        let (inventory, policy) = look(Some(kind))?;
+        let locks = state::locks(&inventory.engine)?;
         // What is gone from the engine can still be unlocked.
         let typed =
             ProtectLock { kind, name: self.name.clone(), id: String::new(), reason: String::new(), by_system: false };
-        let found = find(&stock, kind, &self.name).unwrap_or(typed);
+        let found = find(&inventory, kind, &self.name).unwrap_or(typed);
         let mine: Vec<&ProtectLock> = locks.locked.iter().filter(|lock| same(lock, &found)).collect();
-        let labelled = label(&stock, kind, &found).is_some() && !locks.released.iter().any(|it| same(it, &found));
+        let labelled = label(&inventory, kind, &found).is_some() && !locks.released.iter().any(|it| same(it, &found));
         let what = format!("{} {}", kind.name(), shown(&found.name));
         if mine.is_empty() && !labelled {
             let patterns = policy.protected();
@@ -117,13 +117,13 @@ impl Unprotect {
         }
         for by_system in [true, false] {
             if mine.iter().any(|lock| lock.by_system == by_system) {
-                state::change(&stock.engine, by_system, |locks| locks.locked.retain(|lock| !same(lock, &found)))?;
+                state::change(&inventory.engine, by_system, |locks| locks.locked.retain(|lock| !same(lock, &found)))?;
             }
         }
         if labelled {
-            state::change(&stock.engine, true, |locks| locks.released.push(found.clone()))?;
+            state::change(&inventory.engine, true, |locks| locks.released.push(found.clone()))?;
         }
-        let _ = writeln!(stdout(), "not protected any more: {what} on {}", shown(&stock.name));
+        let _ = writeln!(stdout(), "not protected any more: {what} on {}", shown(&inventory.name));
         Ok(())
     }
 }
@@ -156,12 +156,12 @@ fn look(kind: Option<ObjectKind>) -> Result<(Inventory, Policy), String> {
     let policy = Policy { layers };
     let wants = |wanted: ObjectKind| kind.is_none_or(|kind| kind == wanted);
     let needs = Needs { images: wants(ObjectKind::Image), networks: wants(ObjectKind::Network), ..Needs::default() };
-    let stock = session::engine_here(&policy).stock(needs, wants(ObjectKind::Volume));
-    Ok((stock.map_err(|problem| problem.to_string())?, policy))
+    let inventory = session::engine_here(&policy).inventory(needs, wants(ObjectKind::Volume));
+    Ok((inventory.map_err(|problem| problem.to_string())?, policy))
 }
 
 /// The object that a name means, as a lock on it.
-fn find(stock: &Inventory, kind: ObjectKind, name: &str) -> Result<ProtectLock, String> {
+fn find(inventory: &Inventory, kind: ObjectKind, name: &str) -> Result<ProtectLock, String> {
     let lock = |name: &str, id: &str| ProtectLock {
         kind,
         name: name.to_owned(),
@@ -170,47 +170,47 @@ fn find(stock: &Inventory, kind: ObjectKind, name: &str) -> Result<ProtectLock, 
         by_system: false,
     };
     let found = match kind {
-        ObjectKind::Container => find_container(&stock.containers, name).map(|it| lock(it.name(), &it.id)),
-        ObjectKind::Network => find_network(&stock.networks, name).map(|it| lock(&it.name, &it.id)),
-        ObjectKind::Volume => stock.volumes.iter().find(|it| it.name == name).map(|it| lock(&it.name, "")),
-        _ => ImageStore::new(stock).resolve(stock, name).map(|(at, _)| lock(name, &stock.images[at].id)),
+        ObjectKind::Container => find_container(&inventory.containers, name).map(|it| lock(it.name(), &it.id)),
+        ObjectKind::Network => find_network(&inventory.networks, name).map(|it| lock(&it.name, &it.id)),
+        ObjectKind::Volume => inventory.volumes.iter().find(|it| it.name == name).map(|it| lock(&it.name, "")),
+        _ => ImageStore::new(inventory).resolve(inventory, name).map(|(at, _)| lock(name, &inventory.images[at].id)),
     };
-    found.ok_or_else(|| format!("there is no {} {name:?} on {}", kind.name(), stock.name))
+    found.ok_or_else(|| format!("there is no {} {name:?} on {}", kind.name(), inventory.name))
 }
 
-fn label<'a>(stock: &'a Inventory, kind: ObjectKind, lock: &ProtectLock) -> Option<&'a String> {
+fn label<'a>(inventory: &'a Inventory, kind: ObjectKind, lock: &ProtectLock) -> Option<&'a String> {
     let labels = match kind {
-        ObjectKind::Container => stock.containers.iter().find(|it| it.id == lock.id).map(|it| &it.labels),
-        ObjectKind::Network => stock.networks.iter().find(|it| it.id == lock.id).map(|it| &it.labels),
-        ObjectKind::Volume => stock.volumes.iter().find(|it| it.name == lock.name).map(|it| &it.labels),
-        _ => stock.images.iter().find(|it| it.id == lock.id).map(|it| &it.labels),
+        ObjectKind::Container => inventory.containers.iter().find(|it| it.id == lock.id).map(|it| &it.labels),
+        ObjectKind::Network => inventory.networks.iter().find(|it| it.id == lock.id).map(|it| &it.labels),
+        ObjectKind::Volume => inventory.volumes.iter().find(|it| it.name == lock.name).map(|it| &it.labels),
+        _ => inventory.images.iter().find(|it| it.id == lock.id).map(|it| &it.labels),
     };
     labels?.get(LABEL)
 }
 
 /// All that is protected on this engine.
 fn list() -> Result<(), String> {
-    let (stock, policy) = look(None)?;
-    let Locks { locked, released } = state::locks(&stock.engine)?;
+    let (inventory, policy) = look(None)?;
+    let Locks { locked, released } = state::locks(&inventory.engine)?;
     let all = fender_core::plan::Protections { locks: locked, patterns: policy.protected(), labelled: true, released };
     let mut lines = Vec::new();
     let mut add = |kind: ObjectKind, name: &str, why: Option<fender_core::plan::Protected>| {
         lines.extend(why.map(|it| format!("{:<9}  {}  {}", kind.name(), shown(name), shown(&it.why))));
     };
-    for it in &stock.containers {
+    for it in &inventory.containers {
         add(ObjectKind::Container, it.name(), all.container(it));
     }
-    for it in &stock.volumes {
+    for it in &inventory.volumes {
         add(ObjectKind::Volume, &it.name, all.volume(it));
     }
-    for it in &stock.images {
+    for it in &inventory.images {
         add(ObjectKind::Image, &it.name(), all.image(it));
     }
-    for it in &stock.networks {
+    for it in &inventory.networks {
         add(ObjectKind::Network, &it.name, all.network(it));
     }
     if lines.is_empty() {
-        lines.push(format!("nothing is protected on {}", shown(&stock.name)));
+        lines.push(format!("nothing is protected on {}", shown(&inventory.name)));
     }
     let _ = writeln!(stdout(), "{}", lines.join("\n"));
     Ok(())

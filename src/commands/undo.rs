@@ -35,13 +35,13 @@ impl Here {
         let host = Surroundings { assume_terminal: true };
         let target = choose(&fender_core::lower::read(&[], &host), &host);
         let engine = session::engine_without_client(&target, &policy);
-        let wire = engine.line().map_err(|problem| problem.to_string())?;
-        let info: Info = wire.block_on(wire.link.get("/info")).map_err(|problem| problem.to_string())?;
+        let connection = engine.connection().map_err(|problem| problem.to_string())?;
+        let info: Info = connection.block_on(connection.client.get("/info")).map_err(|problem| problem.to_string())?;
         Ok(Here { policy, target, engine, info })
     }
 
-    fn wire(&self) -> Result<&Connection, String> {
-        self.engine.line().map_err(|problem| problem.to_string())
+    fn connection(&self) -> Result<&Connection, String> {
+        self.engine.connection().map_err(|problem| problem.to_string())
     }
 
     /// What today's rules say of the objects that would come back, and in which environment.
@@ -50,7 +50,7 @@ impl Here {
         // Only for commands: requests are judged with the engine that is here.
         let facts =
             |target: &Target| -> Box<dyn Facts> { Box::new(session::engine_without_client(target, &self.policy)) };
-        let bench = JudgementContext {
+        let context = JudgementContext {
             host: &host,
             policy: &self.policy,
             facts: &facts,
@@ -64,11 +64,11 @@ impl Here {
             if requests.is_empty() {
                 continue;
             }
-            let complaints = judge_requests(requests, &self.target, &self.engine, &bench);
+            let complaints = judge_requests(requests, &self.target, &self.engine, &context);
             let name = format!("{} {}", object.kind.name(), object.name);
             all.extend(complaints.into_iter().map(|complaint| (name.clone(), complaint)));
         }
-        Ok((all, environment_of(&self.target, &self.engine, &bench)))
+        Ok((all, environment_of(&self.target, &self.engine, &context)))
     }
 }
 
@@ -192,12 +192,12 @@ fn bring_back_here(
     locked.store.verify(&entry).map_err(|why| format!("{why}; other deletions: fender trash list"))?;
     let screen = Screen::new(stdout().is_terminal());
     say(&screen.filled("  ", &heading(&entry)));
-    let wire = here.wire()?;
+    let connection = here.connection()?;
     let mut not_kept: Vec<(Object, String)> = Vec::new();
     let mut taken: Vec<Object> = Vec::new();
     let rename = |_: &Object| new_name.map(str::to_owned);
     let (mut failed, mut stopped) = (false, false);
-    restore(wire, &locked, &entry, name, &rename, &mut |object, back| match back {
+    restore(connection, &locked, &entry, name, &rename, &mut |object, back| match back {
         Back::NotKept(how) => not_kept.push((object.clone(), how.clone())),
         Back::Taken => taken.push(object.clone()),
         back => {
@@ -216,7 +216,7 @@ fn bring_back_here(
     });
     let mut complete = !failed;
     for object in &taken {
-        complete &= settle(wire, &locked, &entry, object, &screen);
+        complete &= settle(connection, &locked, &entry, object, &screen);
     }
     tell_not_kept(&not_kept, id, &screen);
     if name.is_none() && complete {
@@ -350,7 +350,7 @@ pub fn load_image(id: u64, name: &str, image: Option<String>) -> Result<u8, Stri
     locked.store.verify(&entry)?;
     let object = container_of(&entry, name)?;
     let image = image.unwrap_or_else(|| format!("{}-restored", object.name.to_lowercase()));
-    layer_image(here.wire()?, &locked, &entry, object, &image)?;
+    layer_image(here.connection()?, &locked, &entry, object, &image)?;
     say(&format!("loaded {}\n{}\n", shown(&image), run_line(&object.inspect, &image)));
     Ok(0)
 }
@@ -374,7 +374,7 @@ fn said(object: &Object, back: &Back, screen: &Screen, new_name: Option<&str>) -
 }
 
 /// A name that another object has by now: a person is offered another one.
-fn settle(wire: &Connection, locked: &Locked, entry: &Entry, object: &Object, screen: &Screen) -> bool {
+fn settle(connection: &Connection, locked: &Locked, entry: &Entry, object: &Object, screen: &Screen) -> bool {
     let what = shown(&format!("{} {}", object.kind.name(), object.name));
     if object.kind == ObjectKind::Tag {
         say(&screen.filled("  taken   ", &format!("{what} means another image now")));
@@ -390,7 +390,7 @@ fn settle(wire: &Connection, locked: &Locked, entry: &Entry, object: &Object, sc
         return false;
     }
     let rename = |_: &Object| Some(offered.clone());
-    restore(wire, locked, entry, Some(&object.id), &rename, &mut |object, back| {
+    restore(connection, locked, entry, Some(&object.id), &rename, &mut |object, back| {
         say(&said(object, back, screen, Some(&offered)));
     })
 }

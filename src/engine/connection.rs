@@ -1,4 +1,4 @@
-//! The line to the engine: HTTP over its local socket, or over a pipe that the real client's `system dial-stdio` opens, so
+//! The connection to the engine: HTTP over its local socket, or over a pipe that the real client's `system dial-stdio` opens, so
 //! that ssh and TLS stay docker's own. Everything fender asks of an engine, reads from it and has done by it goes here.
 
 use std::ffi::OsString;
@@ -39,7 +39,7 @@ const NEWEST: Version = (1, 51);
 pub struct EngineReply {
     pub headers: HeaderMap,
     body: Incoming,
-    link: Arc<Client>,
+    client: Arc<Client>,
     sender: SendRequest<RequestBody>,
 }
 
@@ -52,14 +52,14 @@ impl EngineReply {
     /// The whole body, of at most `most` bytes.
     pub async fn at_most(mut self, most: usize) -> Result<Bytes, EngineProblem> {
         let bytes = body::whole(&mut self.body, most).await?;
-        self.link.put_back(self.sender);
+        self.client.put_back(self.sender);
         Ok(bytes)
     }
 
     /// The whole body as JSON, of at most `most` bytes.
     pub async fn parsed<T: DeserializeOwned + Send + 'static>(mut self, most: usize) -> Result<T, EngineProblem> {
         let value = body::parsed(&mut self.body, most).await?;
-        self.link.put_back(self.sender);
+        self.client.put_back(self.sender);
         Ok(value)
     }
 
@@ -72,7 +72,7 @@ impl EngineReply {
 /// The asynchronous side, shared by requests that run at once.
 pub struct Client {
     socket: Option<String>,
-    client: Option<OsString>,
+    docker: Option<OsString>,
     globals: Vec<String>,
     /// Connections that wait for the next request.
     idle: Mutex<Vec<SendRequest<RequestBody>>>,
@@ -112,11 +112,11 @@ impl Client {
             tokio::spawn(connection);
             return Ok(sender);
         }
-        let client = self
-            .client
+        let docker = self
+            .docker
             .clone()
             .ok_or_else(|| EngineProblem::Unanswered("there is no docker client to reach it with".into()))?;
-        let mut child = tokio::process::Command::new(client)
+        let mut child = tokio::process::Command::new(docker)
             .args(&self.globals)
             .args(["system", "dial-stdio"])
             .stdin(Stdio::piped())
@@ -156,7 +156,7 @@ impl Client {
         let response = sender.send_request(request).await.map_err(EngineProblem::unanswered)?;
         let status = response.status();
         let (head, body) = response.into_parts();
-        let reply = EngineReply { headers: head.headers, body, link: self.clone(), sender };
+        let reply = EngineReply { headers: head.headers, body, client: self.clone(), sender };
         if status.is_success() {
             return Ok(reply);
         }
@@ -287,15 +287,15 @@ pub fn value(text: &str) -> String {
     segment(text).replace('/', "%2F").replace(':', "%3A").replace('@', "%40")
 }
 
-/// The line, and what drives it.
+/// A connection to an engine, with the runtime that its requests run on.
 pub struct Connection {
     runtime: Runtime,
-    pub link: Arc<Client>,
+    pub client: Arc<Client>,
 }
 
 impl Connection {
     /// Nothing is connected to yet.
-    pub fn open(target: &Target, client: Option<OsString>) -> Result<Connection, EngineProblem> {
+    pub fn open(target: &Target, docker: Option<OsString>) -> Result<Connection, EngineProblem> {
         if target.host.is_empty() {
             // Docker's client says so, too, before it asks anything.
             return Err(EngineProblem::NoEngine(format!("there is no context {:?}", target.context)));
@@ -308,14 +308,14 @@ impl Connection {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime =
             runtime.map_err(|error| EngineProblem::Unanswered(format!("it cannot be asked from here: {error}")))?;
-        let link = Client {
+        let client = Client {
             socket: target.socket().map(str::to_owned),
-            client,
+            docker,
             globals: target.globals.clone(),
             idle: Mutex::default(),
             prefix: Mutex::default(),
         };
-        Ok(Connection { runtime, link: Arc::new(link) })
+        Ok(Connection { runtime, client: Arc::new(client) })
     }
 
     /// Runs until it is done.

@@ -120,26 +120,26 @@ pub struct Volumes {
 
 /// The plan of these steps, made of what the engine says now. `api` is what `DOCKER_API_VERSION` says.
 pub async fn survey(
-    link: &Arc<Client>,
+    client: &Arc<Client>,
     steps: &[Step],
     protections: &Protections,
     api: Option<Version>,
 ) -> Result<Plan, EngineProblem> {
-    let mut stock = read(link, needs(steps), api).await?;
-    let first = plan(steps, &stock, protections);
-    let learnt = look_closer(link, &mut stock, &first).await?;
+    let mut inventory = read(client, needs(steps), api).await?;
+    let first = plan(steps, &inventory, protections);
+    let learnt = look_closer(client, &mut inventory, &first).await?;
     let mut plan = match learnt {
         Learnt::Nothing => first,
-        Learnt::Sizes if !stock.containerd => with_sizes(first, &stock),
-        Learnt::Sizes | Learnt::More => plan(steps, &stock, protections),
+        Learnt::Sizes if !inventory.containerd => with_sizes(first, &inventory),
+        Learnt::Sizes | Learnt::More => plan(steps, &inventory, protections),
     };
-    look_into(link, &mut plan).await;
+    look_into(client, &mut plan).await;
     Ok(plan)
 }
 
 /// The lists.
-pub async fn read(link: &Arc<Client>, needs: Needs, api: Option<Version>) -> Result<Inventory, EngineProblem> {
-    let version = link.version().await?;
+pub async fn read(client: &Arc<Client>, needs: Needs, api: Option<Version>) -> Result<Inventory, EngineProblem> {
+    let version = client.version().await?;
     let by_type = version >= DF_BY_TYPE;
     let images = match (needs.images || needs.cache, by_type) {
         (true, true) => "/images/json?all=1&shared-size=1",
@@ -159,15 +159,15 @@ pub async fn read(link: &Arc<Client>, needs: Needs, api: Option<Version>) -> Res
     let volumes = if needs.volumes { "/volumes" } else { "" };
     let (networks, dangling) = if needs.networks { ("/networks", DANGLING) } else { ("", "") };
     let (info, containers, images, volumes, networks, dangling, usage) = tokio::try_join!(
-        link.get::<Info>("/info"),
-        link.get::<List<Container>>("/containers/json?all=1"),
-        list::<List<Image>>(link, images),
-        list::<Volumes>(link, volumes),
-        list::<List<Network>>(link, networks),
-        list::<List<Network>>(link, dangling),
-        usage_of(link, &usage),
+        client.get::<Info>("/info"),
+        client.get::<List<Container>>("/containers/json?all=1"),
+        list::<List<Image>>(client, images),
+        list::<Volumes>(client, volumes),
+        list::<List<Network>>(client, networks),
+        list::<List<Network>>(client, dangling),
+        usage_of(client, &usage),
     )?;
-    let mut stock = Inventory {
+    let mut inventory = Inventory {
         engine: info.id.clone(),
         name: info.name.clone(),
         containerd: info.containerd(),
@@ -181,12 +181,12 @@ pub async fn read(link: &Arc<Client>, needs: Needs, api: Option<Version>) -> Res
         ..Inventory::default()
     };
     let free: HashSet<String> = dangling.0.into_iter().map(|network| network.id).collect();
-    for network in &mut stock.networks {
+    for network in &mut inventory.networks {
         network.dangling = free.contains(&network.id);
     }
     let sizes: HashMap<String, Volume> =
         usage.volumes.into_iter().map(|volume| (volume.name.clone(), volume)).collect();
-    for volume in &mut stock.volumes {
+    for volume in &mut inventory.volumes {
         if let Some(known) = sizes.get(&volume.name) {
             volume.usage_data = known.usage_data.clone();
         }
@@ -194,49 +194,49 @@ pub async fn read(link: &Arc<Client>, needs: Needs, api: Option<Version>) -> Res
     if !by_type {
         let shared: HashMap<String, i64> =
             usage.images.into_iter().map(|image| (image.id, image.shared_size)).collect();
-        for image in &mut stock.images {
+        for image in &mut inventory.images {
             image.shared_size = shared.get(&image.id).copied().unwrap_or(-1);
         }
     }
     if info.swarm.control_available && (needs.swarm || needs.networks) {
-        stock.services = link.get::<List<_>>("/services").await?.0;
+        inventory.services = client.get::<List<_>>("/services").await?.0;
     }
     if needs.swarm && info.swarm.control_available {
-        stock.secrets = link.get::<List<_>>("/secrets").await?.0;
-        stock.configs = link.get::<List<_>>("/configs").await?.0;
+        inventory.secrets = client.get::<List<_>>("/secrets").await?.0;
+        inventory.configs = client.get::<List<_>>("/configs").await?.0;
     }
-    Ok(stock)
+    Ok(inventory)
 }
 
 /// The volumes, without their sizes.
-pub async fn volumes_of(link: &Arc<Client>) -> Result<Vec<Volume>, EngineProblem> {
-    Ok(link.get::<Volumes>("/volumes").await?.volumes)
+pub async fn volumes_of(client: &Arc<Client>) -> Result<Vec<Volume>, EngineProblem> {
+    Ok(client.get::<Volumes>("/volumes").await?.volumes)
 }
 
 /// containerd's store stumbles for a moment over a snapshot that a build leaves behind.
-async fn usage_of(link: &Arc<Client>, path: &str) -> Result<DiskUsage, EngineProblem> {
+async fn usage_of(client: &Arc<Client>, path: &str) -> Result<DiskUsage, EngineProblem> {
     const TRIES: u32 = 10;
     for _ in 1..TRIES {
-        match list(link, path).await {
+        match list(client, path).await {
             Err(EngineProblem::Said { .. }) => tokio::time::sleep(Duration::from_millis(100)).await,
             answer => return answer,
         }
     }
-    list(link, path).await
+    list(client, path).await
 }
 
 /// `{"dangling":["true"]}`: networks that nothing is attached to.
 const DANGLING: &str = "/networks?filters=%7B%22dangling%22%3A%5B%22true%22%5D%7D";
 
 async fn list<T: Default + serde::de::DeserializeOwned + Send + 'static>(
-    link: &Arc<Client>,
+    client: &Arc<Client>,
     path: &str,
 ) -> Result<T, EngineProblem> {
-    if path.is_empty() { Ok(T::default()) } else { link.get(path).await }
+    if path.is_empty() { Ok(T::default()) } else { client.get(path).await }
 }
 
 /// Answers to many requests, in their order; None where one failed.
-async fn many(link: &Arc<Client>, paths: Vec<String>) -> Vec<Option<Bytes>> {
+async fn many(client: &Arc<Client>, paths: Vec<String>) -> Vec<Option<Bytes>> {
     let mut answers: Vec<Option<Bytes>> = vec![None; paths.len()];
     let mut running = JoinSet::new();
     let mut waiting = paths.into_iter().enumerate();
@@ -244,8 +244,8 @@ async fn many(link: &Arc<Client>, paths: Vec<String>) -> Vec<Option<Bytes>> {
         while running.len() < AT_ONCE
             && let Some((at, path)) = waiting.next()
         {
-            let link = link.clone();
-            running.spawn(async move { (at, link.call(Method::GET, &path, None).await.ok()) });
+            let client = client.clone();
+            running.spawn(async move { (at, client.call(Method::GET, &path, None).await.ok()) });
         }
         match running.join_next().await {
             None => return answers,
@@ -266,9 +266,9 @@ enum Learnt {
 }
 
 /// The same plan with the containers' sizes.
-fn with_sizes(mut plan: Plan, stock: &Inventory) -> Plan {
+fn with_sizes(mut plan: Plan, inventory: &Inventory) -> Plan {
     let sizes: HashMap<&str, i64> =
-        stock.containers.iter().filter_map(|it| Some((it.id.as_str(), it.size_rw?))).collect();
+        inventory.containers.iter().filter_map(|it| Some((it.id.as_str(), it.size_rw?))).collect();
     for item in plan.deletes.iter_mut().filter(|item| item.kind == ObjectKind::Container) {
         item.size = sizes.get(item.id.as_str()).copied();
         item.frees = item.size.unwrap_or(0);
@@ -278,13 +278,13 @@ fn with_sizes(mut plan: Plan, stock: &Inventory) -> Plan {
 }
 
 /// What has to be known more exactly of what goes.
-async fn look_closer(link: &Arc<Client>, stock: &mut Inventory, plan: &Plan) -> Result<Learnt, EngineProblem> {
+async fn look_closer(client: &Arc<Client>, inventory: &mut Inventory, plan: &Plan) -> Result<Learnt, EngineProblem> {
     let mut learnt = Learnt::Nothing;
     let going: Vec<&Item> = plan.of(ObjectKind::Container).collect();
     if !going.is_empty() {
         learnt = Learnt::Sizes;
-        let sizes = sizes(link, &going).await?;
-        for container in &mut stock.containers {
+        let sizes = sizes(client, &going).await?;
+        for container in &mut inventory.containers {
             container.size_rw = sizes.get(&container.id).copied();
         }
     }
@@ -292,27 +292,27 @@ async fn look_closer(link: &Arc<Client>, stock: &mut Inventory, plan: &Plan) -> 
     if !with_volumes.is_empty() {
         learnt = Learnt::More;
     }
-    for (id, named) in named_volumes(link, &with_volumes).await {
-        if let Some(container) = stock.containers.iter_mut().find(|it| it.id == id) {
+    for (id, named) in named_volumes(client, &with_volumes).await {
+        if let Some(container) = inventory.containers.iter_mut().find(|it| it.id == id) {
             container.named_volumes = Some(named);
         }
     }
-    if stock.images.is_empty() {
+    if inventory.images.is_empty() {
         return Ok(learnt);
     }
-    if stock.containerd && as_containerd_sees_it(link, stock, plan).await {
+    if inventory.containerd && as_containerd_sees_it(client, inventory, plan).await {
         learnt = Learnt::More;
     }
     let gone: HashSet<&str> = plan.of(ObjectKind::Image).map(|item| item.id.as_str()).collect();
     // Old engines do not say it of images in between.
     let sharing = |image: &Image| image.shared_size != 0;
-    let with_cache = stock.cache.iter().any(|record| record.shared);
-    let asked = stock.images.iter().any(|image| gone.contains(image.id.as_str()) && (sharing(image) || with_cache));
+    let with_cache = inventory.cache.iter().any(|record| record.shared);
+    let asked = inventory.images.iter().any(|image| gone.contains(image.id.as_str()) && (sharing(image) || with_cache));
     if asked {
-        let wanted: Vec<usize> = (0..stock.images.len())
-            .filter(|at| sharing(&stock.images[*at]) || gone.contains(stock.images[*at].id.as_str()))
+        let wanted: Vec<usize> = (0..inventory.images.len())
+            .filter(|at| sharing(&inventory.images[*at]) || gone.contains(inventory.images[*at].id.as_str()))
             .collect();
-        layers(link, stock, &wanted).await;
+        layers(client, inventory, &wanted).await;
         learnt = Learnt::More;
     }
     Ok(learnt)
@@ -326,21 +326,21 @@ struct Sized {
     size_rw: i64,
 }
 
-async fn sizes(link: &Arc<Client>, going: &[&Item]) -> Result<HashMap<String, i64>, EngineProblem> {
+async fn sizes(client: &Arc<Client>, going: &[&Item]) -> Result<HashMap<String, i64>, EngineProblem> {
     let path = if going.len() > BY_ID {
         "/containers/json?all=1&size=1".to_owned()
     } else {
         let ids: Vec<&str> = going.iter().map(|item| item.id.as_str()).collect();
         format!("/containers/json?all=1&size=1&filters={}", value(&json!({ "id": ids }).to_string()))
     };
-    let answer: List<Sized> = link.get(&path).await?;
+    let answer: List<Sized> = client.get(&path).await?;
     Ok(answer.0.into_iter().map(|it| (it.id, it.size_rw)).collect())
 }
 
 /// The volumes that a container was given by name: `-v NAME:…` and `--mount source=NAME`.
-async fn named_volumes(link: &Arc<Client>, ids: &[String]) -> Vec<(String, Vec<String>)> {
+async fn named_volumes(client: &Arc<Client>, ids: &[String]) -> Vec<(String, Vec<String>)> {
     let paths = ids.iter().map(|id| format!("/containers/{id}/json")).collect();
-    let answers = many(link, paths).await;
+    let answers = many(client, paths).await;
     let mut out = Vec::new();
     for (id, answer) in ids.iter().zip(answers) {
         let Some(inspect) = answer.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok()) else { continue };
@@ -360,22 +360,22 @@ async fn named_volumes(link: &Arc<Client>, ids: &[String]) -> Vec<(String, Vec<S
 }
 
 /// The names that containers were made with, when records were made, and whether registries have what goes.
-async fn as_containerd_sees_it(link: &Arc<Client>, stock: &mut Inventory, plan: &Plan) -> bool {
+async fn as_containerd_sees_it(client: &Arc<Client>, inventory: &mut Inventory, plan: &Plan) -> bool {
     // A name that has moved on since is shown as an id: the store goes by the name.
-    let moved: Vec<usize> = (0..stock.containers.len())
-        .filter(|at| stock.containers[*at].image == stock.containers[*at].image_id)
+    let moved: Vec<usize> = (0..inventory.containers.len())
+        .filter(|at| inventory.containers[*at].image == inventory.containers[*at].image_id)
         .collect();
-    let paths = moved.iter().map(|at| format!("/containers/{}/json", stock.containers[*at].id)).collect();
-    for (at, answer) in moved.iter().zip(many(link, paths).await) {
+    let paths = moved.iter().map(|at| format!("/containers/{}/json", inventory.containers[*at].id)).collect();
+    for (at, answer) in moved.iter().zip(many(client, paths).await) {
         let inspect = answer.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
         if let Some(name) = inspect.as_ref().and_then(|it| it.pointer("/Config/Image")).and_then(Value::as_str) {
-            stock.containers[*at].image = name.to_owned();
+            inventory.containers[*at].image = name.to_owned();
         }
     }
     let timed = plan.steps.iter().any(|step| matches!(step, Step::PruneImages(filters) if filters.has("until")));
     if timed {
-        let paths = stock.images.iter().map(|image| format!("/images/{}/json", image.id)).collect();
-        for (image, answer) in stock.images.iter_mut().zip(many(link, paths).await) {
+        let paths = inventory.images.iter().map(|image| format!("/images/{}/json", image.id)).collect();
+        for (image, answer) in inventory.images.iter_mut().zip(many(client, paths).await) {
             let inspect = answer.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
             let time = inspect.as_ref().and_then(|it| it.pointer("/Metadata/LastTagTime")).and_then(Value::as_str);
             image.stored = time.and_then(seconds).map(|time| time as i64);
@@ -383,34 +383,38 @@ async fn as_containerd_sees_it(link: &Arc<Client>, stock: &mut Inventory, plan: 
     }
     // Every tag has a digest in this store, pulled or not: only the registry knows.
     let gone: HashSet<&str> = plan.of(ObjectKind::Image).map(|item| item.id.as_str()).collect();
-    let asked: Vec<usize> = (0..stock.images.len())
-        .filter(|at| gone.contains(stock.images[*at].id.as_str()) && stock.images[*at].digests().next().is_some())
+    let asked: Vec<usize> = (0..inventory.images.len())
+        .filter(|at| {
+            gone.contains(inventory.images[*at].id.as_str()) && inventory.images[*at].digests().next().is_some()
+        })
         .take(ASKED_OF_REGISTRY)
         .collect();
     let paths = asked
         .iter()
-        .filter_map(|at| stock.images[*at].digests().next().map(|name| format!("/distribution/{}/json", segment(name))))
+        .filter_map(|at| {
+            inventory.images[*at].digests().next().map(|name| format!("/distribution/{}/json", segment(name)))
+        })
         .collect();
-    let answers = tokio::time::timeout(REGISTRY, many(link, paths)).await.unwrap_or_default();
+    let answers = tokio::time::timeout(REGISTRY, many(client, paths)).await.unwrap_or_default();
     for (at, answer) in asked.iter().zip(answers) {
-        stock.images[*at].in_registry = Some(answer.is_some());
+        inventory.images[*at].in_registry = Some(answer.is_some());
     }
     !moved.is_empty() || timed || !asked.is_empty()
 }
 
 /// The layers of these images with their sizes: the chain from the image, the sizes from its history.
-async fn layers(link: &Arc<Client>, stock: &mut Inventory, wanted: &[usize]) {
-    let path = |at: &usize, what: &str| format!("/images/{}/{what}", stock.images[*at].id);
-    let inspects = many(link, wanted.iter().map(|at| path(at, "json")).collect()).await;
-    let histories = many(link, wanted.iter().map(|at| path(at, "history")).collect()).await;
+async fn layers(client: &Arc<Client>, inventory: &mut Inventory, wanted: &[usize]) {
+    let path = |at: &usize, what: &str| format!("/images/{}/{what}", inventory.images[*at].id);
+    let inspects = many(client, wanted.iter().map(|at| path(at, "json")).collect()).await;
+    let histories = many(client, wanted.iter().map(|at| path(at, "history")).collect()).await;
     let parse = |bytes: Option<Bytes>| bytes.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
     for ((at, inspect), history) in wanted.iter().zip(inspects).zip(histories) {
         let (Some(inspect), Some(history)) = (parse(inspect), parse(history)) else { continue };
-        let image = &mut stock.images[*at];
+        let image = &mut inventory.images[*at];
         image.layers = Some(chain(&inspect, &history));
     }
-    if stock.containerd {
-        with_blobs(&mut stock.images);
+    if inventory.containerd {
+        with_blobs(&mut inventory.images);
     }
 }
 
@@ -472,13 +476,13 @@ fn chain(inspect: &Value, history: &Value) -> Vec<ImageLayer> {
 }
 
 /// What the largest of the containers that go have in their own layers.
-async fn look_into(link: &Arc<Client>, plan: &mut Plan) {
+async fn look_into(client: &Arc<Client>, plan: &mut Plan) {
     let mut large: Vec<usize> = (0..plan.deletes.len())
         .filter(|at| plan.deletes[*at].kind == ObjectKind::Container && plan.deletes[*at].size >= Some(WORTH_A_LOOK))
         .collect();
     large.sort_by_key(|at| std::cmp::Reverse(plan.deletes[*at].size));
     for at in large.into_iter().take(LOOKED_INTO) {
-        if let Some(text) = largest_path(link, &plan.deletes[at].id).await {
+        if let Some(text) = largest_path(client, &plan.deletes[at].id).await {
             plan.deletes[at].about.insert(0, text);
         }
     }
@@ -492,9 +496,9 @@ struct Changed {
 }
 
 /// The path in a container's own layer that holds most of it: `/var/lib/app 398 MB`.
-async fn largest_path(link: &Arc<Client>, id: &str) -> Option<String> {
+async fn largest_path(client: &Arc<Client>, id: &str) -> Option<String> {
     const DELETED: u8 = 2;
-    let List(changes): List<Changed> = link.get(&format!("/containers/{id}/changes")).await.ok()?;
+    let List(changes): List<Changed> = client.get(&format!("/containers/{id}/changes")).await.ok()?;
     let paths: Vec<&str> = changes.iter().filter(|it| it.kind != DELETED).map(|it| it.path.as_str()).collect();
     let folders: HashSet<&str> =
         paths.iter().filter_map(|path| path.rsplit_once('/').map(|(folder, _)| folder)).collect();
@@ -502,7 +506,7 @@ async fn largest_path(link: &Arc<Client>, id: &str) -> Option<String> {
     let mut sums: HashMap<String, i64> = HashMap::new();
     let mut total = 0;
     for path in files {
-        let Some(size) = size_of(link, id, path).await else { continue };
+        let Some(size) = size_of(client, id, path).await else { continue };
         total += size;
         let mut end = path.len();
         loop {
@@ -520,9 +524,9 @@ async fn largest_path(link: &Arc<Client>, id: &str) -> Option<String> {
     Some(format!("{path} {}", bytes(size)))
 }
 
-async fn size_of(link: &Arc<Client>, id: &str, path: &str) -> Option<i64> {
+async fn size_of(client: &Arc<Client>, id: &str, path: &str) -> Option<i64> {
     let path = format!("/containers/{id}/archive?path={}", value(path));
-    let reply = link.send(Method::HEAD, &path, nothing(), None).await.ok()?;
+    let reply = client.send(Method::HEAD, &path, nothing(), None).await.ok()?;
     let header = reply.headers.get("x-docker-container-path-stat")?.to_str().ok()?.to_owned();
     reply.bytes().await.ok()?;
     let decoded = base64::engine::general_purpose::STANDARD.decode(header).ok()?;

@@ -51,12 +51,12 @@ const MORE_PATIENCE: Duration = Duration::from_secs(180);
 pub struct Engine {
     target: Target,
     /// The real client, for endpoints that are not a local socket, and to read compose files.
-    client: Option<OsString>,
+    docker: Option<OsString>,
     /// What `DOCKER_API_VERSION` says.
     wanted_api: Option<Version>,
     /// What the policy protects.
     patterns: Vec<ProtectPattern>,
-    wire: OnceCell<Result<Connection, EngineProblem>>,
+    connection: OnceCell<Result<Connection, EngineProblem>>,
     /// Why it did not answer once; it is not asked again where only a note depends on it.
     silent: RefCell<Option<EngineProblem>>,
     images: RefCell<HashMap<String, Lookup<ImageFacts>>>,
@@ -73,18 +73,18 @@ pub struct Engine {
 impl Engine {
     pub fn new(
         target: Target,
-        client: Option<OsString>,
+        docker: Option<OsString>,
         wanted_api: Option<&str>,
         patterns: Vec<ProtectPattern>,
     ) -> Engine {
-        let printer = Printer::new(client.clone());
+        let printer = Printer::new(docker.clone());
         Engine {
             target,
-            client,
+            docker,
             // What cannot be read is taken for the version in which a prune takes most.
             wanted_api: wanted_api.filter(|text| !text.is_empty()).map(|text| client_version(text).unwrap_or((1, 0))),
             patterns,
-            wire: OnceCell::new(),
+            connection: OnceCell::new(),
             silent: RefCell::default(),
             images: RefCell::default(),
             itself: RefCell::default(),
@@ -108,9 +108,10 @@ impl Engine {
         self
     }
 
-    fn wire(&self) -> Result<&Connection, EngineProblem> {
-        self.wire
-            .get_or_init(|| Connection::open(&self.target, self.client.clone()))
+    /// The connection to the engine, opened by the first call.
+    pub fn connection(&self) -> Result<&Connection, EngineProblem> {
+        self.connection
+            .get_or_init(|| Connection::open(&self.target, self.docker.clone()))
             .as_ref()
             .map_err(EngineProblem::clone)
     }
@@ -136,10 +137,10 @@ impl Engine {
         patience: Duration,
         path: &str,
     ) -> Result<T, EngineProblem> {
-        let wire = self.wire()?;
+        let connection = self.connection()?;
         let _waiting = self.says_what_it_waits_for();
-        wire.within(patience, async {
-            wire.link.send_as_is(Method::GET, path, nothing(), None).await?.parsed(body::SMALL).await
+        connection.within(patience, async {
+            connection.client.send_as_is(Method::GET, path, nothing(), None).await?.parsed(body::SMALL).await
         })
     }
 
@@ -162,36 +163,31 @@ impl Engine {
         Ok(facts)
     }
 
-    /// The connection itself, for deletions.
-    pub fn line(&self) -> Result<&Connection, EngineProblem> {
-        self.wire()
-    }
-
     /// Whether it answers on a socket of this machine.
     pub fn is_local(&self) -> bool {
         self.target.is_local()
     }
 
     /// What the engine holds, without sizes.
-    pub fn stock(&self, needs: Needs, volumes: bool) -> Result<Inventory, EngineProblem> {
-        let wire = self.wire()?;
-        wire.within(MORE_PATIENCE, async {
-            let mut stock = read(&wire.link, needs, self.wanted_api).await?;
+    pub fn inventory(&self, needs: Needs, volumes: bool) -> Result<Inventory, EngineProblem> {
+        let connection = self.connection()?;
+        connection.within(MORE_PATIENCE, async {
+            let mut inventory = read(&connection.client, needs, self.wanted_api).await?;
             if volumes {
-                stock.volumes = volumes_of(&wire.link).await?;
+                inventory.volumes = volumes_of(&connection.client).await?;
             }
-            Ok(stock)
+            Ok(inventory)
         })
     }
 
     fn read_protections(&self) -> Result<Protections, EngineProblem> {
-        let wire = self.wire()?;
+        let connection = self.connection()?;
         let _waiting = self.says_what_it_waits_for();
         let mut all = Protections { patterns: self.patterns.clone(), ..Protections::default() };
-        wire.within(MORE_PATIENCE, async {
-            all.labelled = labelled(&wire.link).await?;
+        connection.within(MORE_PATIENCE, async {
+            all.labelled = labelled(&connection.client).await?;
             if state::any_locks() {
-                let info: Info = wire.link.get("/info").await?;
+                let info: Info = connection.client.get("/info").await?;
                 let locks = state::locks(&info.id).map_err(EngineProblem::Unanswered)?;
                 all.locks = locks.locked;
                 all.released = locks.released;
@@ -218,12 +214,12 @@ fn client_version(text: &str) -> Option<Version> {
 }
 
 /// Whether anything on the engine has the label that protects.
-async fn labelled(link: &Arc<Client>) -> Result<bool, EngineProblem> {
+async fn labelled(client: &Arc<Client>) -> Result<bool, EngineProblem> {
     let filters = value(&json!({ "label": [LABEL] }).to_string());
-    let none = link.get::<List<Container>>(&format!("/containers/json?all=1&filters={filters}")).await?.0.is_empty()
-        && link.get::<Volumes>(&format!("/volumes?filters={filters}")).await?.volumes.is_empty()
-        && link.get::<List<Network>>(&format!("/networks?filters={filters}")).await?.0.is_empty()
-        && link.get::<List<Image>>(&format!("/images/json?all=1&filters={filters}")).await?.0.is_empty();
+    let none = client.get::<List<Container>>(&format!("/containers/json?all=1&filters={filters}")).await?.0.is_empty()
+        && client.get::<Volumes>(&format!("/volumes?filters={filters}")).await?.volumes.is_empty()
+        && client.get::<List<Network>>(&format!("/networks?filters={filters}")).await?.0.is_empty()
+        && client.get::<List<Image>>(&format!("/images/json?all=1&filters={filters}")).await?.0.is_empty();
     Ok(!none)
 }
 
@@ -368,9 +364,10 @@ impl Facts for Engine {
             return Ok(plan.clone());
         }
         let protections = self.protections()?;
-        let wire = self.wire()?;
+        let connection = self.connection()?;
         let _waiting = (self.waiting)(format!("reading what the engine at {} holds", self.target.host));
-        let plan = wire.within(MORE_PATIENCE, survey(&wire.link, steps, &protections, self.wanted_api))?;
+        let plan =
+            connection.within(MORE_PATIENCE, survey(&connection.client, steps, &protections, self.wanted_api))?;
         let plan = Rc::new(plan);
         self.plans.borrow_mut().push((steps.to_vec(), plan.clone()));
         Ok(plan)

@@ -19,16 +19,16 @@ const COMMIT: u64 = 500;
 const HELPER: u64 = 250;
 
 /// Estimates time and room for what the plan promises to keep, and adds what does not come back.
-pub fn foresee(wire: &Connection, plan: &mut Plan, is_local: bool) {
+pub fn foresee(connection: &Connection, plan: &mut Plan, is_local: bool) {
     let kept: Vec<usize> =
         (0..plan.deletes.len()).filter(|at| plan.deletes[*at].recoverable == Recoverable::Trash).collect();
     let containers = plan.of(ObjectKind::Container).next().is_some();
-    let asked = wire.within(PATIENCE, async {
+    let asked = connection.within(PATIENCE, async {
         if !containers {
             return Ok((Value::Null, Value::Null));
         }
-        let all: Value = wire.link.get("/containers/json?all=1").await?;
-        let images: Value = wire.link.get("/images/json").await?;
+        let all: Value = connection.client.get("/containers/json?all=1").await?;
+        let images: Value = connection.client.get("/images/json").await?;
         Ok((all, images))
     });
     let (all, images) = asked.unwrap_or_default();

@@ -33,17 +33,17 @@ fn host() -> String {
 }
 
 /// An empty image: enough for a container that is never started.
-pub async fn image(link: &Arc<Client>) -> Result<String, EngineProblem> {
+pub async fn image(client: &Arc<Client>) -> Result<String, EngineProblem> {
     let name = format!("{REPOSITORY}:{}", tag());
     let path = format!("/images/create?fromSrc=-&repo={REPOSITORY}&tag={}", tag());
     // Two blocks of zeros: the end of an archive with nothing in it.
-    link.send(Method::POST, &path, whole(vec![0_u8; 1024]), Some("application/x-tar")).await?.bytes().await?;
+    client.send(Method::POST, &path, whole(vec![0_u8; 1024]), Some("application/x-tar")).await?.bytes().await?;
     Ok(name)
 }
 
 /// A container that has the volume at `/v`.
 pub async fn container(
-    link: &Arc<Client>,
+    client: &Arc<Client>,
     image: &str,
     volume: &str,
     read_only: bool,
@@ -56,7 +56,7 @@ pub async fn container(
                 "VolumeOptions": {"NoCopy": true}}],
         },
     });
-    let answer = link.call(Method::POST, "/containers/create", Some(&body)).await?;
+    let answer = client.call(Method::POST, "/containers/create", Some(&body)).await?;
     let made: Value = serde_json::from_slice(&answer).unwrap_or_default();
     match made.get("Id").and_then(Value::as_str) {
         Some(id) => Ok(id.to_owned()),
@@ -64,12 +64,12 @@ pub async fn container(
     }
 }
 
-pub async fn remove_container(link: &Arc<Client>, id: &str) {
-    let _ = link.call(Method::DELETE, &format!("/containers/{id}?force=1&v=1"), None).await;
+pub async fn remove_container(client: &Arc<Client>, id: &str) {
+    let _ = client.call(Method::DELETE, &format!("/containers/{id}?force=1&v=1"), None).await;
 }
 
-pub async fn remove_image(link: &Arc<Client>, name: &str) {
-    let _ = link.call(Method::DELETE, &format!("/images/{}?noprune=1&force=1", segment(name)), None).await;
+pub async fn remove_image(client: &Arc<Client>, name: &str) {
+    let _ = client.call(Method::DELETE, &format!("/images/{}?noprune=1&force=1", segment(name)), None).await;
 }
 
 /// The maker of a container that is not whole yet, from its name `fender.helper-HOST-PROCESS-NUMBER`.
@@ -80,31 +80,31 @@ fn mark_of(container: &Value) -> Option<&str> {
 }
 
 /// Removes what this process made, and what was left behind by one that is no more.
-pub async fn sweep(link: &Arc<Client>) {
+pub async fn sweep(client: &Arc<Client>) {
     let left = |mark: &str| match mark.strip_prefix(&format!("{}-", host())) {
         Some(process) => process == std::process::id().to_string() || !Path::new("/proc").join(process).exists(),
         None => false,
     };
     for filter in [json!({ "label": [REPOSITORY] }), json!({ "name": [format!("^/?{REPOSITORY}-")] })] {
         let path = format!("/containers/json?all=1&filters={}", value(&filter.to_string()));
-        let containers: Vec<Value> = link.get(&path).await.unwrap_or_default();
+        let containers: Vec<Value> = client.get(&path).await.unwrap_or_default();
         for it in containers {
             let label = it.pointer(&format!("/Labels/{REPOSITORY}")).and_then(Value::as_str);
             if let Some(id) = it.get("Id").and_then(Value::as_str)
                 && mark_of(&it).or(label).is_some_and(left)
             {
-                remove_container(link, id).await;
+                remove_container(client, id).await;
             }
         }
     }
     let filters = value(&json!({ "reference": [REPOSITORY] }).to_string());
-    let images: Vec<Value> = link.get(&format!("/images/json?filters={filters}")).await.unwrap_or_default();
+    let images: Vec<Value> = client.get(&format!("/images/json?filters={filters}")).await.unwrap_or_default();
     for it in images {
         for name in it.get("RepoTags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
             if let Some(mark) = name.strip_prefix(&format!("{REPOSITORY}:"))
                 && left(mark.trim_end_matches("-layer"))
             {
-                remove_image(link, name).await;
+                remove_image(client, name).await;
             }
         }
     }

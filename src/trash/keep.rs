@@ -24,14 +24,14 @@ use fender_core::policy::TrashLimits;
 use fender_core::text::bytes;
 
 /// Keeps the plan's objects under the words of the command; the entry's number.
-pub fn keep(wire: &Connection, plan: &Plan, command: &[String], trash: &TrashLimits) -> Result<u64, String> {
-    keep_in(&folder(), wire, plan, command, trash)
+pub fn keep(connection: &Connection, plan: &Plan, command: &[String], trash: &TrashLimits) -> Result<u64, String> {
+    keep_in(&folder(), connection, plan, command, trash)
 }
 
 /// The same in a trash at another place.
 pub fn keep_in(
     root: &Path,
-    wire: &Connection,
+    connection: &Connection,
     plan: &Plan,
     command: &[String],
     trash: &TrashLimits,
@@ -52,12 +52,18 @@ pub fn keep_in(
     let kept = plan.deletes.iter().filter(|it| it.recoverable == Recoverable::Trash);
     let total = total(kept.filter_map(|it| it.size));
     let bar = Bar::new("keeping", u64::try_from(total).ok().filter(|total| *total > 0));
-    let mut keeper =
-        Keeper { link: wire.link.clone(), locked: &locked, folder: &written, entry, image: None, bar: bar.clone() };
-    let outcome = wire.block_on(async {
-        helper::sweep(&keeper.link).await;
+    let mut keeper = Keeper {
+        client: connection.client.clone(),
+        locked: &locked,
+        folder: &written,
+        entry,
+        image: None,
+        bar: bar.clone(),
+    };
+    let outcome = connection.block_on(async {
+        helper::sweep(&keeper.client).await;
         let outcome = keeper.all(plan).await;
-        helper::sweep(&keeper.link).await;
+        helper::sweep(&keeper.client).await;
         outcome
     });
     bar.finish();
@@ -79,7 +85,12 @@ const BRIEFLY: Duration = Duration::from_secs(2);
 
 /// Keeps of a deletion that is only noted what costs nothing: the settings of containers and networks, and tags. The entry, or
 /// None where the plan takes nothing.
-pub fn note(wire: &Connection, plan: &Plan, command: &[String], trash: &TrashLimits) -> Result<Option<Entry>, String> {
+pub fn note(
+    connection: &Connection,
+    plan: &Plan,
+    command: &[String],
+    trash: &TrashLimits,
+) -> Result<Option<Entry>, String> {
     if plan.deletes.is_empty() || trash.max == 0 {
         return Ok(None);
     }
@@ -97,10 +108,10 @@ pub fn note(wire: &Connection, plan: &Plan, command: &[String], trash: &TrashLim
         noted: true,
         ..Entry::default()
     };
-    let objects = wire.within(BRIEFLY, async {
+    let objects = connection.within(BRIEFLY, async {
         let mut objects = Vec::new();
         for item in &plan.deletes {
-            match noted(&wire.link, item).await {
+            match noted(&connection.client, item).await {
                 Err(problem) if problem.is(404) => {}
                 object => objects.push(object?),
             }
@@ -120,7 +131,7 @@ pub fn note(wire: &Connection, plan: &Plan, command: &[String], trash: &TrashLim
 }
 
 /// What is known of one object without copying anything.
-async fn noted(link: &Arc<Client>, item: &Item) -> Result<Object, EngineProblem> {
+async fn noted(client: &Arc<Client>, item: &Item) -> Result<Object, EngineProblem> {
     let mut object = Object {
         kind: item.kind,
         id: item.id.clone(),
@@ -136,15 +147,15 @@ async fn noted(link: &Arc<Client>, item: &Item) -> Result<Object, EngineProblem>
     let size = item.size.filter(|size| *size > 0).map(|size| format!(", {}", bytes(size))).unwrap_or_default();
     match item.kind {
         ObjectKind::Container => {
-            object.inspect = link.get(&format!("/containers/{}/json", item.id)).await?;
+            object.inspect = client.get(&format!("/containers/{}/json", item.id)).await?;
             let base = object.inspect.get("Image").and_then(Value::as_str).unwrap_or_default();
-            let base: Value = link.get(&format!("/images/{base}/json")).await.unwrap_or_default();
+            let base: Value = client.get(&format!("/images/{base}/json")).await.unwrap_or_default();
             object.digests = digests(&base);
             object.recoverable = Recoverable::Trash;
             object.missing = if item.size == Some(0) { String::new() } else { format!("its own layer{size}") };
         }
         ObjectKind::Network => {
-            object.inspect = link.get(&format!("/networks/{}", item.id)).await?;
+            object.inspect = client.get(&format!("/networks/{}", item.id)).await?;
             object.recoverable = Recoverable::Trash;
             object.missing = String::new();
         }
@@ -154,7 +165,7 @@ async fn noted(link: &Arc<Client>, item: &Item) -> Result<Object, EngineProblem>
         }
         ObjectKind::Image if item.recoverable == Recoverable::Pull => {
             object.recoverable = Recoverable::Pull;
-            object.inspect = link.get(&format!("/images/{}/json", item.id)).await?;
+            object.inspect = client.get(&format!("/images/{}/json", item.id)).await?;
             object.digests = digests(&object.inspect);
         }
         _ => object.missing = format!("{}{size}", object.missing),
@@ -163,7 +174,7 @@ async fn noted(link: &Arc<Client>, item: &Item) -> Result<Object, EngineProblem>
 }
 
 struct Keeper<'a> {
-    link: Arc<Client>,
+    client: Arc<Client>,
     locked: &'a Locked,
     folder: &'a Folder,
     entry: Entry,
@@ -210,7 +221,7 @@ impl Keeper<'_> {
 
     async fn contents(&mut self, item: &Item, object: &mut Object) -> Result<(), EngineProblem> {
         if item.kind == ObjectKind::Image {
-            object.inspect = self.link.get(&format!("/images/{}/json", item.id)).await?;
+            object.inspect = self.client.get(&format!("/images/{}/json", item.id)).await?;
             object.digests = digests(&object.inspect);
         }
         if item.recoverable != Recoverable::Trash {
@@ -223,7 +234,7 @@ impl Keeper<'_> {
                 let apart = self.save(&item.id, HashSet::new()).await?;
                 object.file = Some(self.write(&apart)?);
             }
-            ObjectKind::Network => object.inspect = self.link.get(&format!("/networks/{}", item.id)).await?,
+            ObjectKind::Network => object.inspect = self.client.get(&format!("/networks/{}", item.id)).await?,
             _ => {}
         }
         Ok(())
@@ -234,23 +245,23 @@ impl Keeper<'_> {
     }
 
     async fn volume(&mut self, object: &mut Object) -> Result<(), EngineProblem> {
-        object.inspect = self.link.get(&format!("/volumes/{}", segment(&object.name))).await?;
+        object.inspect = self.client.get(&format!("/volumes/{}", segment(&object.name))).await?;
         let image = match &self.image {
             Some(image) => image.clone(),
             None => {
-                let image = helper::image(&self.link).await?;
+                let image = helper::image(&self.client).await?;
                 self.image = Some(image.clone());
                 image
             }
         };
-        let container = helper::container(&self.link, &image, &object.name, true).await?;
+        let container = helper::container(&self.client, &image, &object.name, true).await?;
         let name = self.next_file("volume") + ".tar.zst";
         let path = format!("/containers/{container}/archive?path=/v");
-        let kept = match self.link.send(Method::GET, &path, nothing(), None).await {
+        let kept = match self.client.send(Method::GET, &path, nothing(), None).await {
             Ok(reply) => archive::keep(reply, self.folder, &name, &self.bar).await,
             Err(problem) => Err(problem),
         };
-        helper::remove_container(&self.link, &container).await;
+        helper::remove_container(&self.client, &container).await;
         self.entry.files.push(kept?);
         object.file = Some(name);
         Ok(())
@@ -258,7 +269,7 @@ impl Keeper<'_> {
 
     /// An image's archive, without the layers in `without`.
     async fn save(&mut self, id: &str, without: HashSet<String>) -> Result<Apart, EngineProblem> {
-        let reply = self.link.send(Method::GET, &format!("/images/{id}/get"), nothing(), None).await?;
+        let reply = self.client.send(Method::GET, &format!("/images/{id}/get"), nothing(), None).await?;
         archive::take_apart(reply, self.locked, without, &self.bar).await
     }
 
@@ -278,12 +289,12 @@ impl Keeper<'_> {
     }
 
     async fn container(&mut self, object: &mut Object) -> Result<(), EngineProblem> {
-        object.inspect = self.link.get(&format!("/containers/{}/json", object.id)).await?;
+        object.inspect = self.client.get(&format!("/containers/{}/json", object.id)).await?;
         let base = object.inspect.get("Image").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let base: Value = self.link.get(&format!("/images/{base}/json")).await.unwrap_or_default();
+        let base: Value = self.client.get(&format!("/images/{base}/json")).await.unwrap_or_default();
         object.digests = digests(&base);
         const DELETED: i64 = 2;
-        let changes: Value = self.link.get(&format!("/containers/{}/changes", object.id)).await?;
+        let changes: Value = self.client.get(&format!("/containers/{}/changes", object.id)).await?;
         let changes: Vec<&Value> = changes.as_array().into_iter().flatten().collect();
         if changes.is_empty() {
             return Ok(());
@@ -291,11 +302,11 @@ impl Keeper<'_> {
         let deletes = changes.iter().any(|it| it.get("ObjectKind").and_then(Value::as_i64) == Some(DELETED));
         let tag = format!("{}-layer", helper::tag());
         let path = format!("/commit?container={}&repo={}&tag={tag}", object.id, helper::REPOSITORY);
-        let answer = self.link.call(Method::POST, &path, Some(&json!({}))).await?;
+        let answer = self.client.call(Method::POST, &path, Some(&json!({}))).await?;
         let made: Value = serde_json::from_slice(&answer).unwrap_or_default();
         let id = made.get("Id").and_then(Value::as_str).unwrap_or_default().to_owned();
         let outcome = self.layer(object, &id, &base, deletes).await;
-        helper::remove_image(&self.link, &format!("{}:{tag}", helper::REPOSITORY)).await;
+        helper::remove_image(&self.client, &format!("{}:{tag}", helper::REPOSITORY)).await;
         outcome
     }
 

@@ -33,20 +33,20 @@ pub enum Back {
 
 /// Restores the objects of an entry, all or those with one name. `rename` gives an object another name.
 pub fn restore(
-    wire: &Connection,
+    connection: &Connection,
     locked: &Locked,
     entry: &Entry,
     only: Option<&str>,
     rename: &dyn Fn(&Object) -> Option<String>,
-    told: &mut dyn FnMut(&Object, &Back),
+    report: &mut dyn FnMut(&Object, &Back),
 ) -> bool {
     const ORDER: [ObjectKind; 5] =
         [ObjectKind::Network, ObjectKind::Volume, ObjectKind::Image, ObjectKind::Tag, ObjectKind::Container];
     let bar = Bar::new("bringing back", None);
-    let work = Restoration { link: wire.link.clone(), locked, entry, bar: bar.clone() };
+    let work = Restoration { client: connection.client.clone(), locked, entry, bar: bar.clone() };
     let mut all = true;
-    wire.block_on(async {
-        helper::sweep(&work.link).await;
+    connection.block_on(async {
+        helper::sweep(&work.client).await;
         let wanted = |object: &&Object| only.is_none_or(|name| fits(object, name));
         let mut objects: Vec<&Object> = entry.objects.iter().filter(wanted).collect();
         objects.sort_by_key(|object| ORDER.iter().position(|kind| *kind == object.kind).unwrap_or(ORDER.len()));
@@ -60,20 +60,20 @@ pub fn restore(
                     Back::Failed(why) => again.push((object, why)),
                     back => {
                         all &= back != Back::Taken;
-                        bar.suspend(|| told(object, &back));
+                        bar.suspend(|| report(object, &back));
                     }
                 }
             }
             if again.is_empty() || again.len() == before {
                 for (object, why) in again {
                     all = false;
-                    bar.suspend(|| told(object, &Back::Failed(why)));
+                    bar.suspend(|| report(object, &Back::Failed(why)));
                 }
                 break;
             }
             objects = again.into_iter().map(|(object, _)| object).collect();
         }
-        helper::sweep(&work.link).await;
+        helper::sweep(&work.client).await;
     });
     bar.finish();
     all
@@ -113,15 +113,15 @@ pub fn requests(object: &Object) -> Result<Vec<Request>, String> {
 
 /// Makes an image of what a container wrote, on the image that it stood on, and gives it a name.
 pub fn layer_image(
-    wire: &Connection,
+    connection: &Connection,
     locked: &Locked,
     entry: &Entry,
     object: &Object,
     name: &str,
 ) -> Result<(), String> {
     let bar = Bar::new("loading", None);
-    let work = Restoration { link: wire.link.clone(), locked, entry, bar: bar.clone() };
-    let outcome = wire.block_on(async {
+    let work = Restoration { client: connection.client.clone(), locked, entry, bar: bar.clone() };
+    let outcome = connection.block_on(async {
         let image = match object.file.as_deref() {
             Some(file) if layer_of(file).is_none() => work.own_image(file).await?,
             Some(file) => {
@@ -132,7 +132,7 @@ pub fn layer_image(
         };
         let (repository, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
         let path = format!("/images/{}/tag?repo={}&tag={}", segment(&image), value(repository), value(tag));
-        work.link.call(Method::POST, &path, None).await
+        work.client.call(Method::POST, &path, None).await
     });
     bar.finish();
     outcome.map(|_| ()).map_err(|problem| problem.to_string())
@@ -146,7 +146,7 @@ pub fn fits(object: &Object, name: &str) -> bool {
 }
 
 pub(super) struct Restoration<'a> {
-    pub(super) link: Arc<Client>,
+    pub(super) client: Arc<Client>,
     pub(super) locked: &'a Locked,
     pub(super) entry: &'a Entry,
     pub(super) bar: Bar,
@@ -176,7 +176,7 @@ impl Restoration<'_> {
     }
 
     pub(super) async fn exists(&self, path: &str) -> Result<Option<Value>, EngineProblem> {
-        match self.link.get(path).await {
+        match self.client.get(path).await {
             Ok(found) => Ok(Some(found)),
             Err(problem) if problem.is(404) => Ok(None),
             Err(problem) => Err(problem),
@@ -199,7 +199,7 @@ impl Restoration<'_> {
     }
 
     pub(super) async fn send(&self, method: Method, path: &str, body: RequestBody) -> Result<Vec<u8>, EngineProblem> {
-        let reply = self.link.send(method, path, body, Some("application/x-tar")).await?;
+        let reply = self.client.send(method, path, body, Some("application/x-tar")).await?;
         Ok(reply.bytes().await?.to_vec())
     }
 
@@ -214,21 +214,21 @@ impl Restoration<'_> {
         }
         let name = name.unwrap_or_else(|| object.name.clone());
         let filters = value(&json!({ "name": [format!("^{}$", regex_quoted(&name))] }).to_string());
-        let same: Vec<Value> = self.link.get(&format!("/networks?filters={filters}")).await?;
+        let same: Vec<Value> = self.client.get(&format!("/networks?filters={filters}")).await?;
         if same.iter().any(|it| it.get("Name").and_then(Value::as_str) == Some(&name)) {
             return Ok(Back::Taken);
         }
         let mut body = settings::network(&object.inspect, &name);
         let whole = Value::Object(body.clone());
         let mut note = "";
-        let answer = match self.link.call(Method::POST, "/networks/create", Some(&whole)).await {
+        let answer = match self.client.call(Method::POST, "/networks/create", Some(&whole)).await {
             Ok(answer) => answer,
             Err(first) => {
                 // Its addresses are somebody else's by now: others will do.
                 body.remove("IPAM");
                 note = "with other addresses";
                 let without = Value::Object(body);
-                self.link.call(Method::POST, "/networks/create", Some(&without)).await.map_err(|_| first)?
+                self.client.call(Method::POST, "/networks/create", Some(&without)).await.map_err(|_| first)?
             }
         };
         let made: Value = serde_json::from_slice(&answer).unwrap_or_default();
@@ -253,8 +253,8 @@ impl Restoration<'_> {
             }
         } else {
             self.locked.mark_filling(&self.entry.engine, &name, None)?;
-            self.link.call(Method::POST, "/volumes/create", Some(&body)).await?;
-            let now: Value = self.link.get(&path).await?;
+            self.client.call(Method::POST, "/volumes/create", Some(&body)).await?;
+            let now: Value = self.client.get(&path).await?;
             // Somebody else may have made it in between: the engine gives an existing one back as if it were new.
             if settings::labels(&now) != settings::labels(&body) || !self.is_empty(&name).await? {
                 self.locked.forget_filling(&self.entry.engine, &name)?;
@@ -267,7 +267,7 @@ impl Restoration<'_> {
         let body = archive::file_body(self.file(file)?, &self.bar);
         let path = format!("/containers/{container}/archive?path=/&copyUIDGID=1");
         let outcome = self.send(Method::PUT, &path, body).await;
-        helper::remove_container(&self.link, &container).await;
+        helper::remove_container(&self.client, &container).await;
         outcome?;
         // Known as whole before it is no longer known as half: a restoration that is cut off here has brought it back.
         self.locked.remember(self.entry, &made, &created)?;
@@ -285,7 +285,7 @@ impl Restoration<'_> {
             return Ok(false);
         }
         let filters = value(&json!({ "volume": [name] }).to_string());
-        let users: Vec<Value> = self.link.get(&format!("/containers/json?all=1&filters={filters}")).await?;
+        let users: Vec<Value> = self.client.get(&format!("/containers/json?all=1&filters={filters}")).await?;
         if !users.is_empty() {
             return Ok(false);
         }
@@ -299,17 +299,17 @@ impl Restoration<'_> {
     pub(super) async fn is_empty(&self, volume: &str) -> Result<bool, EngineProblem> {
         let container = self.helper_with(volume, true).await?;
         let path = format!("/containers/{container}/archive?path=/v");
-        let outcome = match self.link.send(Method::GET, &path, nothing(), None).await {
+        let outcome = match self.client.send(Method::GET, &path, nothing(), None).await {
             Ok(reply) => archive::has_one_entry(reply).await,
             Err(problem) => Err(problem),
         };
-        helper::remove_container(&self.link, &container).await;
+        helper::remove_container(&self.client, &container).await;
         outcome
     }
 
     pub(super) async fn helper_with(&self, volume: &str, read_only: bool) -> Result<String, EngineProblem> {
-        let image = helper::image(&self.link).await?;
-        helper::container(&self.link, &image, volume, read_only).await
+        let image = helper::image(&self.client).await?;
+        helper::container(&self.client, &image, volume, read_only).await
     }
 
     pub(super) async fn load(&self, file: &str) -> Result<Vec<u8>, EngineProblem> {
@@ -349,7 +349,7 @@ impl Restoration<'_> {
         }
         let (repository, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
         let path = format!("/images/{id}/tag?repo={}&tag={}", value(repository), value(tag));
-        self.link.call(Method::POST, &path, None).await?;
+        self.client.call(Method::POST, &path, None).await?;
         Ok(Back::Is(String::new()))
     }
 }

@@ -38,10 +38,10 @@ impl Restoration<'_> {
             Err(why) => return Ok(Back::Failed(why)),
         };
         // Only a whole container gets the name: one that was cut off is a helper, and goes with the next command.
-        match self.link.call(Method::POST, &format!("/containers/{id}/rename?name={}", value(&name)), None).await {
+        match self.client.call(Method::POST, &format!("/containers/{id}/rename?name={}", value(&name)), None).await {
             Ok(_) => {}
             Err(problem) => {
-                helper::remove_container(&self.link, &id).await;
+                helper::remove_container(&self.client, &id).await;
                 return if problem.is(409) { Ok(Back::Taken) } else { Err(problem) };
             }
         }
@@ -106,7 +106,7 @@ impl Restoration<'_> {
         if filled.is_ok() {
             return self.connected(&id, object).await.map(|()| Ok((id, notes)));
         }
-        helper::remove_container(&self.link, &id).await;
+        helper::remove_container(&self.client, &id).await;
         let image = self.image_with_layer(object, &base, sha256).await?;
         let (id, mut notes) = match self.create(object, &image).await? {
             Ok(made) => made,
@@ -122,9 +122,9 @@ impl Restoration<'_> {
         object: &Object,
         image: &str,
     ) -> Result<Result<(String, Vec<String>), String>, EngineProblem> {
-        let now: Value = self.link.get(&format!("/images/{}/json", segment(image))).await?;
+        let now: Value = self.client.get(&format!("/images/{}/json", segment(image))).await?;
         let image_env = settings::texts(&now, "/Config/Env");
-        let volumes: Value = self.link.get("/volumes").await?;
+        let volumes: Value = self.client.get("/volumes").await?;
         let volumes: HashSet<String> =
             settings::list(&volumes, "/Volumes").iter().map(|it| settings::text(it, "Name").to_owned()).collect();
         let mut containers = HashMap::new();
@@ -152,7 +152,7 @@ impl Restoration<'_> {
         };
         let platform = settings::platform(&object.inspect).map(|it| format!("&platform={}", value(&it)));
         let path = format!("/containers/create?name={}{}", helper::name(), platform.unwrap_or_default());
-        let answer = self.link.call(Method::POST, &path, Some(&made.body)).await?;
+        let answer = self.client.call(Method::POST, &path, Some(&made.body)).await?;
         let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
         match settings::text(&answer, "Id") {
             "" => Err(EngineProblem::unanswered("the engine made a container without an id")),
@@ -221,7 +221,7 @@ impl Restoration<'_> {
         let path = format!("/containers/{id}/archive?path={}", value(path));
         // An answer to HEAD has no body and so no reason. A path that cannot be looked at counts as it stands: if that is wrong,
         // the copy into the container fails, and the layer comes back as an image.
-        let Ok(reply) = self.link.send(Method::HEAD, &path, nothing(), None).await else {
+        let Ok(reply) = self.client.send(Method::HEAD, &path, nothing(), None).await else {
             return Ok(Looked::Missing);
         };
         let header = reply.headers.get("x-docker-container-path-stat").and_then(|it| it.to_str().ok());
@@ -246,25 +246,25 @@ impl Restoration<'_> {
         let outcome = self.connect(id, object).await;
         if outcome.is_err() {
             // Half a container is not what was promised.
-            helper::remove_container(&self.link, id).await;
+            helper::remove_container(&self.client, id).await;
         }
         outcome
     }
 
     pub(super) async fn connect(&self, id: &str, object: &Object) -> Result<(), EngineProblem> {
-        let made: Value = self.link.get(&format!("/containers/{id}/json")).await?;
+        let made: Value = self.client.get(&format!("/containers/{id}/json")).await?;
         let has = |inspect: &Value, wanted: &str| settings::networks(inspect).any(|(name, _)| name == wanted);
         for (name, endpoint) in settings::networks(&object.inspect) {
             if settings::has_endpoint(name) && !has(&made, name) {
                 let settings = settings::endpoint_settings(&object.inspect, endpoint, false);
                 let body = json!({"Container": id, "EndpointConfig": settings});
-                self.link.call(Method::POST, &format!("/networks/{}/connect", segment(name)), Some(&body)).await?;
+                self.client.call(Method::POST, &format!("/networks/{}/connect", segment(name)), Some(&body)).await?;
             }
         }
         for (name, _) in settings::networks(&made) {
             if settings::has_endpoint(name) && !has(&object.inspect, name) {
                 let body = json!({"Container": id, "Force": true});
-                self.link.call(Method::POST, &format!("/networks/{}/disconnect", segment(name)), Some(&body)).await?;
+                self.client.call(Method::POST, &format!("/networks/{}/disconnect", segment(name)), Some(&body)).await?;
             }
         }
         Ok(())
@@ -276,9 +276,9 @@ impl Restoration<'_> {
         if !was("Running") {
             return Ok("stopped as it was");
         }
-        self.link.call(Method::POST, &format!("/containers/{id}/start"), None).await?;
+        self.client.call(Method::POST, &format!("/containers/{id}/start"), None).await?;
         if was("Paused") {
-            self.link.call(Method::POST, &format!("/containers/{id}/pause"), None).await?;
+            self.client.call(Method::POST, &format!("/containers/{id}/pause"), None).await?;
             return Ok("started again and paused as it was");
         }
         Ok("started again")
@@ -299,14 +299,16 @@ impl Restoration<'_> {
             map.remove("MacAddress");
         }
         let path = format!("/containers/create?name={}", helper::name());
-        let answer = self.link.call(Method::POST, &path, Some(&body)).await?;
+        let answer = self.client.call(Method::POST, &path, Some(&body)).await?;
         let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
         let id = settings::text(&answer, "Id").to_owned();
         let outcome = match self.fill(&id, sha256, Vec::new()).await {
-            Ok(()) => self.link.call(Method::POST, &format!("/commit?container={id}&pause=0"), Some(&json!({}))).await,
+            Ok(()) => {
+                self.client.call(Method::POST, &format!("/commit?container={id}&pause=0"), Some(&json!({}))).await
+            }
             Err(problem) => Err(problem),
         };
-        helper::remove_container(&self.link, &id).await;
+        helper::remove_container(&self.client, &id).await;
         let made: Value = serde_json::from_slice(&outcome?).unwrap_or_default();
         match settings::text(&made, "Id") {
             "" => Err(EngineProblem::unanswered("the engine made an image without an id")),
@@ -341,7 +343,7 @@ impl Restoration<'_> {
                 let Some((name, digest)) = digest.split_once('@') else { continue };
                 self.bar.say(format!("pulling {name}"));
                 let path = format!("/images/create?fromImage={}&tag={}", value(name), value(digest));
-                let _ = self.link.call(Method::POST, &path, None).await;
+                let _ = self.client.call(Method::POST, &path, None).await;
             }
         }
         if self.exists(&format!("/images/{id}/json")).await?.is_none() {

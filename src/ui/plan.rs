@@ -37,7 +37,7 @@ pub fn brief(plan: &Plan, screen: &Screen, now: i64) -> String {
 /// Whether `brief` leaves anything out.
 pub fn is_long(plan: &Plan) -> bool {
     plan.deletes.len() > SHOWN
-        || [plan.stays.len(), plan.warnings.len(), plan.unclear.len()].iter().any(|len| *len > NAMED)
+        || [plan.skipped.len(), plan.warnings.len(), plan.unclear.len()].iter().any(|len| *len > NAMED)
 }
 
 fn text(plan: &Plan, screen: &Screen, now: i64, most: usize) -> String {
@@ -61,10 +61,10 @@ fn text(plan: &Plan, screen: &Screen, now: i64, most: usize) -> String {
     let few = if most == usize::MAX { most } else { most.min(NAMED) };
     out.push_str(&rows(screen, "  also     ", few, plan.warnings.iter().map(|text| shown(text))));
     out.push_str(&kept(plan, screen));
-    let protected = plan.stays.iter().filter(|it| it.protected);
+    let protected = plan.skipped.iter().filter(|it| it.protected);
     let protected = protected.map(|it| shown(&format!("{} {}, protected: {}", it.kind.name(), it.name, it.reason)));
     out.push_str(&rows(screen, "  spares   ", few, protected));
-    let stay = plan.stays.iter().filter(|it| !it.protected);
+    let stay = plan.skipped.iter().filter(|it| !it.protected);
     let stay = stay.map(|it| shown(&format!("{} {}: {}", it.kind.name(), it.name, it.reason)));
     out.push_str(&rows(screen, "  stays    ", few, stay));
     out.push_str(&rows(screen, "  unclear  ", few, plan.unclear.iter().map(|text| shown(text))));
@@ -151,7 +151,7 @@ fn name(item: &Item) -> String {
         ObjectKind::Image if item.tags.is_empty() => {
             format!("<none> {}", fender_core::plan::inventory::short(&item.id))
         }
-        // A nameless volume's 64 digits say nothing.
+        // An anonymous volume's 64 digits say nothing.
         ObjectKind::Volume if item.name.len() == 64 => fender_core::plan::inventory::short(&item.name).to_owned(),
         ObjectKind::BuildCache => fender_core::plan::inventory::short(&item.id).to_owned(),
         _ => item.name.clone(),

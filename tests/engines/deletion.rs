@@ -354,9 +354,9 @@ fn only_the_same_engine(guarded: &Guarded) {
     let api = Api::new(&engine.socket);
     let mut known: fender_core::plan::Plan =
         fender_core::plan::Plan { engine: "another".to_owned(), ..Default::default() };
-    assert!(fender::apply::same_engine(&api.wire, &known).is_err());
+    assert!(fender::apply::same_engine(&api.connection, &known).is_err());
     known.engine = plan["engine"].as_str().unwrap().to_owned();
-    assert!(fender::apply::same_engine(&api.wire, &known).is_ok());
+    assert!(fender::apply::same_engine(&api.connection, &known).is_ok());
 }
 
 #[test]
@@ -382,7 +382,7 @@ fn a_plan_in_json_has_the_promised_fields() {
     let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(plan["deletes"][0]["recoverable"], "no");
     let output = guarded.fender(&["plan", "docker run --rm -v /scratch base:1"]);
-    assert!(flat(&text(&output)).contains("--rm takes its nameless volumes with it: /scratch"), "{}", text(&output));
+    assert!(flat(&text(&output)).contains("--rm takes its anonymous volumes with it: /scratch"), "{}", text(&output));
     // The cache of another builder is not this engine's.
     let output = guarded.fender(&["plan", "docker buildx prune -a --builder other"]);
     assert!(flat(&text(&output)).contains("the build cache of the builder other is its own"), "{}", text(&output));

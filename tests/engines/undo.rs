@@ -207,7 +207,7 @@ fn settings(inspect: &Value) -> BTreeMap<String, Value> {
     }
     let mut mounts: Vec<Value> = inspect["Mounts"].as_array().cloned().unwrap_or_default();
     for mount in &mut mounts {
-        // A nameless volume that is given back by its name is a named one now.
+        // An anonymous volume that is given back by its name is a named one now.
         mount["Mode"] = Value::Null;
     }
     mounts.sort_by_key(|mount| mount["Destination"].to_string());

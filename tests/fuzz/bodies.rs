@@ -86,7 +86,7 @@ pub fn trash(data: &[u8]) {
 /// Any bytes as an engine's lists, divided by line breaks: a plan can be made of whatever is taken for an answer.
 pub fn answers(data: &[u8]) {
     let mut parts = data.split(|byte| *byte == b'\n');
-    let stock = Inventory {
+    let inventory = Inventory {
         engine: "x".to_owned(),
         now: 1_800_000_000,
         containers: list::<Container>(parts.next()),
@@ -111,11 +111,11 @@ pub fn answers(data: &[u8]) {
         steps.push(Step::Network { name: name.to_owned() });
     }
     for containerd in [false, true] {
-        let stock = Inventory { containerd, ..stock.clone() };
+        let inventory = Inventory { containerd, ..inventory.clone() };
         for step in &steps {
-            plan(std::slice::from_ref(step), &stock, &Protections::default());
+            plan(std::slice::from_ref(step), &inventory, &Protections::default());
         }
-        plan(&steps, &stock, &Protections::default());
+        plan(&steps, &inventory, &Protections::default());
     }
 }
 

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::support;
-use crate::support::example::{EveryPath, NOW, judged, with_bench};
+use crate::support::example::{EveryPath, NOW, judged, with_context};
 use fender::commands::completions_for;
 use fender::ui::report;
 use fender::ui::screen::{Screen, width};
@@ -36,9 +36,9 @@ fn current(path: &Path, made: &str) {
 fn seen(line: &str, environment: &str, answer: &str) -> String {
     let screen = Screen { colour: true, ..Screen::plain() };
     let mut out = format!("\u{1b}[2m$\u{1b}[0m docker {line}\n");
-    with_bench(environment, |bench| {
+    with_context(environment, |context| {
         let words: Vec<OsString> = shell_words::split(line).unwrap().into_iter().map(OsString::from).collect();
-        let judgement = judge(&words, bench);
+        let judgement = judge(&words, context);
         match judgement.action {
             Action::Note => out.push_str(&report::note(&judgement, &screen).unwrap()),
             Action::Refuse => {
@@ -46,7 +46,7 @@ fn seen(line: &str, environment: &str, answer: &str) -> String {
                 out.push_str(&report::not_run(&judgement, "refused by policy"));
             }
             _ => {
-                let question = report::question(&judgement, &fixes(&words, &judgement, bench), &screen, "build-7");
+                let question = report::question(&judgement, &fixes(&words, &judgement, context), &screen, "build-7");
                 let _ = writeln!(out, "{}{answer}", question.shown(&screen));
                 if answer == "n" {
                     out.push_str("fender: not run\n");

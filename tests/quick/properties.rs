@@ -28,7 +28,7 @@ fn judged(words: &[String]) -> Judgement {
     let (host, policy) = (host(), Policy::default());
     let facts = |_: &Target| -> Box<dyn Facts> { Box::new(Offline::default()) };
     let environment = policy.named("prod");
-    let bench = JudgementContext {
+    let context = JudgementContext {
         host: &host,
         policy: &policy,
         facts: &facts,
@@ -37,7 +37,7 @@ fn judged(words: &[String]) -> Judgement {
         environment,
     };
     let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-    judge(&words, &bench)
+    judge(&words, &context)
 }
 
 fn bodies(words: &[String]) -> Option<Vec<Value>> {

@@ -64,7 +64,7 @@ fn whole(words: &[String]) {
     let policy = Policy::default();
     let facts = |_: &Target| -> Box<dyn Facts> { Box::new(Offline::default()) };
     let environment = policy.named("prod");
-    let bench = JudgementContext {
+    let context = JudgementContext {
         host: &host,
         policy: &policy,
         facts: &facts,
@@ -73,7 +73,7 @@ fn whole(words: &[String]) {
         environment,
     };
     let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-    let judgement = judge(&words, &bench);
+    let judgement = judge(&words, &context);
     let screen = Screen::plain();
     let _ = (
         report::stopping(&judgement, &fender_core::judge::fixes::Fixes::default(), &screen, "m"),

@@ -9,17 +9,17 @@ use hyper::Method;
 use serde_json::Value;
 
 pub struct Api {
-    pub wire: Connection,
+    pub connection: Connection,
 }
 
 impl Api {
     pub fn new(socket: &Path) -> Api {
         let target = Target { host: format!("unix://{}", socket.display()), ..Target::default() };
-        Api { wire: Connection::open(&target, None).expect("the engine's socket is there") }
+        Api { connection: Connection::open(&target, None).expect("the engine's socket is there") }
     }
 
     pub fn try_call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, EngineProblem> {
-        let bytes = self.wire.block_on(self.wire.link.call(method, path, body))?;
+        let bytes = self.connection.block_on(self.connection.client.call(method, path, body))?;
         Ok(serde_json::from_slice(&bytes).unwrap_or(Value::Null))
     }
 
@@ -41,9 +41,10 @@ impl Api {
 
     /// Sends a tar.
     pub fn send(&self, method: Method, path: &str, tar: Vec<u8>) -> Vec<u8> {
-        let sent =
-            async { self.wire.link.send(method, path, whole(tar), Some("application/x-tar")).await?.bytes().await };
-        self.wire.block_on(sent).unwrap_or_else(|problem| panic!("{path}: {problem}")).to_vec()
+        let sent = async {
+            self.connection.client.send(method, path, whole(tar), Some("application/x-tar")).await?.bytes().await
+        };
+        self.connection.block_on(sent).unwrap_or_else(|problem| panic!("{path}: {problem}")).to_vec()
     }
 }
 

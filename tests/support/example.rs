@@ -209,7 +209,7 @@ impl Facts for SmallEngine {
     }
     fn plan(&self, steps: &[Step]) -> Result<Rc<Plan>, EngineProblem> {
         let protections = self.protections()?;
-        let mut plan = plan(steps, &stock(), &protections);
+        let mut plan = plan(steps, &inventory(), &protections);
         let about_volumes = |step: &Step| {
             matches!(step, Step::Volume { .. } | Step::PruneVolumes(_) | Step::Compose(_))
                 || matches!(step, Step::Container { volumes: true, .. })
@@ -239,7 +239,7 @@ impl Facts for SmallEngine {
 pub const NOW: i64 = 1_795_600_000;
 
 /// What the small engine holds for plans: a production host with a job that is done and some images.
-fn stock() -> Inventory {
+fn inventory() -> Inventory {
     let container = |name: &str, state: &str, status: &str, image: char| Container {
         id: name.chars().next().unwrap().to_string().repeat(64),
         names: vec![format!("/{name}")],
@@ -297,11 +297,11 @@ fn stock() -> Inventory {
 /// The judgement on a line as a shell would read it.
 pub fn judged(line: &str, environment: &str) -> Judgement {
     let words: Vec<OsString> = shell_words::split(line).unwrap().into_iter().map(OsString::from).collect();
-    with_bench(environment, |bench| judge(&words, bench))
+    with_context(environment, |context| judge(&words, context))
 }
 
 /// Everything that a judgement in front of the small engine needs.
-pub fn with_bench<T>(environment: &str, work: impl FnOnce(&JudgementContext) -> T) -> T {
+pub fn with_context<T>(environment: &str, work: impl FnOnce(&JudgementContext) -> T) -> T {
     let policy = Policy::default();
     let facts = |_: &Target| -> Box<dyn Facts> { Box::new(SmallEngine) };
     work(&JudgementContext {

@@ -268,7 +268,7 @@ impl<'a> Ground<'a> {
             .into_iter()
             .flatten()
             .map(|it| it["Name"].as_str().unwrap().to_owned())
-            // `docker rm -v a b` removes both at once: whether a nameless volume of the one that the other has by its name
+            // `docker rm -v a b` removes both at once: whether an anonymous volume of the one that the other has by its name
             // goes along is chance.
             .filter(|name| name.len() < 64)
             .collect();

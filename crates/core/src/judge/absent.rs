@@ -39,7 +39,7 @@ pub fn about_what_is_there(
     }
     let plan = facts.plan(&deletions(invocation, lowered, facts, host));
     let nothing_goes = match &plan {
-        Ok(plan) => is_clear(plan) && plan.deletes.is_empty() && !plan.stays.iter().any(|it| it.protected),
+        Ok(plan) => is_clear(plan) && plan.deletes.is_empty() && !plan.skipped.iter().any(|it| it.protected),
         // Not a manager of a swarm: the engine will not delete what it does not even list.
         Err(problem) => problem.is(503),
     };

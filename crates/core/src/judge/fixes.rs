@@ -44,7 +44,7 @@ impl Fixes {
 }
 
 /// The fixes of what stops this command.
-pub fn fixes(words: &[OsString], judgement: &Judgement, bench: &JudgementContext) -> Fixes {
+pub fn fixes(words: &[OsString], judgement: &Judgement, context: &JudgementContext) -> Fixes {
     // Another command in its place is no fix of this one.
     let fixable = |finding: &Finding| {
         !finding.edits.is_empty() && !finding.edits.iter().any(|edit| matches!(edit, Edit::Command { .. }))
@@ -59,8 +59,8 @@ pub fn fixes(words: &[OsString], judgement: &Judgement, bench: &JudgementContext
     if numbered.is_empty() {
         return Fixes::default();
     }
-    let joint = changed(words, judgement, &together, bench);
-    let again = joint.as_ref().map(|joint| judge(joint, bench));
+    let joint = changed(words, judgement, &together, context);
+    let again = joint.as_ref().map(|joint| judge(joint, context));
     let still = again.as_ref().unwrap_or(judgement);
     let mut left: Vec<&'static str> = still.stopping().map(|complaint| complaint.finding.rule.id).collect();
     left.sort_unstable();
@@ -79,11 +79,11 @@ pub fn chosen(
     judgement: &Judgement,
     fixes: &Fixes,
     numbers: &[usize],
-    bench: &JudgementContext,
+    context: &JudgementContext,
 ) -> Option<Vec<OsString>> {
     let at: Option<Vec<usize>> =
         numbers.iter().map(|number| fixes.numbered.get(number.checked_sub(1)?).copied()).collect();
-    changed(words, judgement, &at?, bench)
+    changed(words, judgement, &at?, context)
 }
 
 /// Whether a command that was changed by some fixes may run without another question: nothing stops it but what was shown
@@ -96,8 +96,13 @@ pub fn needs_no_second_question(before: &Judgement, after: &Judgement) -> bool {
             .all(|complaint| shown(complaint) && matches!(complaint.finding.class, Class::Outage | Class::Hygiene))
 }
 
-fn changed(words: &[OsString], judgement: &Judgement, at: &[usize], bench: &JudgementContext) -> Option<Vec<OsString>> {
+fn changed(
+    words: &[OsString],
+    judgement: &Judgement,
+    at: &[usize],
+    context: &JudgementContext,
+) -> Option<Vec<OsString>> {
     let wanted: Vec<&Finding> = at.iter().map(|at| &judgement.complaints[*at].finding).collect();
-    let typed = lower(&judgement.invocation, bench.host);
-    rewrite(&judgement.invocation, words, &typed, &wanted, bench.host)
+    let typed = lower(&judgement.invocation, context.host);
+    rewrite(&judgement.invocation, words, &typed, &wanted, context.host)
 }

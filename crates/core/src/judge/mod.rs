@@ -61,39 +61,39 @@ impl Judgement {
 }
 
 /// Judges a parsed command line.
-pub fn judge(words: &[OsString], bench: &JudgementContext) -> Judgement {
+pub fn judge(words: &[OsString], context: &JudgementContext) -> Judgement {
     let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let invocation = read(&texts, bench.host);
-    let typed = lower(&invocation, bench.host);
-    let target = choose(&invocation, bench.host);
-    let facts = (bench.facts)(&target);
-    let offers = bench.policy.offers();
+    let invocation = read(&texts, context.host);
+    let typed = lower(&invocation, context.host);
+    let target = choose(&invocation, context.host);
+    let facts = (context.facts)(&target);
+    let offers = context.policy.offers();
     let mut lowered = typed.clone();
-    with_files(&invocation, &mut lowered, &*facts, bench.host);
-    let mut findings = look(&invocation, &lowered, &target, &*facts, bench, &offers);
+    with_files(&invocation, &mut lowered, &*facts, context.host);
+    let mut findings = look(&invocation, &lowered, &target, &*facts, context, &offers);
     if lowered.refusal.as_ref().is_some_and(|refusal| refusal.unknown) {
-        findings.extend(whatever_they_mean(&texts, &target, &*facts, bench, &offers));
+        findings.extend(whatever_they_mean(&texts, &target, &*facts, context, &offers));
     }
-    if lowered.refusal.is_some() && invocation.canonical() == "image build" && !buildkit_is_off(bench.host) {
-        findings = if_buildx_is_there(&texts, &target, &*facts, bench, &offers).unwrap_or(findings);
+    if lowered.refusal.is_some() && invocation.canonical() == "image build" && !buildkit_is_off(context.host) {
+        findings = if_buildx_is_there(&texts, &target, &*facts, context, &offers).unwrap_or(findings);
     }
     if lowered.refusal.as_ref().is_some_and(|refusal| !refusal.unknown) {
         // Docker words the error, if it is one. What the words would do if it took them is judged all the same.
-        for finding in if_docker_takes_them(&texts, &target, &*facts, bench, &offers) {
+        for finding in if_docker_takes_them(&texts, &target, &*facts, context, &offers) {
             let same = |other: &Finding| other.rule.id == finding.rule.id && other.words == finding.words;
             if !findings.iter().any(same) {
                 findings.push(finding);
             }
         }
     }
-    let place = place(&target, &*facts, bench, &findings);
-    let complaints = decide(findings, &place, bench);
-    let complaints = absent::about_what_is_there(complaints, &invocation, &lowered, &*facts, bench.host);
-    let environment = match &bench.environment {
+    let place = place(&target, &*facts, context, &findings);
+    let complaints = decide(findings, &place, context);
+    let complaints = absent::about_what_is_there(complaints, &invocation, &lowered, &*facts, context.host);
+    let environment = match &context.environment {
         Some(named) => named.clone(),
         // Where nothing was found the engine is not asked for its labels either.
-        None if complaints.is_empty() => bench.policy.environment(&place_without_labels(&target, bench)),
-        None => bench.policy.environment(&place),
+        None if complaints.is_empty() => context.policy.environment(&place_without_labels(&target, context)),
+        None => context.policy.environment(&place),
     };
     let action = complaints.iter().map(|complaint| complaint.decision.action).max().unwrap_or(Action::Allow);
     let wanted: Vec<&Finding> = complaints
@@ -101,7 +101,7 @@ pub fn judge(words: &[OsString], bench: &JudgementContext) -> Judgement {
         .filter(|complaint| complaint.decision.action != Action::Allow && !complaint.finding.apart)
         .map(|complaint| &complaint.finding)
         .collect();
-    let rewrite = rewrite(&invocation, words, &typed, &wanted, bench.host);
+    let rewrite = rewrite(&invocation, words, &typed, &wanted, context.host);
     drop(place);
     Judgement { invocation, lowered, target, environment, complaints, action, rewrite, facts }
 }
@@ -111,19 +111,19 @@ pub fn judge_requests(
     requests: Vec<Request>,
     target: &Target,
     facts: &dyn Facts,
-    bench: &JudgementContext,
+    context: &JudgementContext,
 ) -> Vec<Complaint> {
-    let invocation = read(&[], bench.host);
+    let invocation = read(&[], context.host);
     let effects = requests.into_iter().map(Effect::Request).collect();
     let lowered = Lowered { effects, ..Lowered::default() };
-    let findings = look(&invocation, &lowered, target, facts, bench, &bench.policy.offers());
-    let place = place(target, facts, bench, &findings);
-    decide(findings, &place, bench)
+    let findings = look(&invocation, &lowered, target, facts, context, &context.policy.offers());
+    let place = place(target, facts, context, &findings);
+    decide(findings, &place, context)
 }
 
 /// The environment of an engine, as a command on it would be judged.
-pub fn environment_of(target: &Target, facts: &dyn Facts, bench: &JudgementContext) -> Environment {
-    bench.policy.environment(&place(target, facts, bench, &[]))
+pub fn environment_of(target: &Target, facts: &dyn Facts, context: &JudgementContext) -> Environment {
+    context.policy.environment(&place(target, facts, context, &[]))
 }
 
 fn look(
@@ -131,10 +131,10 @@ fn look(
     lowered: &Lowered,
     target: &Target,
     facts: &dyn Facts,
-    bench: &JudgementContext,
+    context: &JudgementContext,
     offers: &Offers,
 ) -> Vec<Finding> {
-    let found = check(&Case::new(invocation, lowered, target, facts, bench.host, offers, bench.ids));
+    let found = check(&Case::new(invocation, lowered, target, facts, context.host, offers, context.ids));
     let mut findings: Vec<Finding> = Vec::new();
     for finding in found.into_iter().map(|finding| pointed(finding, lowered)) {
         // Replicas of a service have the same to say.
@@ -175,15 +175,15 @@ fn if_buildx_is_there(
     texts: &[String],
     target: &Target,
     facts: &dyn Facts,
-    bench: &JudgementContext,
+    context: &JudgementContext,
     offers: &Offers,
 ) -> Option<Vec<Finding>> {
     let invocation = parse(texts, Unknown::Refuse, &|| Builder::Buildx);
-    let lowered = lower(&invocation, bench.host);
+    let lowered = lower(&invocation, context.host);
     if lowered.refusal.is_some() {
         return None;
     }
-    let findings = look(&invocation, &lowered, target, facts, bench, offers);
+    let findings = look(&invocation, &lowered, target, facts, context, offers);
     // It is a guess which command it would be: no fix is offered for it.
     Some(findings.into_iter().map(|finding| Finding { edits: Vec::new(), ..finding }).collect())
 }
@@ -194,13 +194,13 @@ fn if_docker_takes_them(
     texts: &[String],
     target: &Target,
     facts: &dyn Facts,
-    bench: &JudgementContext,
+    context: &JudgementContext,
     offers: &Offers,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (invocation, mut lowered) in despite(texts, Unknown::Despite, &|| builder(bench.host), bench.host) {
-        with_files(&invocation, &mut lowered, facts, bench.host);
-        findings.extend(look(&invocation, &lowered, target, facts, bench, offers));
+    for (invocation, mut lowered) in despite(texts, Unknown::Despite, &|| builder(context.host), context.host) {
+        with_files(&invocation, &mut lowered, facts, context.host);
+        findings.extend(look(&invocation, &lowered, target, facts, context, offers));
     }
     findings.into_iter().map(|finding| Finding { edits: Vec::new(), ..finding }).collect()
 }
@@ -211,17 +211,17 @@ fn whatever_they_mean(
     texts: &[String],
     target: &Target,
     facts: &dyn Facts,
-    bench: &JudgementContext,
+    context: &JudgementContext,
     offers: &Offers,
 ) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
-    let builder = || if buildkit_is_off(bench.host) { Builder::Legacy } else { Builder::Buildx };
+    let builder = || if buildkit_is_off(context.host) { Builder::Legacy } else { Builder::Buildx };
     let read = [Unknown::Despite, Unknown::TakesValue]
         .into_iter()
-        .flat_map(|unknown| despite(texts, unknown, &builder, bench.host));
+        .flat_map(|unknown| despite(texts, unknown, &builder, context.host));
     for (invocation, mut lowered) in read {
-        with_files(&invocation, &mut lowered, facts, bench.host);
-        for finding in look(&invocation, &lowered, target, facts, bench, offers) {
+        with_files(&invocation, &mut lowered, facts, context.host);
+        for finding in look(&invocation, &lowered, target, facts, context, offers) {
             let same = |other: &Finding| other.rule.id == finding.rule.id && other.words == finding.words;
             // What the command would be is a guess: no fix is offered for it.
             if !findings.iter().any(same) && *finding.rule != NOT_UNDERSTOOD {
@@ -236,39 +236,39 @@ fn whatever_they_mean(
 fn place<'a>(
     target: &Target,
     facts: &'a dyn Facts,
-    bench: &'a JudgementContext,
+    context: &'a JudgementContext,
     findings: &[Finding],
 ) -> EnginePlace<'a> {
     let grave = |finding: &Finding| matches!(finding.class, Class::Escape | Class::Loss);
-    let stops = bench.policy.looks_at_labels() || findings.iter().any(grave);
+    let stops = context.policy.looks_at_labels() || findings.iter().any(grave);
     let id = move || {
         // Waits as long as the labels do: both come with one answer.
         facts.labels(stops);
         facts.engine().map(|engine| engine.id)
     };
-    place_with(target, bench, move || facts.labels(stops)).with_id(id)
+    place_with(target, context, move || facts.labels(stops)).with_id(id)
 }
 
-fn place_without_labels<'a>(target: &Target, bench: &'a JudgementContext) -> EnginePlace<'a> {
-    place_with(target, bench, || Labels::NoEngine)
+fn place_without_labels<'a>(target: &Target, context: &'a JudgementContext) -> EnginePlace<'a> {
+    place_with(target, context, || Labels::NoEngine)
 }
 
-fn place_with<'a>(target: &Target, bench: &'a JudgementContext, labels: impl Fn() -> Labels + 'a) -> EnginePlace<'a> {
-    let set = |name: &str| bench.host.env(name).unwrap_or_default();
+fn place_with<'a>(target: &Target, context: &'a JudgementContext, labels: impl Fn() -> Labels + 'a) -> EnginePlace<'a> {
+    let set = |name: &str| context.host.env(name).unwrap_or_default();
     let ci = !matches!(set("CI").to_lowercase().as_str(), "" | "false" | "0");
     let address = if target.is_local() { "" } else { target.address() };
-    EnginePlace::new(&target.context, &target.host, address, &bench.hostname, ci, labels)
+    EnginePlace::new(&target.context, &target.host, address, &context.hostname, ci, labels)
         .unclear(target.unclear.clone())
-        .resolving(|path| bench.host.resolve(path))
+        .resolving(|path| context.host.resolve(path))
 }
 
-fn decide(findings: Vec<Finding>, place: &EnginePlace, bench: &JudgementContext) -> Vec<Complaint> {
+fn decide(findings: Vec<Finding>, place: &EnginePlace, context: &JudgementContext) -> Vec<Complaint> {
     findings
         .into_iter()
         .map(|finding| {
-            let mut decision = match &bench.environment {
-                Some(named) => bench.policy.decide_in(finding.rule, finding.class, named),
-                None => bench.policy.decide(finding.rule, finding.class, place),
+            let mut decision = match &context.environment {
+                Some(named) => context.policy.decide_in(finding.rule, finding.class, named),
+                None => context.policy.decide(finding.rule, finding.class, place),
             };
             // What a policy file says of this rule holds as it stands.
             if finding.milder && decision.source.is_none() {

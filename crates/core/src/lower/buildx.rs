@@ -13,7 +13,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         known: true,
     })];
     let named = invocation.named_by.clone();
-    let mut does = |deed: PredictedOperation, words: Vec<usize>| effects.push(Effect::Does { deed, words });
+    let mut does = |operation: PredictedOperation, words: Vec<usize>| effects.push(Effect::Does { operation, words });
     match invocation.canonical() {
         "buildx build" | "buildx dap build" | "buildx debug build" => built(invocation, host, &mut effects)?,
         "buildx bake" => {
@@ -26,8 +26,8 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             }
             for word in &invocation.operands {
                 if is_remote(&invocation.words[*word]) {
-                    let deed = PredictedOperation::RemoteContext(invocation.words[*word].clone());
-                    effects.push(Effect::Does { deed, words: vec![*word] });
+                    let operation = PredictedOperation::RemoteContext(invocation.words[*word].clone());
+                    effects.push(Effect::Does { operation, words: vec![*word] });
                 }
             }
         }
@@ -53,8 +53,10 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
 fn entitlements(invocation: &Invocation, effects: &mut Vec<Effect>) {
     for set in invocation.all(&["allow"]) {
         for name in set.value.split(',') {
-            effects
-                .push(Effect::Does { deed: PredictedOperation::BuildEntitlement(name.to_owned()), words: set.words() });
+            effects.push(Effect::Does {
+                operation: PredictedOperation::BuildEntitlement(name.to_owned()),
+                words: set.words(),
+            });
         }
     }
 }
@@ -71,11 +73,11 @@ fn built(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Effect>) ->
         }
         docker_build::Context::Git | docker_build::Context::Url => {
             let words = invocation.operands.clone();
-            effects.push(Effect::Does { deed: PredictedOperation::RemoteContext(context.to_owned()), words });
+            effects.push(Effect::Does { operation: PredictedOperation::RemoteContext(context.to_owned()), words });
         }
         docker_build::Context::Missing if is_remote(context) => {
             let words = invocation.operands.clone();
-            effects.push(Effect::Does { deed: PredictedOperation::RemoteContext(context.to_owned()), words });
+            effects.push(Effect::Does { operation: PredictedOperation::RemoteContext(context.to_owned()), words });
         }
         docker_build::Context::Missing => return Err(format!("unable to prepare context: path {context:?} not found")),
         docker_build::Context::Stdin => {}
@@ -94,13 +96,15 @@ fn built(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Effect>) ->
     entitlements(invocation, effects);
     for set in invocation.all(&["build-arg"]) {
         let name = set.value.split('=').next().unwrap_or_default().to_owned();
-        effects.push(Effect::Does { deed: PredictedOperation::BuildArgument(name), words: set.words() });
+        effects.push(Effect::Does { operation: PredictedOperation::BuildArgument(name), words: set.words() });
     }
     for set in invocation.all(&["build-context"]) {
         let Some((_, place)) = set.value.split_once('=') else { continue };
         if is_remote(place) {
-            effects
-                .push(Effect::Does { deed: PredictedOperation::RemoteContext(place.to_owned()), words: set.words() });
+            effects.push(Effect::Does {
+                operation: PredictedOperation::RemoteContext(place.to_owned()),
+                words: set.words(),
+            });
         } else if !place.contains("://") {
             effects.push(Effect::ReadsFile { path: place.to_owned(), words: set.words() });
         }
@@ -127,7 +131,7 @@ fn built(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Effect>) ->
     }
     if invocation.text("network") == "host" {
         effects.push(Effect::Does {
-            deed: PredictedOperation::HostNetworkBuild,
+            operation: PredictedOperation::HostNetworkBuild,
             words: words_of(invocation, &["network"]),
         });
     }

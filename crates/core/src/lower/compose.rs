@@ -13,8 +13,10 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     let canonical = invocation.canonical();
     for set in invocation.above.iter().filter(|set| matches!(set.flag.name, "file" | "env-file") && set.value != "-") {
         if is_remote(&set.value) {
-            effects
-                .push(Effect::Does { deed: PredictedOperation::RemoteContext(set.value.clone()), words: set.words() });
+            effects.push(Effect::Does {
+                operation: PredictedOperation::RemoteContext(set.value.clone()),
+                words: set.words(),
+            });
         } else {
             effects.push(Effect::ReadsFile { path: set.value.clone(), words: set.words() });
         }
@@ -30,7 +32,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     }
     let command = canonical.strip_prefix("compose ").unwrap_or_default();
     let words = |names: &[&str]| super::words_of(invocation, names);
-    let mut does = |deed: PredictedOperation, words: Vec<usize>| effects.push(Effect::Does { deed, words });
+    let mut does = |operation: PredictedOperation, words: Vec<usize>| effects.push(Effect::Does { operation, words });
     let named = invocation.named_by.clone();
     match command {
         "down" => {
@@ -90,7 +92,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         "build" => {
             for set in invocation.all(&["build-arg"]) {
                 let name = set.value.split('=').next().unwrap_or_default().to_owned();
-                effects.push(Effect::Does { deed: PredictedOperation::BuildArgument(name), words: set.words() });
+                effects.push(Effect::Does { operation: PredictedOperation::BuildArgument(name), words: set.words() });
             }
         }
         _ => {}

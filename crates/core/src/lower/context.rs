@@ -19,20 +19,20 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             let words = invocation.operands.clone();
             let mut effects = vec![keeps(store, words.clone())];
             if invocation.canonical() == "context update" {
-                effects.push(Effect::Does { deed: PredictedOperation::SwitchesContext, words });
+                effects.push(Effect::Does { operation: PredictedOperation::SwitchesContext, words });
             }
             Ok(effects)
         }
         "context use" => {
             let words = invocation.operands.clone();
             let file = keeps(format!("{folder}/config.json"), words.clone());
-            Ok(vec![file, Effect::Does { deed: PredictedOperation::SwitchesContext, words }])
+            Ok(vec![file, Effect::Does { operation: PredictedOperation::SwitchesContext, words }])
         }
         "context rm" => {
             let removed = |word: &usize| {
                 [
                     keeps(store.clone(), vec![*word]),
-                    Effect::Does { deed: PredictedOperation::RemovesContext, words: vec![*word] },
+                    Effect::Does { operation: PredictedOperation::RemovesContext, words: vec![*word] },
                 ]
             };
             Ok(invocation.operands.iter().flat_map(removed).collect())

@@ -100,8 +100,8 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             effects.push(Effect::ReadsFile { path: typed.to_owned(), words: context_words.clone() });
         }
         Context::Git | Context::Url => {
-            let deed = PredictedOperation::RemoteContext(typed.to_owned());
-            effects.push(Effect::Does { deed, words: context_words.clone() });
+            let operation = PredictedOperation::RemoteContext(typed.to_owned());
+            effects.push(Effect::Does { operation, words: context_words.clone() });
         }
         Context::Stdin => {}
     }

@@ -1,7 +1,7 @@
 //! What a command would do, one thing at a time.
 
 use super::build::Build;
-use super::deed::PredictedOperation;
+use super::operation::PredictedOperation;
 use super::origin::Words;
 use super::request::Request;
 use super::workload::Workload;
@@ -28,7 +28,7 @@ pub enum Effect {
     Runs(Runs),
     /// What the program just named, or a request that follows an answer, is known to do.
     Does {
-        deed: PredictedOperation,
+        operation: PredictedOperation,
         words: Words,
     },
     /// An image is built.

@@ -128,7 +128,7 @@ impl<'a> ProjectLowering<'a> {
     pub fn lower(&mut self, wanted: &WantedServices) {
         for (address, place) in self.sources.remote() {
             let words = self.point(Some(place));
-            self.effects.push(Effect::Does { deed: PredictedOperation::RemoteContext(address), words });
+            self.effects.push(Effect::Does { operation: PredictedOperation::RemoteContext(address), words });
         }
         let chosen = self.chosen(wanted);
         if wanted.creates {
@@ -361,21 +361,23 @@ pub fn of_build(
     };
     if on(build, "privileged") {
         let words = at("privileged", None);
-        effects
-            .push(Effect::Does { deed: PredictedOperation::BuildEntitlement("security.insecure".to_owned()), words });
+        effects.push(Effect::Does {
+            operation: PredictedOperation::BuildEntitlement("security.insecure".to_owned()),
+            words,
+        });
     }
     for name in texts(build, "entitlements") {
         let words = at("entitlements", Some(&name));
-        effects.push(Effect::Does { deed: PredictedOperation::BuildEntitlement(name), words });
+        effects.push(Effect::Does { operation: PredictedOperation::BuildEntitlement(name), words });
     }
     if text(build, "network") == "host" {
         let words = at("network", None);
-        effects.push(Effect::Does { deed: PredictedOperation::HostNetworkBuild, words });
+        effects.push(Effect::Does { operation: PredictedOperation::HostNetworkBuild, words });
     }
     let mut arguments: Vec<(String, Option<String>)> = Vec::new();
     for (name, value) in entries(build, "args") {
         let words = at("args", Some(name));
-        effects.push(Effect::Does { deed: PredictedOperation::BuildArgument(name.clone()), words });
+        effects.push(Effect::Does { operation: PredictedOperation::BuildArgument(name.clone()), words });
         arguments.push((
             name.clone(),
             value.as_str().map(str::to_owned).or_else(|| (!value.is_null()).then(|| value.to_string())),
@@ -388,13 +390,13 @@ pub fn of_build(
             let place = place.as_str().unwrap_or_default();
             if crate::lower::sources::is_remote(place) {
                 let words = at(key, Some(name));
-                effects.push(Effect::Does { deed: PredictedOperation::RemoteContext(place.to_owned()), words });
+                effects.push(Effect::Does { operation: PredictedOperation::RemoteContext(place.to_owned()), words });
             }
         }
     }
     if crate::lower::sources::is_remote(&context) {
         let words = at("context", None);
-        effects.push(Effect::Does { deed: PredictedOperation::RemoteContext(context), words });
+        effects.push(Effect::Does { operation: PredictedOperation::RemoteContext(context), words });
         return effects;
     }
     let inline = spoken(build, "dockerfile_inline").or_else(|| spoken(build, "dockerfile-inline"));

@@ -55,7 +55,7 @@ fn scale(invocation: &Invocation) -> Effects {
                 let request = Request::new("POST", format!("/services/{name}/update"), vec![*word]);
                 effects.push(Effect::Request(request));
                 if replicas == 0 {
-                    effects.push(Effect::Does { deed: PredictedOperation::ScalesToZero, words: vec![*word] });
+                    effects.push(Effect::Does { operation: PredictedOperation::ScalesToZero, words: vec![*word] });
                 }
             }
             _ => return Err(format!("invalid scale specifier '{typed}'.")),
@@ -95,8 +95,10 @@ fn update(invocation: &Invocation, host: &dyn Host) -> Effects {
     let request = Request::new("POST", path, invocation.operands.clone());
     effects.push(Effect::Request(request.with_if(rollback, "rollback", "previous")));
     if invocation.last("replicas").is_some_and(|set| values::uint(&set.value, 64) == Ok(0)) {
-        effects
-            .push(Effect::Does { deed: PredictedOperation::ScalesToZero, words: words_of(invocation, &["replicas"]) });
+        effects.push(Effect::Does {
+            operation: PredictedOperation::ScalesToZero,
+            words: words_of(invocation, &["replicas"]),
+        });
     }
     Ok(effects)
 }

@@ -19,7 +19,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         "stack rm" => Ok(invocation
             .operands
             .iter()
-            .map(|word| Effect::Does { deed: PredictedOperation::RemovesStack, words: vec![*word] })
+            .map(|word| Effect::Does { operation: PredictedOperation::RemovesStack, words: vec![*word] })
             .collect()),
         "stack deploy" => {
             if !invocation.changed("compose-file") {
@@ -32,7 +32,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             }
             if invocation.on("prune") {
                 let words = invocation.last("prune").map(|set| set.words()).unwrap_or_default();
-                effects.push(Effect::Does { deed: PredictedOperation::RemovesServices, words });
+                effects.push(Effect::Does { operation: PredictedOperation::RemovesServices, words });
             }
             Ok(effects)
         }

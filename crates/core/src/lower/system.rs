@@ -11,7 +11,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     match invocation.canonical() {
         "system prune" => prune(invocation, host),
         "system dial-stdio" => {
-            Ok(vec![Effect::Does { deed: PredictedOperation::RawApi, words: invocation.named_by.clone() }])
+            Ok(vec![Effect::Does { operation: PredictedOperation::RawApi, words: invocation.named_by.clone() }])
         }
         "builder prune" => Ok(vec![Effect::Request(build_prune(invocation, host, invocation.on("all"))?)]),
         "builder build" => docker_build::lower(invocation, host),

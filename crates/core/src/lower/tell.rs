@@ -9,7 +9,7 @@ pub fn tell(effect: &Effect) -> Option<String> {
         Effect::ReadsFile { path, .. } => Some(format!("reads            {path}")),
         Effect::WritesFile { path, .. } | Effect::KeepsFile { path, .. } => Some(format!("writes           {path}")),
         Effect::Runs(runs) => Some(format!("runs             {}", runs.program)),
-        Effect::Does { deed, .. } => Some(format!("which            {}", deed.text())),
+        Effect::Does { operation, .. } => Some(format!("which            {}", operation.text())),
         Effect::Builds(build) => {
             let name = build.dockerfile.as_ref().map(|dockerfile| dockerfile.text.path.clone());
             let mut text = format!("builds           {}", name.unwrap_or_else(|| "an image".to_owned()));

@@ -103,7 +103,7 @@ pub struct ProjectChange {
     pub images: Option<Images>,
     /// None for all.
     pub services: Option<Vec<String>>,
-    /// `up -V`: new containers get new nameless volumes.
+    /// `up -V`: new containers get new anonymous volumes.
     pub renews: bool,
     /// Seconds that a container is given to end; None for its own.
     pub timeout: Option<i64>,
@@ -155,7 +155,7 @@ pub fn change(invocation: &Invocation, project: &dyn Fn() -> Lookup<Project>) ->
 /// What goes, as positions in the inventory.
 #[derive(Clone, Debug, Default)]
 pub struct Taken {
-    /// Container, and whether its nameless volumes go with it.
+    /// Container, and whether its anonymous volumes go with it.
     pub containers: Vec<(usize, bool)>,
     pub networks: Vec<usize>,
     pub volumes: Vec<usize>,
@@ -184,7 +184,7 @@ fn with_dependents<'a>(named: &[String], containers: impl Iterator<Item = &'a Co
 }
 
 /// What the change takes on this engine.
-pub fn taken(change: &ProjectChange, stock: &Inventory) -> Taken {
+pub fn taken(change: &ProjectChange, inventory: &Inventory) -> Taken {
     let name = change.project.name.as_str();
     let mut taken = Taken::default();
     let of_project = |it: &Container| it.label(PROJECT) == Some(name);
@@ -196,11 +196,11 @@ pub fn taken(change: &ProjectChange, stock: &Inventory) -> Taken {
     // Those that are named. What depends on them stays where there is a file, and goes along with `down` where there is none:
     // compose then walks the services as their containers describe them.
     let named = change.services.as_ref().map(|named| match change.down && change.project.model.is_none() {
-        true => with_dependents(named, stock.containers.iter().filter(|it| of_project(it) && !one_off(it))),
+        true => with_dependents(named, inventory.containers.iter().filter(|it| of_project(it) && !one_off(it))),
         false => named.clone(),
     });
     let wants = |service: &str| named.as_ref().is_none_or(|named| named.iter().any(|name| name == service));
-    for (at, it) in stock.containers.iter().enumerate().filter(|(_, it)| of_project(it)) {
+    for (at, it) in inventory.containers.iter().enumerate().filter(|(_, it)| of_project(it)) {
         let service = it.label(SERVICE).unwrap_or_default();
         let inactive = change.project.model.iter().any(|model| model.inactive.iter().any(|name| name == service));
         let orphan = !known(service) || one_off(it);
@@ -213,15 +213,15 @@ pub fn taken(change: &ProjectChange, stock: &Inventory) -> Taken {
             taken.containers.push((at, change.volumes));
         }
         if change.renews {
-            let nameless = stock.volumes.iter().filter(|volume| volume.is_anonymous());
-            let names: Vec<&str> = nameless.map(|volume| volume.name.as_str()).collect();
+            let anonymous = inventory.volumes.iter().filter(|volume| volume.is_anonymous());
+            let names: Vec<&str> = anonymous.map(|volume| volume.name.as_str()).collect();
             taken.orphaned.extend(it.volumes().filter(|volume| names.contains(volume)).map(str::to_owned));
         }
     }
     if !change.down {
         return taken;
     }
-    for (at, it) in stock.networks.iter().enumerate() {
+    for (at, it) in inventory.networks.iter().enumerate() {
         let key = it.labels.get(NETWORK).map_or("", String::as_str);
         let labelled = it.labels.get(PROJECT).is_some_and(|project| project == name);
         let goes = match &change.project.model {
@@ -233,7 +233,7 @@ pub fn taken(change: &ProjectChange, stock: &Inventory) -> Taken {
         }
     }
     if change.volumes {
-        for (at, it) in stock.volumes.iter().enumerate() {
+        for (at, it) in inventory.volumes.iter().enumerate() {
             let goes = match &change.project.model {
                 // By name alone, whoever made it.
                 Some(model) => model.volumes.iter().any(|(_, full)| *full == it.name),
@@ -259,7 +259,7 @@ pub fn taken(change: &ProjectChange, stock: &Inventory) -> Taken {
         }
         if change.project.model.is_none() && mode == Images::All {
             // Without a file the services are what their containers say, and so are their images.
-            let services = stock.containers.iter().filter(|it| of_project(it) && !one_off(it));
+            let services = inventory.containers.iter().filter(|it| of_project(it) && !one_off(it));
             names.extend(services.map(|it| it.image.clone()));
         }
         taken.images.extend(names);
@@ -289,12 +289,12 @@ mod tests {
             container("a", ""),
             container("z", ""),
         ];
-        let stock = Inventory { containers, ..Inventory::default() };
+        let inventory = Inventory { containers, ..Inventory::default() };
         let names = |change: &ProjectChange| -> String {
-            let mut names: Vec<String> = taken(change, &stock)
+            let mut names: Vec<String> = taken(change, &inventory)
                 .containers
                 .iter()
-                .filter_map(|(at, _)| stock.containers.get(*at)?.label(SERVICE).map(str::to_owned))
+                .filter_map(|(at, _)| inventory.containers.get(*at)?.label(SERVICE).map(str::to_owned))
                 .collect();
             names.sort();
             names.concat()

@@ -11,7 +11,7 @@ const OWN_SNAPSHOT: i64 = 12_288;
 
 /// Fills in what each object frees, and sums it up. `kept` are the images whose layers are still needed, `cache` the
 /// records that go.
-pub fn reckon(deletes: &mut [Item], stock: &Inventory, kept: &BTreeSet<usize>, cache: &BTreeSet<usize>) -> i64 {
+pub fn reckon(deletes: &mut [Item], inventory: &Inventory, kept: &BTreeSet<usize>, cache: &BTreeSet<usize>) -> i64 {
     let going: HashMap<String, usize> = deletes
         .iter()
         .enumerate()
@@ -19,21 +19,21 @@ pub fn reckon(deletes: &mut [Item], stock: &Inventory, kept: &BTreeSet<usize>, c
         .map(|(at, item)| (item.id.clone(), at))
         .collect();
     let shared: HashSet<&str> =
-        cache.iter().map(|at| &stock.cache[*at]).filter(|record| record.shared).map(|it| it.id.as_str()).collect();
+        cache.iter().map(|at| &inventory.cache[*at]).filter(|record| record.shared).map(|it| it.id.as_str()).collect();
     for item in deletes.iter_mut() {
         item.frees = match item.kind {
             ObjectKind::Container => {
-                item.size.unwrap_or(0).saturating_add(if stock.containerd { OWN_SNAPSHOT } else { 0 })
+                item.size.unwrap_or(0).saturating_add(if inventory.containerd { OWN_SNAPSHOT } else { 0 })
             }
             ObjectKind::Volume => item.size.unwrap_or(0),
             ObjectKind::BuildCache if !shared.contains(item.id.as_str()) => item.size.unwrap_or(0),
             _ => 0,
         };
     }
-    let needed: HashSet<&str> = kept.iter().flat_map(|at| layers(&stock.images[*at])).map(|(id, _)| id).collect();
-    let mut held = layers_of_cache(stock, cache);
+    let needed: HashSet<&str> = kept.iter().flat_map(|at| layers(&inventory.images[*at])).map(|(id, _)| id).collect();
+    let mut held = layers_of_cache(inventory, cache);
     let mut seen: HashSet<&str> = HashSet::new();
-    for (at, image) in stock.images.iter().enumerate() {
+    for (at, image) in inventory.images.iter().enumerate() {
         let Some(entry) = going.get(&image.id).filter(|_| !kept.contains(&at)) else { continue };
         let mut sum = 0_i64;
         if image.layers.is_none() {
@@ -69,9 +69,10 @@ fn layers(image: &Image) -> impl Iterator<Item = (&str, i64)> {
 }
 
 /// Sizes of the layers that cache records which stay share with images, and how many of each.
-fn layers_of_cache(stock: &Inventory, going: &BTreeSet<usize>) -> HashMap<i64, usize> {
+fn layers_of_cache(inventory: &Inventory, going: &BTreeSet<usize>) -> HashMap<i64, usize> {
     let mut sizes = HashMap::new();
-    for (_, record) in stock.cache.iter().enumerate().filter(|(at, it)| it.shared && it.size > 0 && !going.contains(at))
+    for (_, record) in
+        inventory.cache.iter().enumerate().filter(|(at, it)| it.shared && it.size > 0 && !going.contains(at))
     {
         *sizes.entry(record.size).or_default() += 1;
     }

@@ -20,7 +20,7 @@ pub struct ImageStore {
     by_name: Rc<HashMap<String, usize>>,
     containerd: bool,
     /// Images that protected containers stand on, or that are protected themselves: nothing of them goes.
-    pub spared: BTreeSet<usize>,
+    pub protected: BTreeSet<usize>,
 }
 
 /// One name of an image.
@@ -77,10 +77,10 @@ impl<'a> Users<'a> {
 }
 
 impl ImageStore {
-    pub fn new(stock: &Inventory) -> ImageStore {
-        let mut store = ImageStore { containerd: stock.containerd, ..ImageStore::default() };
+    pub fn new(inventory: &Inventory) -> ImageStore {
+        let mut store = ImageStore { containerd: inventory.containerd, ..ImageStore::default() };
         let (mut children, mut by_id, mut by_name) = (HashMap::new(), HashMap::new(), HashMap::new());
-        for (at, image) in stock.images.iter().enumerate() {
+        for (at, image) in inventory.images.iter().enumerate() {
             by_id.insert(image.id.clone(), at);
             if !image.parent_id.is_empty() {
                 children.entry(image.parent_id.clone()).or_insert_with(Vec::new).push(at);
@@ -89,7 +89,7 @@ impl ImageStore {
             let digests: Vec<Ref> = image.digests().map(Ref::digest).collect();
             by_name.extend(refs.iter().chain(&digests).map(|name| (name.full.clone(), at)));
             let digests = digests.into_iter();
-            if stock.containerd {
+            if inventory.containerd {
                 // This store makes up a digest for every tag: only a repository without a tag has a name of its own there.
                 let tagged: Vec<String> = refs.iter().map(|name| name.repository.clone()).collect();
                 refs.extend(digests.filter(|digest| !tagged.contains(&digest.repository)));
@@ -116,21 +116,21 @@ impl ImageStore {
         self.refs[image].iter().filter(|name| !name.is_digest).map(|name| name.shown.as_str())
     }
 
-    fn children(&self, stock: &Inventory, image: usize) -> bool {
-        let children = self.children.get(&stock.images[image].id);
+    fn children(&self, inventory: &Inventory, image: usize) -> bool {
+        let children = self.children.get(&inventory.images[image].id);
         children.is_some_and(|children| children.iter().any(|child| !self.gone.contains(child)))
     }
 
     /// The image that a name or the beginning of an id stands for, and whether it was the id.
-    pub fn resolve(&self, stock: &Inventory, typed: &str) -> Option<(usize, bool)> {
+    pub fn resolve(&self, inventory: &Inventory, typed: &str) -> Option<(usize, bool)> {
         let there = |at: &usize| !self.gone.contains(at);
         let digits = typed.strip_prefix("sha256:").unwrap_or(typed);
         let is_id = |at: &usize| {
-            let id = stock.images[*at].id.as_str();
+            let id = inventory.images[*at].id.as_str();
             id == typed || id.strip_prefix("sha256:").is_some_and(|id| id.starts_with(digits))
         };
         if digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            let found = (0..stock.images.len()).filter(there).find(is_id)?;
+            let found = (0..inventory.images.len()).filter(there).find(is_id)?;
             return Some((found, true));
         }
         if let Ok(reference) = values::reference(typed) {
@@ -147,7 +147,7 @@ impl ImageStore {
         if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return None;
         }
-        let mut found = (0..stock.images.len()).filter(there).filter(is_id);
+        let mut found = (0..inventory.images.len()).filter(there).filter(is_id);
         let first = found.next()?;
         found.next().is_none().then_some((first, true))
     }
@@ -155,20 +155,20 @@ impl ImageStore {
     /// `DELETE /images/{typed}`.
     pub fn delete(
         &mut self,
-        stock: &Inventory,
+        inventory: &Inventory,
         users: &Users,
         typed: &str,
         force: bool,
         prune: bool,
     ) -> Result<(), Conflict> {
-        let (image, by_id) = self.resolve(stock, typed).ok_or_else(|| format!("No such image: {typed}"))?;
-        self.delete_one(stock, users, image, typed, by_id, force, prune)
+        let (image, by_id) = self.resolve(inventory, typed).ok_or_else(|| format!("No such image: {typed}"))?;
+        self.delete_one(inventory, users, image, typed, by_id, force, prune)
     }
 
     #[allow(clippy::too_many_arguments)] // The request's own parts.
     fn delete_one(
         &mut self,
-        stock: &Inventory,
+        inventory: &Inventory,
         users: &Users,
         image: usize,
         typed: &str,
@@ -176,17 +176,17 @@ impl ImageStore {
         force: bool,
         prune: bool,
     ) -> Result<(), Conflict> {
-        if self.spared.contains(&image) {
+        if self.protected.contains(&image) {
             return Err("it is protected".to_owned());
         }
         if self.containerd {
-            return self.delete_in_containerd(stock, users, image, typed, by_id, force, prune);
+            return self.delete_in_containerd(inventory, users, image, typed, by_id, force, prune);
         }
-        let id = &stock.images[image].id;
+        let id = &inventory.images[image].id;
         let mut quiet = false;
         if by_id {
             if single(&self.refs[image]) {
-                self.conflict(stock, users, image, !force, false).map_err(|(why, _)| why)?;
+                self.conflict(inventory, users, image, !force, false).map_err(|(why, _)| why)?;
                 Rc::make_mut(&mut self.refs[image]).clear();
             }
         } else {
@@ -208,7 +208,7 @@ impl ImageStore {
             }
             quiet = true;
         }
-        self.remove(stock, users, image, force, prune, quiet)
+        self.remove(inventory, users, image, force, prune, quiet)
     }
 
     fn named(&self, image: usize, typed: &str) -> Option<usize> {
@@ -223,14 +223,14 @@ impl ImageStore {
     /// Whether something keeps the image, and whether that is a container.
     fn conflict(
         &self,
-        stock: &Inventory,
+        inventory: &Inventory,
         users: &Users,
         image: usize,
         stopped_count: bool,
         names_count: bool,
     ) -> Result<(), (Conflict, bool)> {
-        let id = &stock.images[image].id;
-        if self.children(stock, image) {
+        let id = &inventory.images[image].id;
+        if self.children(inventory, image) {
             return Err(("it has dependent child images".to_owned(), false));
         }
         let user = |running: bool| users.of(id).iter().find(|user| user.running == running);
@@ -248,25 +248,25 @@ impl ImageStore {
 
     fn remove(
         &mut self,
-        stock: &Inventory,
+        inventory: &Inventory,
         users: &Users,
         image: usize,
         force: bool,
         prune: bool,
         quiet: bool,
     ) -> Result<(), Conflict> {
-        if self.spared.contains(&image) {
+        if self.protected.contains(&image) {
             return if quiet { Ok(()) } else { Err("it is protected".to_owned()) };
         }
-        if let Err((why, used)) = self.conflict(stock, users, image, !force, !force) {
-            let dangling = self.refs[image].is_empty() && !self.children(stock, image);
+        if let Err((why, used)) = self.conflict(inventory, users, image, !force, !force) {
+            let dangling = self.refs[image].is_empty() && !self.children(inventory, image);
             return if quiet && (!dangling || used) { Ok(()) } else { Err(why) };
         }
         Rc::make_mut(&mut self.refs[image]).clear();
         self.gone.insert(image);
-        let parent = self.by_id.get(&stock.images[image].parent_id).copied();
+        let parent = self.by_id.get(&inventory.images[image].parent_id).copied();
         match parent.filter(|parent| prune && !self.gone.contains(parent)) {
-            Some(parent) => self.remove(stock, users, parent, false, true, true),
+            Some(parent) => self.remove(inventory, users, parent, false, true, true),
             None => Ok(()),
         }
     }
@@ -274,7 +274,7 @@ impl ImageStore {
     #[allow(clippy::too_many_arguments)] // The request's own parts.
     fn delete_in_containerd(
         &mut self,
-        stock: &Inventory,
+        inventory: &Inventory,
         users: &Users,
         image: usize,
         typed: &str,
@@ -282,7 +282,7 @@ impl ImageStore {
         force: bool,
         prune: bool,
     ) -> Result<(), Conflict> {
-        let id = stock.images[image].id.clone();
+        let id = inventory.images[image].id.clone();
         let all = self.refs[image].len().max(1);
         let mut names_count = !force;
         if !by_id {
@@ -301,7 +301,7 @@ impl ImageStore {
                 if !force {
                     return Err(format!("container {} is using it", user.name));
                 }
-                // The name goes; a nameless record keeps the image for its container.
+                // The name goes; a untagged record keeps the image for its container.
                 if let Some(at) = self.named(image, typed) {
                     Rc::make_mut(&mut self.refs[image]).remove(at);
                 }
@@ -320,20 +320,20 @@ impl ImageStore {
         if names_count && all > 1 {
             return Err("it is referenced in multiple repositories".to_owned());
         }
-        if all == 1 && names_count && !self.refs[image].is_empty() && self.children(stock, image) {
+        if all == 1 && names_count && !self.refs[image].is_empty() && self.children(inventory, image) {
             Rc::make_mut(&mut self.refs[image]).clear();
             return Ok(());
         }
         Rc::make_mut(&mut self.refs[image]).clear();
         self.gone.insert(image);
-        let mut parent = self.by_id.get(&stock.images[image].parent_id).copied();
+        let mut parent = self.by_id.get(&inventory.images[image].parent_id).copied();
         while let Some(at) = parent.filter(|at| prune && !self.gone.contains(at)) {
-            let used = !users.of(&stock.images[at].id).is_empty();
-            if !self.refs[at].is_empty() || used || self.spared.contains(&at) {
+            let used = !users.of(&inventory.images[at].id).is_empty();
+            if !self.refs[at].is_empty() || used || self.protected.contains(&at) {
                 break;
             }
             self.gone.insert(at);
-            parent = self.by_id.get(&stock.images[at].parent_id).copied();
+            parent = self.by_id.get(&inventory.images[at].parent_id).copied();
         }
         Ok(())
     }
@@ -359,36 +359,36 @@ impl ImageStore {
     }
 
     /// `POST /images/prune`.
-    pub fn prune(&mut self, stock: &Inventory, users: &Users, filters: &Filters) -> Result<(), String> {
+    pub fn prune(&mut self, inventory: &Inventory, users: &Users, filters: &Filters) -> Result<(), String> {
         if let Some(name) = filters.unknown(&["dangling", "label", "label!", "until"]) {
             return Err(format!("invalid filter '{name}'"));
         }
         let dangling_only = filters.is_on("dangling", true);
-        let until = filters.until(stock.now)?;
+        let until = filters.until(inventory.now)?;
         if self.containerd {
-            self.prune_containerd(stock, users, filters, until, dangling_only);
+            self.prune_containerd(inventory, users, filters, until, dangling_only);
             return Ok(());
         }
-        let candidates: Vec<usize> = (0..stock.images.len())
+        let candidates: Vec<usize> = (0..inventory.images.len())
             .filter(|at| !self.gone.contains(at))
             .filter(|at| {
-                let image = &stock.images[*at];
+                let image = &inventory.images[*at];
                 // Dangling only: the ends of each line of images; else those that are not in between.
-                let between = self.children(stock, *at) && (dangling_only || self.refs[*at].is_empty());
+                let between = self.children(inventory, *at) && (dangling_only || self.refs[*at].is_empty());
                 !between && until.is_none_or(|until| image.created as f64 <= until) && filters.fit(&image.labels)
             })
             .collect();
         for image in candidates {
-            if self.gone.contains(&image) || self.spared.contains(&image) {
+            if self.gone.contains(&image) || self.protected.contains(&image) {
                 continue;
             }
             let names = self.refs[image].clone();
             if names.is_empty() {
-                let _ = self.delete_one(stock, users, image, "", true, false, true);
+                let _ = self.delete_one(inventory, users, image, "", true, false, true);
             } else if !dangling_only || names.iter().all(|name| name.is_digest) {
                 for name in names.iter().cloned() {
                     if self.refs[image].contains(&name) {
-                        let _ = self.delete_one(stock, users, image, &name.full, false, false, true);
+                        let _ = self.delete_one(inventory, users, image, &name.full, false, false, true);
                     }
                 }
             }
@@ -398,7 +398,7 @@ impl ImageStore {
 
     fn prune_containerd(
         &mut self,
-        stock: &Inventory,
+        inventory: &Inventory,
         users: &Users,
         filters: &Filters,
         until: Option<f64>,
@@ -406,21 +406,21 @@ impl ImageStore {
     ) {
         // One record for each name, and one for an image without any.
         let mut records: Vec<(String, usize, Option<Ref>)> = Vec::new();
-        for (at, image) in stock.images.iter().enumerate().filter(|(at, _)| !self.gone.contains(at)) {
-            let nameless = self.refs[at].is_empty();
+        for (at, image) in inventory.images.iter().enumerate().filter(|(at, _)| !self.gone.contains(at)) {
+            let untagged = self.refs[at].is_empty();
             let stored = image.stored.unwrap_or(image.created) as f64;
             let fits = until.is_none_or(|until| stored < until) && filters.fit_in_containerd(&image.labels);
-            if !fits || dangling_only && !nameless || self.spared.contains(&at) {
+            if !fits || dangling_only && !untagged || self.protected.contains(&at) {
                 continue;
             }
-            if nameless {
+            if untagged {
                 records.push((format!("moby-dangling@{}", image.id), at, None));
             }
             records.extend(self.refs[at].iter().map(|name| (name.full.clone(), at, Some(name.clone()))));
         }
         let mut held: BTreeSet<&str> = BTreeSet::new();
         for user in users.all() {
-            records.retain(|(_, at, name)| name.is_some() || stock.images[*at].id != user.image_id);
+            records.retain(|(_, at, name)| name.is_some() || inventory.images[*at].id != user.image_id);
             let typed = format!("sha256:{}", user.image.trim_start_matches("sha256:"));
             if user.image_id.starts_with(&typed) || user.image.ends_with(&format!("@{}", user.image_id)) {
                 held.insert(user.image_id);
@@ -441,13 +441,13 @@ impl ImageStore {
         }
         records.sort();
         let mut left: HashMap<usize, usize> =
-            (0..stock.images.len()).map(|at| (at, self.refs[at].len().max(1))).collect();
+            (0..inventory.images.len()).map(|at| (at, self.refs[at].len().max(1))).collect();
         let mut goes = Vec::new();
         for (full, at, name) in records {
             let count = left.entry(at).or_insert(1);
             if *count > 1 {
                 *count -= 1;
-            } else if held.contains(stock.images[at].id.as_str()) {
+            } else if held.contains(inventory.images[at].id.as_str()) {
                 continue;
             }
             goes.push((full, at, name));
@@ -484,9 +484,9 @@ fn single(refs: &[Ref]) -> bool {
 }
 
 /// The users of images among the containers that are there.
-pub fn users<'a>(stock: &'a Inventory, gone: &BTreeSet<usize>) -> Users<'a> {
+pub fn users<'a>(inventory: &'a Inventory, gone: &BTreeSet<usize>) -> Users<'a> {
     let mut users: HashMap<&str, Vec<User>> = HashMap::new();
-    for (_, container) in stock.containers.iter().enumerate().filter(|(at, _)| !gone.contains(at)) {
+    for (_, container) in inventory.containers.iter().enumerate().filter(|(at, _)| !gone.contains(at)) {
         users.entry(&container.image_id).or_default().push(User {
             image: &container.image,
             image_id: &container.image_id,

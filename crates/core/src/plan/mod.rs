@@ -85,7 +85,7 @@ pub struct Item {
     pub used: Option<i64>,
     /// To see right before the deletion that it is still the same: a volume's time of creation, a tag's image.
     pub mark: String,
-    /// `DELETE /containers/{id}`: also while it runs; with its nameless volumes.
+    /// `DELETE /containers/{id}`: also while it runs; with its anonymous volumes.
     pub force: bool,
     pub volumes: bool,
     /// Bytes that its going frees: layers that several share belong to the first.
@@ -152,7 +152,7 @@ pub struct Plan {
     pub deletes: Vec<Item>,
     /// Bytes, with layers that several images share counted once.
     pub frees: i64,
-    pub stays: Vec<Skipped>,
+    pub skipped: Vec<Skipped>,
     /// What is lost without being in the list: networks that a container needs to start, data that ends with `--rm`.
     pub warnings: Vec<String>,
     /// What could not be told.
@@ -185,11 +185,11 @@ impl Plan {
 
     /// Protected things that the command names or cannot do without.
     pub fn refused(&self) -> impl Iterator<Item = &Skipped> {
-        self.stays.iter().filter(|it| it.protected && it.named)
+        self.skipped.iter().filter(|it| it.protected && it.named)
     }
 
     /// Protected things that a prune leaves.
-    pub fn spared(&self) -> impl Iterator<Item = &Skipped> {
-        self.stays.iter().filter(|it| it.protected && !it.named)
+    pub fn skipped_protected(&self) -> impl Iterator<Item = &Skipped> {
+        self.skipped.iter().filter(|it| it.protected && !it.named)
     }
 }

@@ -68,7 +68,7 @@ pub fn steps(
     project: &dyn Fn() -> Lookup<Project>,
 ) -> Vec<Step> {
     if invocation.canonical().starts_with("compose ") {
-        let deletes = |effect: &Effect| matches!(effect, Effect::Does { deed, .. } if removes(deed));
+        let deletes = |effect: &Effect| matches!(effect, Effect::Does { operation, .. } if removes(operation));
         if !lowered.effects.iter().any(deletes) {
             return Vec::new();
         }
@@ -88,10 +88,12 @@ pub fn steps(
     for effect in &lowered.effects {
         match effect {
             Effect::Request(request) => out.extend(step(request)),
-            Effect::Does { deed: PredictedOperation::RemovesStack, words } => {
+            Effect::Does { operation: PredictedOperation::RemovesStack, words } => {
                 out.extend(words.iter().map(|word| Step::Stack { name: invocation.words[*word].clone() }));
             }
-            Effect::Does { deed: PredictedOperation::PrunesCache | PredictedOperation::PrunesAllCache, .. } => {
+            Effect::Does {
+                operation: PredictedOperation::PrunesCache | PredictedOperation::PrunesAllCache, ..
+            } => {
                 out.push(buildx_prune(invocation));
             }
             _ => {}
@@ -104,10 +106,10 @@ pub fn steps(
 pub fn deletes(lowered: &Lowered) -> bool {
     lowered.effects.iter().any(|effect| match effect {
         Effect::Request(request) => step(request).is_some(),
-        Effect::Does { deed, .. } => {
-            removes(deed)
+        Effect::Does { operation, .. } => {
+            removes(operation)
                 || matches!(
-                    deed,
+                    operation,
                     PredictedOperation::RemovesStack
                         | PredictedOperation::PrunesCache
                         | PredictedOperation::PrunesAllCache
@@ -117,9 +119,9 @@ pub fn deletes(lowered: &Lowered) -> bool {
     })
 }
 
-fn removes(deed: &PredictedOperation) -> bool {
+fn removes(operation: &PredictedOperation) -> bool {
     matches!(
-        deed,
+        operation,
         PredictedOperation::RemovesContainers
             | PredictedOperation::RemovesRunning
             | PredictedOperation::RemovesVolumes

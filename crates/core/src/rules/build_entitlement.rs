@@ -28,7 +28,7 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    let allowed = case.deeds().filter_map(|(deed, words)| match deed {
+    let allowed = case.operations().filter_map(|(operation, words)| match operation {
         PredictedOperation::BuildEntitlement(name) if is_dangerous(name) => {
             Some(RULE.found(words).titled(format!("gives the build the entitlement {name}")))
         }

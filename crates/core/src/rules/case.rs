@@ -69,9 +69,9 @@ impl<'a> Case<'a> {
         })
     }
 
-    pub fn deeds(&self) -> impl Iterator<Item = (&'a PredictedOperation, &'a Words)> {
+    pub fn operations(&self) -> impl Iterator<Item = (&'a PredictedOperation, &'a Words)> {
         self.lowered.effects.iter().filter_map(|effect| match effect {
-            Effect::Does { deed, words } => Some((deed, words)),
+            Effect::Does { operation, words } => Some((operation, words)),
             _ => None,
         })
     }
@@ -92,10 +92,10 @@ impl<'a> Case<'a> {
     }
 
     /// The words of the deeds that are this one.
-    pub fn words_of_deed(&self, wanted: &PredictedOperation) -> Option<Words> {
+    pub fn words_of_operation(&self, wanted: &PredictedOperation) -> Option<Words> {
         let mut words: Vec<usize> = Vec::new();
         let mut found = false;
-        for (_, these) in self.deeds().filter(|(deed, _)| *deed == wanted) {
+        for (_, these) in self.operations().filter(|(operation, _)| *operation == wanted) {
             found = true;
             words.extend(these);
         }

@@ -53,7 +53,7 @@ fn check(case: &Case) -> Vec<Finding> {
     {
         findings.push(RULE.found(&request.words_of("networkmode")).titled("build steps use the host's network"));
     }
-    if let Some(words) = case.words_of_deed(&PredictedOperation::HostNetworkBuild) {
+    if let Some(words) = case.words_of_operation(&PredictedOperation::HostNetworkBuild) {
         findings.push(RULE.found(&words).titled("build steps use the host's network"));
     }
     findings

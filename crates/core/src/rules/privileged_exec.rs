@@ -22,5 +22,5 @@ fn check(case: &Case) -> Vec<Finding> {
         Body::Exec(body) if body.privileged == Some(true) => Some(RULE.found(&request.words_of("Privileged"))),
         _ => None,
     });
-    asked.chain(case.words_of_deed(&PredictedOperation::PrivilegedExec).map(|words| RULE.found(&words))).collect()
+    asked.chain(case.words_of_operation(&PredictedOperation::PrivilegedExec).map(|words| RULE.found(&words))).collect()
 }

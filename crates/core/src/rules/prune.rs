@@ -46,11 +46,11 @@ fn check(case: &Case) -> Vec<Finding> {
             }
         }
     }
-    for (deed, what) in [
+    for (operation, what) in [
         (PredictedOperation::PrunesCache, "unused build cache"),
         (PredictedOperation::RemovesBuilder, "a builder and its cache"),
     ] {
-        if let Some(these) = case.words_of_deed(&deed) {
+        if let Some(these) = case.words_of_operation(&operation) {
             takes.push(what);
             words.extend(these);
         }

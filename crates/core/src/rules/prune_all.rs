@@ -49,9 +49,9 @@ fn check(case: &Case) -> Vec<Finding> {
             add("all build cache", request);
         }
     }
-    if let Some(deed) = case.words_of_deed(&PredictedOperation::PrunesAllCache) {
+    if let Some(operation) = case.words_of_operation(&PredictedOperation::PrunesAllCache) {
         takes.push("all build cache".to_owned());
-        words.extend(deed);
+        words.extend(operation);
     }
     if takes.is_empty() {
         return Vec::new();

@@ -26,7 +26,7 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    let remote = case.deeds().filter_map(|(deed, words)| match deed {
+    let remote = case.operations().filter_map(|(operation, words)| match operation {
         PredictedOperation::RemoteContext(place) if !is_pinned(place) => {
             Some(RULE.found(words).titled(format!("builds from a remote address: {place}")))
         }

@@ -19,5 +19,5 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    case.words_of_deed(&PredictedOperation::RemovesContext).map(|words| RULE.found(&words)).into_iter().collect()
+    case.words_of_operation(&PredictedOperation::RemovesContext).map(|words| RULE.found(&words)).into_iter().collect()
 }

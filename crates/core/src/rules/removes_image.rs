@@ -29,7 +29,7 @@ fn check(case: &Case) -> Vec<Finding> {
     if !removed.is_empty() {
         findings.push(RULE.found(&removed.concat()).titled(format!("removes {}", count(removed.len(), "image"))));
     }
-    if let Some(words) = case.words_of_deed(&PredictedOperation::RemovesImages) {
+    if let Some(words) = case.words_of_operation(&PredictedOperation::RemovesImages) {
         findings.push(RULE.found(&words).titled("removes the project's images"));
     }
     findings

@@ -30,7 +30,7 @@ fn check(case: &Case) -> Vec<Finding> {
         let title = format!("removes {}, also while running", count(forced.len(), "container"));
         findings.push(RULE.found(&forced.concat()).titled(title));
     }
-    if let Some(words) = case.words_of_deed(&PredictedOperation::RemovesRunning) {
+    if let Some(words) = case.words_of_operation(&PredictedOperation::RemovesRunning) {
         findings.push(RULE.found(&words).titled("stops and removes the project's containers"));
     }
     findings

@@ -33,10 +33,10 @@ fn check(case: &Case) -> Vec<Finding> {
             findings.push(finding.titled(format!("removes {what} from the swarm")));
         }
     }
-    if let Some(words) = case.words_of_deed(&PredictedOperation::RemovesStack) {
+    if let Some(words) = case.words_of_operation(&PredictedOperation::RemovesStack) {
         findings.push(RULE.found(&words).titled("removes a stack: its services, networks, secrets and configs"));
     }
-    if let Some(words) = case.words_of_deed(&PredictedOperation::RemovesServices) {
+    if let Some(words) = case.words_of_operation(&PredictedOperation::RemovesServices) {
         findings.push(RULE.found(&words).titled("removes the services that are no longer in the file"));
     }
     findings

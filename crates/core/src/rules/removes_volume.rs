@@ -34,7 +34,7 @@ fn check(case: &Case) -> Vec<Finding> {
         );
         findings.push(RULE.found(&removed.concat()).titled(title));
     }
-    if let Some(words) = case.words_of_deed(&PredictedOperation::RemovesVolumes) {
+    if let Some(words) = case.words_of_operation(&PredictedOperation::RemovesVolumes) {
         findings.push(RULE.found(&words).titled("removes the project's volumes and the data in them"));
     }
     findings

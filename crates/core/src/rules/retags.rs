@@ -50,7 +50,7 @@ fn check(case: &Case) -> Vec<Finding> {
             Lookup::NoEngine | Lookup::Unknown(_) => Some(RULE.found(&words())),
         }
     });
-    named.chain(case.words_of_deed(&PredictedOperation::Retags).map(|words| RULE.found(&words))).collect()
+    named.chain(case.words_of_operation(&PredictedOperation::Retags).map(|words| RULE.found(&words))).collect()
 }
 
 fn familiar(name: &str) -> String {

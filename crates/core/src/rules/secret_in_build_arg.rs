@@ -43,8 +43,8 @@ fn check(case: &Case) -> Vec<Finding> {
             }
         }
     }
-    for (deed, words) in case.deeds() {
-        if let PredictedOperation::BuildArgument(name) = deed
+    for (operation, words) in case.operations() {
+        if let PredictedOperation::BuildArgument(name) = operation
             && is_secret_name(name)
         {
             findings.push(RULE.found(words).titled(format!("secret in the build argument {name}")));

@@ -49,7 +49,7 @@ fn check(case: &Case) -> Vec<Finding> {
             );
         }
     }
-    words.extend(case.words_of_deed(&PredictedOperation::KillsContainers).unwrap_or_default());
+    words.extend(case.words_of_operation(&PredictedOperation::KillsContainers).unwrap_or_default());
     words.sort_unstable();
     words.dedup();
     if !words.is_empty() {

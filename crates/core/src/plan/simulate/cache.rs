@@ -3,27 +3,27 @@
 use crate::plan::freed::total;
 use std::collections::{BTreeSet, HashMap};
 
-use super::World;
+use super::Simulation;
 use crate::plan::filters::Filters;
 use crate::plan::inventory::{CacheRecord, ImageLayer, seconds};
 use crate::plan::{Item, ObjectKind};
 
-impl<'a> World<'a> {
+impl<'a> Simulation<'a> {
     pub(super) fn prune_cache(&mut self, all: bool, filters: &Filters, keep: i64) {
-        let until = match filters.until(self.stock.now) {
+        let until = match filters.until(self.inventory.now) {
             Ok(until) => until,
             Err(why) => {
                 self.plan.unclear.push(format!("the engine will refuse this: {why}"));
                 return;
             }
         };
-        let stock = self.stock;
+        let inventory = self.inventory;
         // Images that go first set free what only they shared.
         let freed_by_images = self.unshared();
         let mut gone: BTreeSet<&str> = BTreeSet::new();
         // How many records that are there stand on each.
         let mut children: HashMap<&str, usize> = HashMap::new();
-        for parent in stock.cache.iter().flat_map(CacheRecord::parents) {
+        for parent in inventory.cache.iter().flat_map(CacheRecord::parents) {
             *children.entry(parent).or_default() += 1;
         }
         let fits = |record: &CacheRecord| {
@@ -33,12 +33,12 @@ impl<'a> World<'a> {
             let old = until.is_none_or(|until| used.is_none_or(|used| used <= until));
             plain && old && !record.in_use && cache_filter(record, filters)
         };
-        let mut left = total(stock.cache.iter().filter(|record| !record.shared).map(|record| record.size));
+        let mut left = total(inventory.cache.iter().filter(|record| !record.shared).map(|record| record.size));
         loop {
             // Leaves first: a record with one that stands on it is in use.
-            let mut ready: Vec<usize> = (0..stock.cache.len())
+            let mut ready: Vec<usize> = (0..inventory.cache.len())
                 .filter(|at| {
-                    let record = &stock.cache[*at];
+                    let record = &inventory.cache[*at];
                     let id = record.id.as_str();
                     !gone.contains(id) && children.get(id).is_none_or(|count| *count == 0) && fits(record)
                 })
@@ -49,19 +49,20 @@ impl<'a> World<'a> {
             if keep > 0 {
                 // Down to what is to stay, the longest unused first.
                 ready.sort_by(|one, other| {
-                    let used = |at: &usize| stock.cache[*at].last_used_at.as_deref().and_then(seconds).unwrap_or(0.0);
+                    let used =
+                        |at: &usize| inventory.cache[*at].last_used_at.as_deref().and_then(seconds).unwrap_or(0.0);
                     used(one).total_cmp(&used(other))
                 });
                 ready.truncate(1);
             }
             for at in ready {
-                gone.insert(stock.cache[at].id.as_str());
-                for parent in stock.cache[at].parents() {
+                gone.insert(inventory.cache[at].id.as_str());
+                for parent in inventory.cache[at].parents() {
                     children.entry(parent).and_modify(|count| *count -= 1);
                 }
-                left = left.saturating_sub(stock.cache[at].size);
+                left = left.saturating_sub(inventory.cache[at].size);
                 self.cache.insert(at);
-                let record = &stock.cache[at];
+                let record = &inventory.cache[at];
                 let name = record.description.lines().next().unwrap_or_default();
                 let item = Item {
                     size: Some(record.size),
@@ -77,15 +78,15 @@ impl<'a> World<'a> {
     /// Records that are shared with images that go, and with none that stays. The engine does not say which layer a
     /// record is; its step's words are those of the layer, and of several with the same words the nearest in size is meant.
     fn unshared(&self) -> BTreeSet<&'a str> {
-        let stock = self.stock;
+        let inventory = self.inventory;
         // Each layer once, and whether it stays.
         let mut layers: HashMap<&str, (&ImageLayer, bool)> = HashMap::new();
-        for (at, image) in stock.images.iter().enumerate() {
+        for (at, image) in inventory.images.iter().enumerate() {
             for layer in image.layers.iter().flatten() {
                 layers.entry(&layer.chain).or_insert((layer, false)).1 |= !self.images.is_gone(at);
             }
         }
-        let free = stock.cache.iter().filter(|record| record.shared).filter(|record| {
+        let free = inventory.cache.iter().filter(|record| record.shared).filter(|record| {
             let step = step_of(&record.description);
             let same_step = layers.values().filter(|(layer, _)| !step.is_empty() && step_of(&layer.made_by) == step);
             let nearest = same_step.min_by_key(|(layer, _)| (layer.files - record.size).abs());

@@ -1,21 +1,21 @@
 //! Containers: pruned, or removed by name with what hangs on them.
 
-use super::World;
+use super::Simulation;
 use crate::plan::filters::Filters;
 use crate::plan::inventory::{Container, find_container};
 use crate::plan::{Item, ObjectKind, Recoverable};
 
-impl<'a> World<'a> {
+impl<'a> Simulation<'a> {
     pub(super) fn prune_containers(&mut self, filters: &Filters) {
         let Some(until) = self.accepted(filters, &["label", "label!", "until"]) else { return };
-        for (at, container) in self.stock.containers.iter().enumerate() {
+        for (at, container) in self.inventory.containers.iter().enumerate() {
             let fits = !container.is_running()
                 && until.is_none_or(|until| container.created as f64 <= until)
                 && filters.fit(&container.labels);
             if fits && !self.containers.contains(&at) {
                 match self.protections.container(container) {
                     Some(protected) => {
-                        self.stays(ObjectKind::Container, container.name(), protected.why, true, false);
+                        self.skip(ObjectKind::Container, container.name(), protected.why, true, false);
                     }
                     None => self.take_container(at, "it does not run", false, false),
                 }
@@ -27,14 +27,14 @@ impl<'a> World<'a> {
     pub(super) fn accepted(&mut self, filters: &Filters, known: &[&str]) -> Option<Option<f64>> {
         let outcome = match filters.unknown(known) {
             Some(name) => Err(format!("invalid filter '{name}'")),
-            None => filters.until(self.stock.now),
+            None => filters.until(self.inventory.now),
         };
         outcome.map_err(|why| self.plan.unclear.push(format!("the engine will refuse this: {why}"))).ok()
     }
 
     pub(super) fn remove_container(&mut self, name: &str, force: bool, volumes: bool) {
-        let Some(found) = find_container(&self.stock.containers, name) else {
-            self.stays(ObjectKind::Container, name, "no such container", false, true);
+        let Some(found) = find_container(&self.inventory.containers, name) else {
+            self.skip(ObjectKind::Container, name, "no such container", false, true);
             return;
         };
         let at = self.position(found);
@@ -42,10 +42,10 @@ impl<'a> World<'a> {
             return;
         }
         if let Some(protected) = self.protections.container(found) {
-            self.stays(ObjectKind::Container, found.name(), protected.why, true, true);
+            self.skip(ObjectKind::Container, found.name(), protected.why, true, true);
         } else if found.is_running() && !force {
             let reason = format!("it is {}: docker removes only stopped ones without --force", found.state);
-            self.stays(ObjectKind::Container, found.name(), reason, false, true);
+            self.skip(ObjectKind::Container, found.name(), reason, false, true);
         } else {
             let reason = if found.is_running() { "named in the command, and running" } else { "named in the command" };
             self.take_container(at, reason, force, volumes);
@@ -53,16 +53,16 @@ impl<'a> World<'a> {
     }
 
     fn position(&self, container: &Container) -> usize {
-        self.stock.containers.iter().position(|it| it.id == container.id).unwrap_or_default()
+        self.inventory.containers.iter().position(|it| it.id == container.id).unwrap_or_default()
     }
 
     pub(super) fn take_container(&mut self, at: usize, reason: &str, force: bool, volumes: bool) {
-        let container = &self.stock.containers[at];
+        let container = &self.inventory.containers[at];
         if volumes {
-            for name in self.nameless(container) {
-                let protected = self.volume_at.get(name.as_str()).map(|at| &self.stock.volumes[*at]);
+            for name in self.anonymous(container) {
+                let protected = self.volume_at.get(name.as_str()).map(|at| &self.inventory.volumes[*at]);
                 if let Some(protected) = protected.and_then(|it| self.protections.volume(it)) {
-                    self.stays(ObjectKind::Volume, &name, protected.why, true, true);
+                    self.skip(ObjectKind::Volume, &name, protected.why, true, true);
                 }
             }
         }
@@ -82,26 +82,27 @@ impl<'a> World<'a> {
             return;
         }
         // Without a name, and nobody else has it: it goes with the container.
-        for name in self.nameless(container) {
+        for name in self.anonymous(container) {
             let shared = self.user_of(&name).is_some();
             let Some(at) = self.volume_at.get(name.as_str()).copied() else { continue };
-            if !shared && self.protections.volume(&self.stock.volumes[at]).is_none() {
-                self.take_volume(at, &format!("nameless, and its container {} goes", container.name()));
+            if !shared && self.protections.volume(&self.inventory.volumes[at]).is_none() {
+                self.take_volume(at, &format!("anonymous, and its container {} goes", container.name()));
             }
         }
     }
 
     /// The volumes that go with their container: those that it was not given by name.
-    pub(super) fn nameless(&self, container: &Container) -> Vec<String> {
+    pub(super) fn anonymous(&self, container: &Container) -> Vec<String> {
         // One with a name of its own was given by it, be it to another container from which this one has it.
-        let has_name = |name: &str| self.volume_at.get(name).is_some_and(|at| !self.stock.volumes[*at].is_anonymous());
+        let has_name =
+            |name: &str| self.volume_at.get(name).is_some_and(|at| !self.inventory.volumes[*at].is_anonymous());
         let given = |name: &str| container.named_volumes.iter().flatten().any(|known| known == name);
         let named = |name: &str| has_name(name) || given(name);
         container.volumes().filter(|name| !named(name)).map(str::to_owned).collect()
     }
 
     pub(super) fn there(&self) -> impl Iterator<Item = &'a Container> {
-        let stock = self.stock;
-        stock.containers.iter().enumerate().filter(|(at, _)| !self.containers.contains(at)).map(|(_, it)| it)
+        let inventory = self.inventory;
+        inventory.containers.iter().enumerate().filter(|(at, _)| !self.containers.contains(at)).map(|(_, it)| it)
     }
 }

@@ -1,40 +1,40 @@
 //! Images and their names: the difference between two states of the store, as objects of the plan.
 
-use super::World;
+use super::Simulation;
 use crate::plan::filters::Filters;
 use crate::plan::images::{ImageStore, users};
 use crate::plan::inventory::{Container, short};
 use crate::plan::{Item, ObjectKind, Recoverable};
 
-impl World<'_> {
+impl Simulation<'_> {
     pub(super) fn prune_images(&mut self, filters: &Filters) {
         let before = self.images.clone();
-        let stock = self.stock;
-        let users = users(stock, &self.containers);
+        let inventory = self.inventory;
+        let users = users(inventory, &self.containers);
         let dangling = filters.is_on("dangling", true);
-        if let Err(why) = self.images.prune(stock, &users, filters) {
+        if let Err(why) = self.images.prune(inventory, &users, filters) {
             self.plan.unclear.push(format!("the engine will refuse this: {why}"));
             return;
         }
         let reason = if dangling { "it has no name and no container uses it" } else { "no container uses it" };
         self.take_images(&before, reason);
-        if self.images.spared.is_empty() {
+        if self.images.protected.is_empty() {
             return;
         }
         // What a prune without protection would have taken.
         let mut bare = before.clone();
-        bare.spared.clear();
-        let _ = bare.prune(stock, &users, filters);
-        for at in self.images.spared.clone() {
+        bare.protected.clear();
+        let _ = bare.prune(inventory, &users, filters);
+        for at in self.images.protected.clone() {
             let touched = bare.is_gone(at) && !before.is_gone(at) || bare.tags(at).count() < before.tags(at).count();
             if touched {
-                self.stays(ObjectKind::Image, &stock.images[at].name(), self.why_spared(at), true, false);
+                self.skip(ObjectKind::Image, &inventory.images[at].name(), self.why_protected(at), true, false);
             }
         }
     }
 
-    fn why_spared(&self, image: usize) -> String {
-        let image = &self.stock.images[image];
+    fn why_protected(&self, image: usize) -> String {
+        let image = &self.inventory.images[image];
         match self.protections.image(image) {
             Some(protected) => protected.why,
             None => "a protected container stands on it".to_owned(),
@@ -43,16 +43,16 @@ impl World<'_> {
 
     pub(super) fn remove_image(&mut self, name: &str, force: bool, prune: bool) {
         let before = self.images.clone();
-        let stock = self.stock;
-        let users = users(stock, &self.containers);
-        if let Some((at, _)) = self.images.resolve(stock, name)
-            && self.images.spared.contains(&at)
+        let inventory = self.inventory;
+        let users = users(inventory, &self.containers);
+        if let Some((at, _)) = self.images.resolve(inventory, name)
+            && self.images.protected.contains(&at)
         {
-            self.stays(ObjectKind::Image, name, self.why_spared(at), true, true);
+            self.skip(ObjectKind::Image, name, self.why_protected(at), true, true);
             return;
         }
-        if let Err(why) = self.images.delete(stock, &users, name, force, prune) {
-            self.stays(ObjectKind::Image, name, why.to_lowercase(), false, true);
+        if let Err(why) = self.images.delete(inventory, &users, name, force, prune) {
+            self.skip(ObjectKind::Image, name, why.to_lowercase(), false, true);
             return;
         }
         self.take_images(&before, "named in the command");
@@ -60,9 +60,9 @@ impl World<'_> {
 
     /// Makes the difference between two states of the store into entries.
     pub(super) fn take_images(&mut self, before: &ImageStore, reason: &str) {
-        let stock = self.stock;
+        let inventory = self.inventory;
         let had_tags = self.plan.deletes.iter().any(|item| item.kind == ObjectKind::Tag);
-        for (at, image) in stock.images.iter().enumerate() {
+        for (at, image) in inventory.images.iter().enumerate() {
             if before.is_gone(at) {
                 continue;
             }
@@ -70,11 +70,11 @@ impl World<'_> {
                 let tags: Vec<String> = image.tags().map(str::to_owned).collect();
                 let pullable = match image.in_registry {
                     Some(known) => known,
-                    None => !stock.containerd && image.digests().next().is_some(),
+                    None => !inventory.containerd && image.digests().next().is_some(),
                 };
                 let recoverable = if pullable { Recoverable::Pull } else { Recoverable::Trash };
                 let users = self.image_users.get(image.id.as_str()).into_iter().flatten();
-                let users: Vec<&Container> = users.map(|at| &stock.containers[*at]).collect();
+                let users: Vec<&Container> = users.map(|at| &inventory.containers[*at]).collect();
                 let used: Vec<&str> = users.iter().map(|it| it.name()).collect();
                 let mut about = vec![if pullable { "can be pulled again" } else { "exists only here" }.to_owned()];
                 if !used.is_empty() {

@@ -17,8 +17,8 @@ use super::{Item, ObjectKind, Plan, Protections, Recoverable, Skipped, Step, fre
 
 const SWARM_IS_NOT_KEPT: &str = "what belongs to a swarm is not kept";
 
-struct World<'a> {
-    stock: &'a Inventory,
+struct Simulation<'a> {
+    inventory: &'a Inventory,
     protections: &'a Protections,
     images: ImageStore,
     containers: BTreeSet<usize>,
@@ -38,46 +38,46 @@ struct World<'a> {
 }
 
 /// What these steps would delete.
-pub fn plan(steps: &[Step], stock: &Inventory, protections: &Protections) -> Plan {
-    let mut world = World::new(stock, protections);
-    world.plan.steps = steps.to_vec();
+pub fn plan(steps: &[Step], inventory: &Inventory, protections: &Protections) -> Plan {
+    let mut simulation = Simulation::new(inventory, protections);
+    simulation.plan.steps = steps.to_vec();
     for (at, step) in steps.iter().enumerate() {
-        world.step = at;
-        world.play(step);
+        simulation.step = at;
+        simulation.play(step);
     }
-    world.finish()
+    simulation.finish()
 }
 
-impl<'a> World<'a> {
-    fn new(stock: &'a Inventory, protections: &'a Protections) -> World<'a> {
-        let mut images = ImageStore::new(stock);
+impl<'a> Simulation<'a> {
+    fn new(inventory: &'a Inventory, protections: &'a Protections) -> Simulation<'a> {
+        let mut images = ImageStore::new(inventory);
         let mut held_volumes = HashMap::new();
         let mut held_networks = HashMap::new();
         if !protections.is_empty() {
-            for (at, image) in stock.images.iter().enumerate() {
+            for (at, image) in inventory.images.iter().enumerate() {
                 if protections.image(image).is_some() {
-                    images.spared.insert(at);
+                    images.protected.insert(at);
                 }
             }
-            for container in stock.containers.iter().filter(|it| protections.container(it).is_some()) {
+            for container in inventory.containers.iter().filter(|it| protections.container(it).is_some()) {
                 let needs = format!("the protected container {} needs it", container.name());
                 held_volumes.extend(container.volumes().map(|name| (name, needs.clone())));
                 held_networks.extend(container.networks().map(|(_, id)| (id, needs.clone())));
-                images.spared.extend(stock.images.iter().position(|image| image.id == container.image_id));
+                images.protected.extend(inventory.images.iter().position(|image| image.id == container.image_id));
             }
         }
         let mut volume_users: HashMap<&str, Vec<usize>> = HashMap::new();
         let mut image_users: HashMap<&str, Vec<usize>> = HashMap::new();
-        for (at, container) in stock.containers.iter().enumerate() {
+        for (at, container) in inventory.containers.iter().enumerate() {
             for name in container.volumes() {
                 volume_users.entry(name).or_default().push(at);
             }
             image_users.entry(&container.image_id).or_default().push(at);
         }
-        World {
-            stock,
+        Simulation {
+            inventory,
             protections,
-            volume_at: stock.volumes.iter().enumerate().map(|(at, it)| (it.name.as_str(), at)).collect(),
+            volume_at: inventory.volumes.iter().enumerate().map(|(at, it)| (it.name.as_str(), at)).collect(),
             volume_users,
             image_users,
             images,
@@ -87,7 +87,7 @@ impl<'a> World<'a> {
             cache: BTreeSet::new(),
             held_volumes,
             held_networks,
-            plan: Plan { engine: stock.engine.clone(), engine_name: stock.name.clone(), ..Plan::default() },
+            plan: Plan { engine: inventory.engine.clone(), engine_name: inventory.name.clone(), ..Plan::default() },
             step: 0,
         }
     }
@@ -140,26 +140,30 @@ impl<'a> World<'a> {
         }
     }
 
-    fn stays(&mut self, kind: ObjectKind, name: &str, reason: impl Into<String>, protected: bool, named: bool) {
-        let stays = Skipped { kind, name: name.to_owned(), reason: reason.into(), protected, named, step: self.step };
-        if !self.plan.stays.iter().any(|other| other.kind == kind && other.name == name && other.protected == protected)
+    fn skip(&mut self, kind: ObjectKind, name: &str, reason: impl Into<String>, protected: bool, named: bool) {
+        let skipped = Skipped { kind, name: name.to_owned(), reason: reason.into(), protected, named, step: self.step };
+        if !self
+            .plan
+            .skipped
+            .iter()
+            .any(|other| other.kind == kind && other.name == name && other.protected == protected)
         {
-            self.plan.stays.push(stays);
+            self.plan.skipped.push(skipped);
         }
     }
 
     fn finish(mut self) -> Plan {
         self.warn_of_networks();
         let kept = self.images_in_use();
-        self.plan.frees = freed::reckon(&mut self.plan.deletes, self.stock, &kept, &self.cache);
+        self.plan.frees = freed::reckon(&mut self.plan.deletes, self.inventory, &kept, &self.cache);
         self.plan
     }
 
     /// Images whose layers are still needed: those that stay, and those under containers that stay.
     fn images_in_use(&self) -> BTreeSet<usize> {
         let used: BTreeSet<&str> = self.there().map(|it| it.image_id.as_str()).collect();
-        (0..self.stock.images.len())
-            .filter(|at| !self.images.is_gone(*at) || used.contains(self.stock.images[*at].id.as_str()))
+        (0..self.inventory.images.len())
+            .filter(|at| !self.images.is_gone(*at) || used.contains(self.inventory.images[*at].id.as_str()))
             .collect()
     }
 }

@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{SWARM_IS_NOT_KEPT, World};
+use super::{SWARM_IS_NOT_KEPT, Simulation};
 use crate::plan::filters::Filters;
 use crate::plan::inventory::{Container, Network, find_network, seconds};
 use crate::plan::{Item, ObjectKind, Recoverable};
 use crate::text::count;
 
-impl World<'_> {
+impl Simulation<'_> {
     pub(super) fn attached(&self, network: &Network) -> bool {
         // Only what runs is attached; what stays attached though a container goes is another's.
         let running = self
-            .stock
+            .inventory
             .containers
             .iter()
             .enumerate()
@@ -27,9 +27,9 @@ impl World<'_> {
 
     pub(super) fn prune_networks(&mut self, filters: &Filters) {
         let Some(until) = self.accepted(filters, &["label", "label!", "until"]) else { return };
-        for (at, network) in self.stock.networks.iter().enumerate() {
+        for (at, network) in self.inventory.networks.iter().enumerate() {
             let swarm = network.scope == "swarm";
-            let served = self.stock.services.iter().any(|service| {
+            let served = self.inventory.services.iter().any(|service| {
                 service
                     .spec
                     .task_template
@@ -48,7 +48,7 @@ impl World<'_> {
                 continue;
             }
             match self.kept_network(network) {
-                Some(why) => self.stays(ObjectKind::Network, &network.name, why, true, false),
+                Some(why) => self.skip(ObjectKind::Network, &network.name, why, true, false),
                 None => self.take_network(at, "nothing that runs is attached to it"),
             }
         }
@@ -60,27 +60,27 @@ impl World<'_> {
     }
 
     pub(super) fn remove_network(&mut self, name: &str) {
-        let Some(network) = find_network(&self.stock.networks, name) else {
-            self.stays(ObjectKind::Network, name, "no such network", false, true);
+        let Some(network) = find_network(&self.inventory.networks, name) else {
+            self.skip(ObjectKind::Network, name, "no such network", false, true);
             return;
         };
-        let Some(at) = self.stock.networks.iter().position(|it| it.id == network.id) else { return };
+        let Some(at) = self.inventory.networks.iter().position(|it| it.id == network.id) else { return };
         if self.networks.contains(&at) {
             return;
         }
         if let Some(why) = self.kept_network(network) {
-            self.stays(ObjectKind::Network, &network.name, why, true, true);
+            self.skip(ObjectKind::Network, &network.name, why, true, true);
         } else if network.is_predefined() {
-            self.stays(ObjectKind::Network, &network.name, "it is docker's own", false, true);
+            self.skip(ObjectKind::Network, &network.name, "it is docker's own", false, true);
         } else if self.attached(network) {
-            self.stays(ObjectKind::Network, &network.name, "something is attached to it", false, true);
+            self.skip(ObjectKind::Network, &network.name, "something is attached to it", false, true);
         } else {
             self.take_network(at, "named in the command");
         }
     }
 
     pub(super) fn take_network(&mut self, at: usize, reason: &str) {
-        let network = &self.stock.networks[at];
+        let network = &self.inventory.networks[at];
         let item = Item {
             size: Some(0),
             recoverable: if network.scope == "swarm" { Recoverable::No } else { Recoverable::Trash },
@@ -100,7 +100,7 @@ impl World<'_> {
         // A task goes with its service, a moment later.
         let is_task = |it: &Container| it.label("com.docker.swarm.service.id").is_some_and(|id| services.contains(id));
         for at in &self.networks {
-            let network = &self.stock.networks[*at];
+            let network = &self.inventory.networks[*at];
             for container in self
                 .there()
                 .filter(|it| !is_task(it))

@@ -1,10 +1,10 @@
 //! What compose takes of a project.
 
-use super::World;
+use super::Simulation;
 use crate::plan::ObjectKind;
 use crate::plan::compose::{self, ProjectChange};
 
-impl World<'_> {
+impl Simulation<'_> {
     pub(super) fn change_project(&mut self, change: &ProjectChange) {
         if change.unknown {
             self.plan.unknown = true;
@@ -14,38 +14,38 @@ impl World<'_> {
         if change.project.model.iter().flat_map(|model| &model.services).any(|it| it.needs_compose) {
             self.plan.by_docker = Some("a service has a hook or a provider that only compose can run".to_owned());
         }
-        let taken = compose::taken(change, self.stock);
+        let taken = compose::taken(change, self.inventory);
         let reason = format!("it belongs to the project {}", change.project.name);
         for (at, volumes) in taken.containers {
-            let container = &self.stock.containers[at];
+            let container = &self.inventory.containers[at];
             match self.protections.container(container) {
-                Some(protected) => self.stays(ObjectKind::Container, container.name(), protected.why, true, true),
+                Some(protected) => self.skip(ObjectKind::Container, container.name(), protected.why, true, true),
                 None => self.take_container(at, &reason, true, volumes),
             }
         }
         for at in taken.networks {
-            let network = &self.stock.networks[at];
+            let network = &self.inventory.networks[at];
             match self.kept_network(network) {
-                Some(why) => self.stays(ObjectKind::Network, &network.name, why, true, true),
+                Some(why) => self.skip(ObjectKind::Network, &network.name, why, true, true),
                 None if self.attached(network) => {
-                    self.stays(ObjectKind::Network, &network.name, "something else is attached to it", false, false);
+                    self.skip(ObjectKind::Network, &network.name, "something else is attached to it", false, false);
                 }
                 None => self.take_network(at, &reason),
             }
         }
         for name in taken.images {
-            if self.images.resolve(self.stock, &name).is_some() {
+            if self.images.resolve(self.inventory, &name).is_some() {
                 self.remove_image(&name, false, true);
             }
         }
         for at in taken.volumes {
             if !self.volumes.contains(&at) {
-                self.remove_volume(&self.stock.volumes[at].name, true);
+                self.remove_volume(&self.inventory.volumes[at].name, true);
             }
         }
         if !taken.orphaned.is_empty() {
             self.plan.warnings.push(format!(
-                "new containers get new, empty nameless volumes; {} of the old ones stay behind, without a container",
+                "new containers get new, empty anonymous volumes; {} of the old ones stay behind, without a container",
                 taken.orphaned.len()
             ));
         }

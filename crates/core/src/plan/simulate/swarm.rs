@@ -1,14 +1,14 @@
 //! Services, stacks, secrets and configs.
 
-use super::{SWARM_IS_NOT_KEPT, World};
+use super::{SWARM_IS_NOT_KEPT, Simulation};
 use crate::plan::inventory::ObjectLabels;
 use crate::plan::{Item, ObjectKind};
 
-impl World<'_> {
+impl Simulation<'_> {
     pub(super) fn remove_service(&mut self, name: &str) {
-        let found = self.stock.services.iter().find(|it| it.id == name || it.spec.name == name);
-        let Some(service) = found.or_else(|| self.stock.services.iter().find(|it| it.id.starts_with(name))) else {
-            self.stays(ObjectKind::Service, name, "no such service", false, true);
+        let found = self.inventory.services.iter().find(|it| it.id == name || it.spec.name == name);
+        let Some(service) = found.or_else(|| self.inventory.services.iter().find(|it| it.id.starts_with(name))) else {
+            self.skip(ObjectKind::Service, name, "no such service", false, true);
             return;
         };
         let (id, name) = (service.id.clone(), service.spec.name.clone());
@@ -21,10 +21,10 @@ impl World<'_> {
     }
 
     pub(super) fn remove_swarm_object(&mut self, kind: ObjectKind, name: &str) {
-        let all = if kind == ObjectKind::Secret { &self.stock.secrets } else { &self.stock.configs };
+        let all = if kind == ObjectKind::Secret { &self.inventory.secrets } else { &self.inventory.configs };
         match all.iter().find(|it| it.id == name || it.spec.name == name) {
             Some(it) => self.take_swarm(kind, &it.id.clone(), &it.spec.name.clone(), "named in the command"),
-            None => self.stays(kind, name, format!("no such {}", kind.name()), false, true),
+            None => self.skip(kind, name, format!("no such {}", kind.name()), false, true),
         }
     }
 
@@ -33,30 +33,30 @@ impl World<'_> {
         const STACK: &str = "com.docker.stack.namespace";
         let of_stack = |labels: &ObjectLabels| labels.get(STACK).is_some_and(|stack| stack == name);
         let reason = format!("it belongs to the stack {name}");
-        let stock = self.stock;
+        let inventory = self.inventory;
         let before = self.plan.deletes.len();
-        for service in stock.services.iter().filter(|it| of_stack(&it.spec.labels)) {
+        for service in inventory.services.iter().filter(|it| of_stack(&it.spec.labels)) {
             self.take_swarm(ObjectKind::Service, &service.id, &service.spec.name, &reason);
         }
-        for (kind, all) in [(ObjectKind::Secret, &stock.secrets), (ObjectKind::Config, &stock.configs)] {
+        for (kind, all) in [(ObjectKind::Secret, &inventory.secrets), (ObjectKind::Config, &inventory.configs)] {
             for it in all.iter().filter(|it| of_stack(&it.spec.labels)) {
                 self.take_swarm(kind, &it.id, &it.spec.name, &reason);
             }
         }
-        for (at, network) in stock.networks.iter().enumerate().filter(|(_, it)| of_stack(&it.labels)) {
+        for (at, network) in inventory.networks.iter().enumerate().filter(|(_, it)| of_stack(&it.labels)) {
             match self.kept_network(network) {
-                Some(why) => self.stays(ObjectKind::Network, &network.name, why, true, true),
+                Some(why) => self.skip(ObjectKind::Network, &network.name, why, true, true),
                 None => self.take_network(at, &reason),
             }
         }
         // A task's container goes with its service, and what it wrote with it.
-        for container in stock.containers.iter().filter(|it| of_stack(&it.labels)) {
+        for container in inventory.containers.iter().filter(|it| of_stack(&it.labels)) {
             if let Some(protected) = self.protections.container(container) {
-                self.stays(ObjectKind::Container, container.name(), protected.why, true, true);
+                self.skip(ObjectKind::Container, container.name(), protected.why, true, true);
             }
         }
         if self.plan.deletes.len() == before {
-            self.stays(ObjectKind::Service, name, "nothing found in this stack", false, true);
+            self.skip(ObjectKind::Service, name, "nothing found in this stack", false, true);
         }
     }
 }

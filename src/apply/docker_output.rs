@@ -104,12 +104,12 @@ impl RemovalMessages {
                         || is_volume(what, &plan.deletes[*at], step)
                 })
                 .collect();
-            let failed = mine.iter().find_map(|at| match &outcome.fates[*at] {
+            let failed = mine.iter().find_map(|at| match &outcome.items[*at] {
                 ItemOutcome::WasGone => Some(missing(what, name)),
-                fate => fate.why().map(str::to_owned),
+                item_outcome => item_outcome.why().map(str::to_owned),
             });
-            let stays = plan.stays.iter().find(|it| it.step == step && !it.protected);
-            match (failed, stays) {
+            let skipped = plan.skipped.iter().find(|it| it.step == step && !it.protected);
+            match (failed, skipped) {
                 (Some(why), _) => self.error(&why),
                 (None, Some(it)) => {
                     let quiet = matches!(what, Step::Container { force: true, .. } | Step::Image { force: true, .. })
@@ -145,13 +145,13 @@ impl RemovalMessages {
         for kind in [ObjectKind::Service, ObjectKind::Secret, ObjectKind::Config, ObjectKind::Network] {
             for (at, item) in plan.deletes.iter().enumerate().filter(|(_, item)| item.kind == kind) {
                 self.line(&format!("Removing {} {}", kind.name(), item.name));
-                if let Some(why) = outcome.fates[at].why() {
+                if let Some(why) = outcome.items[at].why() {
                     let _ = writeln!(self.errors, "Failed to remove {} {}: {why}", kind.name(), item.id);
                     self.code = 1;
                 }
             }
         }
-        for it in &plan.stays {
+        for it in &plan.skipped {
             if it.reason.starts_with("nothing found") {
                 let _ = writeln!(self.errors, "Nothing found in stack: {}", it.name);
             }
@@ -160,8 +160,8 @@ impl RemovalMessages {
 
     /// Compose speaks on standard error; its lines came while it was done.
     fn compose(&mut self, plan: &Plan, outcome: &Outcome) {
-        for (item, fate) in outcome.left(plan) {
-            if let ItemOutcome::Failed(why) = fate
+        for (item, item_outcome) in outcome.left(plan) {
+            if let ItemOutcome::Failed(why) = item_outcome
                 && !matches!(item.kind, ObjectKind::Network | ObjectKind::Volume | ObjectKind::Image | ObjectKind::Tag)
             {
                 self.error(why);
@@ -171,7 +171,7 @@ impl RemovalMessages {
 }
 
 /// What compose says of one object: `Container demo-web-1  Removed`, and what comes before it.
-pub fn compose_lines(item: &Item, fate: &ItemOutcome) -> Option<String> {
+pub fn compose_lines(item: &Item, item_outcome: &ItemOutcome) -> Option<String> {
     let (what, steps): (&str, &[&str]) = match item.kind {
         ObjectKind::Container => ("Container", &["Stopping", "Stopped", "Removing"]),
         ObjectKind::Network => ("Network", &["Removing"]),
@@ -179,7 +179,7 @@ pub fn compose_lines(item: &Item, fate: &ItemOutcome) -> Option<String> {
         ObjectKind::Image => ("Image", &["Removing"]),
         _ => return None,
     };
-    let end = match fate {
+    let end = match item_outcome {
         ItemOutcome::Gone | ItemOutcome::WasGone => "Removed",
         ItemOutcome::Left(_) | ItemOutcome::InUse(_) | ItemOutcome::Failed(_) => "Resource is still in use",
     };
@@ -208,16 +208,16 @@ fn missing(step: &Step, name: &str) -> String {
     }
 }
 
-fn refusal(step: &Step, name: &str, stays: &Skipped) -> String {
-    if stays.reason.to_lowercase().starts_with("no such") {
+fn refusal(step: &Step, name: &str, skipped: &Skipped) -> String {
+    if skipped.reason.to_lowercase().starts_with("no such") {
         return missing(step, name);
     }
     match step {
-        Step::Container { .. } => format!("cannot remove container \"{name}\": {}", stays.reason),
-        Step::Volume { .. } => format!("remove {name}: volume is in use: {}", stays.reason),
-        Step::Network { .. } => format!("error while removing network: {name}: {}", stays.reason),
-        Step::Image { .. } => format!("conflict: unable to delete {name}: {}", stays.reason),
-        _ => format!("{name}: {}", stays.reason),
+        Step::Container { .. } => format!("cannot remove container \"{name}\": {}", skipped.reason),
+        Step::Volume { .. } => format!("remove {name}: volume is in use: {}", skipped.reason),
+        Step::Network { .. } => format!("error while removing network: {name}: {}", skipped.reason),
+        Step::Image { .. } => format!("conflict: unable to delete {name}: {}", skipped.reason),
+        _ => format!("{name}: {}", skipped.reason),
     }
 }
 
