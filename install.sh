@@ -6,12 +6,12 @@
 #   ./install.sh --prefix DIR     below another folder
 #   ./install.sh --binary FILE    install this program instead of building one
 #   ./install.sh --uninstall      remove what was installed (with the same --system or --prefix)
-#   ./install.sh --uninstall --purge   and the trash: what fender kept of deleted objects
+#   ./install.sh --uninstall --purge   remove the trash too: what fender kept of deleted objects
 #
-# What it makes: DIR/bin/fender, a link named docker before the real one on PATH (and docker-compose, where there is one),
-# completions for bash, zsh and fish, and, only where PATH has to be changed, one marked line in the startup files of your
-# shells. DIR/lib/fender/installed lists it. A file of somebody else's under one of these names is left alone. Running it twice
-# is fine.
+# It creates DIR/bin/fender, a link named docker that comes before the real docker on PATH (and docker-compose, if it is
+# installed), and completions for bash, zsh and fish. If PATH has to be changed, it adds one marked line to the startup files of
+# your shells. DIR/lib/fender/installed lists what it created. It does not replace files that are not fender's. You can run it
+# again at any time.
 set -eu
 # Folders and files that others have to read, whatever the umask of the caller is; and none that others can write.
 umask 022
@@ -36,7 +36,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ -z "$purge" ] || [ -n "$uninstall" ] || fail "--purge goes with --uninstall"
+[ -z "$purge" ] || [ -n "$uninstall" ] || fail "--purge needs --uninstall"
 if [ -z "$prefix" ]; then
   if [ -n "$system" ]; then prefix=/usr/local; else prefix=${HOME:?HOME is not set}/.local; fi
 fi
@@ -162,23 +162,23 @@ if [ -n "$uninstall" ]; then
     rm -f "$program" "$bash_completion" "$zsh_completion" "$fish_completion"
     rmdir "$own/bin" "$own" 2>/dev/null || true
   fi
-  say "fender is removed."
+  say "fender is uninstalled."
   if [ -n "$purge" ]; then
     if [ -L "$state" ]; then
       say "left alone $state, which is a link"
     elif [ -d "$state" ] && is_mine "$state"; then
       rm -rf "$state"
-      say "removed    $state: the trash and the record of questions"
+      say "removed    $state: the trash and fender's other state"
     elif [ -e "$state" ]; then
       say "left alone $state, which is not yours"
     fi
   elif [ -d "$state" ]; then
-    say "It leaves  $state: the trash and the record of questions ($(du -sh "$state" 2>/dev/null | cut -f1)); to remove it: --uninstall --purge"
+    say "not removed $state: the trash and fender's other state ($(du -sh "$state" 2>/dev/null | cut -f1)); to remove it: --uninstall --purge"
   fi
   for policy in "${XDG_CONFIG_HOME:-${HOME:-}/.config}/fender/policy.toml" /etc/fender/policy.toml; do
-    if [ -e "$policy" ]; then say "It leaves  $policy"; fi
+    if [ -e "$policy" ]; then say "not removed $policy"; fi
   done
-  if [ -n "$system" ]; then say "It leaves  each user's own trash, in ~/.local/state/fender"; fi
+  if [ -n "$system" ]; then say "not removed each user's own trash, in ~/.local/state/fender"; fi
   say "In open shells: hash -d docker (bash), rehash (zsh)."
   exit 0
 fi
@@ -204,12 +204,12 @@ if [ -n "$binary" ]; then
   esac
 else
   needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$here/Cargo.toml" | head -1)
-  command -v cargo >/dev/null 2>&1 || fail "Rust $needed or newer is needed to build (https://rustup.rs), or a built program: --binary FILE"
+  command -v cargo >/dev/null 2>&1 || fail "building needs Rust $needed or newer (https://rustup.rs); with a built program, use --binary FILE"
   has=$(cd "$here" && cargo --version | cut -d' ' -f2)
   if [ "$(printf '%s\n%s\n' "$needed" "$has" | sort -t. -k1,1n -k2,2n -k3,3n | head -1)" != "$needed" ]; then
-    fail "Rust $needed or newer is needed to build, and this is $has: rustup update, or a built program: --binary FILE"
+    fail "building needs Rust $needed or newer, and this is $has: run rustup update, or use --binary FILE with a built program"
   fi
-  say "building   with Rust $has ($needed or newer is needed); the first time takes some minutes"
+  say "building   with Rust $has ($needed or newer is needed); the first build takes some minutes"
   (cd "$here" && cargo build --release --locked)
   built=${CARGO_TARGET_DIR:-$here/target}/release/fender
 fi
@@ -271,7 +271,7 @@ for pair in "bash:$bash_completion" "zsh:$zsh_completion" "fish:$fish_completion
   "$program" completions "${pair%%:*}" | put "$file" 644
   note_made "file $file"
 done
-say "completed  bash, zsh and fish, below $prefix/share"
+say "completion for bash, zsh and fish, in $prefix/share"
 
 # Whether the link is the first docker on PATH, but for fender's own under other folders.
 comes_first() {
@@ -308,7 +308,7 @@ elif ! comes_first; then
     else
       say "$line" >>"$file"
     fi
-    say "changed    $file, for PATH"
+    say "changed    $file: it puts $links first on PATH"
   done
   say "           in this shell:  export PATH=$(quoted "$links"):\"\$PATH\"; hash -r"
 fi

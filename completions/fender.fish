@@ -40,43 +40,43 @@ complete -c fender -n "__fish_fender_needs_command" -f -a "completions" -d 'Prin
 complete -c fender -n "__fish_fender_needs_command" -f -a "docker" -d 'Guard one docker command, whatever fender is called'
 complete -c fender -n "__fish_fender_using_subcommand explain" -l format -d 'How to print it' -r -f -a "text\t''
 json\t''"
-complete -c fender -n "__fish_fender_using_subcommand explain" -l environment -d 'Judge as in this environment: dev, ci, prod, or one of the policy\'s' -r
-complete -c fender -n "__fish_fender_using_subcommand explain" -l mask -d 'Show passwords and tokens as *** in JSON, too'
-complete -c fender -n "__fish_fender_using_subcommand explain" -l offline -d 'Ask no engine'
+complete -c fender -n "__fish_fender_using_subcommand explain" -l environment -d 'Judge for this environment: dev, ci, prod, or one that the policy names' -r
+complete -c fender -n "__fish_fender_using_subcommand explain" -l mask -d 'Show passwords and tokens as *** in JSON too'
+complete -c fender -n "__fish_fender_using_subcommand explain" -l offline -d 'Do not ask the engine'
 complete -c fender -n "__fish_fender_using_subcommand explain" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand plan" -l format -d 'How to print it' -r -f -a "text\t''
 json\t''"
-complete -c fender -n "__fish_fender_using_subcommand plan" -l mask -d 'Show passwords and tokens as *** in JSON, too'
+complete -c fender -n "__fish_fender_using_subcommand plan" -l mask -d 'Show passwords and tokens as *** in JSON too'
 complete -c fender -n "__fish_fender_using_subcommand plan" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand lint" -l format -d 'How to print it' -r -f -a "text\t''
 json\t''
 sarif\t''"
-complete -c fender -n "__fish_fender_using_subcommand lint" -l level -d 'End with code 1 for findings from this level on: note (careless defaults), warning, error (escapes and losses)' -r -f -a "note\t''
+complete -c fender -n "__fish_fender_using_subcommand lint" -l level -d 'Exit with code 1 for findings at or above this level: note (careless defaults), warning, error (escape and loss)' -r -f -a "note\t''
 warning\t''
 error\t''"
-complete -c fender -n "__fish_fender_using_subcommand lint" -l fix -d 'Fix what can be fixed safely, of all rules or of these; on a terminal it asks first' -r
-complete -c fender -n "__fish_fender_using_subcommand lint" -l unsafe-fixes -d 'With --fix or --diff: unsafe fixes too, which may break the image'
+complete -c fender -n "__fish_fender_using_subcommand lint" -l fix -d 'Write safe fixes, for all rules or for these; on a terminal it asks first' -r
+complete -c fender -n "__fish_fender_using_subcommand lint" -l unsafe-fixes -d 'With --fix or --diff: also the fixes that may break the image'
 complete -c fender -n "__fish_fender_using_subcommand lint" -l diff -d 'Show what --fix would change, and write nothing'
 complete -c fender -n "__fish_fender_using_subcommand lint" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand context" -l format -d 'How to print it' -r -f -a "text\t''
 json\t''"
-complete -c fender -n "__fish_fender_using_subcommand context" -s f -l file -d 'The Dockerfile, if it is not the folder\'s own' -r
+complete -c fender -n "__fish_fender_using_subcommand context" -s f -l file -d 'The Dockerfile, if it is not PATH/Dockerfile' -r
 complete -c fender -n "__fish_fender_using_subcommand context" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand undo" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore image empty" -s h -l help -d 'Print help'
-complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore image empty" -f -a "list" -d 'What is in the trash, the newest last'
-complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore image empty" -f -a "show" -d 'One deletion with all its objects; or one container as the docker run command that makes it'
-complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore image empty" -f -a "restore" -d 'Bring back one deletion, or one object of it; without a number, choose one from a list'
-complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore image empty" -f -a "image" -d 'Load what a container wrote as an image, to create a container from it by hand'
-complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore image empty" -f -a "empty" -d 'Delete what is in the trash, all of it or one deletion; asks first'
+complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore image empty" -f -a "list" -d 'List what is in the trash, the newest last'
+complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore image empty" -f -a "show" -d 'Show one deletion with all its objects, or one container as a docker run command'
+complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore image empty" -f -a "restore" -d 'Restore one deletion, or one object of it; without a number, choose from a list'
+complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore image empty" -f -a "image" -d 'Load the files that a container wrote as an image, to create a container from it by hand'
+complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore image empty" -f -a "empty" -d 'Delete everything in the trash, or one deletion; asks first'
 complete -c fender -n "__fish_fender_using_subcommand trash; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand trash; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand trash; and __fish_seen_subcommand_from restore" -l as -d 'Give that object this name' -r
 complete -c fender -n "__fish_fender_using_subcommand trash; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand trash; and __fish_seen_subcommand_from image" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand trash; and __fish_seen_subcommand_from empty" -s h -l help -d 'Print help'
-complete -c fender -n "__fish_fender_using_subcommand protect" -l reason -d 'Why it must stay' -r
-complete -c fender -n "__fish_fender_using_subcommand protect" -l system -d 'ProtectLock it for every user of this machine; needs root'
+complete -c fender -n "__fish_fender_using_subcommand protect" -l reason -d 'Why it must not be deleted' -r
+complete -c fender -n "__fish_fender_using_subcommand protect" -l system -d 'Protect it for every user of this machine; needs root'
 complete -c fender -n "__fish_fender_using_subcommand protect" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand unprotect" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand rules" -l environment -d 'How to allow it in this environment; without it, in the one of the engine that docker reaches here' -r

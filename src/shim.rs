@@ -89,7 +89,7 @@ fn guard(face: Face, words: &[OsString]) -> u8 {
             ShimOutcome::Docker(..) => {}
         }
     }
-    say("fender: not run: the files that this command reads change all the time, so that it cannot be judged\n");
+    say("fender: not run: the files that this command reads keep changing, so it cannot be judged\n");
     NOT_RUN
 }
 
@@ -244,16 +244,13 @@ fn fixed(words: &[OsString], judgement: &Judgement) -> Option<Vec<OsString>> {
     let host = Surroundings { assume_terminal: false };
     let wanted: Vec<_> = judgement.with(Action::Fix).map(|complaint| &complaint.finding).collect();
     let Some(changed) = rewrite(&judgement.invocation, words, &judgement.lowered, &wanted, &host) else {
-        say(&report::not_run(
-            judgement,
-            "the policy says fix, and these words cannot be changed without changing more",
-        ));
+        say(&report::not_run(judgement, "the policy says fix, but this command cannot be fixed without changing more"));
         return None;
     };
     let texts: Vec<String> = changed.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let mut ids: Vec<&str> = wanted.iter().map(|finding| finding.rule.id).collect();
     ids.dedup();
-    say(&format!("fender: changed for {}: {}\n", ids.join(", "), command_line(&texts)));
+    say(&format!("fender: fixed ({}): {}\n", ids.join(", "), command_line(&texts)));
     tell_notes(judgement);
     Some(changed)
 }
@@ -276,7 +273,7 @@ fn ask(words: &[OsString], judgement: &Judgement, context: &JudgementContext) ->
             (Reply::Key('f'), Some(all)) => return Asked::Run(all.clone()),
             (Reply::Fixes(numbers), _) => match chosen(words, judgement, &fixes, numbers, context) {
                 Some(changed) => return Asked::Changed(changed),
-                None => say("fender: not run: these fixes do not go together\n"),
+                None => say("fender: not run: these fixes cannot be combined\n"),
             },
             _ => say("fender: not run\n"),
         },
@@ -299,7 +296,7 @@ fn no_client(face: Face, places: &[PathBuf]) -> u8 {
     let name = if face == Face::Docker { "docker" } else { "docker-compose" };
     let places: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
     let places = if places.is_empty() { "an empty PATH".to_owned() } else { places.join(", ") };
-    say(&format!("fender: found no {name} but itself; looked in {places}\n"));
+    say(&format!("fender: there is no {name} other than fender in {places}\n"));
     NO_CLIENT
 }
 

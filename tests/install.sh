@@ -132,7 +132,7 @@ new_home emil
 install
 mkdir -p "$home/.local/state/fender/trash/entries/1"
 run ./install.sh --uninstall
-has "It leaves  $home/.local/state/fender"
+has "not removed $home/.local/state/fender"
 [ -d "$home/.local/state/fender/trash/entries/1" ] || fail "the trash is gone"
 install
 run ./install.sh --uninstall --purge
@@ -146,7 +146,7 @@ printf '#!/bin/sh\n[ "$1" = --version ] || { echo built >&2; exit 1; }\necho "ca
 chmod +x "$place/old/cargo"
 needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 path=$place/old:$path run ./install.sh && fail "it builds with an old Rust"
-has "Rust $needed or newer is needed to build, and this is 1.70.0"
+has "building needs Rust $needed or newer, and this is 1.70.0"
 [ ! -e "$home/.local" ] || fail "an installation that failed left $(find "$home/.local")"
 path=/usr/bin:/bin run ./install.sh && fail "it builds without Rust"
 has "Rust $needed or newer is needed"

@@ -86,8 +86,8 @@ impl Guard<'_> {
     /// Says in the plan what keeping takes and what does not come back.
     fn foresee(&self, plan: &mut Plan) {
         let engine = session::engine(&self.judgement.target, self.client, self.policy);
-        if let Ok(line) = engine.connection() {
-            trash::foresee(line, plan, self.judgement.target.is_local());
+        if let Ok(connection) = engine.connection() {
+            trash::foresee(connection, plan, self.judgement.target.is_local());
         }
     }
 
@@ -95,11 +95,11 @@ impl Guard<'_> {
     fn note(&self, plan: &Plan) {
         let engine = session::engine(&self.judgement.target, self.client, self.policy);
         let texts: Vec<String> = self.words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        let Ok(line) = engine.connection() else { return };
-        let text = match trash::note(line, plan, &texts, &self.policy.trash()) {
+        let Ok(connection) = engine.connection() else { return };
+        let text = match trash::note(connection, plan, &texts, &self.policy.trash()) {
             Ok(Some(entry)) => not_kept(&entry),
             Ok(None) => None,
-            Err(why) => Some(format!("fender: nothing is kept of this: {}", safe(&why))),
+            Err(why) => Some(format!("fender: nothing of this deletion is kept: {}", safe(&why))),
         };
         if let Some(text) = text.filter(|_| notes_wanted()) {
             say(&format!("{}\n", Screen::of_questions().dim(&text)));
@@ -149,7 +149,7 @@ impl Guard<'_> {
             question = question.list(shown::whole(plan, &screen, now));
         }
         if smaller.is_some() {
-            question = question.key('s', "show the smaller one");
+            question = question.key('s', "show the smaller deletion");
         }
         match question.ask(&screen) {
             Ok(answer) => {
@@ -192,7 +192,7 @@ impl Guard<'_> {
 
     fn tell_skipped(&self, plan: &Plan) {
         for it in plan.skipped_protected() {
-            say(&format!("fender: spares {} {}, protected: {}\n", it.kind.name(), safe(&it.name), safe(&it.reason)));
+            say(&format!("fender: skips {} {}, protected: {}\n", it.kind.name(), safe(&it.name), safe(&it.reason)));
         }
     }
 
@@ -200,7 +200,7 @@ impl Guard<'_> {
     fn by_docker(&self, plan: &Plan) -> Next {
         if plan.skipped_protected().next().is_some() {
             self.tell_skipped(plan);
-            say(&report::not_run(self.judgement, "docker cannot leave out what is protected here"));
+            say(&report::not_run(self.judgement, "docker cannot skip the protected objects here"));
             return Next::Ended(NOT_RUN);
         }
         match self.keep(plan, self.words) {
@@ -216,11 +216,11 @@ impl Guard<'_> {
         }
         let engine = session::engine(&self.judgement.target, self.client, self.policy);
         let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        let line = engine.connection().map_err(|problem| {
+        let connection = engine.connection().map_err(|problem| {
             say(&format!("fender: not run, nothing was deleted: {}\n", safe(&problem.to_string())));
             NOT_RUN
         })?;
-        trash::keep(line, plan, &texts, &self.policy.trash()).map(Some).map_err(|why| {
+        trash::keep(connection, plan, &texts, &self.policy.trash()).map(Some).map_err(|why| {
             say(&format!("fender: not run, nothing was deleted: {}\n", safe(&why)));
             NOT_RUN
         })
@@ -228,14 +228,14 @@ impl Guard<'_> {
 
     fn delete(&self, plan: &Plan, invocation: &Invocation, words: &[OsString]) -> u8 {
         let engine = session::engine(&self.judgement.target, self.client, self.policy);
-        let line = match engine.connection() {
-            Ok(line) => line,
+        let connection = match engine.connection() {
+            Ok(connection) => connection,
             Err(problem) => {
                 say(&format!("fender: not run, nothing was deleted: {}\n", safe(&problem.to_string())));
                 return NOT_RUN;
             }
         };
-        if let Err(why) = same_engine(line, plan) {
+        if let Err(why) = same_engine(connection, plan) {
             say(&format!("fender: not run, nothing was deleted: {why}\n"));
             return NOT_RUN;
         }
@@ -245,7 +245,7 @@ impl Guard<'_> {
             Err(code) => return code,
         };
         let compose = invocation.canonical().starts_with("compose ");
-        let outcome = carry_out(line, plan, &mut |item, item_outcome| {
+        let outcome = carry_out(connection, plan, &mut |item, item_outcome| {
             if compose && let Some(lines) = super::docker_output::compose_lines(item, item_outcome) {
                 say(&lines);
             }
@@ -254,7 +254,7 @@ impl Guard<'_> {
         let mut code = speak(&words);
         for (item, item_outcome) in outcome.left(plan) {
             let Some(why) = item_outcome.why() else { continue };
-            say(&format!("fender: left {} {}: {}\n", item.kind.name(), safe(&item.name), safe(why)));
+            say(&format!("fender: not deleted: {} {}: {}\n", item.kind.name(), safe(&item.name), safe(why)));
             if matches!(item_outcome, ItemOutcome::Failed(_)) && !compose {
                 code = code.max(1);
             }

@@ -66,7 +66,7 @@ pub fn same_engine(connection: &Connection, plan: &Plan) -> Result<(), String> {
     let info: Value = connection.block_on(connection.client.get("/info")).map_err(|problem| problem.to_string())?;
     match info.get("ID").and_then(Value::as_str) {
         Some(id) if id == plan.engine => Ok(()),
-        _ => Err("another engine answers now than the one whose objects were shown".to_owned()),
+        _ => Err("a different engine answers now, not the one whose objects were shown".to_owned()),
     }
 }
 
@@ -231,7 +231,7 @@ impl Work<'_> {
             list.filter_map(Value::as_str).filter(|name| !name.starts_with("<none>")).map(str::to_owned).collect()
         };
         if let Some(name) = names(&now, "RepoTags").iter().find(|name| !item.tags.contains(name)) {
-            return Ok(ItemOutcome::Left(format!("it has got the name {name} since")));
+            return Ok(ItemOutcome::Left(format!("it was given the name {name} since")));
         }
         for tag in &item.tags {
             match self.unname(at, tag, &item.id, forced).await {
@@ -249,7 +249,7 @@ impl Work<'_> {
                 Err(problem) => return Err(problem),
             };
             if let Some(name) = names(&now, "RepoTags").first() {
-                return Ok(ItemOutcome::Left(format!("it has got the name {name} since")));
+                return Ok(ItemOutcome::Left(format!("it was given the name {name} since")));
             }
             let digests = names(&now, "RepoDigests");
             if digests.len() > 1 {
@@ -284,7 +284,7 @@ impl Work<'_> {
         let answer = self.client.call(Method::POST, &format!("/build/prune?all=1&filters={filters}"), None).await?;
         let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
         let gone = answer.get("CachesDeleted").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
-        Ok(if gone { ItemOutcome::Gone } else { ItemOutcome::InUse("a build uses it".to_owned()) })
+        Ok(if gone { ItemOutcome::Gone } else { ItemOutcome::InUse("a build is using it".to_owned()) })
     }
 }
 

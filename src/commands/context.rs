@@ -28,10 +28,10 @@ pub struct ContextCommand {
     /// How to print it
     #[arg(long, value_enum, default_value = "text")]
     format: ContextFormat,
-    /// The Dockerfile, if it is not the folder's own
+    /// The Dockerfile, if it is not PATH/Dockerfile
     #[arg(short, long, value_name = "FILE")]
     file: Option<String>,
-    /// The folder that would be built
+    /// The build context: a folder
     #[arg(default_value = ".", value_name = "PATH")]
     path: String,
 }
@@ -85,7 +85,7 @@ fn as_text(path: &str, survey: &Survey, sender: Sender, screen: &Screen) -> Stri
     let ignore = match &survey.ignore {
         Some(path) => {
             let path = path.strip_prefix(&survey.root).unwrap_or(path);
-            format!("less what {} says", shown(&path.to_string_lossy()))
+            format!("without the files that {} excludes", shown(&path.to_string_lossy()))
         }
         None => "no ignore file".to_owned(),
     };
@@ -119,13 +119,13 @@ fn as_text(path: &str, survey: &Survey, sender: Sender, screen: &Screen) -> Stri
         entries(&mut out, &needless[..needless.len().min(LARGEST)]);
         let rest = needless.len().saturating_sub(LARGEST);
         if rest > 0 {
-            let _ = writeln!(out, "    and {rest} more; fender lint --fix writes it");
+            let _ = writeln!(out, "    and {rest} more; fender lint --diff --unsafe-fixes shows the lines to add");
         } else {
-            let _ = writeln!(out, "    {}", screen.dim("fender lint --fix writes it"));
+            let _ = writeln!(out, "    {}", screen.dim("fender lint --diff --unsafe-fixes shows the lines to add"));
         }
     }
     if sender == Sender::BuildKit {
-        let _ = writeln!(out, "\n  {}", screen.dim("BuildKit sends of this only what the Dockerfile copies"));
+        let _ = writeln!(out, "\n  {}", screen.dim("BuildKit sends only the files that the Dockerfile copies"));
     }
     out
 }

@@ -1,4 +1,4 @@
-//! `fender doctor`: one line for each check, and below each that fails what mends it.
+//! `fender doctor`: one line for each check, and below each check that fails the command that fixes it.
 
 use std::io::{IsTerminal, Write, stdout};
 use std::path::{Path, PathBuf};
@@ -82,7 +82,7 @@ fn in_front() -> Check {
         Some(0) => good(format!("{} is fender, and the first docker on PATH", found[0].display())),
         Some(at) => bad(
             format!("{} comes before fender's {} on PATH", found[0].display(), found[at].display()),
-            format!("put {} to the front of PATH in your shell's startup file", folder_of(&found[at])),
+            format!("put {} first on PATH in your shell's startup file", folder_of(&found[at])),
         ),
         None => bad(
             "no docker on PATH is fender",
@@ -117,13 +117,16 @@ fn real_client(policy: &Policy) -> Vec<Check> {
         23..=29 => good(what),
         0 => bad(
             format!("{} did not say its version", client.display()),
-            "see whether it is a docker client: docker version",
+            "check that it is a docker client: docker version",
         ),
-        _ => hint(what, "fender knows docker 23 to 29: what is new in others it will not understand, and says so"),
+        _ => hint(
+            what,
+            "fender knows docker 23 to 29; it reports options of other versions that it does not know (rule not-understood)",
+        ),
     }]
 }
 
-/// Shells remember where they found a program; a new one in front is not looked for.
+/// A shell remembers where it found a program and does not search PATH again, so it misses a program that was installed later.
 fn cached_path() -> Option<Check> {
     let shell = env::var("SHELL").unwrap_or_default();
     let name = shell.rsplit('/').next().unwrap_or_default();
@@ -137,7 +140,10 @@ fn cached_path() -> Option<Check> {
     if shell_started()? > made {
         return None;
     }
-    Some(hint("a shell that has run docker before remembers where it was", format!("in each open {name}: {forget}")))
+    Some(hint(
+        "a shell that ran docker before fender was installed still runs the old path",
+        format!("in each open {name}: {forget}"),
+    ))
 }
 
 /// The kernel's unit for times in `/proc`: USER_HZ, which is 100 on every architecture that docker runs on.
@@ -188,7 +194,7 @@ fn aliases() -> Option<Check> {
         if let Some(line) = found {
             return Some(hint(
                 format!("{} has: {}", path.display(), line.trim()),
-                "an alias goes before PATH: take it out, or have it call fender docker",
+                "a shell uses an alias before PATH: remove it, or let it call fender docker",
             ));
         }
     }
@@ -197,10 +203,12 @@ fn aliases() -> Option<Check> {
 
 fn policy() -> (Policy, Vec<Check>) {
     match read_layers() {
-        Ok(layers) if layers.is_empty() => (Policy::default(), vec![good("no policy file: the built-in presets hold")]),
+        Ok(layers) if layers.is_empty() => {
+            (Policy::default(), vec![good("no policy file: the built-in presets apply")])
+        }
         Ok(layers) => {
             let mut checks: Vec<Check> =
-                layers.iter().map(|layer| good(format!("the policy {} is in order", layer.path.display()))).collect();
+                layers.iter().map(|layer| good(format!("the policy {} has no errors", layer.path.display()))).collect();
             let policy = Policy { layers };
             checks.extend(policy.without_effect().into_iter().map(|idle| {
                 hint(format!("{}: {} has no effect", idle.source, idle.key), format!("{}; remove the line", idle.why))
@@ -208,7 +216,7 @@ fn policy() -> (Policy, Vec<Check>) {
             (policy, checks)
         }
         Err(problem) => {
-            let check = bad(problem.to_string(), "until it is mended, only commands that read run");
+            let check = bad(problem.to_string(), "until this is fixed, only read-only commands run");
             (Policy::default(), vec![check])
         }
     }
@@ -243,8 +251,8 @@ fn engine(policy: &Policy) -> Check {
     match known {
         Lookup::Found(engine) => good(format!("the engine is {} at {}: {environment}", engine.name, target.host)),
         _ => hint(
-            format!("the engine at {} does not answer; it would be {environment}", target.host),
-            "start it, or choose another with DOCKER_HOST or docker context use; until then fender says what it cannot tell",
+            format!("the engine at {} does not answer; its environment would be {environment}", target.host),
+            "start it, or choose another engine with DOCKER_HOST or docker context use",
         ),
     }
 }

@@ -33,16 +33,16 @@ pub struct Explain {
     /// How to print it
     #[arg(long, value_enum, default_value = "text")]
     format: ExplainFormat,
-    /// Judge as in this environment: dev, ci, prod, or one of the policy's
+    /// Judge for this environment: dev, ci, prod, or one that the policy names
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
-    /// Show passwords and tokens as *** in JSON, too
+    /// Show passwords and tokens as *** in JSON too
     #[arg(long)]
     mask: bool,
-    /// Ask no engine
+    /// Do not ask the engine
     #[arg(long)]
     offline: bool,
-    /// The command, with or without the word docker; one word is split as a shell does
+    /// The command, with or without docker in front; a single argument is split as a shell would split it
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "WORDS")]
     words: Vec<OsString>,
 }
@@ -112,7 +112,7 @@ pub fn docker_words(typed: &[OsString]) -> Result<Vec<OsString>, String> {
     if let [line] = words.as_slice()
         && let Some(text) = line.to_str().filter(|text| text.contains(char::is_whitespace))
     {
-        let split = shell_words::split(text).map_err(|error| format!("{text:?} is no command line: {error}"))?;
+        let split = shell_words::split(text).map_err(|error| format!("{text:?} is not a command line: {error}"))?;
         words = split.into_iter().map(OsString::from).collect();
     }
     if words.first().is_some_and(|word| word == "docker") {
@@ -234,11 +234,11 @@ fn verdict(judgement: &Judgement) -> String {
     ids.dedup();
     let ids = list(&ids);
     match judgement.action {
-        Action::Allow => "fender would let it through without a word".to_owned(),
-        Action::Note => "fender would let it through with one line".to_owned(),
-        Action::Fix => format!("fender would change it for {ids} and run that"),
-        Action::Ask => format!("fender would ask, for {ids}"),
-        Action::Type => format!("fender would want the engine's name typed, for {ids}"),
-        Action::Refuse => format!("fender would refuse it, for {ids}"),
+        Action::Allow => "fender would run it and print nothing".to_owned(),
+        Action::Note => "fender would run it and print a note".to_owned(),
+        Action::Fix => format!("fender would run the fixed command ({ids})"),
+        Action::Ask => format!("fender would ask ({ids})"),
+        Action::Type => format!("fender would ask for the engine's name ({ids})"),
+        Action::Refuse => format!("fender would refuse it ({ids})"),
     }
 }

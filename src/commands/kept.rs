@@ -20,7 +20,7 @@ pub fn ended(outcome: Result<u8, String>) -> u8 {
 
 pub fn line(entry: &Entry) -> String {
     let kept = entry.objects.iter().filter(|object| object.recoverable == Recoverable::Trash).count();
-    let noted = if entry.noted { ", only noted" } else { "" };
+    let noted = if entry.noted { ", settings only" } else { "" };
     let undone = if entry.undone { ", undone" } else { "" };
     format!(
         "{:>4}  {:<16}  {}  on {}: {}, {} kept{noted}{undone}\n",

@@ -47,19 +47,19 @@ pub struct Lint {
     /// How to print it
     #[arg(long, value_enum, default_value = "text")]
     format: LintFormat,
-    /// End with code 1 for findings from this level on: note (careless defaults), warning, error (escapes and losses)
+    /// Exit with code 1 for findings at or above this level: note (careless defaults), warning, error (escape and loss)
     #[arg(long, value_enum, default_value = "note")]
     level: Least,
-    /// Fix what can be fixed safely, of all rules or of these; on a terminal it asks first
+    /// Write safe fixes, for all rules or for these; on a terminal it asks first
     #[arg(long, value_name = "RULE,…", num_args = 0..=1, require_equals = true, default_missing_value = "", value_delimiter = ',')]
     fix: Option<Vec<String>>,
-    /// With --fix or --diff: unsafe fixes too, which may break the image
+    /// With --fix or --diff: also the fixes that may break the image
     #[arg(long)]
     unsafe_fixes: bool,
     /// Show what --fix would change, and write nothing
     #[arg(long)]
     diff: bool,
-    /// Files, or folders with files below
+    /// Files, or folders to search
     #[arg(default_value = ".", value_name = "PATH")]
     paths: Vec<String>,
 }
@@ -192,12 +192,12 @@ fn summary(outcome: &FixOutcome, wanted: bool, only_shown: bool, written: bool) 
     };
     if !wanted {
         if !outcome.made.is_empty() {
-            let _ = writeln!(out, "{} can be written: fender lint --fix", fixes(&outcome.made));
+            let _ = writeln!(out, "{} can be written safely: fender lint --fix", fixes(&outcome.made));
         }
         if !outcome.left.is_empty() {
             let _ = writeln!(
                 out,
-                "{} may break an image: fender lint --diff --unsafe-fixes shows them",
+                "{} may break the image: fender lint --diff --unsafe-fixes shows them",
                 fixes(&outcome.left)
             );
         }
@@ -216,7 +216,7 @@ fn summary(outcome: &FixOutcome, wanted: bool, only_shown: bool, written: bool) 
     if !outcome.left.is_empty() {
         let _ = write!(
             out,
-            "{} left out, because they may break an image (--unsafe-fixes)\n{}",
+            "{} not written: may break the image (--unsafe-fixes)\n{}",
             fixes(&outcome.left),
             each(&outcome.left)
         );

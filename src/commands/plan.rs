@@ -34,10 +34,10 @@ pub struct PlanCommand {
     /// How to print it
     #[arg(long, value_enum, default_value = "text")]
     format: PlanFormat,
-    /// Show passwords and tokens as *** in JSON, too
+    /// Show passwords and tokens as *** in JSON too
     #[arg(long)]
     mask: bool,
-    /// The command, with or without the word docker; one word is split as a shell does
+    /// The command, with or without docker in front; a single argument is split as a shell would split it
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "WORDS")]
     words: Vec<OsString>,
 }
@@ -103,8 +103,8 @@ fn of(
     if !steps.is_empty() {
         plan = (*engine.plan(&steps).map_err(|problem| problem.to_string())?).clone();
         trash::fit(&mut plan, &policy.trash());
-        if let Ok(line) = engine.connection() {
-            trash::foresee(line, &mut plan, engine.is_local());
+        if let Ok(connection) = engine.connection() {
+            trash::foresee(connection, &mut plan, engine.is_local());
         }
     }
     plan.warnings.extend(ends_with_its_volumes(lowered, engine));
@@ -131,7 +131,7 @@ pub fn ends_with_its_volumes(lowered: &Lowered, facts: &dyn Facts) -> Option<Str
         return None;
     }
     Some(format!(
-        "when this container ends, --rm takes its anonymous volumes with it: {}",
+        "--rm also deletes the anonymous volumes of this container when it ends: {}",
         fender_core::text::named(&paths)
     ))
 }

@@ -35,22 +35,22 @@ impl ProtectedKind {
 
 #[derive(Args, Debug)]
 pub struct Protect {
-    /// What it is; without it, all that is protected on this engine is listed
+    /// The type of the object; without it, list everything that is protected on this engine
     #[arg(value_enum, requires = "name")]
     what: Option<ProtectedKind>,
     /// Its name or id
     name: Option<String>,
-    /// Why it must stay
+    /// Why it must not be deleted
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
-    /// ProtectLock it for every user of this machine; needs root
+    /// Protect it for every user of this machine; needs root
     #[arg(long)]
     system: bool,
 }
 
 #[derive(Args, Debug)]
 pub struct Unprotect {
-    /// What it is
+    /// The type of the object
     #[arg(value_enum)]
     what: ProtectedKind,
     /// Its name or id
@@ -123,7 +123,7 @@ impl Unprotect {
         if labelled {
             state::change(&inventory.engine, true, |locks| locks.released.push(found.clone()))?;
         }
-        let _ = writeln!(stdout(), "not protected any more: {what} on {}", shown(&inventory.name));
+        let _ = writeln!(stdout(), "no longer protected: {what} on {}", shown(&inventory.name));
         Ok(())
     }
 }
@@ -139,11 +139,7 @@ fn ended(outcome: Result<(), String>) -> u8 {
 }
 
 fn needs_root(what: &str) -> Result<(), String> {
-    if nix::unistd::geteuid().is_root() {
-        Ok(())
-    } else {
-        Err(format!("{what} needs the system's right: sudo fender …"))
-    }
+    if nix::unistd::geteuid().is_root() { Ok(()) } else { Err(format!("{what} needs root: sudo fender …")) }
 }
 
 fn same(one: &ProtectLock, other: &ProtectLock) -> bool {

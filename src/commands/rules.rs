@@ -80,7 +80,7 @@ fn page(rule: &Rule, screen: &Screen) -> String {
 fn how_to_allow(rule: &Rule, environment: Option<&str>) -> String {
     match rule.decided {
         Decided::AlwaysRefused => {
-            return "\n  Nothing allows it: no policy and no answer. fender protect lists what is protected and why; fender unprotect\n  \
+            return "\n  Nothing allows it, neither a policy nor an answer. fender protect lists what is protected and why; fender unprotect\n  \
                     removes a lock.\n"
                 .to_owned();
         }
@@ -112,7 +112,7 @@ fn how_to_allow(rule: &Rule, environment: Option<&str>) -> String {
     let users = user_path().filter(|_| policy.could_allow(rule, &environment));
     let (file, why) = match &users {
         Some(path) => (path.display().to_string(), ""),
-        None => (SYSTEM.to_owned(), " (the system's policy holds here, and a user's can only be stricter)"),
+        None => (SYSTEM.to_owned(), " (the system's policy decides here; a user's policy can only be stricter)"),
     };
     let _ = writeln!(out, "  to allow it there, in {}{why}:\n", shown(&file));
     let _ = writeln!(out, "    [environments.{}.rules]\n    {} = \"allow\"", toml_key(&environment.name), rule.id);
@@ -128,7 +128,7 @@ pub fn markdown() -> String {
         let [dev, ci, prod] = actions(class);
         let _ = writeln!(out, "| {} | {} | {dev} | {ci} | {prod} |", class.name(), class.meaning());
     }
-    out.push_str("\nA container that goes away with its command (`--rm`, not detached) is judged one step milder in class hygiene.\n");
+    out.push_str("\nFor a container that is removed when its command ends (`--rm`, not detached), findings of class hygiene are judged one step less strictly.\n");
     for class in Class::ALL {
         let _ = writeln!(out, "\n## {}", class.name());
         for rule in RULES.iter().filter(|rule| rule.class == class) {

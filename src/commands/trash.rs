@@ -19,16 +19,16 @@ const LISTED: usize = 12;
 
 #[derive(Debug, Subcommand)]
 pub enum TrashCommand {
-    /// What is in the trash, the newest last
+    /// List what is in the trash, the newest last
     List,
-    /// One deletion with all its objects; or one container as the docker run command that makes it
+    /// Show one deletion with all its objects, or one container as a docker run command
     Show {
         /// The number that fender trash list shows
         id: u64,
         /// A name or id of one container
         name: Option<String>,
     },
-    /// Bring back one deletion, or one object of it; without a number, choose one from a list
+    /// Restore one deletion, or one object of it; without a number, choose from a list
     Restore {
         /// The number that fender trash list shows
         id: Option<u64>,
@@ -38,7 +38,7 @@ pub enum TrashCommand {
         #[arg(long = "as", value_name = "NAME", requires = "name")]
         new_name: Option<String>,
     },
-    /// Load what a container wrote as an image, to create a container from it by hand
+    /// Load the files that a container wrote as an image, to create a container from it by hand
     Image {
         /// The number that fender trash list shows
         id: u64,
@@ -47,7 +47,7 @@ pub enum TrashCommand {
         /// The image's name; without it, NAME-restored
         image: Option<String>,
     },
-    /// Delete what is in the trash, all of it or one deletion; asks first
+    /// Delete everything in the trash, or one deletion; asks first
     Empty {
         /// The number that fender trash list shows
         id: Option<u64>,
@@ -101,7 +101,7 @@ fn show(id: u64) -> Result<u8, String> {
         let how = match object.recoverable {
             Recoverable::Trash if object.missing.is_empty() => "kept".to_owned(),
             Recoverable::Trash => format!("its settings are kept, and not {}", object.missing),
-            Recoverable::Pull => "docker pull brings it back".to_owned(),
+            Recoverable::Pull => "docker pull gets it back".to_owned(),
             Recoverable::No if object.missing.is_empty() => "not kept".to_owned(),
             Recoverable::No => format!("not kept: {}", object.missing),
         };

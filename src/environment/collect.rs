@@ -28,7 +28,7 @@ pub fn collect(paths: &[String]) -> Result<Vec<(String, FileKind)>, String> {
         } else if let Some(kind) = kind_of_named(path) {
             found.push((path.clone(), kind));
         } else {
-            return Err(format!("{path}: no Dockerfile, ignore file, compose file or bake file"));
+            return Err(format!("{path} is not a Dockerfile, an ignore file, a compose file or a bake file"));
         }
     }
     found.sort_by(|one, other| one.0.cmp(&other.0));

@@ -375,7 +375,7 @@ pub(super) fn kind_text(kind: FileType) -> &'static str {
         FileType::Fifo => "a FIFO",
         FileType::Socket => "a socket",
         FileType::CharacterDevice | FileType::BlockDevice => "a device",
-        _ => "no regular file",
+        _ => "not a regular file",
     }
 }
 
@@ -396,7 +396,7 @@ pub(super) fn open_regular(folder: BorrowedFd, name: &OsStr, path: &Path, flags:
     let after = rustix::fs::fstat(&file).map_err(|error| at(path, error))?;
     is_regular(&after, path)?;
     if (before.st_dev, before.st_ino) != (after.st_dev, after.st_ino) {
-        return Err(io::Error::other(format!("{} was exchanged while it was opened", path.display())));
+        return Err(io::Error::other(format!("{} was replaced while it was opened", path.display())));
     }
     Ok(File::from(file))
 }

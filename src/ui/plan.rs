@@ -63,15 +63,15 @@ fn text(plan: &Plan, screen: &Screen, now: i64, most: usize) -> String {
     out.push_str(&kept(plan, screen));
     let protected = plan.skipped.iter().filter(|it| it.protected);
     let protected = protected.map(|it| shown(&format!("{} {}, protected: {}", it.kind.name(), it.name, it.reason)));
-    out.push_str(&rows(screen, "  spares   ", few, protected));
+    out.push_str(&rows(screen, "  skips    ", few, protected));
     let stay = plan.skipped.iter().filter(|it| !it.protected);
     let stay = stay.map(|it| shown(&format!("{} {}: {}", it.kind.name(), it.name, it.reason)));
-    out.push_str(&rows(screen, "  stays    ", few, stay));
+    out.push_str(&rows(screen, "  skips    ", few, stay));
     out.push_str(&rows(screen, "  unclear  ", few, plan.unclear.iter().map(|text| shown(text))));
     if let Some(why) = &plan.by_docker {
         out.push_str(&screen.filled(
             "  note     ",
-            &format!("docker itself does this, and so takes what appears until then, too: {why}"),
+            &format!("docker itself does this and also deletes what appears until then: {why}"),
         ));
     }
     out

@@ -162,7 +162,8 @@ impl Question {
                 },
                 Input::TooEarly if early < PATIENCE => {
                     early += 1;
-                    terminal.show("fender: that came before the question could be read; please answer again\n")?;
+                    terminal
+                        .show("fender: this answer came before the question could be read; please answer again\n")?;
                 }
                 Input::TooEarly | Input::Several => {
                     terminal.show("fender: several lines came at once; only a single typed line is an answer\n")?;

@@ -90,14 +90,14 @@ pub fn question(judgement: &Judgement, fixes: &Fixes, screen: &Screen, hostname:
     placed(question, judgement, hostname).fixes(fixes.choices()).text(stopping(judgement, fixes, screen, hostname))
 }
 
-/// One dim line for all notes of a command, and one for what is to be mended in each file.
+/// One dim line for each file with problems, and one for all other notes of a command.
 pub fn note(judgement: &Judgement, screen: &Screen) -> Option<String> {
-    let lines: Vec<String> = to_mend(judgement).into_iter().chain(notes_on_words(judgement)).collect();
+    let lines: Vec<String> = notes_on_files(judgement).into_iter().chain(notes_on_words(judgement)).collect();
     (!lines.is_empty()).then(|| lines.iter().map(|line| format!("{}\n", screen.dim(line))).collect())
 }
 
-/// `3 things to mend in Dockerfile: fender lint`; what services are careless about is said like what words are.
-fn to_mend(judgement: &Judgement) -> Vec<String> {
+/// `3 problems in Dockerfile (run: fender lint)`. Findings about services are printed like findings about arguments.
+fn notes_on_files(judgement: &Judgement) -> Vec<String> {
     let mut files: Vec<(&str, usize)> = Vec::new();
     let calm = judgement.with(Action::Note).filter(|complaint| complaint.finding.calm);
     for place in calm.filter_map(|complaint| complaint.finding.places.first()) {
@@ -116,7 +116,7 @@ fn to_mend(judgement: &Judgement) -> Vec<String> {
             } else {
                 "fender lint".to_owned()
             };
-            format!("fender: {} to mend in {path}: {how}", count(number, "thing"))
+            format!("fender: {} in {path} (run: {how})", count(number, "problem"))
         })
         .collect()
 }

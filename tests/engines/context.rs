@@ -1,4 +1,4 @@
-//! The files of a build's context, as fender computes them, against what docker sends: the old builder's tar to a
+//! The files of a build's context, as fender computes them, against what docker sends: the legacy builder's tar to a
 //! recorder, and what BuildKit's `COPY . /` brings into an image on a real engine.
 //!
 //! `FENDER_CONTEXT_CASES` sets how many trees (2,000 without it; a tenth of them for BuildKit, whose builds take longer),
@@ -247,7 +247,7 @@ fn what_the_old_builder_sends() {
     };
     let (cases, differences) =
         compare(setting("FENDER_CONTEXT_CASES", 2000) as usize, setting("FENDER_CONTEXT_SEED", 1), &differs);
-    println!("{cases} contexts against the old builder, {} differences", differences.len());
+    println!("{cases} contexts against the legacy builder, {} differences", differences.len());
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 

@@ -60,7 +60,7 @@ fn the_smaller_one_asks_by_its_own_rules(guarded: &Guarded) {
     for (rules, wanted) in [("", "Delete these? [y/N]"), ("[environments.prod.rules]\nprune = \"type\"\n", "Type ")] {
         guarded.place.policy(&format!("[environments.prod]\nhostname = \"*\"\n{rules}"));
         let mut terminal = guarded.asked(&["system", "prune", "-a"]);
-        assert!(terminal.seen().contains("s: show the smaller one"), "{}", terminal.seen());
+        assert!(terminal.seen().contains("s: show the smaller deletion"), "{}", terminal.seen());
         terminal.send("s\n");
         terminal.expect_questions(2);
         let seen = terminal.seen();
@@ -140,8 +140,8 @@ fn nothing_later_is_lost(guarded: &Guarded) {
     for name in ["app:1", "late:1", "base:1"] {
         assert!(images.lines().any(|line| line == name), "{name} is lost: {images}\n{seen}");
     }
-    assert!(flat(&seen).contains("left container started: it has been started since"), "{seen}");
-    assert!(flat(&seen).contains("left container renamed: it is called another now"), "{seen}");
+    assert!(flat(&seen).contains("not deleted: container started: it has been started since"), "{seen}");
+    assert!(flat(&seen).contains("not deleted: container renamed: it is called another now"), "{seen}");
     assert!(flat(&seen).contains("app:1 means another image now"), "{seen}");
     let networks = engine.plain(&["network", "ls", "--format", "{{.Name}}"]);
     assert!(networks.contains("joined") && !networks.contains("idle"), "{networks}");
@@ -293,7 +293,7 @@ fn prunes_spare_and_say_so(guarded: &Guarded) {
         engine.plain(&["create", "--name", "goes", "base:1", "true"]);
         let (seen, code) = guarded.deleted(words);
         assert_eq!(code, 0, "{seen}");
-        assert!(flat(&seen).contains("spares container kept, protected: by the label fender.protect"), "{seen}");
+        assert!(flat(&seen).contains("skips container kept, protected: by the label fender.protect"), "{seen}");
         let left = names(engine);
         assert!(left.contains("kept") && !left.contains("goes"), "{left}\n{seen}");
         assert!(engine.plain(&["volume", "ls", "-q"]).contains("shop_pg"));
@@ -306,7 +306,7 @@ fn prunes_spare_and_say_so(guarded: &Guarded) {
     let output = guarded.piped(&["container", "prune", "-f"]);
     guarded.place.policy("[environments.prod]\nhostname = \"*\"\n");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-    assert!(text(&output).contains("spares container kept"), "{}", text(&output));
+    assert!(text(&output).contains("skips container kept"), "{}", text(&output));
     let left = names(engine);
     assert!(left.contains("kept") && !left.contains("goes"), "{left}");
 }
@@ -382,10 +382,15 @@ fn a_plan_in_json_has_the_promised_fields() {
     let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(plan["deletes"][0]["recoverable"], "no");
     let output = guarded.fender(&["plan", "docker run --rm -v /scratch base:1"]);
-    assert!(flat(&text(&output)).contains("--rm takes its anonymous volumes with it: /scratch"), "{}", text(&output));
+    assert!(
+        flat(&text(&output))
+            .contains("--rm also deletes the anonymous volumes of this container when it ends: /scratch"),
+        "{}",
+        text(&output)
+    );
     // The cache of another builder is not this engine's.
     let output = guarded.fender(&["plan", "docker buildx prune -a --builder other"]);
-    assert!(flat(&text(&output)).contains("the build cache of the builder other is its own"), "{}", text(&output));
+    assert!(flat(&text(&output)).contains("the builder other has a build cache of its own"), "{}", text(&output));
     let output = guarded.fender(&["plan", "docker ps"]);
     assert!(text(&output).contains("deletes nothing"), "{}", text(&output));
 }

@@ -308,7 +308,7 @@ fn fixes_are_chosen_shown_and_summed_up() {
     };
     // Nothing is written without being asked for.
     let (_, said) = run(&[]);
-    assert!(said.contains("2 fixes can be written: fender lint --fix\n1 fix may break an image"), "{said}");
+    assert!(said.contains("2 fixes can be written safely: fender lint --fix\n1 fix may break the image"), "{said}");
     let (_, said) = run(&["--diff"]);
     assert!(
         said.contains("-ADD a.conf") && said.contains("2 fixes shown, not written") && !said.contains("+USER"),
@@ -326,7 +326,10 @@ fn fixes_are_chosen_shown_and_summed_up() {
     assert!(said.contains("1 fix written\n  add-instead-of-copy  Dockerfile:2\n"), "{said}");
     let (_, said) = run(&["--fix"]);
     assert_eq!(read(), text.replace("ADD", "COPY").replace("python x.py", "[\"python\", \"x.py\"]"), "{said}");
-    assert!(said.contains("1 fix left out, because they may break an image") && said.contains("root-user"), "{said}");
+    assert!(
+        said.contains("1 fix not written: may break the image (--unsafe-fixes)") && said.contains("root-user"),
+        "{said}"
+    );
     let output = fender(place.path(), &["lint", "--format", "json", "--diff"], &[]);
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&report["fixes"][0]["grade"], &report["fixes"][0]["written"]), (&"unsafe".into(), &false.into()));

@@ -211,7 +211,7 @@ fn a_build_names_the_key_before_anything_leaves() {
     write(&folder, &[(".dockerignore", "deploy\n")]);
     let output = docker(&["build", "."], "0").env("FENDER_NOTES", "always").output().unwrap();
     assert!(place.reached().is_some() && output.status.success(), "{}", out(&output));
-    assert!(out(&output).contains("fender: 2 things to mend in Dockerfile: fender lint\n"), "{}", out(&output));
+    assert!(out(&output).contains("fender: 2 problems in Dockerfile (run: fender lint)\n"), "{}", out(&output));
     // BuildKit is sent what is copied, and no more.
     let plugins = place.path("home/.docker/cli-plugins");
     fs::create_dir_all(&plugins).unwrap();

@@ -76,7 +76,7 @@ fn deletion(line: &str) -> String {
     let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let (invocation, smaller) = planned(&words);
     out.push_str(&report::smaller(&invocation, &smaller, &screen));
-    let question = report::typed(&judgement, "build-7", "delete").key('s', "show the smaller one").list("");
+    let question = report::typed(&judgement, "build-7", "delete").key('s', "show the smaller deletion").list("");
     let prompt = report::placed(question, &judgement, "build-7").shown(&screen);
     let _ = writeln!(out, "{prompt}build-7");
     out

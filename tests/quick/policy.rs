@@ -367,12 +367,12 @@ fn keys_without_effect_are_said_with_their_lines() {
         (
             "docker = \"/a\"\n",
             "docker = \"/b\"\n",
-            "/home/u/policy.toml:1 docker: /etc/fender/policy.toml sets it, and the system's holds",
+            "/home/u/policy.toml:1 docker: /etc/fender/policy.toml sets it, and the system's value applies",
         ),
         (
             "[trash]\nmax = \"10GB\"\n",
             "[trash]\nmax = 0\n",
-            "/home/u/policy.toml:2 trash.max: /etc/fender/policy.toml sets it, and what keeps more holds",
+            "/home/u/policy.toml:2 trash.max: /etc/fender/policy.toml sets it, and the larger value applies",
         ),
         ("[trash]\nkeep = \"7d\"\n", "[trash]\n\nkeep = \"1h\"\n", "/home/u/policy.toml:3 trash.keep"),
         ("[offer]\nmemory = \"1g\"\n", "[offer]\nmemory = \"1000g\"\n", "/home/u/policy.toml:2 offer.memory"),

@@ -88,7 +88,7 @@ fn an_answer_that_comes_at_once_is_asked_for_again() {
     let mut terminal = Terminal::start(&docker(&place, &ESCAPE), None);
     terminal.expect_question();
     terminal.send_now("y\n");
-    terminal.expect("that came before the question could be read");
+    terminal.expect("this answer came before the question could be read");
     terminal.expect_questions(2);
     assert!(place.reached().is_none());
     terminal.send("y\n");

@@ -319,7 +319,7 @@ fn fix_by_policy_is_shown_and_run() {
     let wanted = ["run", "-d", "--name", "web", "--memory", "256m", "--memory-swap", "256m", "--init", "nginx:1.29"];
     assert_eq!(place.reached().unwrap(), wanted.map(OsString::from));
     assert!(
-        error(&output).starts_with("fender: changed for no-memory-limit, pid1-signals: docker run"),
+        error(&output).starts_with("fender: fixed (no-memory-limit, pid1-signals): docker run"),
         "{}",
         error(&output)
     );

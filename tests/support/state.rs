@@ -538,7 +538,7 @@ impl<'a> Ground<'a> {
                 1 => format!("label{not}={key}={value}"),
                 2 if until => {
                     let typed = if chance.one_in(3) { "10m".to_owned() } else { between.to_string() };
-                    // The old builder takes a duration alone.
+                    // The legacy builder takes a duration alone.
                     let typed = if self.old && words[0] == "system" { "10m".to_owned() } else { typed };
                     if words.iter().any(|word| word.starts_with("until=")) {
                         continue;

@@ -73,7 +73,7 @@ impl Text {
                 let good = error.utf8_error().valid_up_to();
                 let before = String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned();
                 let (line, column) = Text::new(path, before).position(good);
-                Err(FileProblem { path: path.to_owned(), line, column, reason: "this is no text (UTF-8)".to_owned() })
+                Err(FileProblem { path: path.to_owned(), line, column, reason: "this is not UTF-8 text".to_owned() })
             }
         }
     }

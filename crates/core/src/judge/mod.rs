@@ -169,7 +169,7 @@ pub fn pointed(mut finding: Finding, lowered: &Lowered) -> Finding {
     finding
 }
 
-/// Words that the old builder refuses, where no buildx was found: docker may look for it in places of its own, and what
+/// Words that the legacy builder refuses, where no buildx was found: docker may look for it in places of its own, and what
 /// buildx would make of them is judged. None where buildx does not know the words either.
 fn if_buildx_is_there(
     texts: &[String],

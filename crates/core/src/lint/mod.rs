@@ -228,7 +228,7 @@ fn run(
     if unread || lowered.refusal.is_some() {
         report.findings.push(not_understood(
             path,
-            &format!("docker does not take it, or is not here: docker {}", words.join(" ")),
+            &format!("docker cannot read this file, or is not installed: docker {}", words.join(" ")),
             host,
         ));
         return;
@@ -280,7 +280,7 @@ fn problem_at(problem: &FileProblem, host: &dyn Host) -> Option<Finding> {
     };
     let start = text.byte(problem.line, problem.column.saturating_sub(1));
     let end = start + text.text[start..].find('\n').unwrap_or(text.text.len() - start);
-    let mut finding = not_understood(&problem.path, &format!("docker may say: {}", problem.reason), host);
+    let mut finding = not_understood(&problem.path, &format!("cannot be read: {}", problem.reason), host);
     finding.places = vec![Place::new(&text, start..end)];
     Some(finding)
 }
@@ -308,9 +308,9 @@ fn quiet(findings: &mut Vec<Finding>, host: &dyn Host) {
             let Some((ids, reasoned)) = allowance(line) else { continue };
             let wrong = match ids.iter().find(|id| rule(id).is_none()) {
                 Some(id) => format!("there is no rule {id:?}: fender rules lists them"),
-                None if ids.is_empty() => "which rule is allowed? # fender: allow RULE because …".to_owned(),
+                None if ids.is_empty() => "this comment names no rule: # fender: allow RULE because …".to_owned(),
                 None if !reasoned => {
-                    format!("an exception needs its reason: # fender: allow {} because …", ids.join(", "))
+                    format!("this exception needs a reason: # fender: allow {} because …", ids.join(", "))
                 }
                 None => continue,
             };

@@ -1,4 +1,4 @@
-//! `build` with the old builder: docker/cli `cli/command/image/build.go`.
+//! `build` with the legacy builder: docker/cli `cli/command/image/build.go`.
 
 use std::rc::Rc;
 
@@ -79,7 +79,7 @@ impl Build {
                 if let Some(stage) = read.target(&given) {
                     build.stage = stage;
                     build.needed = match sender {
-                        // The old builder goes through every stage up to the last one.
+                        // The legacy builder goes through every stage up to the last one.
                         Sender::Legacy => (0..=stage).collect(),
                         Sender::BuildKit => read.needed(stage),
                     };

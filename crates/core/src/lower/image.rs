@@ -1,4 +1,4 @@
-//! Images: pull, push, tag, load, import, save, remove, prune; building with the old builder is in `build`.
+//! Images: pull, push, tag, load, import, save, remove, prune; building with the legacy builder is in `build`.
 
 use super::container::written_file;
 use super::{Body, Effect, Effects, Request, docker_build, for_each, platform, platform_json, prune_filters, words_of};

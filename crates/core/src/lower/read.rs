@@ -9,7 +9,7 @@ pub fn read(words: &[String], host: &dyn Host) -> Invocation {
     parse(words, Unknown::Refuse, &|| builder(host))
 }
 
-/// Whether `DOCKER_BUILDKIT` chooses the old builder.
+/// Whether `DOCKER_BUILDKIT` chooses the legacy builder.
 pub fn buildkit_is_off(host: &dyn Host) -> bool {
     host.env("DOCKER_BUILDKIT").filter(|value| !value.is_empty()).is_some_and(|value| values::bool(&value) == Ok(false))
 }

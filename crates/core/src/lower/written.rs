@@ -242,7 +242,7 @@ fn unknown(lowered: &mut Lowered, invocation: &Invocation, program: &str) {
 }
 
 /// Said of a program whose files it did not print.
-pub const UNREAD: &str = "with files that it does not read for fender";
+pub const UNREAD: &str = "with files that fender cannot read";
 
 /// `stack deploy`: the services of the files, as `stack config` reads them.
 fn stack(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Inspect, host: &dyn Host) {

@@ -34,11 +34,11 @@ pub fn possible(layers: &[PolicyLayer], place: &EnginePlace) -> Vec<Environment>
         .map(|(layer, name, it)| {
             let source = layer.at(it.span().start);
             let preset = it.get_ref().preset_or(name);
-            let because = format!("which engine this is, is not known: {why}; {source} may be it");
+            let because = format!("it is not known which engine this is: {why}; {source} may be it");
             Environment { name: name.clone(), preset, because, source: Some(source), open: false }
         })
         .collect();
-    all.push(Environment::built_in("prod", format!("which engine this is, is not known: {why}")));
+    all.push(Environment::built_in("prod", format!("it is not known which engine this is: {why}")));
     // Among equals the built-in one is named: nothing says that it is the other.
     all.sort_by_key(|environment| strictness(&environment.preset));
     all
@@ -86,7 +86,7 @@ pub fn named(layers: &[PolicyLayer], name: &str) -> Option<Environment> {
         Some(it) => it.get_ref().preset_or(name),
         None => preset(name)?.name.to_owned(),
     };
-    let because = "it was named".to_owned();
+    let because = "named with --environment".to_owned();
     Some(Environment { name: name.to_owned(), preset: preset_name, because, source: None, open: false })
 }
 
@@ -115,7 +115,7 @@ fn built_in(place: &EnginePlace) -> Environment {
             return Environment::built_in("prod", format!("the engine's label {label} has {word:?}{when}"));
         }
     }
-    let (name, because) = if place.ci { ("ci", "CI is set") } else { ("dev", "nothing says otherwise") };
+    let (name, because) = if place.ci { ("ci", "CI is set") } else { ("dev", "no sign of production or CI") };
     match labels.open() {
         None => Environment::built_in(name, because.to_owned()),
         Some(why) => {

@@ -242,9 +242,7 @@ impl Policy {
             }
         }
         let holds = by?;
-        let by = holds
-            .source
-            .unwrap_or_else(|| "the preset of an environment that the user's file cannot change".to_owned());
+        let by = holds.source.unwrap_or_else(|| "the preset of this environment".to_owned());
         let why = format!("{by} says {}, and a user's file can only be stricter", holds.action);
         Some(WithoutEffect { source: user.at(at), key, why })
     }

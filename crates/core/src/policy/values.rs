@@ -18,7 +18,7 @@ pub trait Stricter {
 
 /// Which program runs is not stricter or weaker: the system's word holds.
 impl Stricter for PathBuf {
-    const RULE: &'static str = "the system's holds";
+    const RULE: &'static str = "the system's value applies";
 
     fn is_as_strict_as(&self, system: &PathBuf) -> bool {
         self == system
@@ -48,7 +48,7 @@ impl<'de> Deserialize<'de> for Memory {
         let text = String::deserialize(deserializer)?;
         let bytes = values::size(&text).map_err(D::Error::custom)?;
         if bytes < LEAST_MEMORY {
-            let why = if bytes == 0 { "0 sets no limit" } else { "it is too little for a container" };
+            let why = if bytes == 0 { "0 sets no limit" } else { "it is too small for a container" };
             return Err(D::Error::custom(format!("memory = {text:?} cannot be offered: {why}; the least is \"6m\"")));
         }
         Ok(Memory { text, bytes })
@@ -56,7 +56,7 @@ impl<'de> Deserialize<'de> for Memory {
 }
 
 impl Stricter for Memory {
-    const RULE: &'static str = "the lower limit holds";
+    const RULE: &'static str = "the lower limit applies";
 
     fn is_as_strict_as(&self, system: &Memory) -> bool {
         self.bytes <= system.bytes
@@ -89,7 +89,7 @@ impl<'de> Deserialize<'de> for Swap {
         let text = String::deserialize(deserializer)?;
         let bytes = values::swap(&text).map_err(D::Error::custom)?;
         if (0..LEAST_MEMORY).contains(&bytes) {
-            let why = if bytes == 0 { "0 sets no limit" } else { "it is too little for a container" };
+            let why = if bytes == 0 { "0 sets no limit" } else { "it is too small for a container" };
             return Err(D::Error::custom(format!("memory_swap = {text:?} cannot be offered: {why}")));
         }
         Ok(Swap { text, bytes })
@@ -97,7 +97,7 @@ impl<'de> Deserialize<'de> for Swap {
 }
 
 impl Stricter for Swap {
-    const RULE: &'static str = "the lower limit holds";
+    const RULE: &'static str = "the lower limit applies";
 
     fn is_as_strict_as(&self, system: &Swap) -> bool {
         self.limit() <= system.limit()
@@ -119,7 +119,7 @@ impl<'de> Deserialize<'de> for Pids {
 }
 
 impl Stricter for Pids {
-    const RULE: &'static str = "the lower limit holds";
+    const RULE: &'static str = "the lower limit applies";
 
     fn is_as_strict_as(&self, system: &Pids) -> bool {
         self.0 <= system.0
@@ -144,7 +144,7 @@ impl<'de> Deserialize<'de> for OfferedUser {
             parts.len() <= 2 && parts.iter().all(|part| !part.is_empty() && !part.contains(char::is_whitespace));
         if is_root(&user) {
             return Err(D::Error::custom(format!(
-                "user = {user:?} cannot be offered: it is root, and the fix for a container that runs as root is another user"
+                "user = {user:?} cannot be offered: it is root, and the fix is for containers that run as root"
             )));
         }
         if !is_sound {
@@ -158,7 +158,7 @@ impl<'de> Deserialize<'de> for OfferedUser {
 
 /// No user is stricter than another: the system's word holds.
 impl Stricter for OfferedUser {
-    const RULE: &'static str = "the system's holds";
+    const RULE: &'static str = "the system's value applies";
 
     fn is_as_strict_as(&self, system: &OfferedUser) -> bool {
         self == system
@@ -202,7 +202,7 @@ impl<'de> Deserialize<'de> for KeptBytes {
 }
 
 impl Stricter for KeptBytes {
-    const RULE: &'static str = "what keeps more holds";
+    const RULE: &'static str = "the larger value applies";
 
     fn is_as_strict_as(&self, system: &KeptBytes) -> bool {
         self.0 >= system.0
@@ -233,7 +233,7 @@ impl<'de> Deserialize<'de> for KeptTime {
 }
 
 impl Stricter for KeptTime {
-    const RULE: &'static str = "what keeps longer holds";
+    const RULE: &'static str = "the longer time applies";
 
     fn is_as_strict_as(&self, system: &KeptTime) -> bool {
         self.0 >= system.0

@@ -17,7 +17,7 @@ impl<'a> Simulation<'a> {
                     Some(protected) => {
                         self.skip(ObjectKind::Container, container.name(), protected.why, true, false);
                     }
-                    None => self.take_container(at, "it does not run", false, false),
+                    None => self.take_container(at, "it is not running", false, false),
                 }
             }
         }
@@ -86,7 +86,7 @@ impl<'a> Simulation<'a> {
             let shared = self.user_of(&name).is_some();
             let Some(at) = self.volume_at.get(name.as_str()).copied() else { continue };
             if !shared && self.protections.volume(&self.inventory.volumes[at]).is_none() {
-                self.take_volume(at, &format!("anonymous, and its container {} goes", container.name()));
+                self.take_volume(at, &format!("anonymous volume of the container {}", container.name()));
             }
         }
     }

@@ -37,7 +37,7 @@ impl Simulation<'_> {
         let image = &self.inventory.images[image];
         match self.protections.image(image) {
             Some(protected) => protected.why,
-            None => "a protected container stands on it".to_owned(),
+            None => "a protected container uses it".to_owned(),
         }
     }
 
@@ -99,7 +99,7 @@ impl Simulation<'_> {
             let left: Vec<&str> = self.images.tags(at).collect();
             let lost: Vec<String> = before.tags(at).filter(|tag| !left.contains(tag)).map(str::to_owned).collect();
             for tag in lost {
-                let mut about = vec![format!("its image {} stays", short(&image.id))];
+                let mut about = vec![format!("its image {} is not deleted", short(&image.id))];
                 if let Some(other) = left.first() {
                     about.push(format!("as {other}"));
                 }

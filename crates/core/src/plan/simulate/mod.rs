@@ -109,10 +109,10 @@ impl<'a> Simulation<'a> {
             Step::Stack { name } => self.remove_stack(name),
             Step::Compose(change) => self.change_project(change),
             Step::OtherCache { builder } => self.plan.unclear.push(format!(
-                "the build cache of the builder {builder} is its own; docker buildx du --builder {builder} lists it"
+                "the builder {builder} has a build cache of its own; docker buildx du --builder {builder} lists it"
             )),
             Step::ConfiguredLabels => self.plan.unclear.push(
-                "config.json has label filters in pruneFilters: docker 28 passes over them, docker 29 deletes less than is listed here"
+                "config.json has label filters in pruneFilters: docker 28 ignores them, docker 29 deletes less than is listed here"
                     .to_owned(),
             ),
         }

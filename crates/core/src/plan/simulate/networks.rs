@@ -49,7 +49,7 @@ impl Simulation<'_> {
             }
             match self.kept_network(network) {
                 Some(why) => self.skip(ObjectKind::Network, &network.name, why, true, false),
-                None => self.take_network(at, "nothing that runs is attached to it"),
+                None => self.take_network(at, "no running container is attached to it"),
             }
         }
     }
@@ -71,9 +71,9 @@ impl Simulation<'_> {
         if let Some(why) = self.kept_network(network) {
             self.skip(ObjectKind::Network, &network.name, why, true, true);
         } else if network.is_predefined() {
-            self.skip(ObjectKind::Network, &network.name, "it is docker's own", false, true);
+            self.skip(ObjectKind::Network, &network.name, "it is one of docker's predefined networks", false, true);
         } else if self.attached(network) {
-            self.skip(ObjectKind::Network, &network.name, "something is attached to it", false, true);
+            self.skip(ObjectKind::Network, &network.name, "a container is attached to it", false, true);
         } else {
             self.take_network(at, "named in the command");
         }
@@ -111,8 +111,8 @@ impl Simulation<'_> {
         }
         for (network, containers) in needed {
             let who = match containers.as_slice() {
-                [one] => format!("{one} stays, and"),
-                several => format!("{} stay, and", count(several.len(), "container")),
+                [one] => format!("{one} is not deleted, and"),
+                several => format!("{} are not deleted, and", count(several.len(), "container")),
             };
             let which =
                 if containers.len() > 1 { format!(": {}", crate::text::named(&containers)) } else { String::new() };

@@ -8,7 +8,9 @@ impl Simulation<'_> {
     pub(super) fn change_project(&mut self, change: &ProjectChange) {
         if change.unknown {
             self.plan.unknown = true;
-            self.plan.unclear.push("compose could not read its project here, so what it takes is not known".to_owned());
+            self.plan
+                .unclear
+                .push("compose could not read its project here, so it is not known what it deletes".to_owned());
             return;
         }
         if change.project.model.iter().flat_map(|model| &model.services).any(|it| it.needs_compose) {
@@ -28,7 +30,7 @@ impl Simulation<'_> {
             match self.kept_network(network) {
                 Some(why) => self.skip(ObjectKind::Network, &network.name, why, true, true),
                 None if self.attached(network) => {
-                    self.skip(ObjectKind::Network, &network.name, "something else is attached to it", false, false);
+                    self.skip(ObjectKind::Network, &network.name, "another container is attached to it", false, false);
                 }
                 None => self.take_network(at, &reason),
             }
@@ -45,7 +47,7 @@ impl Simulation<'_> {
         }
         if !taken.orphaned.is_empty() {
             self.plan.warnings.push(format!(
-                "new containers get new, empty anonymous volumes; {} of the old ones stay behind, without a container",
+                "new containers get new, empty anonymous volumes; {} old ones are left without a container",
                 taken.orphaned.len()
             ));
         }

@@ -51,7 +51,7 @@ impl<'a> Simulation<'a> {
         if let Some(why) = protected.or(held) {
             self.skip(ObjectKind::Volume, name, why, true, true);
         } else if let Some(user) = self.user_of(name) {
-            let reason = format!("the container {user} has it");
+            let reason = format!("the container {user} uses it");
             self.skip(ObjectKind::Volume, name, reason, false, true);
         } else {
             self.take_volume(at, "named in the command");
@@ -86,7 +86,7 @@ impl<'a> Simulation<'a> {
         let item = match outside {
             true => Item {
                 recoverable: Recoverable::No,
-                not_kept: Some(format!("its data is where its {} driver or options put it", volume.driver)),
+                not_kept: Some(format!("its data is stored where its {} driver or its options say", volume.driver)),
                 ..item
             },
             false => item,
