@@ -129,7 +129,7 @@ fn as_json(judgement: &Judgement) -> Value {
         let finding = &complaint.finding;
         json!({
             "rule": finding.rule.id, "action": complaint.decision.action, "title": finding.title,
-            "words": finding.words, "why": finding.why, "instead": finding.instead,
+            "words": finding.args(), "why": finding.why, "instead": finding.instead,
             "places": finding.places.iter().map(snippet::as_json).collect::<Vec<_>>(),
         })
     });

@@ -212,7 +212,7 @@ fn stopping_in(
     match &fixes.joint {
         Some(words) => out.push_str(&difference(judgement, &texts(words), screen)),
         None => {
-            let marked: Vec<usize> = complaints.iter().flat_map(|complaint| complaint.finding.words.clone()).collect();
+            let marked: Vec<usize> = complaints.iter().flat_map(|complaint| complaint.finding.args()).collect();
             out.push_str(&command::underlined(&judgement.invocation.words, &marked, screen, 4));
         }
     }
@@ -344,7 +344,7 @@ pub fn deletion(judgement: &Judgement, plan: &Plan, screen: &Screen, hostname: &
         if seen.len() > most {
             out.push_str(&format!("    and {} more\n", seen.len() - most));
         }
-        let marked: Vec<usize> = complaints.iter().flat_map(|complaint| complaint.finding.words.clone()).collect();
+        let marked: Vec<usize> = complaints.iter().flat_map(|complaint| complaint.finding.args()).collect();
         let args = &judgement.invocation.words;
         out.push_str(&command::underlined(args, &marked, screen, 4));
         out.push_str(&row(screen, "where", &place));
@@ -376,11 +376,12 @@ fn one_for_each_cause(complaints: Vec<&Complaint>) -> Vec<&Complaint> {
     let mut said = HashSet::new();
     for complaint in complaints {
         let finding = &complaint.finding;
-        let cause = |id: &'static str| (finding.class, finding.words.as_slice(), id);
+        let args = finding.args();
+        let cause = |id: &'static str| (finding.class, args.clone(), id);
         if said.contains(&cause(finding.rule.id)) {
             continue;
         }
-        if !finding.words.is_empty() {
+        if !args.is_empty() {
             said.extend(finding.rule.supersedes.iter().map(|rule| cause(rule.id)));
         }
         kept.push(complaint);

@@ -6,6 +6,7 @@ mod support;
 mod documents;
 mod fix_harm;
 mod house;
+mod http;
 mod lint;
 mod owned;
 mod pictures;

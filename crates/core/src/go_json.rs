@@ -158,6 +158,11 @@ fn end_of_word(text: &[u8], at: usize, word: &[u8]) -> Result<usize, SyntaxError
 }
 
 impl<'a> Raw<'a> {
+    /// A number as it is written, and whatever else is neither a text, a list nor an object.
+    pub fn number(self) -> &'a str {
+        str::from_utf8(self.0).unwrap_or_default()
+    }
+
     pub fn is_null(self) -> bool {
         self.0 == b"null"
     }

@@ -11,9 +11,8 @@ use crate::engine::Labels;
 use crate::files::allowance::is_allowed;
 use crate::grammar::parse::{Builder, Invocation, Unknown, parse};
 use crate::host::Host;
-use crate::lower::fields;
-use crate::lower::{Effect, Lowered, PLACES, Request, builder, buildkit_is_off, despite, lower, read, with_files};
-use crate::plan::Facts;
+use crate::lower::{Effect, Lowered, Origin, Request, builder, buildkit_is_off, despite, lower, read, with_files};
+use crate::plan::{Facts, steps_of};
 use crate::policy::{Action, EnginePlace, Environment, Policy};
 use crate::rules::{Case, Class, Finding, NOT_UNDERSTOOD, Offers, check};
 use crate::target::{Target, choose};
@@ -70,7 +69,7 @@ pub fn judge(words: &[OsString], context: &JudgementContext) -> Judgement {
     let offers = context.policy.offers();
     let mut lowered = typed.clone();
     with_files(&invocation, &mut lowered, &*facts, context.host);
-    let mut findings = look(&invocation, &lowered, &target, &*facts, context, &offers);
+    let mut findings = look(Some(&invocation), &lowered, &target, &*facts, context, &offers);
     if lowered.refusal.as_ref().is_some_and(|refusal| refusal.unknown) {
         findings.extend(whatever_they_mean(&texts, &target, &*facts, context, &offers));
     }
@@ -80,7 +79,7 @@ pub fn judge(words: &[OsString], context: &JudgementContext) -> Judgement {
     if lowered.refusal.as_ref().is_some_and(|refusal| !refusal.unknown) {
         // Docker words the error, if it is one. What the words would do if it took them is judged all the same.
         for finding in if_docker_takes_them(&texts, &target, &*facts, context, &offers) {
-            let same = |other: &Finding| other.rule.id == finding.rule.id && other.words == finding.words;
+            let same = |other: &Finding| other.rule.id == finding.rule.id && other.origins == finding.origins;
             if !findings.iter().any(same) {
                 findings.push(finding);
             }
@@ -113,10 +112,24 @@ pub fn judge_requests(
     facts: &dyn Facts,
     context: &JudgementContext,
 ) -> Vec<Complaint> {
-    let invocation = read(&[], context.host);
-    let effects = requests.into_iter().map(Effect::Request).collect();
-    let lowered = Lowered { effects, ..Lowered::default() };
-    let findings = look(&invocation, &lowered, target, facts, context, &context.policy.offers());
+    let whole = |mut request: Request| {
+        if request.origins.is_empty() {
+            request.origins = vec![Origin::Request("".into())];
+        }
+        Effect::Request(request)
+    };
+    let effects = requests.into_iter().map(whole).collect();
+    judge_effects(&Lowered { effects, ..Lowered::default() }, target, facts, context)
+}
+
+/// Judges effects behind which there is no command line, such as those of a raw request ([`crate::lower::lower_http`]).
+pub fn judge_effects(
+    lowered: &Lowered,
+    target: &Target,
+    facts: &dyn Facts,
+    context: &JudgementContext,
+) -> Vec<Complaint> {
+    let findings = look(None, lowered, target, facts, context, &context.policy.offers());
     let place = place(target, facts, context, &findings);
     decide(findings, &place, context)
 }
@@ -126,22 +139,27 @@ pub fn environment_of(target: &Target, facts: &dyn Facts, context: &JudgementCon
     context.policy.environment(&place(target, facts, context, &[]))
 }
 
+/// What the rules find; without an invocation nothing was typed.
 fn look(
-    invocation: &Invocation,
+    invocation: Option<&Invocation>,
     lowered: &Lowered,
     target: &Target,
     facts: &dyn Facts,
     context: &JudgementContext,
     offers: &Offers,
 ) -> Vec<Finding> {
-    let found = check(&Case::new(invocation, lowered, target, facts, context.host, offers, context.ids));
+    let deletions = || match invocation {
+        Some(invocation) => deletions(invocation, lowered, facts, context.host),
+        None => steps_of(&lowered.effects),
+    };
+    let found = check(&Case::new(lowered, target, facts, context.host, offers, context.ids, &deletions));
     let mut findings: Vec<Finding> = Vec::new();
-    for finding in found.into_iter().map(|finding| pointed(finding, lowered)) {
+    for finding in found {
         // Replicas of a service have the same to say.
         let same = |other: &Finding| {
             other.rule.id == finding.rule.id
                 && other.title == finding.title
-                && other.words == finding.words
+                && other.origins == finding.origins
                 && other.places == finding.places
         };
         if finding.places.is_empty() || !findings.iter().any(same) {
@@ -149,24 +167,6 @@ fn look(
         }
     }
     findings
-}
-
-/// What points into files is no word, and no edit of words mends it.
-pub fn pointed(mut finding: Finding, lowered: &Lowered) -> Finding {
-    let (places, words): (Vec<usize>, Vec<usize>) = finding.words.iter().partition(|at| **at >= PLACES);
-    if !places.is_empty() {
-        let places = places.iter().filter_map(|at| lowered.places.get(at - PLACES)).cloned();
-        // What a Dockerfile says stands there, not where it is named.
-        if finding.places.is_empty() {
-            finding.places.extend(places);
-        }
-        if finding.places.iter().any(|place| place.path().ends_with(".yaml") || place.path().ends_with(".yml")) {
-            finding.instead = fields::for_compose(&finding.instead);
-        }
-        finding.words = words;
-        finding.edits.clear();
-    }
-    finding
 }
 
 /// Words that the legacy builder refuses, where no buildx was found: docker may look for it in places of its own, and what
@@ -183,7 +183,7 @@ fn if_buildx_is_there(
     if lowered.refusal.is_some() {
         return None;
     }
-    let findings = look(&invocation, &lowered, target, facts, context, offers);
+    let findings = look(Some(&invocation), &lowered, target, facts, context, offers);
     // It is a guess which command it would be: no fix is offered for it.
     Some(findings.into_iter().map(|finding| Finding { edits: Vec::new(), ..finding }).collect())
 }
@@ -200,7 +200,7 @@ fn if_docker_takes_them(
     let mut findings = Vec::new();
     for (invocation, mut lowered) in despite(texts, Unknown::Despite, &|| builder(context.host), context.host) {
         with_files(&invocation, &mut lowered, facts, context.host);
-        findings.extend(look(&invocation, &lowered, target, facts, context, offers));
+        findings.extend(look(Some(&invocation), &lowered, target, facts, context, offers));
     }
     findings.into_iter().map(|finding| Finding { edits: Vec::new(), ..finding }).collect()
 }
@@ -221,8 +221,8 @@ fn whatever_they_mean(
         .flat_map(|unknown| despite(texts, unknown, &builder, context.host));
     for (invocation, mut lowered) in read {
         with_files(&invocation, &mut lowered, facts, context.host);
-        for finding in look(&invocation, &lowered, target, facts, context, offers) {
-            let same = |other: &Finding| other.rule.id == finding.rule.id && other.words == finding.words;
+        for finding in look(Some(&invocation), &lowered, target, facts, context, offers) {
+            let same = |other: &Finding| other.rule.id == finding.rule.id && other.origins == finding.origins;
             // What the command would be is a guess: no fix is offered for it.
             if !findings.iter().any(same) && *finding.rule != NOT_UNDERSTOOD {
                 findings.push(Finding { edits: Vec::new(), ..finding });

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsString;
+use std::ops::Range;
 
 use serde_json::Value;
 
@@ -38,19 +39,25 @@ pub fn rewrite(
 fn apply(invocation: &Invocation, words: &[OsString], edits: &[&Edit]) -> Option<Vec<OsString>> {
     let mut changed: Vec<OsString> = words.to_vec();
     let mut added: Vec<OsString> = Vec::new();
-    let put = |changed: &mut Vec<OsString>, word: usize, from: usize, with: &str| {
-        // A word that is not UTF-8 stays as it is, and so there is no rewrite.
-        let text = changed.get(word)?.to_str()?.get(..from)?.to_owned();
-        changed[word] = format!("{text}{with}").into();
+    let put = |changed: &mut Vec<OsString>, position: usize, bytes: Option<Range<usize>>, with: &str| {
+        let argument = changed.get_mut(position)?;
+        // An argument that is not UTF-8 stays as it is, and so there is no rewrite.
+        let text = argument.to_str()?;
+        let (before, after) = match bytes {
+            Some(bytes) => (text.get(..bytes.start)?, text.get(bytes.end..)?),
+            None => ("", ""),
+        };
+        *argument = format!("{before}{with}{after}").into();
         Some(())
     };
     for edit in edits {
         match edit {
-            Edit::Replace { word, from, with } => put(&mut changed, *word, *from, with)?,
+            Edit::Replace { position, bytes, with } => put(&mut changed, *position, bytes.clone(), with)?,
             Edit::Set { flag, value, .. } => match (invocation.last(flag), value) {
                 (Some(set), _) if set.at.is_some() => {
-                    let (word, from) = set.at?;
-                    put(&mut changed, word, from, value.as_deref().unwrap_or("true"))?;
+                    let (position, from) = set.at?;
+                    let bytes = from..from + set.value.len();
+                    put(&mut changed, position, Some(bytes), value.as_deref().unwrap_or("true"))?;
                 }
                 (_, Some(value)) => added.extend([format!("--{flag}").into(), value.into()]),
                 (_, None) => added.push(format!("--{flag}").into()),

@@ -14,7 +14,6 @@ use crate::files::ignore::{self, Matcher};
 use crate::files::text::{FileProblem, Place, Text};
 use crate::grammar::parse::{Builder, Unknown, parse};
 use crate::host::Host;
-use crate::judge::pointed;
 use crate::lower::{Build, Effect, Lowered, UNREAD, lower, with_files};
 use crate::plan::Facts;
 use crate::rules::{Case, Class, Finding, NOT_UNDERSTOOD, Offers, READS_HOST_FILE, check, rule};
@@ -243,8 +242,9 @@ fn run(
     }
     let target = Target::default();
     let offers = Offers::default();
-    let case = Case::new(&invocation, &lowered, &target, facts, host, &offers, (1000, 1000));
-    for mut finding in check(&case).into_iter().map(|finding| pointed(finding, &lowered)) {
+    // Nothing is deleted by what only reads files.
+    let case = Case::new(&lowered, &target, facts, host, &offers, (1000, 1000), &Vec::new);
+    for mut finding in check(&case) {
         // Bake's files are not searched: its own file is named.
         if finding.places.is_empty() && invocation.canonical() == "buildx bake" && *finding.rule != READS_HOST_FILE {
             finding.places.extend(start_of(path, host));

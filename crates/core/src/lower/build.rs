@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::Words;
+use super::Origins;
 use crate::files::context::{ContextRequest, Sender};
 use crate::files::dockerfile::{self, Directive, Dockerfile, Given};
 use crate::files::ignore::clean;
@@ -26,9 +26,9 @@ pub struct Build {
     /// Names of other contexts, which an image's name may be.
     pub named: Vec<String>,
     /// `--build-arg` names that choose the program which reads the Dockerfile.
-    pub frontend: Option<(String, Words)>,
+    pub frontend: Option<(String, Origins)>,
     /// The words of the context.
-    pub words: Words,
+    pub origins: Origins,
 }
 
 /// What a command says about a build.
@@ -43,13 +43,13 @@ pub struct Said<'a> {
     pub given: Given,
     pub named: Vec<String>,
     pub sender: Sender,
-    pub words: Words,
+    pub origins: Origins,
 }
 
 impl Build {
     /// Reads what the command names; None where there is nothing to read.
     pub fn read(said: Said, host: &dyn Host) -> Option<Build> {
-        let Said { folder, dockerfile, text, carrier, given, named, sender, words } = said;
+        let Said { folder, dockerfile, text, carrier, given, named, sender, origins } = said;
         let path = if text.is_some() { None } else { dockerfile.clone() };
         let name = dockerfile.clone().unwrap_or_else(|| "Dockerfile".to_owned());
         let bytes = match (text, &dockerfile) {
@@ -58,8 +58,8 @@ impl Build {
             (None, None) => return None,
         };
         let frontend = given.arguments.iter().find(|(name, _)| name == "BUILDKIT_SYNTAX");
-        let frontend = frontend.and_then(|(_, value)| Some((value.clone()?, words.clone())));
-        let mut build = Build { path, named, frontend, words, ..Build::default() };
+        let frontend = frontend.and_then(|(_, value)| Some((value.clone()?, origins.clone())));
+        let mut build = Build { path, named, frontend, origins, ..Build::default() };
         let wanted = |copied| {
             folder.map(|folder| ContextRequest {
                 folder: folder.to_owned(),
@@ -125,7 +125,7 @@ impl Build {
     }
 
     /// Another context, as far as the Dockerfile copies from it.
-    pub fn from_named(&self, name: &str, folder: &str, words: Words) -> Option<Build> {
+    pub fn from_named(&self, name: &str, folder: &str, origins: Origins) -> Option<Build> {
         let file = self.file()?;
         let taken =
             self.needed.iter().flat_map(|stage| &file.stages[*stage].instructions).filter_map(|it| match &it.what {
@@ -139,7 +139,7 @@ impl Build {
         let whole = patterns.iter().any(|pattern| pattern.is_empty() || pattern.contains('$'));
         let copied = (!whole).then_some(patterns.clone());
         let wanted = ContextRequest { folder: folder.to_owned(), dockerfile: None, sender: Sender::BuildKit, copied };
-        (!patterns.is_empty()).then(|| Build { context: Some(wanted), words, ..Build::default() })
+        (!patterns.is_empty()).then(|| Build { context: Some(wanted), origins, ..Build::default() })
     }
 
     /// Its Dockerfile, where it has a stage to build.

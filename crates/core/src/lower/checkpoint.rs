@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Body, Effect, Effects, Request, trim_id, words_of};
+use super::{Body, Effect, Effects, Request, Typed, origins_of, trim_id};
 use crate::grammar::parse::Invocation;
 
 pub fn lower(invocation: &Invocation) -> Effects {
@@ -15,15 +15,15 @@ pub fn lower(invocation: &Invocation) -> Effects {
                 "CheckpointID": name, "CheckpointDir": folder, "Exit": !invocation.on("leave-running"),
             });
             let request =
-                Request::new("POST", format!("/containers/{container}/checkpoints"), invocation.operands.clone());
+                Request::new("POST", format!("/containers/{container}/checkpoints"), invocation.operands.origins());
             let request =
-                request.body(Body::Json(body)).part("CheckpointDir", words_of(invocation, &["checkpoint-dir"]));
+                request.body(Body::Json(body)).part("CheckpointDir", origins_of(invocation, &["checkpoint-dir"]));
             Ok(vec![Effect::Request(request)])
         }
         "checkpoint rm" => {
             let container = trim_id("container", invocation.operand(0))?;
             let path = format!("/containers/{container}/checkpoints/{name}");
-            let request = Request::new("DELETE", path, invocation.operands.clone());
+            let request = Request::new("DELETE", path, invocation.operands.origins());
             Ok(vec![Effect::Request(request.with_if(!folder.is_empty(), "dir", folder))])
         }
         _ => Ok(Vec::new()),

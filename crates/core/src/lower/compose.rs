@@ -2,7 +2,7 @@
 
 use super::create::capability;
 use super::workload::OpenPorts;
-use super::{Effect, Effects, PredictedOperation, Runs, Workload, copy};
+use super::{Effect, Effects, Origins, PredictedOperation, Runs, Typed, Workload, copy};
 use crate::grammar::parse::{Invocation, Set};
 use crate::grammar::values;
 use crate::host::Host;
@@ -15,15 +15,15 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         if is_remote(&set.value) {
             effects.push(Effect::Does {
                 operation: PredictedOperation::RemoteContext(set.value.clone()),
-                words: set.words(),
+                origins: set.origins(),
             });
         } else {
-            effects.push(Effect::ReadsFile { path: set.value.clone(), words: set.words() });
+            effects.push(Effect::ReadsFile { path: set.value.clone(), origins: set.origins() });
         }
     }
     effects.push(Effect::Runs(Runs {
         program: "docker-compose".to_owned(),
-        words: invocation.named_by.clone(),
+        origins: invocation.named_by.origins(),
         known: true,
     }));
     // Compose's own dry run talks to the engine only to read.
@@ -31,58 +31,58 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         return Ok(effects);
     }
     let command = canonical.strip_prefix("compose ").unwrap_or_default();
-    let words = |names: &[&str]| super::words_of(invocation, names);
-    let mut does = |operation: PredictedOperation, words: Vec<usize>| effects.push(Effect::Does { operation, words });
-    let named = invocation.named_by.clone();
+    let origins = |names: &[&str]| super::origins_of(invocation, names);
+    let mut does = |operation: PredictedOperation, origins: Origins| effects.push(Effect::Does { operation, origins });
+    let named = invocation.named_by.origins();
     match command {
         "down" => {
             does(PredictedOperation::RemovesRunning, named.clone());
             does(PredictedOperation::RemovesNetworks, named);
             if invocation.on("volumes") {
-                does(PredictedOperation::RemovesVolumes, words(&["volumes"]));
+                does(PredictedOperation::RemovesVolumes, origins(&["volumes"]));
             }
             if !invocation.text("rmi").is_empty() {
-                does(PredictedOperation::RemovesImages, words(&["rmi"]));
+                does(PredictedOperation::RemovesImages, origins(&["rmi"]));
             }
             if no_grace(invocation) {
-                does(PredictedOperation::KillsContainers, words(&["timeout"]));
+                does(PredictedOperation::KillsContainers, origins(&["timeout"]));
             }
         }
         "rm" => {
             let stops = invocation.on("stop");
             does(if stops { PredictedOperation::RemovesRunning } else { PredictedOperation::RemovesContainers }, named);
             if invocation.on("volumes") {
-                does(PredictedOperation::RemovesVolumes, words(&["volumes"]));
+                does(PredictedOperation::RemovesVolumes, origins(&["volumes"]));
             }
         }
         "up" | "create" => {
             if invocation.on("renew-anon-volumes") {
-                does(PredictedOperation::RemovesVolumes, words(&["renew-anon-volumes"]));
+                does(PredictedOperation::RemovesVolumes, origins(&["renew-anon-volumes"]));
             }
             if invocation.on("remove-orphans") {
-                does(PredictedOperation::RemovesContainers, words(&["remove-orphans"]));
+                does(PredictedOperation::RemovesContainers, origins(&["remove-orphans"]));
             }
             scaled_to_zero(invocation.all(&["scale"]), &mut does);
         }
         "scale" | "alpha scale" => {
             for word in &invocation.operands {
                 if is_zero(&invocation.words[*word]) {
-                    does(PredictedOperation::ScalesToZero, vec![*word]);
+                    does(PredictedOperation::ScalesToZero, word.origins());
                 }
             }
         }
         "kill" => {
             does(PredictedOperation::KillsContainers, named);
             if invocation.on("remove-orphans") {
-                does(PredictedOperation::RemovesContainers, words(&["remove-orphans"]));
+                does(PredictedOperation::RemovesContainers, origins(&["remove-orphans"]));
             }
         }
-        "stop" | "restart" if no_grace(invocation) => does(PredictedOperation::KillsContainers, words(&["timeout"])),
+        "stop" | "restart" if no_grace(invocation) => does(PredictedOperation::KillsContainers, origins(&["timeout"])),
         "wait" if invocation.on("down-project") => {
-            does(PredictedOperation::RemovesRunning, words(&["down-project"]));
+            does(PredictedOperation::RemovesRunning, origins(&["down-project"]));
         }
-        "exec" if invocation.on("privileged") => does(PredictedOperation::PrivilegedExec, words(&["privileged"])),
-        "commit" if invocation.operands.len() > 1 => does(PredictedOperation::Retags, vec![invocation.operands[1]]),
+        "exec" if invocation.on("privileged") => does(PredictedOperation::PrivilegedExec, origins(&["privileged"])),
+        "commit" if invocation.operands.len() > 1 => does(PredictedOperation::Retags, invocation.operands[1].origins()),
         "run" => {
             let workload = run(invocation, host)?;
             effects.push(Effect::Describes(Box::new(workload)));
@@ -92,7 +92,8 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         "build" => {
             for set in invocation.all(&["build-arg"]) {
                 let name = set.value.split('=').next().unwrap_or_default().to_owned();
-                effects.push(Effect::Does { operation: PredictedOperation::BuildArgument(name), words: set.words() });
+                effects
+                    .push(Effect::Does { operation: PredictedOperation::BuildArgument(name), origins: set.origins() });
             }
         }
         _ => {}
@@ -108,9 +109,9 @@ fn is_zero(text: &str) -> bool {
     text.rsplit_once('=').is_some_and(|(_, count)| values::int(count) == Ok(0))
 }
 
-fn scaled_to_zero<'a>(sets: impl Iterator<Item = &'a Set>, does: &mut impl FnMut(PredictedOperation, Vec<usize>)) {
+fn scaled_to_zero<'a>(sets: impl Iterator<Item = &'a Set>, does: &mut impl FnMut(PredictedOperation, Origins)) {
     for set in sets.filter(|set| is_zero(&set.value)) {
-        does(PredictedOperation::ScalesToZero, set.words());
+        does(PredictedOperation::ScalesToZero, set.origins());
     }
 }
 
@@ -118,9 +119,9 @@ fn scaled_to_zero<'a>(sets: impl Iterator<Item = &'a Set>, does: &mut impl FnMut
 fn copied(invocation: &Invocation, effects: &mut Vec<Effect>) {
     let (source, destination) = (invocation.operand(0), invocation.operand(1));
     if copy::split(source).0.is_empty() && source != "-" && !source.is_empty() {
-        effects.push(Effect::ReadsFile { path: source.to_owned(), words: vec![invocation.operands[0]] });
+        effects.push(Effect::ReadsFile { path: source.to_owned(), origins: invocation.operands[0].origins() });
     } else if copy::split(destination).0.is_empty() && destination != "-" && !destination.is_empty() {
-        effects.push(Effect::WritesFile { path: destination.to_owned(), words: vec![invocation.operands[1]] });
+        effects.push(Effect::WritesFile { path: destination.to_owned(), origins: invocation.operands[1].origins() });
     }
 }
 
@@ -129,21 +130,21 @@ fn run(invocation: &Invocation, host: &dyn Host) -> Result<Workload, String> {
     let mut workload = Workload { partial: true, ..Workload::default() };
     for set in invocation.all(&["volume"]) {
         let spec = values::volume(&set.value)?;
-        workload.add_bind(&spec, &host.directory(), set.words());
+        workload.add_bind(&spec, &host.directory(), set.origins());
     }
     for set in invocation.all(&["cap-add"]) {
-        workload.cap_add.push((capability(&set.value), set.words()));
+        workload.cap_add.push((capability(&set.value), set.origins()));
     }
     for set in invocation.all(&["env"]) {
-        workload.add_env(&set.value, set.words());
+        workload.add_env(&set.value, set.origins());
     }
     if let Some(set) = invocation.last("user") {
         workload.user = Some(set.value.clone());
-        workload.user_words = set.words();
+        workload.user_origins = set.origins();
     }
     for set in invocation.all(&["publish"]) {
         let published = values::to_standard_notation(&set.value).and_then(|spec| values::publish(&spec))?;
-        workload.ports.push(OpenPorts::of(&published, set.words()));
+        workload.ports.push(OpenPorts::of(&published, set.origins()));
     }
     workload.auto_remove = invocation.on("rm");
     Ok(workload)

@@ -3,7 +3,7 @@
 use bollard_stubs::models::{ContainerUpdateBody, RestartPolicy, RestartPolicyNameEnum};
 use serde_json::Value;
 
-use super::{Body, Effect, Effects, Request, copy, create, exec, for_each, prune_filters, trim_id, words_of};
+use super::{Body, Effect, Effects, Request, Typed, copy, create, exec, for_each, origins_of, prune_filters, trim_id};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
 use crate::host::Host;
@@ -18,17 +18,17 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         "container restart" => stop(invocation, "restart"),
         "container kill" => {
             let signal = invocation.text("signal").to_owned();
-            Ok(for_each(invocation, |name, words| {
-                Request::new("POST", format!("/containers/{}/kill", name.trim()), words)
+            Ok(for_each(invocation, |name, origins| {
+                Request::new("POST", format!("/containers/{}/kill", name.trim()), origins)
                     .with_if(!signal.is_empty(), "signal", signal.clone())
-                    .part("signal", words_of(invocation, &["signal"]))
+                    .part("signal", origins_of(invocation, &["signal"]))
             }))
         }
-        "container pause" => Ok(for_each(invocation, |name, words| {
-            Request::new("POST", format!("/containers/{}/pause", name.trim()), words)
+        "container pause" => Ok(for_each(invocation, |name, origins| {
+            Request::new("POST", format!("/containers/{}/pause", name.trim()), origins)
         })),
-        "container unpause" => Ok(for_each(invocation, |name, words| {
-            Request::new("POST", format!("/containers/{}/unpause", name.trim()), words)
+        "container unpause" => Ok(for_each(invocation, |name, origins| {
+            Request::new("POST", format!("/containers/{}/unpause", name.trim()), origins)
         })),
         "container rm" => remove(invocation),
         "container rename" => rename(invocation),
@@ -36,7 +36,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         "container commit" => commit(invocation),
         "container export" => Ok(written_file(invocation, "output")),
         "container prune" => {
-            let mut request = Request::new("POST", "/containers/prune", invocation.named_by.clone());
+            let mut request = Request::new("POST", "/containers/prune", invocation.named_by.origins());
             if let Some(filters) = prune_filters(invocation, host, &[]) {
                 request = request.with("filters", filters);
             }
@@ -51,7 +51,7 @@ pub fn written_file(invocation: &Invocation, flag: &str) -> Vec<Effect> {
     invocation
         .last(flag)
         .filter(|set| !set.value.is_empty() && set.value != "-")
-        .map(|set| Effect::WritesFile { path: set.value.clone(), words: set.words() })
+        .map(|set| Effect::WritesFile { path: set.value.clone(), origins: set.origins() })
         .into_iter()
         .collect()
 }
@@ -68,8 +68,8 @@ fn start(invocation: &Invocation) -> Effects {
         return Err("you cannot restore multiple containers at once".to_owned());
     }
     let restores = attached || !checkpoint.is_empty();
-    Ok(for_each(invocation, |name, words| {
-        Request::new("POST", format!("/containers/{}/start", name.trim()), words)
+    Ok(for_each(invocation, |name, origins| {
+        Request::new("POST", format!("/containers/{}/start", name.trim()), origins)
             .with_if(!checkpoint.is_empty(), "checkpoint", checkpoint.clone())
             .with_if(restores && !folder.is_empty(), "checkpoint-dir", folder.clone())
     }))
@@ -86,12 +86,12 @@ fn stop(invocation: &Invocation, verb: &str) -> Effects {
     }
     let timeout = invocation.all(&["time", "timeout"]).next_back().and_then(|set| values::int(&set.value).ok());
     let signal = invocation.text("signal").to_owned();
-    Ok(for_each(invocation, |name, words| {
-        Request::new("POST", format!("/containers/{}/{verb}", name.trim()), words)
+    Ok(for_each(invocation, |name, origins| {
+        Request::new("POST", format!("/containers/{}/{verb}", name.trim()), origins)
             .with_if(timeout.is_some(), "t", timeout.unwrap_or_default().to_string())
             .with_if(!signal.is_empty(), "signal", signal.clone())
-            .part("t", words_of(invocation, &["time", "timeout"]))
-            .part("signal", words_of(invocation, &["signal"]))
+            .part("t", origins_of(invocation, &["time", "timeout"]))
+            .part("signal", origins_of(invocation, &["signal"]))
     }))
 }
 
@@ -104,12 +104,12 @@ fn remove(invocation: &Invocation) -> Effects {
             // The client says so for this one and goes on with the others.
             continue;
         }
-        let request = Request::new("DELETE", format!("/containers/{name}"), vec![*word])
+        let request = Request::new("DELETE", format!("/containers/{name}"), word.origins())
             .with_if(volumes, "v", "1")
             .with_if(link, "link", "1")
             .with_if(force, "force", "1")
-            .part("v", words_of(invocation, &["volumes"]))
-            .part("force", words_of(invocation, &["force"]));
+            .part("v", origins_of(invocation, &["volumes"]))
+            .part("force", origins_of(invocation, &["force"]));
         effects.push(Effect::Request(request));
     }
     Ok(effects)
@@ -120,7 +120,7 @@ fn rename(invocation: &Invocation) -> Effects {
     if old.is_empty() || new.is_empty() {
         return Err("Error: Neither old nor new names may be empty".to_owned());
     }
-    let request = Request::new("POST", format!("/containers/{old}/rename"), invocation.operands.clone());
+    let request = Request::new("POST", format!("/containers/{old}/rename"), invocation.operands.origins());
     Ok(vec![Effect::Request(request.with("name", new))])
 }
 
@@ -168,12 +168,12 @@ fn update(invocation: &Invocation) -> Effects {
     if kernel != 0 {
         beyond.push(("KernelMemory".to_owned(), kernel.into()));
     }
-    Ok(for_each(invocation, |name, words| {
-        let mut request = Request::new("POST", format!("/containers/{}/update", name.trim()), words)
+    Ok(for_each(invocation, |name, origins| {
+        let mut request = Request::new("POST", format!("/containers/{}/update", name.trim()), origins)
             .body(Body::Update(Box::new(body.clone())))
-            .part("Memory", words_of(invocation, &["memory"]))
-            .part("MemorySwap", words_of(invocation, &["memory-swap"]))
-            .part("PidsLimit", words_of(invocation, &["pids-limit"]));
+            .part("Memory", origins_of(invocation, &["memory"]))
+            .part("MemorySwap", origins_of(invocation, &["memory-swap"]))
+            .part("PidsLimit", origins_of(invocation, &["pids-limit"]));
         request.beyond.clone_from(&beyond);
         request
     }))
@@ -191,8 +191,8 @@ fn commit(invocation: &Invocation) -> Effects {
         repo = reference.name();
         tag = reference.tag_or_latest().unwrap_or_default().to_owned();
     }
-    let words = invocation.operands.clone();
-    let mut request = Request::new("POST", "/commit", words)
+    let origins = invocation.operands.origins();
+    let mut request = Request::new("POST", "/commit", origins)
         .with("container", container)
         .with("repo", repo)
         .with("tag", tag)

@@ -1,13 +1,13 @@
 //! Contexts: the client's own list of engines. They change files of the client, never an engine.
 
 use super::container::written_file;
-use super::{Effect, Effects, PredictedOperation};
+use super::{Effect, Effects, Origins, PredictedOperation, Typed};
 use crate::grammar::parse::Invocation;
 use crate::host::Host;
 
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     let folder = host.config_folder(invocation.global("config").map(|set| set.value.as_str()));
-    let keeps = |path: String, words: Vec<usize>| Effect::KeepsFile { path, words };
+    let keeps = |path: String, origins: Origins| Effect::KeepsFile { path, origins };
     let store = format!("{folder}/contexts");
     match invocation.canonical() {
         "context create" | "context update" => {
@@ -16,23 +16,23 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
                 return Err("context name \"default\" is reserved".to_owned());
             }
             check_name(name)?;
-            let words = invocation.operands.clone();
-            let mut effects = vec![keeps(store, words.clone())];
+            let origins = invocation.operands.origins();
+            let mut effects = vec![keeps(store, origins.clone())];
             if invocation.canonical() == "context update" {
-                effects.push(Effect::Does { operation: PredictedOperation::SwitchesContext, words });
+                effects.push(Effect::Does { operation: PredictedOperation::SwitchesContext, origins });
             }
             Ok(effects)
         }
         "context use" => {
-            let words = invocation.operands.clone();
-            let file = keeps(format!("{folder}/config.json"), words.clone());
-            Ok(vec![file, Effect::Does { operation: PredictedOperation::SwitchesContext, words }])
+            let origins = invocation.operands.origins();
+            let file = keeps(format!("{folder}/config.json"), origins.clone());
+            Ok(vec![file, Effect::Does { operation: PredictedOperation::SwitchesContext, origins }])
         }
         "context rm" => {
             let removed = |word: &usize| {
                 [
-                    keeps(store.clone(), vec![*word]),
-                    Effect::Does { operation: PredictedOperation::RemovesContext, words: vec![*word] },
+                    keeps(store.clone(), word.origins()),
+                    Effect::Does { operation: PredictedOperation::RemovesContext, origins: word.origins() },
                 ]
             };
             Ok(invocation.operands.iter().flat_map(removed).collect())
@@ -45,9 +45,9 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
                 if !host.exists(file) {
                     return Err(format!("open {file}: no such file or directory"));
                 }
-                effects.push(Effect::ReadsFile { path: file.to_owned(), words: vec![invocation.operands[1]] });
+                effects.push(Effect::ReadsFile { path: file.to_owned(), origins: invocation.operands[1].origins() });
             }
-            effects.push(keeps(store, vec![invocation.operands[0]]));
+            effects.push(keeps(store, invocation.operands[0].origins()));
             Ok(effects)
         }
         "context export" => {
@@ -58,7 +58,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             if file == "-" {
                 return Ok(written_file(invocation, "output"));
             }
-            Ok(vec![Effect::WritesFile { path: file, words: invocation.operands.clone() }])
+            Ok(vec![Effect::WritesFile { path: file, origins: invocation.operands.origins() }])
         }
         _ => Ok(Vec::new()),
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::endpoints::{as_sent, endpoints};
 use super::fields::FIELDS;
-use super::{Body, Effect, Effects, Parts, Ports, Request, filled_env, key_values, platform, to_map};
+use super::{Body, Effect, Effects, Parts, Ports, Request, Typed, filled_env, key_values, platform, to_map};
 use crate::docker_files::ConfigFile;
 use crate::grammar::parse::{Invocation, Set};
 use crate::grammar::values::{self, Attachment, Device};
@@ -48,7 +48,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
                 file.value
             ));
         }
-        effects.push(Effect::WritesFile { path: file.value.clone(), words: file.words() });
+        effects.push(Effect::WritesFile { path: file.value.clone(), origins: file.origins() });
     }
     let image = invocation.operand(0);
     let reference = values::any_reference(image)?;
@@ -68,7 +68,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     if invocation.text("pull") == "always"
         && let Some(reference) = reference.or_else(|| values::reference(image).ok())
     {
-        let pull = Request::new("POST", "/images/create", vec![invocation.operands[0]])
+        let pull = Request::new("POST", "/images/create", invocation.operands[0].origins())
             .with("fromImage", reference.name())
             .with("tag", reference.api_tag())
             .with_if(!wanted.is_empty(), "platform", wanted.to_lowercase());
@@ -88,10 +88,10 @@ fn check_pull(invocation: &Invocation) -> Result<(), String> {
 }
 
 fn add_api_socket(invocation: &Invocation, request: &mut Request) {
-    let words = invocation.last("use-api-socket").map(Set::words).unwrap_or_default();
+    let origins = invocation.last("use-api-socket").map(Set::origins).unwrap_or_default();
     if let Body::Container(body) = &mut request.body {
         let mounts = body.host_config.get_or_insert_default().mounts.get_or_insert_default();
-        request.parts.push((format!("Mounts/{}", mounts.len()), words));
+        request.parts.push((format!("Mounts/{}", mounts.len()), origins));
         mounts.push(Mount {
             typ: Some(MountType::BIND),
             source: Some("/var/run/docker.sock".to_owned()),
@@ -111,7 +111,7 @@ fn create_request(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Ef
     let text = |name: &str| Some(invocation.text(name).to_owned());
     let mut trace = |part: &str, names: &[&str]| {
         if let Some(set) = invocation.all(names).next_back() {
-            parts.push((part.to_owned(), set.words()));
+            parts.push((part.to_owned(), set.origins()));
         }
     };
     for field in FIELDS.iter().filter(|field| field.single) {
@@ -138,14 +138,14 @@ fn create_request(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Ef
     for set in invocation.all(&["volume"]) {
         let spec = values::volume(&set.value)?;
         if spec.source.is_empty() {
-            parts.push((format!("Volumes/{}", set.value), set.words()));
+            parts.push((format!("Volumes/{}", set.value), set.origins()));
             if seen.insert(set.value.clone()) {
                 volumes.push(set.value.clone());
             }
             continue;
         }
         let bind = if spec.bind { values::bind_source(&set.value, &directory) } else { set.value.clone() };
-        parts.push((format!("Binds/{bind}"), set.words()));
+        parts.push((format!("Binds/{bind}"), set.origins()));
         if seen.insert(bind.clone()) {
             binds.push(bind);
         }
@@ -165,7 +165,7 @@ fn create_request(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Ef
         published.push((set, values::to_standard_notation(&set.value)?));
     }
     for (set, spec) in published {
-        ports.published.push((values::publish(&spec)?, set.words()));
+        ports.published.push((values::publish(&spec)?, set.origins()));
     }
     for typed in invocation.list("expose") {
         if typed.contains(':') {
@@ -183,7 +183,7 @@ fn create_request(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Ef
         match values::device(&set.value)? {
             Device::Cdi(name) => cdi.push(name),
             Device::Mapping { host, container, permissions } => {
-                parts.push((format!("Devices/{}", devices.len()), set.words()));
+                parts.push((format!("Devices/{}", devices.len()), set.origins()));
                 devices.push(DeviceMapping {
                     path_on_host: Some(host),
                     path_in_container: Some(container),
@@ -223,28 +223,28 @@ fn create_request(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Ef
     let mut mounts: Vec<Mount> = Vec::new();
     for set in invocation.all(&["mount"]) {
         let mount = values::mount_as_known(&set.value, &directory).map_err(|problem| problem.text)?;
-        parts.push((format!("Mounts/{}", mounts.len()), set.words()));
+        parts.push((format!("Mounts/{}", mounts.len()), set.origins()));
         if mount.api.typ.is_none() {
             beyond.push((format!("HostConfig/Mounts/{}/Type", mounts.len()), mount.kind.into()));
         }
         mounts.push(mount.api);
     }
     for set in invocation.all(&["cap-add"]) {
-        parts.push((format!("CapAdd/{}", capability(&set.value)), set.words()));
+        parts.push((format!("CapAdd/{}", capability(&set.value)), set.origins()));
     }
     for set in invocation.all(&["sysctl"]) {
         let key = set.value.split('=').next().unwrap_or_default();
-        parts.push((format!("Sysctls/{key}"), set.words()));
+        parts.push((format!("Sysctls/{key}"), set.origins()));
     }
     for set in invocation.all(&["volumes-from"]) {
-        parts.push((format!("VolumesFrom/{}", set.value), set.words()));
+        parts.push((format!("VolumesFrom/{}", set.value), set.origins()));
     }
     for set in invocation.all(&["env"]) {
         let key = set.value.split('=').next().unwrap_or_default();
-        parts.push((format!("Env/{key}"), set.words()));
+        parts.push((format!("Env/{key}"), set.origins()));
     }
     for (index, set) in invocation.all(&["device-cgroup-rule"]).enumerate() {
-        parts.push((format!("DeviceCgroupRules/{index}"), set.words()));
+        parts.push((format!("DeviceCgroupRules/{index}"), set.origins()));
     }
 
     let bytes = |name: &str| invocation.last(name).map(|set| values::swap(&set.value).unwrap_or(0)).or(Some(0));
@@ -376,9 +376,9 @@ fn create_request(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Ef
         networking_config: Some(NetworkingConfig { endpoints_config: Some(endpoints) }),
         ..ContainerCreateBody::default()
     };
-    let mut request = Request::new("POST", "/containers/create", invocation.named_by.clone())
+    let mut request = Request::new("POST", "/containers/create", invocation.named_by.origins())
         .body(Body::Container(Box::new(body)))
-        .part("Image", invocation.operands.first().map(|word| vec![*word]).unwrap_or_default());
+        .part("Image", invocation.operands.first().map(|word| word.origins()).unwrap_or_default());
     request.parts.extend(parts);
     request.ports = ports;
     request.beyond = beyond;
@@ -445,15 +445,15 @@ fn security_options(
                 .map_err(|error| format!("opening seccomp profile ({value}) failed: open {value}: {error}"))?;
             let profile: Value = serde_json::from_slice(&bytes)
                 .map_err(|error| format!("compacting json for seccomp profile ({value}) failed: {error}"))?;
-            effects.push(Effect::ReadsFile { path: value.to_owned(), words: set.words() });
+            effects.push(Effect::ReadsFile { path: value.to_owned(), origins: set.origins() });
             option = format!("seccomp={profile}");
         }
         if typed == "systempaths=unconfined" {
             open_paths = true;
-            parts.push(("MaskedPaths".to_owned(), set.words()));
+            parts.push(("MaskedPaths".to_owned(), set.origins()));
             continue;
         }
-        parts.push((format!("SecurityOpt/{option}"), set.words()));
+        parts.push((format!("SecurityOpt/{option}"), set.origins()));
         options.push(option);
     }
     Ok((options, open_paths))

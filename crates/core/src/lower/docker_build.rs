@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::build::{Build, Said};
-use super::{Body, Effect, Effects, PredictedOperation, Request, create, filled_env, to_map, words_of};
+use super::{Body, Effect, Effects, PredictedOperation, Request, Typed, create, filled_env, origins_of, to_map};
 use crate::files::context::Sender;
 use crate::files::dockerfile::Given;
 use crate::grammar::parse::Invocation;
@@ -32,7 +32,7 @@ pub fn of_words(invocation: &Invocation, host: &dyn Host, sender: Sender) -> Opt
     };
     let folder = (context == Context::Folder).then_some(typed);
     Build::read(
-        Said { folder, dockerfile, text, carrier: None, given, named, sender, words: invocation.operands.clone() },
+        Said { folder, dockerfile, text, carrier: None, given, named, sender, origins: invocation.operands.origins() },
         host,
     )
 }
@@ -85,7 +85,7 @@ fn is_git(typed: &str) -> bool {
 
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     let typed = invocation.operand(0);
-    let context_words = invocation.operands.clone();
+    let context_origins = invocation.operands.origins();
     let mut effects = Vec::new();
     let context = context_of(typed, host);
     let file = invocation.text("file");
@@ -97,15 +97,15 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         Context::Missing => return Err(format!("unable to prepare context: path {typed:?} not found")),
         Context::Folder => {
             dockerfile = local_dockerfile(typed, file, host)?;
-            effects.push(Effect::ReadsFile { path: typed.to_owned(), words: context_words.clone() });
+            effects.push(Effect::ReadsFile { path: typed.to_owned(), origins: context_origins.clone() });
         }
         Context::Git | Context::Url => {
             let operation = PredictedOperation::RemoteContext(typed.to_owned());
-            effects.push(Effect::Does { operation, words: context_words.clone() });
+            effects.push(Effect::Does { operation, origins: context_origins.clone() });
         }
         Context::Stdin => {}
     }
-    let mut request = Request::new("POST", "/build", context_words).body(Body::Stream);
+    let mut request = Request::new("POST", "/build", context_origins).body(Body::Stream);
     for tag in invocation.list("tag") {
         let reference = values::reference(&tag)?;
         let _ = reference;
@@ -172,9 +172,9 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         typed => typed.to_owned(),
     };
     request = request.with_if(!platform.is_empty(), "platform", platform.to_lowercase());
-    request = request.with("version", "1").part("networkmode", words_of(invocation, &["network"]));
+    request = request.with("version", "1").part("networkmode", origins_of(invocation, &["network"]));
     if let Some(set) = invocation.last("iidfile").filter(|set| !set.value.is_empty()) {
-        effects.push(Effect::WritesFile { path: set.value.clone(), words: set.words() });
+        effects.push(Effect::WritesFile { path: set.value.clone(), origins: set.origins() });
     }
     effects.extend(of_words(invocation, host, Sender::Legacy).map(|build| Effect::Builds(Box::new(build))));
     effects.push(Effect::Request(request));
@@ -195,7 +195,7 @@ fn build_arguments(invocation: &Invocation, host: &dyn Host, mut request: Reques
     }
     for set in invocation.all(&["build-arg"]) {
         let key = set.value.split('=').next().unwrap_or_default();
-        request.parts.push((format!("buildargs/{key}"), set.words()));
+        request.parts.push((format!("buildargs/{key}"), set.origins()));
     }
     request
 }

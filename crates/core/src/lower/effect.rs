@@ -2,10 +2,9 @@
 
 use super::build::Build;
 use super::operation::PredictedOperation;
-use super::origin::Words;
+use super::origin::Origins;
 use super::request::Request;
 use super::workload::Workload;
-use crate::files::text::Place;
 use crate::grammar::parse::Refusal;
 
 /// One thing that would happen.
@@ -14,22 +13,22 @@ pub enum Effect {
     Request(Request),
     ReadsFile {
         path: String,
-        words: Words,
+        origins: Origins,
     },
     WritesFile {
         path: String,
-        words: Words,
+        origins: Origins,
     },
     /// A file of the client's own configuration.
     KeepsFile {
         path: String,
-        words: Words,
+        origins: Origins,
     },
     Runs(Runs),
     /// What the program just named, or a request that follows an answer, is known to do.
     Does {
         operation: PredictedOperation,
-        words: Words,
+        origins: Origins,
     },
     /// An image is built.
     Builds(Box<Build>),
@@ -41,7 +40,7 @@ pub enum Effect {
 #[derive(Clone, Debug, Default)]
 pub struct Runs {
     pub program: String,
-    pub words: Words,
+    pub origins: Origins,
     /// The tables know this program and what it is asked to do.
     pub known: bool,
 }
@@ -52,10 +51,10 @@ pub struct Lowered {
     pub effects: Vec<Effect>,
     /// What docker would say against the words.
     pub refusal: Option<Refusal>,
+    /// What the command is called by: what a finding about all of it points at.
+    pub command: Origins,
     /// fender could not tell everything the command does.
     pub blind: bool,
-    /// Where in files the effects come from.
-    pub places: Vec<Place>,
 }
 
 /// A family's lowering gives its effects, or what docker would say against the words.

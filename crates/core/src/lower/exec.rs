@@ -2,7 +2,7 @@
 
 use bollard_stubs::models::ExecConfig;
 
-use super::{Body, Effect, Effects, Request, filled_env, key_values, trim_id, words_of};
+use super::{Body, Effect, Effects, Request, Typed, filled_env, key_values, origins_of, trim_id};
 use crate::grammar::parse::Invocation;
 use crate::host::Host;
 
@@ -25,10 +25,10 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         cmd: Some(invocation.operand_texts().into_iter().skip(1).collect()),
         console_size: None,
     };
-    let mut request = Request::new("POST", format!("/containers/{container}/exec"), invocation.operands[..1].to_vec())
+    let mut request = Request::new("POST", format!("/containers/{container}/exec"), invocation.operands[..1].origins())
         .body(Body::Exec(Box::new(body)))
-        .part("Privileged", words_of(invocation, &["privileged"]))
-        .part("User", words_of(invocation, &["user"]));
+        .part("Privileged", origins_of(invocation, &["privileged"]))
+        .part("User", origins_of(invocation, &["user"]));
     request.beyond.push(("Detach".to_owned(), false.into()));
     effects.push(Effect::Request(request));
     Ok(effects)

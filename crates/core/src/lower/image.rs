@@ -1,7 +1,9 @@
 //! Images: pull, push, tag, load, import, save, remove, prune; building with the legacy builder is in `build`.
 
 use super::container::written_file;
-use super::{Body, Effect, Effects, Request, docker_build, for_each, platform, platform_json, prune_filters, words_of};
+use super::{
+    Body, Effect, Effects, Request, Typed, docker_build, for_each, origins_of, platform, platform_json, prune_filters,
+};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
 use crate::host::Host;
@@ -23,11 +25,11 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         }
         "image prune" => {
             let dangling = if invocation.on("all") { "false" } else { "true" };
-            let mut request = Request::new("POST", "/images/prune", invocation.named_by.clone());
+            let mut request = Request::new("POST", "/images/prune", invocation.named_by.origins());
             if let Some(filters) = prune_filters(invocation, host, &[("dangling", dangling)]) {
                 request = request.with("filters", filters);
             }
-            Ok(vec![Effect::Request(request.part("all", words_of(invocation, &["all"])))])
+            Ok(vec![Effect::Request(request.part("all", origins_of(invocation, &["all"])))])
         }
         _ => Ok(Vec::new()),
     }
@@ -47,7 +49,7 @@ fn pull(invocation: &Invocation, host: &dyn Host) -> Effects {
         return Err("tag can't be used with --all-tags/-a".to_owned());
     }
     let wanted = wanted_platform(invocation, host).to_lowercase();
-    let request = Request::new("POST", "/images/create", invocation.operands.clone())
+    let request = Request::new("POST", "/images/create", invocation.operands.origins())
         .with("fromImage", reference.name())
         .with_if(!all, "tag", reference.api_tag())
         .with_if(!wanted.is_empty(), "platform", wanted);
@@ -65,7 +67,7 @@ fn push(invocation: &Invocation, host: &dyn Host) -> Effects {
     if reference.digest.is_some() {
         return Err("cannot push a digest reference".to_owned());
     }
-    let mut request = Request::new("POST", format!("/images/{}/push", reference.name()), invocation.operands.clone())
+    let mut request = Request::new("POST", format!("/images/{}/push", reference.name()), invocation.operands.origins())
         .with_if(!all, "tag", reference.tag_or_latest().unwrap_or_default());
     if let Some(chosen) = chosen {
         request = request.with("platform", chosen);
@@ -82,7 +84,7 @@ fn tag(invocation: &Invocation) -> Effects {
     if reference.digest.is_some() {
         return Err("refusing to create a tag with a digest reference".to_owned());
     }
-    let request = Request::new("POST", format!("/images/{source}/tag"), vec![invocation.operands[1]])
+    let request = Request::new("POST", format!("/images/{source}/tag"), invocation.operands[1].origins())
         .with("repo", reference.name())
         .with("tag", reference.tag_or_latest().unwrap_or_default());
     Ok(vec![Effect::Request(request)])
@@ -97,11 +99,11 @@ fn remove(invocation: &Invocation) -> Effects {
         }
     }
     let (force, keep) = (invocation.on("force"), invocation.on("no-prune"));
-    Ok(for_each(invocation, |name, words| {
-        let mut request = Request::new("DELETE", format!("/images/{name}"), words)
+    Ok(for_each(invocation, |name, origins| {
+        let mut request = Request::new("DELETE", format!("/images/{name}"), origins)
             .with_if(force, "force", "1")
             .with_if(keep, "noprune", "1")
-            .part("force", words_of(invocation, &["force"]));
+            .part("force", origins_of(invocation, &["force"]));
         for platform in &platforms {
             request = request.with("platforms", platform.clone());
         }
@@ -111,7 +113,7 @@ fn remove(invocation: &Invocation) -> Effects {
 
 fn load(invocation: &Invocation, host: &dyn Host) -> Effects {
     let mut effects = Vec::new();
-    let mut words = invocation.named_by.clone();
+    let mut origins = invocation.named_by.origins();
     match invocation.last("input").filter(|set| !set.value.is_empty()) {
         None if host.input_is_terminal() => return Err("requested load from stdin, but stdin is empty".to_owned()),
         None => {}
@@ -119,13 +121,13 @@ fn load(invocation: &Invocation, host: &dyn Host) -> Effects {
             if !host.exists(&file.value) {
                 return Err(format!("open {}: no such file or directory", file.value));
             }
-            words = file.words();
-            effects.push(Effect::ReadsFile { path: file.value.clone(), words: file.words() });
+            origins = file.origins();
+            effects.push(Effect::ReadsFile { path: file.value.clone(), origins: file.origins() });
         }
     }
     let quiet = invocation.on("quiet") || !host.output_is_terminal();
     let mut request =
-        Request::new("POST", "/images/load", words).with("quiet", if quiet { "1" } else { "0" }).body(Body::Stream);
+        Request::new("POST", "/images/load", origins).with("quiet", if quiet { "1" } else { "0" }).body(Body::Stream);
     // Older clients take one platform, newer ones several: the last one counts in both.
     if let Some(typed) = invocation.list("platform").last().filter(|typed| !typed.is_empty()) {
         let chosen = platform_json(typed).map_err(|error| format!("invalid platform: {error}"))?;
@@ -143,14 +145,14 @@ fn import(invocation: &Invocation, host: &dyn Host) -> Effects {
         if !host.exists(source) {
             return Err(format!("open {source}: no such file or directory"));
         }
-        effects.push(Effect::ReadsFile { path: source.to_owned(), words: vec![invocation.operands[0]] });
+        effects.push(Effect::ReadsFile { path: source.to_owned(), origins: invocation.operands[0].origins() });
     }
     if !reference.is_empty() {
         values::reference(reference)?;
     }
     let wanted = wanted_platform(invocation, host).to_lowercase();
-    let words = invocation.operands.iter().skip(1).copied().take(1).collect();
-    let mut request = Request::new("POST", "/images/create", words)
+    let origins = invocation.operands.get(1).map(|word| word.origins()).unwrap_or_default();
+    let mut request = Request::new("POST", "/images/create", origins)
         .with("fromSrc", if remote { source } else { "-" })
         .with_if(!reference.is_empty(), "repo", reference)
         .with_if(!invocation.text("message").is_empty(), "message", invocation.text("message"))

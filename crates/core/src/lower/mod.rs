@@ -1,4 +1,4 @@
-//! What a command line would do: an [`Invocation`] lowered to requests to the Engine API, host files that the client
+//! What a command line or a raw HTTP request would do: an [`Invocation`] lowered to requests to the Engine API, host files that the client
 //! reads or writes, and programs it runs.
 //!
 //! Pure but for the [`Host`] that is handed in: the client's own look at its environment and files, without which
@@ -19,6 +19,8 @@ mod effect;
 mod endpoints;
 mod exec;
 pub mod fields;
+mod http;
+mod http_body;
 mod image;
 mod model;
 mod network;
@@ -52,20 +54,25 @@ pub use compose::model_words;
 pub use despite::despite;
 use effect::Effects;
 pub use effect::{Effect, Lowered, Runs};
+pub use http::lower_http;
 pub use operation::PredictedOperation;
-pub use origin::{PLACES, Words};
+pub use origin::{Origin, Origins, Typed, in_order, positions};
 pub use parts::Parts;
 pub use ports::Ports;
 pub use read::{builder, buildkit_is_off, read};
 pub use request::Request;
 pub use shared::configured_filters;
-use shared::{filled_env, for_each, key_values, platform, platform_json, prune_filters, to_map, trim_id, words_of};
+use shared::{filled_env, for_each, key_values, origins_of, platform, platform_json, prune_filters, to_map, trim_id};
 pub use tell::tell;
 pub use workload::Workload;
 pub use written::{UNREAD, with_files};
 
 /// Lowers a parsed command line.
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Lowered {
+    Lowered { command: invocation.named_by.origins(), ..effects_of(invocation, host) }
+}
+
+fn effects_of(invocation: &Invocation, host: &dyn Host) -> Lowered {
     if let Some(refusal) = &invocation.refusal {
         return Lowered { refusal: Some(refusal.clone()), ..Lowered::default() };
     }
@@ -73,14 +80,14 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Lowered {
         return Lowered::default();
     }
     if let Some(name) = &invocation.plugin {
-        let words = invocation.named_by.clone();
+        let origins = invocation.named_by.origins();
         let config = host.config_folder(invocation.global("config").map(|set| set.value.as_str()));
         if !host.has_plugin(name, &config) {
             let text = format!("docker: unknown command: docker {name}");
-            let refusal = Refusal { text, unknown: true, word: words.first().copied() };
+            let refusal = Refusal { text, unknown: true, word: invocation.named_by.first().copied() };
             return Lowered { refusal: Some(refusal), ..Lowered::default() };
         }
-        let runs = Runs { program: format!("docker-{name}"), words, known: false };
+        let runs = Runs { program: format!("docker-{name}"), origins, known: false };
         return Lowered { effects: vec![Effect::Runs(runs)], blind: true, ..Lowered::default() };
     }
     let family = invocation.canonical().split(' ').next().unwrap_or_default();

@@ -9,7 +9,7 @@ use bollard_stubs::models::{
 };
 
 use super::endpoints::as_sent;
-use super::{Body, Effect, Effects, Request, for_each, prune_filters, to_map, trim_id, words_of};
+use super::{Body, Effect, Effects, Request, Typed, for_each, origins_of, prune_filters, to_map, trim_id};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
 use crate::host::Host;
@@ -25,14 +25,15 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             }
             let body =
                 NetworkDisconnectRequest { container: container.to_owned(), force: Some(invocation.on("force")) };
-            let request = Request::new("POST", format!("/networks/{network}/disconnect"), invocation.operands.clone());
+            let request =
+                Request::new("POST", format!("/networks/{network}/disconnect"), invocation.operands.origins());
             Ok(vec![Effect::Request(request.body(Body::Disconnect(body)))])
         }
-        "network rm" => {
-            Ok(for_each(invocation, |name, words| Request::new("DELETE", format!("/networks/{}", name.trim()), words)))
-        }
+        "network rm" => Ok(for_each(invocation, |name, origins| {
+            Request::new("DELETE", format!("/networks/{}", name.trim()), origins)
+        })),
         "network prune" => {
-            let mut request = Request::new("POST", "/networks/prune", invocation.named_by.clone());
+            let mut request = Request::new("POST", "/networks/prune", invocation.named_by.origins());
             if let Some(filters) = prune_filters(invocation, host, &[]) {
                 request = request.with("filters", filters);
             }
@@ -66,9 +67,9 @@ fn create(invocation: &Invocation) -> Effects {
         options: Some(to_map(&invocation.list("opt"))),
         labels: Some(to_map(&invocation.list("label"))),
     };
-    let request = Request::new("POST", "/networks/create", invocation.operands.clone())
+    let request = Request::new("POST", "/networks/create", invocation.operands.origins())
         .body(Body::Network(Box::new(body)))
-        .part("Driver", words_of(invocation, &["driver"]));
+        .part("Driver", origins_of(invocation, &["driver"]));
     Ok(vec![Effect::Request(request)])
 }
 
@@ -216,6 +217,6 @@ fn connect(invocation: &Invocation) -> Effects {
         return Err("invalid container name or ID: value is empty".to_owned());
     }
     let body = NetworkConnectRequest { container: container.to_owned(), endpoint_config: Some(as_sent(endpoint)) };
-    let request = Request::new("POST", format!("/networks/{network}/connect"), invocation.operands.clone());
+    let request = Request::new("POST", format!("/networks/{network}/connect"), invocation.operands.origins());
     Ok(vec![Effect::Request(request.body(Body::Connect(Box::new(body))))])
 }

@@ -2,15 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Body, Effect, Effects, Request, for_each, to_map, words_of};
+use super::{Body, Effect, Effects, Request, Typed, for_each, origins_of, to_map};
 use crate::grammar::parse::Invocation;
 
 pub fn lower(invocation: &Invocation) -> Effects {
     match invocation.canonical() {
         "node rm" => {
             let force = invocation.on("force");
-            Ok(for_each(invocation, |name, words| {
-                Request::new("DELETE", format!("/nodes/{}", name.trim()), words).with_if(force, "force", "1")
+            Ok(for_each(invocation, |name, origins| {
+                Request::new("DELETE", format!("/nodes/{}", name.trim()), origins).with_if(force, "force", "1")
             }))
         }
         // The node's settings come from the engine; the body holds what the words change.
@@ -35,12 +35,12 @@ pub fn lower(invocation: &Invocation) -> Effects {
 
 fn change(invocation: &Invocation, body: Map<String, Value>) -> Effect {
     let path = format!("/nodes/{}/update", invocation.operand(0));
-    let request = Request::new("POST", path, invocation.operands.clone()).body(Body::Json(Value::Object(body)));
-    Effect::Request(request.part("Availability", words_of(invocation, &["availability"])))
+    let request = Request::new("POST", path, invocation.operands.origins()).body(Body::Json(Value::Object(body)));
+    Effect::Request(request.part("Availability", origins_of(invocation, &["availability"])))
 }
 
 fn role(invocation: &Invocation, role: &str) -> Vec<Effect> {
-    for_each(invocation, |name, words| {
-        Request::new("POST", format!("/nodes/{name}/update"), words).body(Body::Json(json!({"Role": role})))
+    for_each(invocation, |name, origins| {
+        Request::new("POST", format!("/nodes/{name}/update"), origins).body(Body::Json(json!({"Role": role})))
     })
 }

@@ -5,7 +5,7 @@
 pub enum PredictedOperation {
     /// A pipe to the engine's API, which nothing judges.
     RawApi,
-    RemovesStack,
+    RemovesStack(String),
     RemovesServices,
     RemovesContainers,
     /// Removes containers that are stopped for it first.
@@ -39,7 +39,7 @@ impl PredictedOperation {
     pub fn text(&self) -> String {
         match self {
             PredictedOperation::RawApi => "opens a raw connection to the engine's API".to_owned(),
-            PredictedOperation::RemovesStack => {
+            PredictedOperation::RemovesStack(_) => {
                 "removes the stack's services, networks, secrets and configs".to_owned()
             }
             PredictedOperation::RemovesServices => "removes services that are no longer in the file".to_owned(),

@@ -3,24 +3,24 @@
 
 use std::collections::BTreeMap;
 
-use super::Words;
+use super::Origins;
 
 /// Parts by name, found without looking at all of them: a request may have as many as a host has ports.
 #[derive(Clone, Debug, Default)]
-pub struct Parts(BTreeMap<String, Words>);
+pub struct Parts(BTreeMap<String, Origins>);
 
 impl Parts {
-    pub fn push(&mut self, (name, words): (String, Words)) {
-        self.0.insert(name, words);
+    pub fn push(&mut self, (name, origins): (String, Origins)) {
+        self.0.insert(name, origins);
     }
 
     /// The words behind this part; None where nothing names it.
-    pub fn get(&self, name: &str) -> Option<&Words> {
+    pub fn get(&self, name: &str) -> Option<&Origins> {
         self.0.get(name)
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Words)> {
-        self.0.iter().map(|(name, words)| (name.as_str(), words))
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Origins)> {
+        self.0.iter().map(|(name, origins)| (name.as_str(), origins))
     }
 
     pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {

@@ -2,19 +2,19 @@
 
 use serde_json::json;
 
-use super::{Body, Effect, Effects, Request, for_each, trim_id, words_of};
+use super::{Body, Effect, Effects, Request, Typed, for_each, origins_of, trim_id};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
 use crate::host::Host;
 
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     let one = |effect: Request| Ok(vec![Effect::Request(effect)]);
-    let words = invocation.operands.clone();
+    let origins = invocation.operands.origins();
     match invocation.canonical() {
         "plugin install" => install(invocation),
         "plugin upgrade" => {
             let name = trim_id("plugin", invocation.operand(0))?;
-            one(Request::new("POST", format!("/plugins/{name}/upgrade"), words))
+            one(Request::new("POST", format!("/plugins/{name}/upgrade"), origins))
         }
         "plugin create" => {
             values::reference(invocation.operand(0))?;
@@ -28,14 +28,14 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             }
             let config = format!("{}/config.json", folder.trim_end_matches('/'));
             host.read(&config).map_err(|error| format!("open {config}: {error}"))?;
-            let reads = Effect::ReadsFile { path: folder.to_owned(), words: vec![invocation.operands[1]] };
-            let request = Request::new("POST", "/plugins/create", words).with("name", invocation.operand(0));
+            let reads = Effect::ReadsFile { path: folder.to_owned(), origins: invocation.operands[1].origins() };
+            let request = Request::new("POST", "/plugins/create", origins).with("name", invocation.operand(0));
             Ok(vec![reads, Effect::Request(request.body(Body::Stream))])
         }
         "plugin rm" => {
             let force = invocation.on("force");
-            Ok(for_each(invocation, |name, words| {
-                Request::new("DELETE", format!("/plugins/{}", name.trim()), words).with_if(force, "force", "1")
+            Ok(for_each(invocation, |name, origins| {
+                Request::new("DELETE", format!("/plugins/{}", name.trim()), origins).with_if(force, "force", "1")
             }))
         }
         "plugin enable" => {
@@ -44,11 +44,11 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
                 return Err(format!("negative timeout {timeout} is invalid"));
             }
             let name = trim_id("plugin", invocation.operand(0))?;
-            one(Request::new("POST", format!("/plugins/{name}/enable"), words).with("timeout", timeout.to_string()))
+            one(Request::new("POST", format!("/plugins/{name}/enable"), origins).with("timeout", timeout.to_string()))
         }
         "plugin disable" => {
             let name = trim_id("plugin", invocation.operand(0))?;
-            let request = Request::new("POST", format!("/plugins/{name}/disable"), words);
+            let request = Request::new("POST", format!("/plugins/{name}/disable"), origins);
             one(request.with_if(invocation.on("force"), "force", "1"))
         }
         "plugin push" => {
@@ -56,12 +56,12 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             if reference.digest.is_some() {
                 return Err(format!("invalid name: {}", invocation.operand(0)));
             }
-            one(Request::new("POST", format!("/plugins/{}/push", reference.familiar_with_tag()), words))
+            one(Request::new("POST", format!("/plugins/{}/push", reference.familiar_with_tag()), origins))
         }
         "plugin set" => {
             let name = trim_id("plugin", invocation.operand(0))?;
             let settings: Vec<String> = invocation.operand_texts().into_iter().skip(1).collect();
-            one(Request::new("POST", format!("/plugins/{name}/set"), words).body(Body::Json(json!(settings))))
+            one(Request::new("POST", format!("/plugins/{name}/set"), origins).body(Body::Json(json!(settings))))
         }
         _ => Ok(Vec::new()),
     }
@@ -88,10 +88,10 @@ fn install(invocation: &Invocation) -> Effects {
     if let Some(digest) = &reference.digest {
         remote = format!("{remote}@{digest}");
     }
-    let words = vec![invocation.operands[0]];
-    let pull = Request::new("POST", "/plugins/pull", words)
+    let origins = invocation.operands[0].origins();
+    let pull = Request::new("POST", "/plugins/pull", origins)
         .with("remote", remote)
         .with("name", local)
-        .part("grant", words_of(invocation, &["grant-all-permissions"]));
+        .part("grant", origins_of(invocation, &["grant-all-permissions"]));
     Ok(vec![Effect::Request(pull)])
 }

@@ -5,14 +5,14 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
-use super::Words;
+use super::Origins;
 use crate::grammar::values::Published;
 
 /// What `--publish` and `--expose` say.
 #[derive(Clone, Debug, Default)]
 pub struct Ports {
     /// Each with the words that publish it.
-    pub published: Vec<(Published, Words)>,
+    pub published: Vec<(Published, Origins)>,
     /// Ranges that are exposed and not published: first port, last port, protocol.
     pub exposed: Vec<(u16, u16, String)>,
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::build::Said;
 use super::model::*;
-use super::{Body, Build, Effect, PLACES, Parts, PredictedOperation, Request, Runs, Words};
+use super::{Body, Build, Effect, Origin, Origins, Parts, PredictedOperation, Request, Runs};
 use crate::files::context::Sender;
 use crate::files::dockerfile::Given;
 use crate::files::text::Place;
@@ -40,7 +40,7 @@ pub enum Builds {
     Never,
 }
 
-/// Effects, and the places that they point at.
+/// A project and what it would do.
 pub struct ProjectLowering<'a> {
     pub model: &'a Value,
     pub sources: &'a Sources,
@@ -48,9 +48,8 @@ pub struct ProjectLowering<'a> {
     /// Whether the engine has an image.
     pub has_image: &'a dyn Fn(&str) -> bool,
     pub effects: Vec<Effect>,
-    pub places: Vec<Place>,
     /// The words of the command, where a place cannot be found.
-    pub words: Words,
+    pub origins: Origins,
 }
 
 /// More containers of one service are not told apart.
@@ -62,17 +61,9 @@ impl<'a> ProjectLowering<'a> {
         sources: &'a Sources,
         host: &'a dyn Host,
         has_image: &'a dyn Fn(&str) -> bool,
-        words: &Words,
+        origins: &Origins,
     ) -> Self {
-        ProjectLowering {
-            model,
-            sources,
-            host,
-            has_image,
-            effects: Vec::new(),
-            places: Vec::new(),
-            words: words.clone(),
-        }
+        ProjectLowering { model, sources, host, has_image, effects: Vec::new(), origins: origins.clone() }
     }
 
     pub fn name(&self) -> String {
@@ -104,22 +95,17 @@ impl<'a> ProjectLowering<'a> {
         chosen
     }
 
-    pub(super) fn point(&mut self, place: Option<Place>) -> Words {
-        let Some(place) = place else { return self.words.clone() };
-        let at = self.places.iter().position(|known| *known == place).unwrap_or_else(|| {
-            self.places.push(place);
-            self.places.len() - 1
-        });
-        vec![PLACES + at]
+    pub(super) fn point(&self, place: Option<Place>) -> Origins {
+        place.map_or_else(|| self.origins.clone(), |place| vec![Origin::File(place)])
     }
 
-    pub(super) fn at(&mut self, service: &str, path: &[PathStep], value: Option<&Value>) -> Words {
+    pub(super) fn at(&mut self, service: &str, path: &[PathStep], value: Option<&Value>) -> Origins {
         let place = self.sources.of_service(service, path, value, self.host);
         self.point(place)
     }
 
     /// The part of a service, where the files say it; nothing where they do not.
-    pub(super) fn at_said(&mut self, service: &str, path: &[PathStep], value: Option<&Value>) -> Option<Words> {
+    pub(super) fn at_said(&mut self, service: &str, path: &[PathStep], value: Option<&Value>) -> Option<Origins> {
         let place = self.sources.of_service(service, path, value, self.host)?;
         Some(self.point(Some(place)))
     }
@@ -127,8 +113,8 @@ impl<'a> ProjectLowering<'a> {
     /// Everything that the command would do with the model.
     pub fn lower(&mut self, wanted: &WantedServices) {
         for (address, place) in self.sources.remote() {
-            let words = self.point(Some(place));
-            self.effects.push(Effect::Does { operation: PredictedOperation::RemoteContext(address), words });
+            let origins = self.point(Some(place));
+            self.effects.push(Effect::Does { operation: PredictedOperation::RemoteContext(address), origins });
         }
         let chosen = self.chosen(wanted);
         if wanted.creates {
@@ -139,12 +125,12 @@ impl<'a> ProjectLowering<'a> {
             let Some(service) = self.service(name).cloned() else { continue };
             self.build(name, &service, wanted);
             for (path, place) in self.sources.env_files(name, self.host) {
-                let words = self.point(Some(place));
-                self.effects.push(Effect::ReadsFile { path, words });
+                let origins = self.point(Some(place));
+                self.effects.push(Effect::ReadsFile { path, origins });
             }
             if wanted.creates && service.get("models").is_some_and(|models| !models.is_null()) {
-                let words = self.at(name, &[PathStep::Key("models")], None);
-                self.effects.push(Effect::Runs(Runs { program: "docker-model".to_owned(), words, known: true }));
+                let origins = self.at(name, &[PathStep::Key("models")], None);
+                self.effects.push(Effect::Runs(Runs { program: "docker-model".to_owned(), origins, known: true }));
             }
             if wanted.creates {
                 self.containers(name, &service, wanted);
@@ -152,12 +138,12 @@ impl<'a> ProjectLowering<'a> {
             if wanted.watches {
                 for rule in list(&service["develop"], "watch") {
                     let path = text(rule, "path");
-                    let words = self.at(
+                    let origins = self.at(
                         name,
                         &[PathStep::Key("develop"), PathStep::Key("watch"), PathStep::Item(&text(rule, "target"))],
                         None,
                     );
-                    self.effects.push(Effect::ReadsFile { path, words });
+                    self.effects.push(Effect::ReadsFile { path, origins });
                 }
             }
         }
@@ -179,7 +165,7 @@ impl<'a> ProjectLowering<'a> {
             networks.into_iter().filter(|(key, network)| used.contains(key) && !on(network, "external"))
         {
             let place = self.sources.find(&[PathStep::Key("networks"), PathStep::Key(&key)], self.host);
-            let words = self.point(place);
+            let origins = self.point(place);
             let body = NetworkCreateRequest {
                 name: text(&network, "name"),
                 driver: spoken(&network, "driver"),
@@ -189,7 +175,7 @@ impl<'a> ProjectLowering<'a> {
                 labels: Some(self.labels(&network, &[("com.docker.compose.network", &key)])),
                 ..NetworkCreateRequest::default()
             };
-            let request = Request::new("POST", "/networks/create", words).body(Body::Network(Box::new(body)));
+            let request = Request::new("POST", "/networks/create", origins).body(Body::Network(Box::new(body)));
             self.effects.push(Effect::Request(request));
         }
     }
@@ -214,8 +200,8 @@ impl<'a> ProjectLowering<'a> {
             entries(self.model, "volumes").map(|(name, volume)| (name.clone(), volume.clone())).collect();
         for (key, volume) in volumes.into_iter().filter(|(key, volume)| used.contains(key) && !on(volume, "external")) {
             let place = self.sources.find(&[PathStep::Key("volumes"), PathStep::Key(&key)], self.host);
-            let words = self.point(place);
-            let mut request = Request::new("POST", "/volumes/create", words);
+            let origins = self.point(place);
+            let mut request = Request::new("POST", "/volumes/create", origins);
             for (part, step) in [("DriverOpts", "device"), ("Driver", "driver")] {
                 let path: &[PathStep] = match part {
                     "Driver" => &[PathStep::Key("volumes"), PathStep::Key(&key), PathStep::Key(step)],
@@ -227,8 +213,8 @@ impl<'a> ProjectLowering<'a> {
                     ],
                 };
                 if let Some(place) = self.sources.find(path, self.host) {
-                    let words = self.point(Some(place));
-                    request = request.part(part, words);
+                    let origins = self.point(Some(place));
+                    request = request.part(part, origins);
                 }
             }
             let body = VolumeCreateRequest {
@@ -258,16 +244,16 @@ impl<'a> ProjectLowering<'a> {
         if !builds {
             return;
         }
-        let words = self.at(name, &[PathStep::Key("build")], None);
-        for effect in of_build(self, name, build, words, &[PathStep::Key("build")]) {
+        let origins = self.at(name, &[PathStep::Key("build")], None);
+        for effect in of_build(self, name, build, origins, &[PathStep::Key("build")]) {
             self.effects.push(effect);
         }
     }
 
     pub(super) fn containers(&mut self, name: &str, service: &Value, wanted: &WantedServices) {
         if let Some(provider) = service.get("provider").filter(|provider| provider.is_object()) {
-            let words = self.at(name, &[PathStep::Key("provider"), PathStep::Key("type")], None);
-            self.effects.push(Effect::Runs(Runs { program: text(provider, "type"), words, known: false }));
+            let origins = self.at(name, &[PathStep::Key("provider"), PathStep::Key("type")], None);
+            self.effects.push(Effect::Runs(Runs { program: text(provider, "type"), origins, known: false }));
             return;
         }
         let replicas = match (wanted.scale.get(name), service.get("scale"), service["deploy"].get("replicas")) {
@@ -304,7 +290,7 @@ impl<'a> ProjectLowering<'a> {
             for hook in list(service, key) {
                 let command = texts(hook, "command");
                 let first = command.first().cloned().unwrap_or_default();
-                let words = self.at(name, &[PathStep::Key(key), PathStep::Item(&first)], None);
+                let origins = self.at(name, &[PathStep::Key(key), PathStep::Item(&first)], None);
                 let privileged = on(hook, "privileged");
                 let body = ExecConfig {
                     user: spoken(hook, "user"),
@@ -313,7 +299,7 @@ impl<'a> ProjectLowering<'a> {
                     cmd: Some(command),
                     ..ExecConfig::default()
                 };
-                let request = Request::new("POST", format!("/containers/{container}/exec"), words);
+                let request = Request::new("POST", format!("/containers/{container}/exec"), origins);
                 self.effects.push(Effect::Request(request.body(Body::Exec(Box::new(body)))));
             }
         }
@@ -327,13 +313,13 @@ impl<'a> ProjectLowering<'a> {
 }
 
 /// Where the text of an inline Dockerfile stands: behind its key, or for bake behind the target's first line.
-fn carrier(project: &ProjectLowering, service: &str, below: &[PathStep], words: &Words) -> Option<Place> {
+fn carrier(project: &ProjectLowering, service: &str, below: &[PathStep], origins: &Origins) -> Option<Place> {
     let mut path = below.to_vec();
     path.push(PathStep::Key("dockerfile_inline"));
     if let Some(place) = project.sources.of_service(service, &path, None, project.host) {
         return Some(place);
     }
-    let target = words.iter().find_map(|at| project.places.get(at.checked_sub(PLACES)?))?;
+    let target = origins.iter().find_map(Origin::place)?;
     let key = "dockerfile-inline";
     let span = match target.text.text[target.span.start..].find(key) {
         Some(at) => target.span.start + at..target.span.start + at + key.len(),
@@ -347,12 +333,12 @@ pub fn of_build(
     project: &mut ProjectLowering,
     service: &str,
     build: &Value,
-    words: Words,
+    origins: Origins,
     below: &[PathStep],
 ) -> Vec<Effect> {
     let mut effects = Vec::new();
     let context = text(build, "context");
-    let mut at = |key: &str, item: Option<&str>| {
+    let at = |key: &str, item: Option<&str>| {
         let mut path = below.to_vec();
         path.push(PathStep::Key(key));
         path.extend(item.map(PathStep::Item));
@@ -360,24 +346,24 @@ pub fn of_build(
         project.point(place)
     };
     if on(build, "privileged") {
-        let words = at("privileged", None);
+        let origins = at("privileged", None);
         effects.push(Effect::Does {
             operation: PredictedOperation::BuildEntitlement("security.insecure".to_owned()),
-            words,
+            origins,
         });
     }
     for name in texts(build, "entitlements") {
-        let words = at("entitlements", Some(&name));
-        effects.push(Effect::Does { operation: PredictedOperation::BuildEntitlement(name), words });
+        let origins = at("entitlements", Some(&name));
+        effects.push(Effect::Does { operation: PredictedOperation::BuildEntitlement(name), origins });
     }
     if text(build, "network") == "host" {
-        let words = at("network", None);
-        effects.push(Effect::Does { operation: PredictedOperation::HostNetworkBuild, words });
+        let origins = at("network", None);
+        effects.push(Effect::Does { operation: PredictedOperation::HostNetworkBuild, origins });
     }
     let mut arguments: Vec<(String, Option<String>)> = Vec::new();
     for (name, value) in entries(build, "args") {
-        let words = at("args", Some(name));
-        effects.push(Effect::Does { operation: PredictedOperation::BuildArgument(name.clone()), words });
+        let origins = at("args", Some(name));
+        effects.push(Effect::Does { operation: PredictedOperation::BuildArgument(name.clone()), origins });
         arguments.push((
             name.clone(),
             value.as_str().map(str::to_owned).or_else(|| (!value.is_null()).then(|| value.to_string())),
@@ -389,14 +375,14 @@ pub fn of_build(
             named.push(name.clone());
             let place = place.as_str().unwrap_or_default();
             if crate::lower::sources::is_remote(place) {
-                let words = at(key, Some(name));
-                effects.push(Effect::Does { operation: PredictedOperation::RemoteContext(place.to_owned()), words });
+                let origins = at(key, Some(name));
+                effects.push(Effect::Does { operation: PredictedOperation::RemoteContext(place.to_owned()), origins });
             }
         }
     }
     if crate::lower::sources::is_remote(&context) {
-        let words = at("context", None);
-        effects.push(Effect::Does { operation: PredictedOperation::RemoteContext(context), words });
+        let origins = at("context", None);
+        effects.push(Effect::Does { operation: PredictedOperation::RemoteContext(context), origins });
         return effects;
     }
     let inline = spoken(build, "dockerfile_inline").or_else(|| spoken(build, "dockerfile-inline"));
@@ -404,9 +390,9 @@ pub fn of_build(
     let path = if file.starts_with('/') { file } else { format!("{}/{file}", context.trim_end_matches('/')) };
     let directory = format!("{}/", project.host.directory());
     let shown = path.strip_prefix(&directory).unwrap_or(&path).to_owned();
-    let carrier = inline.as_ref().and_then(|_| carrier(project, service, below, &words));
+    let carrier = inline.as_ref().and_then(|_| carrier(project, service, below, &origins));
     let given = Given { arguments, target: spoken(build, "target") };
-    effects.push(Effect::ReadsFile { path: context.clone(), words: words.clone() });
+    effects.push(Effect::ReadsFile { path: context.clone(), origins: origins.clone() });
     let said = Said {
         folder: Some(&context),
         dockerfile: inline.is_none().then_some(shown),
@@ -415,13 +401,13 @@ pub fn of_build(
         given,
         named,
         sender: Sender::BuildKit,
-        words,
+        origins,
     };
     if let Some(read) = Build::read(said, project.host) {
         for (name, place) in ["additional_contexts", "contexts"].iter().flat_map(|key| entries(build, key)) {
             let place = place.as_str().unwrap_or_default();
             if project.host.is_directory(place)
-                && let Some(other) = read.from_named(name, place, read.words.clone())
+                && let Some(other) = read.from_named(name, place, read.origins.clone())
             {
                 effects.push(Effect::Builds(Box::new(other)));
             }

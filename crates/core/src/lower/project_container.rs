@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::fields::FIELDS;
 use super::model::*;
 use super::project::ProjectLowering;
-use super::{Parts, Words, create};
+use super::{Origins, Parts, create};
 use crate::lower::sources::PathStep;
 
 impl ProjectLowering<'_> {
@@ -34,16 +34,16 @@ impl ProjectLowering<'_> {
     pub(super) fn container(&mut self, name: &str, service: &Value) -> (ContainerCreateBody, Parts) {
         let mut parts = Parts::default();
         for field in FIELDS.iter().filter(|field| field.single && !field.key.is_empty()) {
-            if let Some(words) = self.at_said(name, &[PathStep::Key(field.key)], service.get(field.key)) {
-                parts.push((field.name.to_owned(), words));
+            if let Some(origins) = self.at_said(name, &[PathStep::Key(field.key)], service.get(field.key)) {
+                parts.push((field.name.to_owned(), origins));
             }
         }
         // What the memory is limited by may be said in two places.
         let limits = [PathStep::Key("deploy"), PathStep::Key("resources"), PathStep::Key("limits")];
         for (part, key) in [("Memory", "memory"), ("PidsLimit", "pids")] {
             let path = [limits[0], limits[1], limits[2], PathStep::Key(key)];
-            if let Some(words) = self.at_said(name, &path, None) {
-                parts.push((part.to_owned(), words));
+            if let Some(origins) = self.at_said(name, &path, None) {
+                parts.push((part.to_owned(), origins));
             }
         }
         for (part, key, items) in [
@@ -52,27 +52,27 @@ impl ProjectLowering<'_> {
             ("VolumesFrom", "volumes_from", texts(service, "volumes_from")),
         ] {
             for item in items {
-                let words =
+                let origins =
                     self.at(name, &[PathStep::Key(key), PathStep::Item(&item)], Some(&Value::String(item.clone())));
                 let item = match part {
                     "CapAdd" => create::capability(&item),
                     "VolumesFrom" => self.from(&item),
                     _ => item,
                 };
-                parts.push((format!("{part}/{item}"), words));
+                parts.push((format!("{part}/{item}"), origins));
             }
         }
         for (part, key) in [("Sysctls", "sysctls"), ("Env", "environment")] {
             for (entry, value) in entries(service, key) {
                 // What `env_file` brings has no place of its own.
-                if let Some(words) = self.at_said(name, &[PathStep::Key(key), PathStep::Item(entry)], Some(value)) {
-                    parts.push((format!("{part}/{entry}"), words));
+                if let Some(origins) = self.at_said(name, &[PathStep::Key(key), PathStep::Item(entry)], Some(value)) {
+                    parts.push((format!("{part}/{entry}"), origins));
                 }
             }
         }
         for (at, rule) in texts(service, "device_cgroup_rules").iter().enumerate() {
-            let words = self.at(name, &[PathStep::Key("device_cgroup_rules"), PathStep::Item(rule)], None);
-            parts.push((format!("DeviceCgroupRules/{at}"), words));
+            let origins = self.at(name, &[PathStep::Key("device_cgroup_rules"), PathStep::Item(rule)], None);
+            parts.push((format!("DeviceCgroupRules/{at}"), origins));
         }
         let (mut devices, mut cdi) = (Vec::new(), Vec::new());
         for device in list(service, "devices") {
@@ -81,12 +81,12 @@ impl ProjectLowering<'_> {
                 cdi.push(source);
                 continue;
             }
-            let words = self.at(
+            let origins = self.at(
                 name,
                 &[PathStep::Key("devices"), PathStep::Item(&source)],
                 Some(&Value::String(source.clone())),
             );
-            parts.push((format!("Devices/{}", devices.len()), words));
+            parts.push((format!("Devices/{}", devices.len()), origins));
             devices.push(DeviceMapping {
                 path_on_host: Some(source),
                 path_in_container: Some(target),
@@ -99,9 +99,9 @@ impl ProjectLowering<'_> {
             let protocol = spoken(port, "protocol").unwrap_or_else(|| "tcp".to_owned());
             let key = format!("{}/{protocol}", number(port, "target"));
             let target = text(port, "target");
-            let words = self.at_said(name, &[PathStep::Key("ports"), PathStep::Item(&target)], None);
-            let words = words.unwrap_or_else(|| self.at(name, &[PathStep::Key("ports")], None));
-            parts.push((format!("PortBindings/{key}"), words));
+            let origins = self.at_said(name, &[PathStep::Key("ports"), PathStep::Item(&target)], None);
+            let origins = origins.unwrap_or_else(|| self.at(name, &[PathStep::Key("ports")], None));
+            parts.push((format!("PortBindings/{key}"), origins));
             let binding =
                 PortBinding { host_ip: Some(text(port, "host_ip")), host_port: Some(text(port, "published")) };
             if seen.insert(key.clone()) {
@@ -121,8 +121,8 @@ impl ProjectLowering<'_> {
         if on(service, "use_api_socket") {
             env.push("DOCKER_CONFIG=/run/secrets/docker".to_owned());
             let bind = "/var/run/docker.sock:/var/run/docker.sock:rw".to_owned();
-            let words = self.at(name, &[PathStep::Key("use_api_socket")], None);
-            parts.push((format!("Binds/{bind}"), words));
+            let origins = self.at(name, &[PathStep::Key("use_api_socket")], None);
+            parts.push((format!("Binds/{bind}"), origins));
             binds.push(bind);
         }
         let deploy = &service["deploy"];
@@ -158,8 +158,9 @@ impl ProjectLowering<'_> {
         let (security, unconfined): (Vec<String>, Vec<String>) =
             texts(service, "security_opt").into_iter().partition(|option| option != "systempaths=unconfined");
         if !unconfined.is_empty() {
-            let words = self.at(name, &[PathStep::Key("security_opt"), PathStep::Item("systempaths=unconfined")], None);
-            parts.push(("MaskedPaths".to_owned(), words));
+            let origins =
+                self.at(name, &[PathStep::Key("security_opt"), PathStep::Item("systempaths=unconfined")], None);
+            parts.push(("MaskedPaths".to_owned(), origins));
         }
         let security = security.into_iter().map(|option| self.profile(option)).collect();
         let pids = either(number(service, "pids_limit"), limits, "pids");
@@ -232,7 +233,7 @@ impl ProjectLowering<'_> {
             readonly_paths: (!unconfined.is_empty()).then(Vec::new),
             ..HostConfig::default()
         };
-        let words_of = |key: &str| service.get(key).filter(|value| !value.is_null()).map(|_| texts(service, key));
+        let origins_of = |key: &str| service.get(key).filter(|value| !value.is_null()).map(|_| texts(service, key));
         let body = ContainerCreateBody {
             hostname: spoken(service, "hostname"),
             domainname: spoken(service, "domainname"),
@@ -242,10 +243,10 @@ impl ProjectLowering<'_> {
             open_stdin: Some(on(service, "stdin_open")),
             attach_stdout: Some(true),
             attach_stderr: Some(true),
-            cmd: words_of("command"),
+            cmd: origins_of("command"),
             image: Some(self.image(name, service)),
             working_dir: spoken(service, "working_dir"),
-            entrypoint: words_of("entrypoint"),
+            entrypoint: origins_of("entrypoint"),
             stop_signal: spoken(service, "stop_signal"),
             env: some(env),
             labels: Some(
@@ -307,11 +308,11 @@ impl ProjectLowering<'_> {
     pub(super) fn mounts(&mut self, name: &str, service: &Value, parts: &mut Parts) -> (Vec<String>, Vec<Mount>) {
         let mut binds = Vec::new();
         // One for each target; the last one counts.
-        let mut mounts: BTreeMap<String, (Mount, Words)> = BTreeMap::new();
+        let mut mounts: BTreeMap<String, (Mount, Origins)> = BTreeMap::new();
         for volume in list(service, "volumes") {
             let (kind, source, target) = (text(volume, "type"), text(volume, "source"), text(volume, "target"));
             let shown = Value::String(source.clone());
-            let words = self.at(name, &[PathStep::Key("volumes"), PathStep::Item(&target)], Some(&shown));
+            let origins = self.at(name, &[PathStep::Key("volumes"), PathStep::Item(&target)], Some(&shown));
             let known = self.model["volumes"].get(&source);
             let full = match (kind.as_str(), known) {
                 ("volume", Some(volume)) => spoken(volume, "name").unwrap_or_else(|| source.clone()),
@@ -341,7 +342,7 @@ impl ProjectLowering<'_> {
                     mode = format!("{mode},{label}");
                 }
                 let bind = format!("{full}:{target}:{mode}");
-                parts.push((format!("Binds/{bind}"), words));
+                parts.push((format!("Binds/{bind}"), origins));
                 binds.push(bind);
                 continue;
             }
@@ -368,7 +369,7 @@ impl ProjectLowering<'_> {
                 }),
                 ..Mount::default()
             };
-            mounts.insert(target, (mount, words));
+            mounts.insert(target, (mount, origins));
         }
         for (key, folder) in [("secrets", "/run/secrets/"), ("configs", "/")] {
             for used in list(service, key) {
@@ -382,7 +383,7 @@ impl ProjectLowering<'_> {
                 };
                 let place =
                     self.sources.find(&[PathStep::Key(key), PathStep::Key(&source), PathStep::Key("file")], self.host);
-                let words = self.point(place);
+                let origins = self.point(place);
                 let mount = Mount {
                     typ: Some(MountType::BIND),
                     source: Some(file),
@@ -391,12 +392,12 @@ impl ProjectLowering<'_> {
                     bind_options: (key == "secrets").then(MountBindOptions::default),
                     ..Mount::default()
                 };
-                mounts.entry(target).or_insert((mount, words));
+                mounts.entry(target).or_insert((mount, origins));
             }
         }
         let mut out = Vec::new();
-        for (mount, words) in mounts.into_values() {
-            parts.push((format!("Mounts/{}", out.len()), words));
+        for (mount, origins) in mounts.into_values() {
+            parts.push((format!("Mounts/{}", out.len()), origins));
             out.push(mount);
         }
         (binds, out)

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::body::Body;
-use super::origin::Words;
+use super::origin::Origins;
 use super::parts::Parts;
 use super::ports::Ports;
 use crate::grammar::values;
@@ -19,21 +19,21 @@ pub struct Request {
     /// What the client sends though the API's types have no place for it: a pointer into the body, and the value.
     pub beyond: Vec<(String, Value)>,
     /// The words behind the request as a whole, then behind its parts.
-    pub words: Words,
+    pub origins: Origins,
     pub parts: Parts,
     /// Ports of a container that the words publish or expose; not in the body's own fields.
     pub ports: Ports,
 }
 
 impl Request {
-    pub fn new(method: &'static str, path: impl Into<String>, words: Words) -> Request {
+    pub fn new(method: &'static str, path: impl Into<String>, origins: Origins) -> Request {
         Request {
             method,
             path: clean_path(&path.into()),
             query: Vec::new(),
             body: Body::None,
             beyond: Vec::new(),
-            words,
+            origins,
             parts: Parts::default(),
             ports: Ports::default(),
         }
@@ -53,9 +53,9 @@ impl Request {
         self
     }
 
-    pub fn part(mut self, name: impl Into<String>, words: Words) -> Request {
-        if !words.is_empty() {
-            self.parts.push((name.into(), words));
+    pub fn part(mut self, name: impl Into<String>, origins: Origins) -> Request {
+        if !origins.is_empty() {
+            self.parts.push((name.into(), origins));
         }
         self
     }
@@ -65,8 +65,8 @@ impl Request {
     }
 
     /// The words behind a part, or behind the whole request.
-    pub fn words_of(&self, part: &str) -> Words {
-        self.parts.get(part).unwrap_or(&self.words).clone()
+    pub fn origins_of(&self, part: &str) -> Origins {
+        self.parts.get(part).unwrap_or(&self.origins).clone()
     }
 
     /// Whether method and path fit; `*` stands for one segment, or for the rest where it ends the pattern with `/**`.

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use super::{Body, Effect, Effects, Request, for_each, to_map};
+use super::{Body, Effect, Effects, Request, Typed, for_each, to_map};
 use crate::grammar::parse::Invocation;
 use crate::host::Host;
 
@@ -11,9 +11,9 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     let kind = invocation.canonical().split(' ').next().unwrap_or_default();
     match invocation.canonical() {
         "secret create" | "config create" => create(invocation, host, kind),
-        "secret rm" | "config rm" => {
-            Ok(for_each(invocation, |name, words| Request::new("DELETE", format!("/{kind}s/{}", name.trim()), words)))
-        }
+        "secret rm" | "config rm" => Ok(for_each(invocation, |name, origins| {
+            Request::new("DELETE", format!("/{kind}s/{}", name.trim()), origins)
+        })),
         _ => Ok(Vec::new()),
     }
 }
@@ -37,7 +37,7 @@ fn create(invocation: &Invocation, host: &dyn Host, kind: &str) -> Effects {
             "secret" => format!("error reading from {file}: open {file}: {error}"),
             _ => format!("Error reading content from {file:?}: open {file}: {error}"),
         })?;
-        effects.push(Effect::ReadsFile { path: file.to_owned(), words: vec![invocation.operands[1]] });
+        effects.push(Effect::ReadsFile { path: file.to_owned(), origins: invocation.operands[1].origins() });
         data = Some(base64::engine::general_purpose::STANDARD.encode(bytes));
     }
     let mut body = json!({"Name": invocation.operand(0), "Labels": to_map(&invocation.list("label"))});
@@ -50,7 +50,7 @@ fn create(invocation: &Invocation, host: &dyn Host, kind: &str) -> Effects {
     if let Some(template) = invocation.last("template-driver").filter(|set| !set.value.is_empty()) {
         body["Templating"] = json!({"Name": template.value});
     }
-    let request = Request::new("POST", format!("/{kind}s/create"), vec![invocation.operands[0]]);
+    let request = Request::new("POST", format!("/{kind}s/create"), invocation.operands[0].origins());
     effects.push(Effect::Request(request.body(Body::Json(Value::clone(&body)))));
     Ok(effects)
 }

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use super::create::{capability, ulimits};
 use super::{
-    Body, Effect, Effects, Parts, PredictedOperation, Request, Workload, filled_env, for_each, key_values, to_map,
-    words_of,
+    Body, Effect, Effects, Parts, PredictedOperation, Request, Typed, Workload, filled_env, for_each, key_values,
+    origins_of, to_map,
 };
 use crate::grammar::parse::Invocation;
 use crate::grammar::values::{self, Attachment};
@@ -28,12 +28,12 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         "service scale" => scale(invocation),
         "service rollback" => {
             let path = format!("/services/{}/update", invocation.operand(0));
-            let request = Request::new("POST", path, invocation.operands.clone());
+            let request = Request::new("POST", path, invocation.operands.origins());
             Ok(vec![Effect::Request(request.with("rollback", "previous"))])
         }
-        "service rm" => {
-            Ok(for_each(invocation, |name, words| Request::new("DELETE", format!("/services/{}", name.trim()), words)))
-        }
+        "service rm" => Ok(for_each(invocation, |name, origins| {
+            Request::new("DELETE", format!("/services/{}", name.trim()), origins)
+        })),
         _ => Ok(Vec::new()),
     }
 }
@@ -52,10 +52,10 @@ fn scale(invocation: &Invocation) -> Effects {
                     problem = Some(format!("{name}: invalid replicas value {count}"));
                     continue;
                 };
-                let request = Request::new("POST", format!("/services/{name}/update"), vec![*word]);
+                let request = Request::new("POST", format!("/services/{name}/update"), word.origins());
                 effects.push(Effect::Request(request));
                 if replicas == 0 {
-                    effects.push(Effect::Does { operation: PredictedOperation::ScalesToZero, words: vec![*word] });
+                    effects.push(Effect::Does { operation: PredictedOperation::ScalesToZero, origins: word.origins() });
                 }
             }
             _ => return Err(format!("invalid scale specifier '{typed}'.")),
@@ -73,31 +73,31 @@ fn update(invocation: &Invocation, host: &dyn Host) -> Effects {
     let mut workload = Workload { partial: true, ..Workload::default() };
     for set in invocation.all(&["mount-add"]) {
         let mount = values::mount_as_known(&set.value, &host.directory()).map_err(|problem| problem.text)?;
-        workload.add_mount(&mount.api, set.words());
+        workload.add_mount(&mount.api, set.origins());
     }
     for set in invocation.all(&["cap-add"]) {
-        workload.cap_add.push((capability(set.value.trim()), set.words()));
+        workload.cap_add.push((capability(set.value.trim()), set.origins()));
     }
     for set in invocation.all(&["env-add"]) {
-        workload.add_env(&set.value, set.words());
+        workload.add_env(&set.value, set.origins());
     }
     if let Some(set) = invocation.last("user") {
         workload.user = Some(set.value.clone());
-        workload.user_words = set.words();
+        workload.user_origins = set.origins();
     }
     if let Some(set) = invocation.last("image") {
         workload.image = Some(set.value.clone());
-        workload.image_words = set.words();
+        workload.image_origins = set.origins();
     }
     effects.push(Effect::Describes(Box::new(workload)));
     let path = format!("/services/{}/update", invocation.operand(0));
     let rollback = invocation.on("rollback");
-    let request = Request::new("POST", path, invocation.operands.clone());
+    let request = Request::new("POST", path, invocation.operands.origins());
     effects.push(Effect::Request(request.with_if(rollback, "rollback", "previous")));
     if invocation.last("replicas").is_some_and(|set| values::uint(&set.value, 64) == Ok(0)) {
         effects.push(Effect::Does {
             operation: PredictedOperation::ScalesToZero,
-            words: words_of(invocation, &["replicas"]),
+            origins: origins_of(invocation, &["replicas"]),
         });
     }
     Ok(effects)
@@ -320,20 +320,20 @@ fn create(invocation: &Invocation, host: &dyn Host) -> Effects {
     let mut mounts: Vec<Mount> = Vec::new();
     for set in invocation.all(&["mount"]) {
         let mount = values::mount_as_known(&set.value, &host.directory()).map_err(|problem| problem.text)?;
-        parts.push((format!("Mounts/{}", mounts.len()), set.words()));
+        parts.push((format!("Mounts/{}", mounts.len()), set.origins()));
         if mount.api.typ.is_none() {
             beyond.push((format!("TaskTemplate/ContainerSpec/Mounts/{}/Type", mounts.len()), mount.kind.into()));
         }
         mounts.push(mount.api);
     }
     for set in invocation.all(&["cap-add"]) {
-        parts.push((format!("CapAdd/{}", capability(set.value.trim())), set.words()));
+        parts.push((format!("CapAdd/{}", capability(set.value.trim())), set.origins()));
     }
     for set in invocation.all(&["env"]) {
-        parts.push((format!("Env/{}", set.value.split('=').next().unwrap_or_default()), set.words()));
+        parts.push((format!("Env/{}", set.value.split('=').next().unwrap_or_default()), set.origins()));
     }
-    parts.push(("User".to_owned(), words_of(invocation, &["user"])));
-    parts.push(("Image".to_owned(), invocation.operands.first().map(|word| vec![*word]).unwrap_or_default()));
+    parts.push(("User".to_owned(), origins_of(invocation, &["user"])));
+    parts.push(("Image".to_owned(), invocation.operands.first().map(|word| word.origins()).unwrap_or_default()));
 
     let text = |name: &str| Some(invocation.text(name).to_owned()).filter(|text| !text.is_empty());
     // The client leaves out what is empty, zero or off.
@@ -449,7 +449,7 @@ fn create(invocation: &Invocation, host: &dyn Host) -> Effects {
     };
     // Secrets and configs are sent with the ids that the engine answers for their names.
     let mut request =
-        Request::new("POST", "/services/create", invocation.named_by.clone()).body(Body::Service(Box::new(body)));
+        Request::new("POST", "/services/create", invocation.named_by.origins()).body(Body::Service(Box::new(body)));
     request.parts = parts;
     request.beyond = beyond;
     effects.push(Effect::Request(request));

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::effect::Effect;
-use super::origin::Words;
+use super::origin::{Origins, Typed};
 use super::request::Request;
 use crate::docker_files::ConfigFile;
 use crate::grammar::parse::{Invocation, Set};
@@ -11,15 +11,15 @@ use crate::grammar::values;
 use crate::host::Host;
 
 /// One request for each operand, such as `DELETE /volumes/{name}`.
-pub fn for_each(invocation: &Invocation, request: impl Fn(&str, Words) -> Request) -> Vec<Effect> {
+pub fn for_each(invocation: &Invocation, request: impl Fn(&str, Origins) -> Request) -> Vec<Effect> {
     // For an empty name the client says so and goes on with the others.
     let named = invocation.operands.iter().filter(|word| !invocation.words[**word].trim().is_empty());
-    named.map(|word| Effect::Request(request(&invocation.words[*word], vec![*word]))).collect()
+    named.map(|word| Effect::Request(request(&invocation.words[*word], word.origins()))).collect()
 }
 
 /// The words of the flags with these names that are switched on or set.
-pub fn words_of(invocation: &Invocation, names: &[&str]) -> Words {
-    invocation.all(names).flat_map(Set::words).collect()
+pub fn origins_of(invocation: &Invocation, names: &[&str]) -> Origins {
+    invocation.all(names).flat_map(Set::origins).collect()
 }
 
 /// `--filter` as the API takes it: `{"label":{"a":true}}`, with sorted keys; empty when there is none.
@@ -94,7 +94,7 @@ pub fn key_values(
     for file in files {
         let path = &file.value;
         let bytes = host.read(path).map_err(|error| format!("open {path}: {error}"))?;
-        effects.push(Effect::ReadsFile { path: path.clone(), words: file.words() });
+        effects.push(Effect::ReadsFile { path: path.clone(), origins: file.origins() });
         let bad = |problem: String| format!("invalid env file ({path}): {problem}");
         let Ok(text) = std::str::from_utf8(&bytes) else {
             let line = bytes.split(|b| *b == b'\n').position(|line| std::str::from_utf8(line).is_err()).unwrap_or(0);

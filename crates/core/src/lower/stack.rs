@@ -6,8 +6,7 @@ use bollard_stubs::models::{
 };
 use serde_json::Value;
 
-use super::{Body, Effect, Effects, PLACES, PredictedOperation, Request, Words};
-use crate::files::text::Place;
+use super::{Body, Effect, Effects, Origin, Origins, PredictedOperation, Request, Typed};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
 use crate::host::Host;
@@ -19,7 +18,10 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         "stack rm" => Ok(invocation
             .operands
             .iter()
-            .map(|word| Effect::Does { operation: PredictedOperation::RemovesStack, words: vec![*word] })
+            .map(|word| {
+                let operation = PredictedOperation::RemovesStack(invocation.words[*word].clone());
+                Effect::Does { operation, origins: word.origins() }
+            })
             .collect()),
         "stack deploy" => {
             if !invocation.changed("compose-file") {
@@ -28,11 +30,11 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             let mut effects = Vec::new();
             for set in invocation.all(&["compose-file"]).filter(|set| set.value != "-") {
                 host.read(&set.value).map_err(|error| format!("open {}: {error}", set.value))?;
-                effects.push(Effect::ReadsFile { path: set.value.clone(), words: set.words() });
+                effects.push(Effect::ReadsFile { path: set.value.clone(), origins: set.origins() });
             }
             if invocation.on("prune") {
-                let words = invocation.last("prune").map(|set| set.words()).unwrap_or_default();
-                effects.push(Effect::Does { operation: PredictedOperation::RemovesServices, words });
+                let origins = invocation.last("prune").map(|set| set.origins()).unwrap_or_default();
+                effects.push(Effect::Does { operation: PredictedOperation::RemovesServices, origins });
             }
             Ok(effects)
         }
@@ -42,19 +44,12 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
 
 /// The services that `stack deploy` would create for a model as `stack config` prints it: docker/cli
 /// `cli/compose/convert`, in the fields that rules read.
-pub fn services(
-    model: &Value,
-    stack: &str,
-    sources: &Sources,
-    host: &dyn Host,
-    words: &Words,
-) -> (Vec<Effect>, Vec<Place>) {
-    let (mut effects, mut places) = (Vec::new(), Vec::new());
+pub fn services(model: &Value, stack: &str, sources: &Sources, host: &dyn Host, origins: &Origins) -> Vec<Effect> {
+    let mut effects = Vec::new();
     for (name, service) in model["services"].as_object().into_iter().flatten() {
-        let mut at = |path: &[PathStep], value: Option<&Value>| {
-            let Some(place) = sources.of_service(name, path, value, host) else { return words.clone() };
-            places.push(place);
-            vec![PLACES + places.len() - 1]
+        let at = |path: &[PathStep], value: Option<&Value>| {
+            let Some(place) = sources.of_service(name, path, value, host) else { return origins.clone() };
+            vec![Origin::File(place)]
         };
         let texts = |key: &str| -> Vec<String> {
             service[key].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
@@ -152,5 +147,5 @@ pub fn services(
         };
         effects.push(Effect::Request(request.body(Body::Service(Box::new(body)))));
     }
-    (effects, places)
+    effects
 }

@@ -3,7 +3,7 @@
 use bollard_stubs::models::{SwarmInitRequest, SwarmJoinRequest};
 use serde_json::{Map, Value, json};
 
-use super::{Body, Effect, Effects, Request, words_of};
+use super::{Body, Effect, Effects, Request, Typed, origins_of};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
 use crate::host::Host;
@@ -14,7 +14,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         "swarm init" => init(invocation, host),
         "swarm join" => join(invocation),
         "swarm leave" => {
-            let request = Request::new("POST", "/swarm/leave", invocation.named_by.clone());
+            let request = Request::new("POST", "/swarm/leave", invocation.named_by.origins());
             Ok(vec![Effect::Request(request.with_if(invocation.on("force"), "force", "1"))])
         }
         "swarm update" => {
@@ -38,7 +38,9 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             Ok(vec![Effect::Request(update(invocation, host, [false, false, true])?)])
         }
         // The key is asked of the person; what is sent is the key.
-        "swarm unlock" => Ok(vec![Effect::Request(Request::new("POST", "/swarm/unlock", invocation.named_by.clone()))]),
+        "swarm unlock" => {
+            Ok(vec![Effect::Request(Request::new("POST", "/swarm/unlock", invocation.named_by.origins()))])
+        }
         _ => Ok(Vec::new()),
     }
 }
@@ -158,9 +160,9 @@ fn init(invocation: &Invocation, host: &dyn Host) -> Effects {
         subnet_size: u32::try_from(invocation.int("default-addr-pool-mask-length")).ok(),
         spec: None,
     };
-    let mut request = Request::new("POST", "/swarm/init", invocation.named_by.clone())
+    let mut request = Request::new("POST", "/swarm/init", invocation.named_by.origins())
         .body(Body::SwarmInit(Box::new(body)))
-        .part("ForceNewCluster", words_of(invocation, &["force-new-cluster"]));
+        .part("ForceNewCluster", origins_of(invocation, &["force-new-cluster"]));
     request.beyond = beyond;
     Ok(vec![Effect::Request(request)])
 }
@@ -175,7 +177,7 @@ fn join(invocation: &Invocation) -> Effects {
         join_token: text("token"),
     };
     let mut request =
-        Request::new("POST", "/swarm/join", invocation.named_by.clone()).body(Body::SwarmJoin(Box::new(body)));
+        Request::new("POST", "/swarm/join", invocation.named_by.origins()).body(Body::SwarmJoin(Box::new(body)));
     let chosen = availability(invocation)?.unwrap_or_default();
     request.beyond.push(("Availability".to_owned(), chosen.into()));
     Ok(vec![Effect::Request(request)])
@@ -185,12 +187,12 @@ fn join(invocation: &Invocation) -> Effects {
 fn update(invocation: &Invocation, host: &dyn Host, rotate: [bool; 3]) -> Result<Request, String> {
     let [worker, manager, key] = rotate.map(|rotate| rotate.to_string());
     let body = Value::Object(spec(invocation, host)?);
-    Ok(Request::new("POST", "/swarm/update", invocation.named_by.clone())
+    Ok(Request::new("POST", "/swarm/update", invocation.named_by.origins())
         .with("rotateWorkerToken", worker)
         .with("rotateManagerToken", manager)
         .with("rotateManagerUnlockKey", key)
         .body(Body::Json(body))
-        .part("rotate", words_of(invocation, &["rotate"])))
+        .part("rotate", origins_of(invocation, &["rotate"])))
 }
 
 fn ca(invocation: &Invocation, host: &dyn Host) -> Effects {

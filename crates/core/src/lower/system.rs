@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Body, Effect, Effects, PredictedOperation, Request, docker_build, prune_filters, words_of};
+use super::{Body, Effect, Effects, PredictedOperation, Request, Typed, docker_build, origins_of, prune_filters};
 use crate::grammar::parse::{Invocation, Set};
 use crate::grammar::values;
 use crate::host::Host;
@@ -11,7 +11,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     match invocation.canonical() {
         "system prune" => prune(invocation, host),
         "system dial-stdio" => {
-            Ok(vec![Effect::Does { operation: PredictedOperation::RawApi, words: invocation.named_by.clone() }])
+            Ok(vec![Effect::Does { operation: PredictedOperation::RawApi, origins: invocation.named_by.origins() }])
         }
         "builder prune" => Ok(vec![Effect::Request(build_prune(invocation, host, invocation.on("all"))?)]),
         "builder build" => docker_build::lower(invocation, host),
@@ -31,9 +31,9 @@ fn prune(invocation: &Invocation, host: &dyn Host) -> Effects {
         return Err("ERROR: The \"until\" filter is not supported with \"--volumes\"".to_owned());
     }
     let plain = prune_filters(invocation, host, &[]);
-    let words = invocation.named_by.clone();
+    let origins = invocation.named_by.origins();
     let simple = |path: &str| {
-        let request = Request::new("POST", path, words.clone());
+        let request = Request::new("POST", path, origins.clone());
         match &plain {
             Some(filters) => request.with("filters", filters.clone()),
             None => request,
@@ -41,10 +41,11 @@ fn prune(invocation: &Invocation, host: &dyn Host) -> Effects {
     };
     let mut effects = vec![Effect::Request(simple("/containers/prune")), Effect::Request(simple("/networks/prune"))];
     if volumes {
-        effects.push(Effect::Request(simple("/volumes/prune").part("all", words_of(invocation, &["volumes"]))));
+        effects.push(Effect::Request(simple("/volumes/prune").part("all", origins_of(invocation, &["volumes"]))));
     }
     let dangling = if all { "false" } else { "true" };
-    let mut images = Request::new("POST", "/images/prune", words.clone()).part("all", words_of(invocation, &["all"]));
+    let mut images =
+        Request::new("POST", "/images/prune", origins.clone()).part("all", origins_of(invocation, &["all"]));
     if let Some(filters) = prune_filters(invocation, host, &[("dangling", dangling)]) {
         images = images.with("filters", filters);
     }
@@ -55,17 +56,17 @@ fn prune(invocation: &Invocation, host: &dyn Host) -> Effects {
 
 fn build_prune(invocation: &Invocation, host: &dyn Host, all: bool) -> Result<Request, String> {
     let keep = invocation.last("keep-storage").and_then(|set| values::size(&set.value).ok()).unwrap_or(0);
-    Ok(Request::new("POST", "/build/prune", invocation.named_by.clone())
+    Ok(Request::new("POST", "/build/prune", invocation.named_by.origins())
         .with_if(all, "all", "1")
         .with_if(keep != 0, "keep-storage", keep.to_string())
         .with_if(keep != 0, "reserved-space", keep.to_string())
         .with("filters", prune_filters(invocation, host, &[]).unwrap_or_default())
-        .part("all", words_of(invocation, &["all"])))
+        .part("all", origins_of(invocation, &["all"])))
 }
 
 fn config_file(invocation: &Invocation, host: &dyn Host) -> Effect {
     let folder = host.config_folder(invocation.global("config").map(|set| set.value.as_str()));
-    Effect::KeepsFile { path: format!("{folder}/config.json"), words: invocation.named_by.clone() }
+    Effect::KeepsFile { path: format!("{folder}/config.json"), origins: invocation.named_by.origins() }
 }
 
 fn login(invocation: &Invocation, host: &dyn Host) -> Effects {
@@ -96,12 +97,12 @@ fn login(invocation: &Invocation, host: &dyn Host) -> Effects {
         let body = json!({
             "username": user.value.trim(), "password": password.value, "serveraddress": server,
         });
-        let words = invocation.named_by.clone();
-        effects.push(Effect::Request(Request::new("POST", "/auth", words).body(Body::Json(body))));
+        let origins = invocation.named_by.origins();
+        effects.push(Effect::Request(Request::new("POST", "/auth", origins).body(Body::Json(body))));
     } else if let (Some(user), true) = (user, from_input) {
         let body = json!({"username": user.value.trim(), "serveraddress": server});
-        let words = invocation.named_by.clone();
-        effects.push(Effect::Request(Request::new("POST", "/auth", words).body(Body::Json(body))));
+        let origins = invocation.named_by.origins();
+        effects.push(Effect::Request(Request::new("POST", "/auth", origins).body(Body::Json(body))));
     }
     effects.push(config_file(invocation, host));
     Ok(effects)

@@ -3,7 +3,7 @@
 use bollard_stubs::models::VolumeCreateRequest;
 use serde_json::{Value, json};
 
-use super::{Body, Effect, Effects, Request, for_each, prune_filters, to_map, words_of};
+use super::{Body, Effect, Effects, Request, Typed, for_each, origins_of, prune_filters, to_map};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
 use crate::host::Host;
@@ -13,8 +13,8 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         "volume create" => create(invocation),
         "volume rm" => {
             let force = invocation.on("force");
-            Ok(for_each(invocation, |name, words| {
-                Request::new("DELETE", format!("/volumes/{}", name.trim()), words).with_if(force, "force", "1")
+            Ok(for_each(invocation, |name, origins| {
+                Request::new("DELETE", format!("/volumes/{}", name.trim()), origins).with_if(force, "force", "1")
             }))
         }
         "volume prune" => {
@@ -27,11 +27,11 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
                 return Err("conflicting options: cannot specify both --all and --filter all=1".to_owned());
             }
             let also: &[(&str, &str)] = if all { &[("all", "true")] } else { &[] };
-            let mut request = Request::new("POST", "/volumes/prune", invocation.named_by.clone());
+            let mut request = Request::new("POST", "/volumes/prune", invocation.named_by.origins());
             if let Some(filters) = prune_filters(invocation, host, also) {
                 request = request.with("filters", filters);
             }
-            Ok(vec![Effect::Request(request.part("all", words_of(invocation, &["all", "filter"])))])
+            Ok(vec![Effect::Request(request.part("all", origins_of(invocation, &["all", "filter"])))])
         }
         // What follows depends on the volume that the engine has.
         _ => Ok(Vec::new()),
@@ -58,11 +58,12 @@ fn create(invocation: &Invocation) -> Effects {
     if CLUSTER.iter().any(|flag| invocation.changed(flag)) {
         beyond.push(("ClusterVolumeSpec".to_owned(), cluster(invocation)));
     }
-    let words = if invocation.operands.is_empty() { invocation.named_by.clone() } else { invocation.operands.clone() };
-    let mut request = Request::new("POST", "/volumes/create", words)
+    let origins =
+        if invocation.operands.is_empty() { invocation.named_by.origins() } else { invocation.operands.origins() };
+    let mut request = Request::new("POST", "/volumes/create", origins)
         .body(Body::Volume(Box::new(body)))
-        .part("DriverOpts", words_of(invocation, &["opt"]))
-        .part("Driver", words_of(invocation, &["driver"]));
+        .part("DriverOpts", origins_of(invocation, &["opt"]))
+        .part("Driver", origins_of(invocation, &["driver"]));
     request.beyond = beyond;
     Ok(vec![Effect::Request(request)])
 }

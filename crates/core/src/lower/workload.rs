@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use bollard_stubs::models::{ContainerCreateBody, HostConfig, Mount as ApiMount, ServiceSpec};
 
-use super::{Body, Request, Words};
+use super::{Body, Origins, Request};
 use crate::grammar::values::{self, Published, VolumeSpec};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,23 +27,31 @@ pub struct Mounted {
     pub driver: String,
     /// A local volume that is really a mount of this device or path.
     pub device: Option<String>,
-    pub words: Words,
+    pub origins: Origins,
 }
 
 /// Ports of the container that the host passes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct OpenPorts {
     /// The address of the host; empty for all of them.
     pub address: String,
     /// The container's ports: `80/tcp`, `8000-8010/udp`.
     pub name: String,
     pub count: usize,
-    pub words: Words,
+    /// As a flag says it; None for one port binding of a request's body.
+    pub published: Option<Published>,
+    pub origins: Origins,
 }
 
 impl OpenPorts {
-    pub fn of(published: &Published, words: Words) -> OpenPorts {
-        OpenPorts { address: published.host_ip.clone(), name: published.name(), count: published.count(), words }
+    pub fn of(published: &Published, origins: Origins) -> OpenPorts {
+        OpenPorts {
+            address: published.host_ip.clone(),
+            name: published.name(),
+            count: published.count(),
+            published: Some(published.clone()),
+            origins,
+        }
     }
 }
 
@@ -54,48 +62,48 @@ pub struct Workload {
     /// A swarm service's template.
     pub service: bool,
     pub image: Option<String>,
-    pub image_words: Words,
+    pub image_origins: Origins,
     pub platform: Option<String>,
     /// None where nothing was said.
     pub user: Option<String>,
-    pub user_words: Words,
+    pub user_origins: Origins,
     pub mounts: Vec<Mounted>,
     pub tmpfs: Vec<String>,
-    pub privileged: Option<Words>,
-    pub cap_add: Vec<(String, Words)>,
-    pub security: Vec<(String, Words)>,
-    pub open_paths: Option<Words>,
-    pub devices: Vec<(String, Words)>,
-    pub device_rules: Vec<(String, Words)>,
+    pub privileged: Option<Origins>,
+    pub cap_add: Vec<(String, Origins)>,
+    pub security: Vec<(String, Origins)>,
+    pub open_paths: Option<Origins>,
+    pub devices: Vec<(String, Origins)>,
+    pub device_rules: Vec<(String, Origins)>,
     /// Bytes; 0 for no limit.
     pub memory: i64,
-    pub memory_words: Words,
+    pub memory_origins: Origins,
     pub memory_swap: i64,
-    pub memory_swap_words: Words,
+    pub memory_swap_origins: Origins,
     pub pids_limit: i64,
-    pub pids_words: Words,
-    pub oom_kill_disable: Option<Words>,
+    pub pids_origins: Origins,
+    pub oom_kill_disable: Option<Origins>,
     pub oom_score_adj: i64,
-    pub oom_score_words: Words,
+    pub oom_score_origins: Origins,
     pub init: Option<bool>,
     pub entrypoint: Option<Vec<String>>,
     pub command: Vec<String>,
-    pub env: Vec<(String, String, Words)>,
+    pub env: Vec<(String, String, Origins)>,
     pub ports: Vec<OpenPorts>,
-    pub publish_all: Option<Words>,
+    pub publish_all: Option<Origins>,
     pub network_mode: String,
-    pub network_words: Words,
+    pub network_origins: Origins,
     /// Mode (`pid`, `ipc`, …), value and words.
-    pub namespaces: Vec<(&'static str, String, Words)>,
-    pub volumes_from: Vec<(String, Words)>,
-    pub runtime: Option<(String, Words)>,
-    pub sysctls: Vec<(String, Words)>,
-    pub cgroup_parent: Option<(String, Words)>,
-    pub volume_driver: Option<(String, Words)>,
+    pub namespaces: Vec<(&'static str, String, Origins)>,
+    pub volumes_from: Vec<(String, Origins)>,
+    pub runtime: Option<(String, Origins)>,
+    pub sysctls: Vec<(String, Origins)>,
+    pub cgroup_parent: Option<(String, Origins)>,
+    pub volume_driver: Option<(String, Origins)>,
     pub auto_remove: bool,
     pub detached: bool,
     /// The words of the command as a whole.
-    pub words: Words,
+    pub origins: Origins,
 }
 
 impl Workload {
@@ -108,12 +116,12 @@ impl Workload {
         }
     }
 
-    pub fn add_env(&mut self, text: &str, words: Words) {
+    pub fn add_env(&mut self, text: &str, origins: Origins) {
         let (key, value) = text.split_once('=').unwrap_or((text, ""));
-        self.env.push((key.to_owned(), value.to_owned(), words));
+        self.env.push((key.to_owned(), value.to_owned(), origins));
     }
 
-    pub fn add_bind(&mut self, spec: &VolumeSpec, directory: &str, words: Words) {
+    pub fn add_bind(&mut self, spec: &VolumeSpec, directory: &str, origins: Origins) {
         let source = match (spec.bind, spec.source.starts_with('.')) {
             (true, true) => {
                 values::bind_source(&format!("{}:", spec.source), directory).trim_end_matches(':').to_owned()
@@ -127,11 +135,11 @@ impl Workload {
             read_only: spec.read_only,
             driver: String::new(),
             device: None,
-            words,
+            origins,
         });
     }
 
-    pub fn add_mount(&mut self, mount: &ApiMount, words: Words) {
+    pub fn add_mount(&mut self, mount: &ApiMount, origins: Origins) {
         let kind = match mount.typ.map(|kind| kind.to_string()).unwrap_or_default().as_str() {
             "bind" => MountKind::Bind,
             "volume" => MountKind::Volume,
@@ -146,7 +154,7 @@ impl Workload {
             read_only: mount.read_only == Some(true),
             driver: driver.and_then(|driver| driver.name.clone()).unwrap_or_default(),
             device: options.and_then(device_of),
-            words,
+            origins,
         });
     }
 
@@ -167,21 +175,21 @@ pub fn device_of(options: &HashMap<String, String>) -> Option<String> {
 fn container(request: &Request, body: &ContainerCreateBody) -> Workload {
     let empty = HostConfig::default();
     let host = body.host_config.as_ref().unwrap_or(&empty);
-    let words = |part: &str| request.words_of(part);
-    let named = |part: String| request.words_of(&part);
+    let origins = |part: &str| request.origins_of(part);
+    let named = |part: String| request.origins_of(&part);
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let spoken = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
     let mut workload = Workload {
         image: body.image.clone(),
-        image_words: words("Image"),
+        image_origins: origins("Image"),
         platform: request.value("platform").map(str::to_owned),
         user: spoken(&body.user),
-        user_words: words("User"),
+        user_origins: origins("User"),
         tmpfs: host.tmpfs.iter().flatten().map(|(target, _)| target.clone()).collect(),
-        privileged: (host.privileged == Some(true)).then(|| words("Privileged")),
+        privileged: (host.privileged == Some(true)).then(|| origins("Privileged")),
         cap_add: list(&host.cap_add).map(|name| (name.clone(), named(format!("CapAdd/{name}")))).collect(),
         security: list(&host.security_opt).map(|text| (text.clone(), named(format!("SecurityOpt/{text}")))).collect(),
-        open_paths: host.masked_paths.as_ref().map(|_| words("MaskedPaths")),
+        open_paths: host.masked_paths.as_ref().map(|_| origins("MaskedPaths")),
         devices: host
             .devices
             .iter()
@@ -194,20 +202,20 @@ fn container(request: &Request, body: &ContainerCreateBody) -> Workload {
             .map(|(at, rule)| (rule.clone(), named(format!("DeviceCgroupRules/{at}"))))
             .collect(),
         memory: host.memory.unwrap_or(0),
-        memory_words: words("Memory"),
+        memory_origins: origins("Memory"),
         memory_swap: host.memory_swap.unwrap_or(0),
-        memory_swap_words: words("MemorySwap"),
+        memory_swap_origins: origins("MemorySwap"),
         pids_limit: host.pids_limit.unwrap_or(0),
-        pids_words: words("PidsLimit"),
-        oom_kill_disable: (host.oom_kill_disable == Some(true)).then(|| words("OomKillDisable")),
+        pids_origins: origins("PidsLimit"),
+        oom_kill_disable: (host.oom_kill_disable == Some(true)).then(|| origins("OomKillDisable")),
         oom_score_adj: host.oom_score_adj.unwrap_or(0),
-        oom_score_words: words("OomScoreAdj"),
+        oom_score_origins: origins("OomScoreAdj"),
         init: host.init,
         entrypoint: body.entrypoint.clone(),
         command: body.cmd.clone().unwrap_or_default(),
-        publish_all: (host.publish_all_ports == Some(true)).then(|| words("PublishAllPorts")),
+        publish_all: (host.publish_all_ports == Some(true)).then(|| origins("PublishAllPorts")),
         network_mode: text(&host.network_mode),
-        network_words: words("NetworkMode"),
+        network_origins: origins("NetworkMode"),
         namespaces: [
             ("pid", &host.pid_mode, "PidMode"),
             ("ipc", &host.ipc_mode, "IpcMode"),
@@ -216,21 +224,21 @@ fn container(request: &Request, body: &ContainerCreateBody) -> Workload {
             ("cgroupns", &host.cgroupns_mode.map(|mode| mode.to_string()), "CgroupnsMode"),
         ]
         .into_iter()
-        .filter_map(|(name, mode, part)| spoken(mode).map(|mode| (name, mode, words(part))))
+        .filter_map(|(name, mode, part)| spoken(mode).map(|mode| (name, mode, origins(part))))
         .collect(),
         volumes_from: list(&host.volumes_from)
             .map(|name| (name.clone(), named(format!("VolumesFrom/{name}"))))
             .collect(),
-        runtime: spoken(&host.runtime).map(|name| (name, words("Runtime"))),
+        runtime: spoken(&host.runtime).map(|name| (name, origins("Runtime"))),
         sysctls: host.sysctls.iter().flatten().map(|(key, _)| (key.clone(), named(format!("Sysctls/{key}")))).collect(),
-        cgroup_parent: spoken(&host.cgroup_parent).map(|name| (name, words("CgroupParent"))),
-        volume_driver: spoken(&host.volume_driver).map(|name| (name, words("VolumeDriver"))),
+        cgroup_parent: spoken(&host.cgroup_parent).map(|name| (name, origins("CgroupParent"))),
+        volume_driver: spoken(&host.volume_driver).map(|name| (name, origins("VolumeDriver"))),
         auto_remove: host.auto_remove == Some(true),
         detached: ![body.attach_stdin, body.attach_stdout, body.attach_stderr].contains(&Some(true)),
-        words: request.words.clone(),
+        origins: request.origins.clone(),
         ..Workload::default()
     };
-    workload.sysctls.sort();
+    workload.sysctls.sort_by(|one, other| one.0.cmp(&other.0));
     for bind in list(&host.binds) {
         if let Ok(spec) = values::volume(bind) {
             workload.add_bind(&spec, "/", named(format!("Binds/{bind}")));
@@ -249,7 +257,7 @@ fn container(request: &Request, body: &ContainerCreateBody) -> Workload {
     }
     workload
         .ports
-        .extend(request.ports.published.iter().map(|(published, words)| OpenPorts::of(published, words.clone())));
+        .extend(request.ports.published.iter().map(|(published, origins)| OpenPorts::of(published, origins.clone())));
     let mut ports: Vec<(&String, &Option<Vec<_>>)> = host.port_bindings.iter().flatten().collect();
     ports.sort_by_key(|(port, _)| port.as_str());
     for (port, bindings) in ports {
@@ -258,7 +266,8 @@ fn container(request: &Request, body: &ContainerCreateBody) -> Workload {
                 address: text(&binding.host_ip),
                 name: port.clone(),
                 count: 1,
-                words: named(format!("PortBindings/{port}")),
+                published: None,
+                origins: named(format!("PortBindings/{port}")),
             });
         }
     }
@@ -270,29 +279,30 @@ fn list(list: &Option<Vec<String>>) -> impl Iterator<Item = &String> {
 }
 
 fn service(request: &Request, body: &ServiceSpec) -> Workload {
-    let words = |part: &str| request.words_of(part);
-    let mut workload = Workload { service: true, detached: true, words: request.words.clone(), ..Workload::default() };
+    let origins = |part: &str| request.origins_of(part);
+    let mut workload =
+        Workload { service: true, detached: true, origins: request.origins.clone(), ..Workload::default() };
     let Some(task) = &body.task_template else { return workload };
     let limits = task.resources.as_ref().and_then(|resources| resources.limits.as_ref());
     workload.memory = limits.and_then(|limits| limits.memory_bytes).unwrap_or(0);
     let Some(container) = &task.container_spec else { return workload };
     workload.image.clone_from(&container.image);
-    workload.image_words = words("Image");
+    workload.image_origins = origins("Image");
     workload.user = container.user.clone().filter(|user| !user.is_empty());
-    workload.user_words = words("User");
+    workload.user_origins = origins("User");
     // Swarm's `--init=false` is the default, not a choice.
     workload.init = container.init.filter(|init| *init);
     workload.entrypoint.clone_from(&container.command);
     workload.command = container.args.clone().unwrap_or_default();
     for name in list(&container.capability_add) {
-        workload.cap_add.push((name.clone(), words(&format!("CapAdd/{name}"))));
+        workload.cap_add.push((name.clone(), origins(&format!("CapAdd/{name}"))));
     }
     for (at, mount) in container.mounts.iter().flatten().enumerate() {
-        workload.add_mount(mount, words(&format!("Mounts/{at}")));
+        workload.add_mount(mount, origins(&format!("Mounts/{at}")));
     }
     for line in list(&container.env) {
         let key = line.split('=').next().unwrap_or_default();
-        workload.add_env(line, words(&format!("Env/{key}")));
+        workload.add_env(line, origins(&format!("Env/{key}")));
     }
     workload
 }

@@ -7,7 +7,7 @@ use super::compose::model_words;
 use super::project::{Builds, ProjectLowering, WantedServices, of_build};
 use super::sources::{PathStep, Sources, is_remote};
 use super::stack::services as stack_services;
-use super::{Body, Effect, Lowered, PLACES, Ports, Request, Runs, Words, Workload};
+use super::{Body, Effect, Lowered, Origin, Origins, Ports, Request, Runs, Typed, Workload};
 use crate::engine::{Inspect, Lookup};
 use crate::files::text::Text;
 use crate::files::yaml;
@@ -124,7 +124,7 @@ fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts:
     single_dollars(&mut model);
     let sources = Sources::of_words(invocation, host);
     let has_image = |name: &str| matches!(facts.image(name), Lookup::Found(_));
-    let mut project = ProjectLowering::new(&model, &sources, host, &has_image, &invocation.named_by);
+    let mut project = ProjectLowering::new(&model, &sources, host, &has_image, &invocation.named_by.origins());
     project.lower(&wanted);
     let chosen = project.chosen(&wanted);
     match command {
@@ -134,7 +134,7 @@ fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts:
                 let request = Request::new(
                     "POST",
                     format!("/containers/{}-{name}-1/start", project.name()),
-                    invocation.named_by.clone(),
+                    invocation.named_by.origins(),
                 );
                 project.effects.push(Effect::Request(request));
             }
@@ -142,7 +142,7 @@ fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts:
         "pull" => {
             for image in chosen.iter().filter_map(|name| model["services"][name]["image"].as_str()) {
                 let Ok(reference) = values::reference(image) else { continue };
-                let request = Request::new("POST", "/images/create", invocation.named_by.clone())
+                let request = Request::new("POST", "/images/create", invocation.named_by.origins())
                     .with("fromImage", reference.name())
                     .with("tag", reference.api_tag());
                 project.effects.push(Effect::Request(request));
@@ -150,13 +150,14 @@ fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts:
         }
         "publish" | "alpha publish" => {
             for text in sources.texts() {
-                project.effects.push(Effect::ReadsFile { path: text.path.clone(), words: invocation.named_by.clone() });
+                project
+                    .effects
+                    .push(Effect::ReadsFile { path: text.path.clone(), origins: invocation.named_by.origins() });
             }
         }
         _ => {}
     }
     lowered.effects.append(&mut project.effects);
-    lowered.places = project.places;
 }
 
 /// The container of `compose run`: the service's, with what the words say.
@@ -175,26 +176,26 @@ fn run(project: &mut ProjectLowering, invocation: &Invocation, lowered: &mut Low
     let mut ports = Ports::default();
     for set in invocation.all(&["publish"]) {
         let published = values::to_standard_notation(&set.value).and_then(|spec| values::publish(&spec));
-        ports.published.extend(published.ok().map(|published| (published, set.words())));
+        ports.published.extend(published.ok().map(|published| (published, set.origins())));
     }
     for mount in &typed.mounts {
         let mode = if mount.read_only { "ro" } else { "rw" };
         let bind = format!("{}:{}:{mode}", mount.source, mount.target);
-        parts.push((format!("Binds/{bind}"), mount.words.clone()));
+        parts.push((format!("Binds/{bind}"), mount.origins.clone()));
         config.binds.get_or_insert_default().push(bind);
     }
-    for (capability, words) in &typed.cap_add {
-        parts.push((format!("CapAdd/{capability}"), words.clone()));
+    for (capability, origins) in &typed.cap_add {
+        parts.push((format!("CapAdd/{capability}"), origins.clone()));
         config.cap_add.get_or_insert_default().push(capability.clone());
     }
     config.auto_remove = Some(invocation.on("rm"));
-    for (key, value, words) in &typed.env {
-        parts.push((format!("Env/{key}"), words.clone()));
+    for (key, value, origins) in &typed.env {
+        parts.push((format!("Env/{key}"), origins.clone()));
         body.env.get_or_insert_default().push(format!("{key}={value}"));
     }
     if let Some(user) = &typed.user {
         body.user = Some(user.clone());
-        parts.push(("User".to_owned(), typed.user_words.clone()));
+        parts.push(("User".to_owned(), typed.user_origins.clone()));
     }
     let entrypoint = invocation.text("entrypoint");
     if !entrypoint.is_empty() {
@@ -212,7 +213,7 @@ fn run(project: &mut ProjectLowering, invocation: &Invocation, lowered: &mut Low
     let typed_name = invocation.text("name");
     let container =
         if typed_name.is_empty() { format!("{}-{name}-run", project.name()) } else { typed_name.to_owned() };
-    let mut request = Request::new("POST", "/containers/create", invocation.named_by.clone()).with("name", container);
+    let mut request = Request::new("POST", "/containers/create", invocation.named_by.origins()).with("name", container);
     request.parts = parts;
     request.ports = ports;
     project.effects.push(Effect::Request(request.body(Body::Container(Box::new(body)))));
@@ -238,7 +239,7 @@ fn single_dollars(model: &mut Value) {
 
 fn unknown(lowered: &mut Lowered, invocation: &Invocation, program: &str) {
     let program = format!("{program} {UNREAD}");
-    lowered.effects.push(Effect::Runs(Runs { program, words: invocation.named_by.clone(), known: false }));
+    lowered.effects.push(Effect::Runs(Runs { program, origins: invocation.named_by.origins(), known: false }));
 }
 
 /// Said of a program whose files it did not print.
@@ -260,9 +261,8 @@ fn stack(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Inspect, ho
     let Ok(Some(root)) = yaml::read(&text) else { return unknown(lowered, invocation, "docker stack") };
     let sources = Sources::of_files(&files, host);
     let name = invocation.operand(0).to_owned();
-    let (effects, places) = stack_services(&root.value(), &name, &sources, host, &invocation.named_by);
+    let effects = stack_services(&root.value(), &name, &sources, host, &invocation.named_by.origins());
     lowered.effects.extend(effects);
-    lowered.places = places;
 }
 
 /// The files that bake reads: those that are named, else the usual ones that are there.
@@ -290,21 +290,17 @@ fn bake(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Inspect, hos
     let files = bake_files(invocation, host);
     let sources = Sources::default();
     let has_image = |_: &str| false;
-    let typed: Words = invocation.named_by.clone();
+    let typed: Origins = invocation.named_by.origins();
     let mut project = ProjectLowering::new(&model, &sources, host, &has_image, &typed);
     for (name, target) in model["target"].as_object().into_iter().flatten() {
         // Where its block begins; what it is made of may stand anywhere.
-        let words = match Sources::of_targets(&files, name, host) {
-            Some(place) => {
-                project.places.push(place);
-                vec![PLACES + project.places.len() - 1]
-            }
+        let origins = match Sources::of_targets(&files, name, host) {
+            Some(place) => vec![Origin::File(place)],
             None => typed.clone(),
         };
-        project.words.clone_from(&words);
-        let effects = of_build(&mut project, name, target, words, &[PathStep::Key("target"), PathStep::Key(name)]);
+        project.origins.clone_from(&origins);
+        let effects = of_build(&mut project, name, target, origins, &[PathStep::Key("target"), PathStep::Key(name)]);
         project.effects.extend(effects);
     }
     lowered.effects.append(&mut project.effects);
-    lowered.places = project.places;
 }

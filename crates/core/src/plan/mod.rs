@@ -18,7 +18,7 @@ pub use facts::Facts;
 pub use inventory::{Inventory, Needs};
 pub use protect::{Protected, Protections};
 pub use simulate::plan;
-pub use steps::{Step, deletes, needs, steps};
+pub use steps::{Step, deletes, needs, steps, steps_of};
 
 /// What kind of object it is, in the words of `fender plan --format json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]

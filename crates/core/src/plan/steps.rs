@@ -87,19 +87,27 @@ pub fn steps(
     }
     for effect in &lowered.effects {
         match effect {
-            Effect::Request(request) => out.extend(step(request)),
-            Effect::Does { operation: PredictedOperation::RemovesStack, words } => {
-                out.extend(words.iter().map(|word| Step::Stack { name: invocation.words[*word].clone() }));
-            }
             Effect::Does {
                 operation: PredictedOperation::PrunesCache | PredictedOperation::PrunesAllCache, ..
             } => {
                 out.push(buildx_prune(invocation));
             }
-            _ => {}
+            effect => out.extend(steps_of(std::slice::from_ref(effect))),
         }
     }
     out
+}
+
+/// The deletions that effects show by themselves, without a command line: requests, and stacks by their names.
+pub fn steps_of(effects: &[Effect]) -> Vec<Step> {
+    let steps = effects.iter().filter_map(|effect| match effect {
+        Effect::Request(request) => step(request),
+        Effect::Does { operation: PredictedOperation::RemovesStack(name), .. } => {
+            Some(Step::Stack { name: name.clone() })
+        }
+        _ => None,
+    });
+    steps.collect()
 }
 
 /// Whether a command deletes anything that a plan covers.
@@ -110,7 +118,7 @@ pub fn deletes(lowered: &Lowered) -> bool {
             removes(operation)
                 || matches!(
                     operation,
-                    PredictedOperation::RemovesStack
+                    PredictedOperation::RemovesStack(_)
                         | PredictedOperation::PrunesCache
                         | PredictedOperation::PrunesAllCache
                 )

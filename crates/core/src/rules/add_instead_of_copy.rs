@@ -39,7 +39,7 @@ fn check(case: &Case) -> Vec<Finding> {
         let Some(file) = build.file() else { continue };
         for instruction in build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions) {
             if is_plain(build, instruction, case.host) != Some(false) && is_written_plainly(&instruction.what) {
-                findings.push(RULE.found(&build.words).in_file(file.place(&instruction.keyword)));
+                findings.push(RULE.found(&build.origins).in_file(file.place(&instruction.keyword)));
             }
         }
     }

@@ -56,11 +56,11 @@ pub static RULE: Rule = Rule {
 fn check(case: &Case) -> Vec<Finding> {
     let added = case.workloads().iter().flat_map(|workload| &workload.cap_add);
     added
-        .filter_map(|(name, words)| {
+        .filter_map(|(name, origins)| {
             let (_, allows) = DANGEROUS.iter().find(|(dangerous, _)| dangerous == name)?;
             let short = name.trim_start_matches("CAP_");
             Some(
-                RULE.found(words)
+                RULE.found(origins)
                     .titled(format!("adds the capability {short}"))
                     .because(format!("{short} allows {allows}. {}", RULE.why)),
             )

@@ -41,7 +41,7 @@ fn check(case: &Case) -> Vec<Finding> {
             });
         };
         if !survey.secrets.is_empty() {
-            let mut finding = RULE.found(&build.words).titled(named(&survey.secrets));
+            let mut finding = RULE.found(&build.origins).titled(named(&survey.secrets));
             finding.why = format!("{} {}", RULE.why, how_large(survey));
             finding.instead = format!(
                 "in .dockerignore: {}; what a step needs comes with docker build --secret and RUN --mount=type=secret",
@@ -65,7 +65,7 @@ fn check(case: &Case) -> Vec<Finding> {
         let size: u64 = needless.iter().map(|entry| entry.size).sum();
         let names: Vec<&str> = needless.iter().map(|entry| entry.path.trim_end_matches('/')).collect();
         let file = if survey.ignore.is_some() { "" } else { ", and there is no ignore file" };
-        let mut finding = RULE.found(&build.words).titled(format!("sends {} ({}){file}", list(&names), human(size)));
+        let mut finding = RULE.found(&build.origins).titled(format!("sends {} ({}){file}", list(&names), human(size)));
         finding.class = Class::Hygiene;
         finding.why = format!(
             "It is read and sent at each build, changes in it build everything again, and .git holds all that was ever committed. {}",

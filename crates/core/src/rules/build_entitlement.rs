@@ -28,9 +28,9 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    let allowed = case.operations().filter_map(|(operation, words)| match operation {
+    let allowed = case.operations().filter_map(|(operation, origins)| match operation {
         PredictedOperation::BuildEntitlement(name) if is_dangerous(name) => {
-            Some(RULE.found(words).titled(format!("gives the build the entitlement {name}")))
+            Some(RULE.found(origins).titled(format!("gives the build the entitlement {name}")))
         }
         _ => None,
     });
@@ -47,7 +47,7 @@ fn in_dockerfile(build: &Build) -> Vec<Finding> {
     asked
         .map(|(name, _, span)| {
             let title = if name == "security" { "a step with all privileges" } else { "a step in the host's network" };
-            RULE.found(&build.words).titled(title).in_file(file.place(span)).grave()
+            RULE.found(&build.origins).titled(title).in_file(file.place(span)).grave()
         })
         .collect()
 }

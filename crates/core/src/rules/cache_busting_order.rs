@@ -170,7 +170,7 @@ fn check(case: &Case) -> Vec<Finding> {
         for order in orders(build, file, case.host) {
             let install = if order.only_installs { script_of(order.run) } else { order.alone.clone() };
             let copy = &file.text.text[order.copy.span.clone()];
-            let mut finding = RULE.found(&build.words).in_file(file.place(&order.copy.span));
+            let mut finding = RULE.found(&build.origins).in_file(file.place(&order.copy.span));
             finding.instead = format!("{}, then RUN {install}, then {copy}", order.first_copy());
             findings.push(finding);
         }

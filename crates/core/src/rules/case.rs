@@ -5,15 +5,14 @@ use std::cell::OnceCell;
 use super::offers::Offers;
 use crate::engine::{ImageFacts, Lookup};
 use crate::files::context::Survey;
-use crate::grammar::parse::Invocation;
 use crate::host::Host;
-use crate::lower::{Build, Effect, Lowered, PredictedOperation, Request, Words, Workload};
-use crate::plan::{Facts, Step, steps};
+use crate::lower::{Build, Effect, Lowered, Origins, PredictedOperation, Request, Workload};
+use crate::plan::{Facts, Step};
 use crate::target::Target;
 
-/// Everything a rule may look at.
+/// Everything a rule may look at: effects with their origins, whatever they come from. There is no command line here: a request
+/// that nobody typed is judged in the same way.
 pub struct Case<'a> {
-    pub invocation: &'a Invocation,
     pub lowered: &'a Lowered,
     pub target: &'a Target,
     pub facts: &'a dyn Facts,
@@ -23,21 +22,22 @@ pub struct Case<'a> {
     pub ids: (u32, u32),
     workloads: OnceCell<Vec<Workload>>,
     surveys: OnceCell<Vec<Option<Survey>>>,
+    deletions: &'a dyn Fn() -> Vec<Step>,
     steps: OnceCell<Vec<Step>>,
 }
 
 impl<'a> Case<'a> {
+    /// `deletions` gives what is deleted, in docker's order; it is called at most once, and only if a rule wants to know.
     pub fn new(
-        invocation: &'a Invocation,
         lowered: &'a Lowered,
         target: &'a Target,
         facts: &'a dyn Facts,
         host: &'a dyn Host,
         offers: &'a Offers,
         ids: (u32, u32),
+        deletions: &'a dyn Fn() -> Vec<Step>,
     ) -> Case<'a> {
         Case {
-            invocation,
             lowered,
             target,
             facts,
@@ -46,6 +46,7 @@ impl<'a> Case<'a> {
             ids,
             workloads: OnceCell::new(),
             surveys: OnceCell::new(),
+            deletions,
             steps: OnceCell::new(),
         }
     }
@@ -57,9 +58,7 @@ impl<'a> Case<'a> {
 
     /// Its deletions, in docker's order. A compose project is read for it.
     pub fn steps(&self) -> &[Step] {
-        self.steps.get_or_init(|| {
-            steps(self.invocation, self.lowered, self.host, &|| self.facts.project(self.invocation, self.host))
-        })
+        self.steps.get_or_init(self.deletions)
     }
 
     pub fn requests(&self) -> impl Iterator<Item = &'a Request> {
@@ -69,9 +68,9 @@ impl<'a> Case<'a> {
         })
     }
 
-    pub fn operations(&self) -> impl Iterator<Item = (&'a PredictedOperation, &'a Words)> {
+    pub fn operations(&self) -> impl Iterator<Item = (&'a PredictedOperation, &'a Origins)> {
         self.lowered.effects.iter().filter_map(|effect| match effect {
-            Effect::Does { operation, words } => Some((operation, words)),
+            Effect::Does { operation, origins } => Some((operation, origins)),
             _ => None,
         })
     }
@@ -91,15 +90,18 @@ impl<'a> Case<'a> {
         self.builds().zip(self.surveys.get_or_init(|| looked().collect()).iter().map(Option::as_ref))
     }
 
-    /// The words of the deeds that are this one.
-    pub fn words_of_operation(&self, wanted: &PredictedOperation) -> Option<Words> {
-        let mut words: Vec<usize> = Vec::new();
-        let mut found = false;
-        for (_, these) in self.operations().filter(|(operation, _)| *operation == wanted) {
-            found = true;
-            words.extend(these);
+    /// The origins of every predicted operation that is this one; None where there is none.
+    pub fn origins_of_operation(&self, wanted: &PredictedOperation) -> Option<Origins> {
+        self.origins_of_operations(|operation| operation == wanted)
+    }
+
+    /// The same for several kinds of them.
+    pub fn origins_of_operations(&self, wanted: impl Fn(&PredictedOperation) -> bool) -> Option<Origins> {
+        let mut found: Option<Origins> = None;
+        for (_, these) in self.operations().filter(|(operation, _)| wanted(operation)) {
+            found.get_or_insert_default().extend(these.iter().cloned());
         }
-        found.then_some(words)
+        found
     }
 
     /// Every container that would run, whichever request brings it.

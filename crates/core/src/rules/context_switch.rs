@@ -18,5 +18,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    case.words_of_operation(&PredictedOperation::SwitchesContext).map(|words| RULE.found(&words)).into_iter().collect()
+    case.origins_of_operation(&PredictedOperation::SwitchesContext)
+        .map(|origins| RULE.found(&origins))
+        .into_iter()
+        .collect()
 }

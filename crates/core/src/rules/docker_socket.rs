@@ -44,7 +44,7 @@ fn check(case: &Case) -> Vec<Finding> {
                 } else {
                     "container gets the folder of the engine's API socket"
                 };
-                findings.push(RULE.found(&mount.words).titled(title));
+                findings.push(RULE.found(&mount.origins).titled(title));
             }
         }
     }
@@ -65,7 +65,7 @@ fn volumes_of_devices(case: &Case) -> Vec<Finding> {
     let created = case.requests().filter_map(|request| {
         let crate::lower::Body::Volume(body) = &request.body else { return None };
         let device = crate::lower::workload::device_of(body.driver_opts.as_ref()?)?;
-        leads_to_engine(case, &device).then(|| RULE.found(&request.words_of("DriverOpts")))
+        leads_to_engine(case, &device).then(|| RULE.found(&request.origins_of("DriverOpts")))
     });
     created.collect()
 }

@@ -88,16 +88,16 @@ pub static RULE: Rule = Rule {
 fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
     for workload in case.workloads() {
-        for (path, words) in &workload.devices {
+        for (path, origins) in &workload.devices {
             let cleaned = clean(path);
             let real = case.on_host(&cleaned);
             if !is_usual(&cleaned) || !is_usual(&real) {
-                findings.push(RULE.found(words).titled(format!("passes the host's device {cleaned}")));
+                findings.push(RULE.found(origins).titled(format!("passes the host's device {cleaned}")));
             }
         }
-        for (rule, words) in &workload.device_rules {
+        for (rule, origins) in &workload.device_rules {
             if opens_disks(rule) {
-                findings.push(RULE.found(words).titled(format!("allows the devices {rule:?}")));
+                findings.push(RULE.found(origins).titled(format!("allows the devices {rule:?}")));
             }
         }
     }

@@ -42,7 +42,7 @@ fn check(case: &Case) -> Vec<Finding> {
             && let Some(device) = body.driver_opts.as_ref().and_then(device_of)
             && let Some(what) = problem(case, &device, false)
         {
-            findings.push(RULE.found(&request.words_of("DriverOpts")).titled(format!("mounts {what}")));
+            findings.push(RULE.found(&request.origins_of("DriverOpts")).titled(format!("mounts {what}")));
         }
     }
     findings
@@ -54,7 +54,7 @@ fn found(case: &Case, mount: &Mounted) -> Option<Finding> {
         _ => mount.device.as_ref()?,
     };
     let what = problem(case, source, mount.read_only)?;
-    Some(RULE.found(&mount.words).titled(format!("mounts {what}")))
+    Some(RULE.found(&mount.origins).titled(format!("mounts {what}")))
 }
 
 /// What is wrong with mounting this path of the host.

@@ -1,7 +1,7 @@
 //! A container in the host's own view of network, processes or users.
 
 use super::{COMMON, Case, Class, Finding, Rule};
-use crate::lower::PredictedOperation;
+use crate::lower::{Origins, PredictedOperation};
 
 pub static RULE: Rule = Rule {
     id: "host-namespace",
@@ -29,10 +29,10 @@ fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
     for workload in case.workloads() {
         let mut shared = Vec::new();
-        let mut words: Vec<usize> = Vec::new();
+        let mut origins: Origins = Vec::new();
         if workload.network_mode == "host" {
             shared.push("network");
-            words.extend(&workload.network_words);
+            origins.extend(workload.network_origins.clone());
         }
         for (name, _, these) in workload.namespaces.iter().filter(|(_, mode, _)| mode == "host") {
             shared.push(match *name {
@@ -42,19 +42,19 @@ fn check(case: &Case) -> Vec<Finding> {
                 "userns" => "users",
                 _ => "control groups",
             });
-            words.extend(these);
+            origins.extend(these.iter().cloned());
         }
         if !shared.is_empty() {
-            findings.push(RULE.found(&words).titled(format!("shares the host's {}", shared.join(", "))));
+            findings.push(RULE.found(&origins).titled(format!("shares the host's {}", shared.join(", "))));
         }
     }
     for request in
         case.requests().filter(|request| request.is("POST", "/build") && request.value("networkmode") == Some("host"))
     {
-        findings.push(RULE.found(&request.words_of("networkmode")).titled("build steps use the host's network"));
+        findings.push(RULE.found(&request.origins_of("networkmode")).titled("build steps use the host's network"));
     }
-    if let Some(words) = case.words_of_operation(&PredictedOperation::HostNetworkBuild) {
-        findings.push(RULE.found(&words).titled("build steps use the host's network"));
+    if let Some(origins) = case.origins_of_operation(&PredictedOperation::HostNetworkBuild) {
+        findings.push(RULE.found(&origins).titled("build steps use the host's network"));
     }
     findings
 }

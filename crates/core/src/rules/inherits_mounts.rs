@@ -4,6 +4,7 @@ use super::docker_socket::leads_to_engine;
 use super::host_mount;
 use super::{COMMON, Case, Class, Finding, Rule};
 use crate::engine::Lookup;
+use crate::lower::Origin;
 
 pub static RULE: Rule = Rule {
     id: "inherits-mounts",
@@ -21,10 +22,10 @@ pub static RULE: Rule = Rule {
 
 fn check(case: &Case) -> Vec<Finding> {
     let inherited = case.workloads().iter().flat_map(|workload| &workload.volumes_from);
-    inherited.flat_map(|(typed, words)| judged(case, typed, words)).collect()
+    inherited.flat_map(|(typed, origins)| judged(case, typed, origins)).collect()
 }
 
-fn judged(case: &Case, typed: &str, words: &[usize]) -> Vec<Finding> {
+fn judged(case: &Case, typed: &str, origins: &[Origin]) -> Vec<Finding> {
     let (name, mode) = typed.split_once(':').unwrap_or((typed, ""));
     let container = match case.facts.container(name, false) {
         Lookup::Found(container) => container,
@@ -33,18 +34,18 @@ fn judged(case: &Case, typed: &str, words: &[usize]) -> Vec<Finding> {
         // What it mounts may be the engine's socket.
         Lookup::Unknown(why) => {
             let text = format!("{} fender cannot tell which mounts these are: {why}.", RULE.why);
-            return vec![Finding { class: Class::Escape, ..RULE.found(words).because(text) }];
+            return vec![Finding { class: Class::Escape, ..RULE.found(origins).because(text) }];
         }
         Lookup::NoEngine => {
             return vec![
-                RULE.found(words).because(format!("{} The engine did not answer which mounts it has.", RULE.why)),
+                RULE.found(origins).because(format!("{} The engine did not answer which mounts it has.", RULE.why)),
             ];
         }
     };
     let mut findings = Vec::new();
     for mount in container.mounts.iter().filter(|mount| mount.volume.is_none()) {
         let through = |rule: &'static Rule, what: String| {
-            rule.found(words).titled(format!("{what}, through the mounts of the container {name}"))
+            rule.found(origins).titled(format!("{what}, through the mounts of the container {name}"))
         };
         if leads_to_engine(case, &mount.source) {
             findings.push(through(&super::docker_socket::RULE, "container gets the engine's API socket".to_owned()));

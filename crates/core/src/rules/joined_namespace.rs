@@ -25,15 +25,15 @@ fn check(case: &Case) -> Vec<Finding> {
     for workload in case.workloads() {
         let mut joined = Vec::new();
         if let Some(name) = workload.network_mode.strip_prefix("container:") {
-            joined.push(("network", name, &workload.network_words));
+            joined.push(("network", name, &workload.network_origins));
         }
-        for (what, mode, words) in &workload.namespaces {
+        for (what, mode, origins) in &workload.namespaces {
             if let Some(name) = mode.strip_prefix("container:") {
-                joined.push((*what, name, words));
+                joined.push((*what, name, origins));
             }
         }
-        for (what, name, words) in joined {
-            findings.push(RULE.found(words).titled(format!("shares the {what} of the container {name}")));
+        for (what, name, origins) in joined {
+            findings.push(RULE.found(origins).titled(format!("shares the {what} of the container {name}")));
         }
     }
     findings

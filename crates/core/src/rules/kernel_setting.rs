@@ -18,5 +18,5 @@ pub static RULE: Rule = Rule {
 
 fn check(case: &Case) -> Vec<Finding> {
     let changed = case.workloads().iter().flat_map(|workload| &workload.sysctls);
-    changed.map(|(key, words)| RULE.found(words).titled(format!("sets {key}"))).collect()
+    changed.map(|(key, origins)| RULE.found(origins).titled(format!("sets {key}"))).collect()
 }

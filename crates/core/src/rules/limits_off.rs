@@ -1,8 +1,7 @@
 //! Limits, switched off.
 
 use super::{COMMON, Case, Class, Edit, Finding, Rule};
-use crate::lower::Body;
-use crate::lower::fields;
+use crate::lower::{Body, Origin, fields};
 
 pub static RULE: Rule = Rule {
     id: "limits-off",
@@ -29,35 +28,35 @@ fn check(case: &Case) -> Vec<Finding> {
     let pids = Edit::set(&fields::PIDS_LIMIT, Some(case.offers.pids_limit.to_string()));
     let swap = Edit::set(&fields::MEMORY_SWAP, Some(case.offers.memory_swap.clone()));
     for workload in case.workloads() {
-        let mut found = |words: &[usize], title: &str, edit: Option<&Edit>| {
-            let finding = RULE.found(words).titled(title).about(workload);
+        let mut found = |origins: &[Origin], title: &str, edit: Option<&Edit>| {
+            let finding = RULE.found(origins).titled(title).about(workload);
             findings.push(match edit {
                 Some(edit) => finding.edit(edit.clone()),
                 None => finding,
             });
         };
         if workload.pids_limit < 0 {
-            found(&workload.pids_words, "no limit on the number of processes", Some(&pids));
+            found(&workload.pids_origins, "no limit on the number of processes", Some(&pids));
         }
-        if let Some(words) = &workload.oom_kill_disable {
-            found(words, "never killed when memory runs out", None);
+        if let Some(origins) = &workload.oom_kill_disable {
+            found(origins, "never killed when memory runs out", None);
         }
         if workload.oom_score_adj < 0 {
-            found(&workload.oom_score_words, "others are killed first when memory runs out", None);
+            found(&workload.oom_score_origins, "others are killed first when memory runs out", None);
         }
         if workload.memory_swap < 0 {
             // With no memory limit the number for swap would be an error.
             let edit = (workload.memory > 0).then_some(&swap);
-            found(&workload.memory_swap_words, "no limit on swap", edit);
+            found(&workload.memory_swap_origins, "no limit on swap", edit);
         }
     }
     for request in case.requests() {
         let Body::Update(body) = &request.body else { continue };
         if body.pids_limit.is_some_and(|limit| limit < 0) {
-            findings.push(RULE.found(&request.words_of("PidsLimit")).titled("no limit on the number of processes"));
+            findings.push(RULE.found(&request.origins_of("PidsLimit")).titled("no limit on the number of processes"));
         }
         if body.memory_swap.is_some_and(|limit| limit < 0) {
-            findings.push(RULE.found(&request.words_of("MemorySwap")).titled("no limit on swap"));
+            findings.push(RULE.found(&request.origins_of("MemorySwap")).titled("no limit on swap"));
         }
     }
     findings

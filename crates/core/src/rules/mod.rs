@@ -7,6 +7,9 @@ mod offers;
 mod places;
 mod rule;
 
+use crate::files::text::Place;
+use crate::lower::{Origin, fields};
+
 pub use add_instead_of_copy::RULE as ADD_INSTEAD_OF_COPY;
 pub use add_instead_of_copy::is_plain as copies_plainly;
 pub use build_context_leak::RULE as BUILD_CONTEXT_LEAK;
@@ -57,7 +60,24 @@ pub fn rule(id: &str) -> Option<&'static Rule> {
     RULES.iter().copied().find(|rule| rule.id == id)
 }
 
-/// Runs every rule.
+/// Runs every rule. What comes from a file or a request has its place there, and no edit of arguments fixes it.
 pub fn check(case: &Case) -> Vec<Finding> {
-    RULES.iter().flat_map(|rule| (rule.check)(case)).collect()
+    RULES.iter().flat_map(|rule| (rule.check)(case)).map(located).collect()
+}
+
+fn located(mut finding: Finding) -> Finding {
+    let typed = finding.origins.iter().all(|origin| origin.position().is_some());
+    if typed {
+        return finding;
+    }
+    let places: Vec<Place> = finding.origins.iter().filter_map(Origin::place).cloned().collect();
+    // What a Dockerfile says stands there, not where it is named.
+    if finding.places.is_empty() {
+        finding.places = places;
+    }
+    if finding.places.iter().any(|place| place.path().ends_with(".yaml") || place.path().ends_with(".yml")) {
+        finding.instead = fields::for_compose(&finding.instead);
+    }
+    finding.edits.clear();
+    finding
 }

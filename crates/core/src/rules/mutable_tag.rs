@@ -5,7 +5,6 @@ use crate::engine::Lookup;
 use crate::files::dockerfile::{Directive, mounts};
 use crate::grammar::values::{image_id, reference};
 use crate::lower::Build;
-use crate::lower::PLACES;
 
 pub static RULE: Rule = Rule {
     id: "mutable-tag",
@@ -35,19 +34,19 @@ fn check(case: &Case) -> Vec<Finding> {
         let Some(name) = workload.image.as_deref().filter(|name| !name.is_empty() && !image_id(name)) else { continue };
         let Ok(parsed) = reference(name) else { continue };
         // Compose's own name for what it builds.
-        let is_made_up = workload.image_words == workload.words && workload.words.iter().any(|at| *at >= PLACES);
+        let is_made_up = workload.image_origins == workload.origins
+            && workload.origins.iter().any(|origin| origin.place().is_some());
         if is_made_up || parsed.digest.is_some() || parsed.tag_or_latest() != Some("latest") {
             continue;
         }
         let title = if parsed.tag.is_some() { "the tag latest moves" } else { "no tag: latest, which moves" };
-        let mut finding = RULE.found(&workload.image_words).titled(title).about(workload);
+        let mut finding = RULE.found(&workload.image_origins).titled(title).about(workload);
         // The engine's own digest for it, where it came from a registry.
         if let Lookup::Found(image) = case.image(workload) {
             let prefix = format!("{}@", parsed.familiar());
-            if let (Some(digest), [word]) =
-                (image.digests.iter().find(|digest| digest.starts_with(&prefix)), workload.image_words.as_slice())
-            {
-                finding = finding.edit(Edit::Replace { word: *word, from: 0, with: digest.clone() });
+            let digest = image.digests.iter().find(|digest| digest.starts_with(&prefix));
+            if let Some(edit) = digest.and_then(|digest| Edit::replace(&workload.image_origins, digest.clone())) {
+                finding = finding.edit(edit);
             }
         }
         findings.push(finding);
@@ -92,7 +91,7 @@ fn in_dockerfile(build: &Build) -> Vec<Finding> {
             if place.marked().contains('$') {
                 place.meaning = Some(image.to_owned());
             }
-            Some(RULE.found(&build.words).titled(format!("{}: {what}", parsed.familiar())).in_file(place))
+            Some(RULE.found(&build.origins).titled(format!("{}: {what}", parsed.familiar())).in_file(place))
         })
         .collect()
 }

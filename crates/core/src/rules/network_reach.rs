@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
 fn check(case: &Case) -> Vec<Finding> {
     let created = case.requests().filter_map(|request| match &request.body {
         Body::Network(body) if matches!(body.driver.as_deref(), Some("macvlan" | "ipvlan")) => {
-            Some(RULE.found(&request.words_of("Driver")))
+            Some(RULE.found(&request.origins_of("Driver")))
         }
         _ => None,
     });

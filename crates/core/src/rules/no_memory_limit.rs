@@ -21,8 +21,8 @@ fn check(case: &Case) -> Vec<Finding> {
     let unlimited = case.whole_workloads().filter(|workload| workload.memory == 0);
     unlimited
         .map(|workload| {
-            let words = if workload.memory_words.is_empty() { &workload.words } else { &workload.memory_words };
-            let mut finding = RULE.found(words).about(workload);
+            let origins = if workload.memory_origins.is_empty() { &workload.origins } else { &workload.memory_origins };
+            let mut finding = RULE.found(origins).about(workload);
             if workload.service {
                 let limit = Some(case.offers.memory.clone());
                 return finding.edit(Edit::set_for_service(&fields::MEMORY, limit));

@@ -1,6 +1,7 @@
 //! Words that the tables do not know.
 
 use super::{COMMON, Case, Class, Finding, Rule};
+use crate::lower::Typed;
 
 pub static RULE: Rule = Rule {
     id: "not-understood",
@@ -23,6 +24,6 @@ pub static RULE: Rule = Rule {
 
 fn check(case: &Case) -> Vec<Finding> {
     let Some(refusal) = case.lowered.refusal.as_ref().filter(|refusal| refusal.unknown) else { return Vec::new() };
-    let words: Vec<usize> = refusal.word.into_iter().collect();
-    vec![RULE.found(&words).titled(format!("docker may report: {}", refusal.text.trim_start_matches("docker: ")))]
+    let origins = refusal.word.map(|word| word.origins()).unwrap_or_default();
+    vec![RULE.found(&origins).titled(format!("docker may report: {}", refusal.text.trim_start_matches("docker: ")))]
 }

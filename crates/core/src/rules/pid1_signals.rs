@@ -72,7 +72,7 @@ fn check(case: &Case) -> Vec<Finding> {
                 "no init; whether the image has one is not known, because the engine did not answer".to_owned()
             }
         };
-        let mut finding = RULE.found(&workload.words).titled(title).about(workload);
+        let mut finding = RULE.found(&workload.origins).titled(title).about(workload);
         if workload.service || has_init(case) {
             finding = finding.edit(Edit::set(&fields::INIT, None));
         }
@@ -121,7 +121,7 @@ fn in_dockerfile(build: &Build) -> Option<Finding> {
     }
     let place = file.place(&(keyword.start..span.end));
     let name = file.text.text[keyword.clone()].to_uppercase();
-    Some(RULE.found(&build.words).titled(format!("{name} in shell form: PID 1 is a shell")).in_file(place))
+    Some(RULE.found(&build.origins).titled(format!("{name} in shell form: PID 1 is a shell")).in_file(place))
 }
 
 /// Whether the script's last command takes the shell's place.

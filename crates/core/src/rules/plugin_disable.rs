@@ -20,5 +20,5 @@ fn check(case: &Case) -> Vec<Finding> {
     let asked = case
         .requests()
         .filter(|request| request.is("POST", "/plugins/*/disable") || request.is("DELETE", "/plugins/*"));
-    asked.map(|request| RULE.found(&request.words)).collect()
+    asked.map(|request| RULE.found(&request.origins)).collect()
 }

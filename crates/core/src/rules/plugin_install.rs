@@ -24,12 +24,12 @@ fn check(case: &Case) -> Vec<Finding> {
     });
     asked
         .map(|request| {
-            let mut words = request.words.clone();
-            let granted = request.words_of("grant");
-            if granted != request.words {
-                words.extend(granted);
+            let mut origins = request.origins.clone();
+            let granted = request.origins_of("grant");
+            if granted != request.origins {
+                origins.extend(granted);
             }
-            RULE.found(&words)
+            RULE.found(&origins)
         })
         .collect()
 }

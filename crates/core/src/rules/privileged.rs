@@ -30,5 +30,9 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    case.workloads().iter().filter_map(|workload| workload.privileged.as_ref()).map(|words| RULE.found(words)).collect()
+    case.workloads()
+        .iter()
+        .filter_map(|workload| workload.privileged.as_ref())
+        .map(|origins| RULE.found(origins))
+        .collect()
 }

@@ -19,8 +19,10 @@ pub static RULE: Rule = Rule {
 
 fn check(case: &Case) -> Vec<Finding> {
     let asked = case.requests().filter_map(|request| match &request.body {
-        Body::Exec(body) if body.privileged == Some(true) => Some(RULE.found(&request.words_of("Privileged"))),
+        Body::Exec(body) if body.privileged == Some(true) => Some(RULE.found(&request.origins_of("Privileged"))),
         _ => None,
     });
-    asked.chain(case.words_of_operation(&PredictedOperation::PrivilegedExec).map(|words| RULE.found(&words))).collect()
+    asked
+        .chain(case.origins_of_operation(&PredictedOperation::PrivilegedExec).map(|origins| RULE.found(&origins)))
+        .collect()
 }

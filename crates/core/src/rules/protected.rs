@@ -44,12 +44,12 @@ fn check(case: &Case) -> Vec<Finding> {
     if refused.is_empty() {
         return Vec::new();
     }
-    vec![RULE.found(&case.invocation.named_by).titled("deletes a protected object").because(refused.join("; "))]
+    vec![RULE.found(&case.lowered.command).titled("deletes a protected object").because(refused.join("; "))]
 }
 
 /// An engine that does not say what is protected: what cannot be told is not taken for free.
 fn unknown(case: &Case, problem: &dyn std::fmt::Display) -> Finding {
-    RULE.found(&case.invocation.named_by)
+    RULE.found(&case.lowered.command)
         .titled("may delete a protected object")
         .because(format!("fender cannot tell what is protected here: {problem}."))
 }

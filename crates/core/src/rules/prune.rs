@@ -1,7 +1,7 @@
 //! A prune that takes only what is plainly left over.
 
 use super::{COMMON, Case, Class, Finding, Rule};
-use crate::lower::PredictedOperation;
+use crate::lower::{Origins, PredictedOperation, in_order};
 
 pub static RULE: Rule = Rule {
     id: "prune",
@@ -32,7 +32,7 @@ fn check(case: &Case) -> Vec<Finding> {
         return Vec::new();
     }
     let mut takes = Vec::new();
-    let mut words: Vec<usize> = Vec::new();
+    let mut origins: Origins = Vec::new();
     for request in case.requests() {
         for (path, what) in [
             ("/containers/prune", "stopped containers"),
@@ -42,7 +42,7 @@ fn check(case: &Case) -> Vec<Finding> {
         ] {
             if request.is("POST", path) {
                 takes.push(what);
-                words.extend(&request.words);
+                origins.extend(request.origins.clone());
             }
         }
     }
@@ -50,12 +50,15 @@ fn check(case: &Case) -> Vec<Finding> {
         (PredictedOperation::PrunesCache, "unused build cache"),
         (PredictedOperation::RemovesBuilder, "a builder and its cache"),
     ] {
-        if let Some(these) = case.words_of_operation(&operation) {
+        if let Some(these) = case.origins_of_operation(&operation) {
             takes.push(what);
-            words.extend(these);
+            origins.extend(these);
         }
     }
-    words.sort_unstable();
-    words.dedup();
-    if takes.is_empty() { Vec::new() } else { vec![RULE.found(&words).titled(format!("removes {}", takes.join(", ")))] }
+    let origins = in_order(origins);
+    if takes.is_empty() {
+        Vec::new()
+    } else {
+        vec![RULE.found(&origins).titled(format!("removes {}", takes.join(", ")))]
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{COMMON, Case, Class, Edit, Finding, Rule};
 use crate::engine::Lookup;
-use crate::lower::{PredictedOperation, Request};
+use crate::lower::{Origins, PredictedOperation, Request, in_order};
 
 pub static RULE: Rule = Rule {
     id: "prune-all",
@@ -29,10 +29,10 @@ pub static RULE: Rule = Rule {
 
 fn check(case: &Case) -> Vec<Finding> {
     let mut takes: Vec<String> = Vec::new();
-    let mut words: Vec<usize> = Vec::new();
+    let mut origins: Origins = Vec::new();
     let mut add = |what: &str, request: &Request| {
         takes.push(what.to_owned());
-        words.extend(request.words_of("all"));
+        origins.extend(request.origins_of("all"));
     };
     for request in case.requests() {
         let filters = filters(request);
@@ -49,18 +49,18 @@ fn check(case: &Case) -> Vec<Finding> {
             add("all build cache", request);
         }
     }
-    if let Some(operation) = case.words_of_operation(&PredictedOperation::PrunesAllCache) {
+    if let Some(operation) = case.origins_of_operation(&PredictedOperation::PrunesAllCache) {
         takes.push("all build cache".to_owned());
-        words.extend(operation);
+        origins.extend(operation);
     }
     if takes.is_empty() {
         return Vec::new();
     }
-    words.sort_unstable();
-    words.dedup();
-    let mut finding = RULE.found(&words).titled(format!("removes {}", takes.join(", ")));
-    if case.invocation.canonical() == "system prune" {
-        // Only dangling images: the part of it that takes nothing anybody can name.
+    let origins = in_order(origins);
+    let mut finding = RULE.found(&origins).titled(format!("removes {}", takes.join(", ")));
+    let prunes = |path: &str| case.requests().any(|request| request.is("POST", path));
+    if prunes("/containers/prune") && prunes("/images/prune") {
+        // In place of docker system prune only dangling images: the part of it that takes nothing anybody can name.
         finding = finding.edit(Edit::Command { words: vec!["image".to_owned(), "prune".to_owned()] });
     }
     vec![finding]

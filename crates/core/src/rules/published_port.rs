@@ -1,9 +1,8 @@
 //! A port on every address of the host.
 
 use super::{COMMON, Case, Class, Edit, Finding, Rule};
-use crate::grammar::parse::Invocation;
-use crate::grammar::values;
-use crate::lower::Workload;
+use crate::grammar::values::Published;
+use crate::lower::{Origins, Workload, in_order};
 
 pub static RULE: Rule = Rule {
     id: "published-port",
@@ -24,19 +23,18 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    case.workloads().iter().filter_map(|workload| found(case.invocation, workload)).collect()
+    case.workloads().iter().filter_map(found).collect()
 }
 
 fn is_everywhere(address: &str) -> bool {
     matches!(address, "" | "0.0.0.0" | "::" | "0:0:0:0:0:0:0:0")
 }
 
-fn found(invocation: &Invocation, workload: &Workload) -> Option<Finding> {
+fn found(workload: &Workload) -> Option<Finding> {
     let open: Vec<_> = workload.ports.iter().filter(|ports| is_everywhere(&ports.address)).collect();
-    let mut words: Vec<usize> = open.iter().flat_map(|ports| ports.words.clone()).collect();
-    words.extend(workload.publish_all.iter().flatten());
-    words.sort_unstable();
-    words.dedup();
+    let mut origins: Origins = open.iter().flat_map(|ports| ports.origins.clone()).collect();
+    origins.extend(workload.publish_all.iter().flatten().cloned());
+    let origins = in_order(origins);
     if open.is_empty() && workload.publish_all.is_none() {
         return None;
     }
@@ -49,30 +47,26 @@ fn found(invocation: &Invocation, workload: &Workload) -> Option<Finding> {
             format!("{count} ports are open on all addresses of the host")
         }
     };
-    let mut finding = RULE.found(&words).titled(title).about(workload);
-    for set in invocation.all(&["publish"]) {
-        if let (Some((word, from)), Some(with)) = (set.at, on_localhost(&set.value)) {
-            finding = finding.edit(Edit::Replace { word, from, with });
-            finding.apart |= is_for_everybody(&set.value);
+    let mut finding = RULE.found(&origins).titled(title).about(workload);
+    for ports in open {
+        let Some(published) = &ports.published else { continue };
+        if let Some(edit) = Edit::replace(&ports.origins, on_localhost(published)) {
+            finding = finding.edit(edit);
+            finding.apart |= is_for_everybody(published);
         }
     }
     Some(finding)
 }
 
-/// Whether a port is meant for everybody: a web server on 127.0.0.1 serves nobody.
-fn is_for_everybody(typed: &str) -> bool {
-    values::to_standard_notation(typed).and_then(|short| values::publish(&short)).is_ok_and(|published| {
-        published.host_ports.is_some_and(|(first, last)| [80, 443].iter().any(|port| (first..=last).contains(port)))
-    })
+/// Whether one of the ports is the one that browsers call without being told: published so that others can reach it.
+fn is_for_everybody(published: &Published) -> bool {
+    published.host_ports.is_some_and(|(first, last)| [80, 443].iter().any(|port| (first..=last).contains(port)))
 }
 
-/// The same ports on 127.0.0.1; None for a value that names an address of its own.
-fn on_localhost(typed: &str) -> Option<String> {
-    let short = values::to_standard_notation(typed).ok()?;
-    if !is_everywhere(&values::publish(&short).ok()?.host_ip) {
-        return None;
-    }
-    let short = ["0.0.0.0:", "[::]:", ":::"].iter().find_map(|prefix| short.strip_prefix(prefix)).unwrap_or(&short);
-    let ports = short.trim_start_matches(':');
-    Some(if ports.contains(':') { format!("127.0.0.1:{ports}") } else { format!("127.0.0.1::{ports}") })
+/// The same ports on the host's own address alone, as the flag is written.
+fn on_localhost(published: &Published) -> String {
+    let range = |(first, last): (u16, u16)| if first == last { first.to_string() } else { format!("{first}-{last}") };
+    let host = published.host_ports.map(range).unwrap_or_default();
+    let protocol = if published.protocol == "tcp" { String::new() } else { format!("/{}", published.protocol) };
+    format!("127.0.0.1:{host}:{}{protocol}", range(published.ports))
 }

@@ -19,5 +19,5 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    case.words_of_operation(&PredictedOperation::RawApi).map(|words| RULE.found(&words)).into_iter().collect()
+    case.origins_of_operation(&PredictedOperation::RawApi).map(|origins| RULE.found(&origins)).into_iter().collect()
 }

@@ -27,15 +27,15 @@ pub static RULE: Rule = Rule {
 fn check(case: &Case) -> Vec<Finding> {
     let home = case.home();
     let read = case.lowered.effects.iter().filter_map(|effect| match effect {
-        Effect::ReadsFile { path, words } => Some((path, words)),
+        Effect::ReadsFile { path, origins } => Some((path, origins)),
         _ => None,
     });
-    read.filter_map(|(path, words)| {
+    read.filter_map(|(path, origins)| {
         let written =
             if path.starts_with('/') { clean(path) } else { clean(&format!("{}/{path}", case.host.directory())) };
         let real = case.host.resolve(&written);
         let what = holds_secrets(&written, &home).or_else(|| holds_secrets(&real, &home))?;
-        Some(RULE.found(words).titled(format!("copies {what}")))
+        Some(RULE.found(origins).titled(format!("copies {what}")))
     })
     .collect()
 }

@@ -26,9 +26,9 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    let remote = case.operations().filter_map(|(operation, words)| match operation {
+    let remote = case.operations().filter_map(|(operation, origins)| match operation {
         PredictedOperation::RemoteContext(place) if !is_pinned(place) => {
-            Some(RULE.found(words).titled(format!("builds from a remote address: {place}")))
+            Some(RULE.found(origins).titled(format!("builds from a remote address: {place}")))
         }
         _ => None,
     });

@@ -2,6 +2,7 @@
 
 use super::{COMMON, Case, Class, Finding, Rule};
 use crate::engine::Lookup;
+use crate::lower::{Origins, in_order};
 
 pub static RULE: Rule = Rule {
     id: "removes-anonymous-volumes",
@@ -19,24 +20,23 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    let mut words: Vec<usize> = Vec::new();
+    let mut origins: Origins = Vec::new();
     for request in case.requests() {
         let with_container = request.is("DELETE", "/containers/*") && request.value("v") == Some("1");
         if with_container && holds_some(case, request.object("/containers/", "").unwrap_or_default()) {
-            words.extend(request.words_of("v"));
-            words.extend(&request.words);
+            origins.extend(request.origins_of("v"));
+            origins.extend(request.origins.clone());
         }
         if request.is("POST", "/volumes/prune") {
             // With `all`, or below API 1.42, it is prune-all's.
             let named_too = request.value("filters").is_some_and(|filters| filters.contains("\"all\""));
             if !named_too && !super::prune_all::takes_named_volumes(case) {
-                words.extend(request.words_of("all"));
+                origins.extend(request.origins_of("all"));
             }
         }
     }
-    words.sort_unstable();
-    words.dedup();
-    if words.is_empty() { Vec::new() } else { vec![RULE.found(&words)] }
+    let origins = in_order(origins);
+    if origins.is_empty() { Vec::new() } else { vec![RULE.found(&origins)] }
 }
 
 /// Whether the container has a volume; true where the engine does not tell.

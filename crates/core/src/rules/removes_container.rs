@@ -1,7 +1,7 @@
 //! Stopped containers, removed.
 
 use super::{COMMON, Case, Class, Finding, Rule};
-use crate::lower::PredictedOperation;
+use crate::lower::{Origin, PredictedOperation};
 use crate::text::count;
 
 pub static RULE: Rule = Rule {
@@ -19,18 +19,18 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    let removed: Vec<&[usize]> = case
+    let removed: Vec<&[Origin]> = case
         .requests()
         .filter(|request| request.is("DELETE", "/containers/*") && request.value("force").is_none())
         .filter(|request| !request.path.contains("/checkpoints/"))
-        .map(|request| request.words.as_slice())
+        .map(|request| request.origins.as_slice())
         .collect();
     let mut findings = Vec::new();
     if !removed.is_empty() {
         findings.push(RULE.found(&removed.concat()).titled(format!("removes {}", count(removed.len(), "container"))));
     }
-    if let Some(words) = case.words_of_operation(&PredictedOperation::RemovesContainers) {
-        findings.push(RULE.found(&words).titled("removes the project's containers"));
+    if let Some(origins) = case.origins_of_operation(&PredictedOperation::RemovesContainers) {
+        findings.push(RULE.found(&origins).titled("removes the project's containers"));
     }
     findings
 }

@@ -1,7 +1,7 @@
 //! Images, removed.
 
 use super::{COMMON, Case, Class, Finding, Rule};
-use crate::lower::PredictedOperation;
+use crate::lower::{Origin, PredictedOperation};
 use crate::text::count;
 
 pub static RULE: Rule = Rule {
@@ -20,17 +20,17 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    let removed: Vec<&[usize]> = case
+    let removed: Vec<&[Origin]> = case
         .requests()
         .filter(|request| request.is("DELETE", "/images/*"))
-        .map(|request| request.words.as_slice())
+        .map(|request| request.origins.as_slice())
         .collect();
     let mut findings = Vec::new();
     if !removed.is_empty() {
         findings.push(RULE.found(&removed.concat()).titled(format!("removes {}", count(removed.len(), "image"))));
     }
-    if let Some(words) = case.words_of_operation(&PredictedOperation::RemovesImages) {
-        findings.push(RULE.found(&words).titled("removes the project's images"));
+    if let Some(origins) = case.origins_of_operation(&PredictedOperation::RemovesImages) {
+        findings.push(RULE.found(&origins).titled("removes the project's images"));
     }
     findings
 }

@@ -1,7 +1,7 @@
 //! Containers removed whether they run or not.
 
 use super::{COMMON, Case, Class, Finding, Rule};
-use crate::lower::PredictedOperation;
+use crate::lower::{Origin, PredictedOperation};
 use crate::text::count;
 
 pub static RULE: Rule = Rule {
@@ -20,18 +20,18 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    let forced: Vec<&[usize]> = case
+    let forced: Vec<&[Origin]> = case
         .requests()
         .filter(|request| request.is("DELETE", "/containers/*") && request.value("force") == Some("1"))
-        .map(|request| request.words.as_slice())
+        .map(|request| request.origins.as_slice())
         .collect();
     let mut findings = Vec::new();
     if !forced.is_empty() {
         let title = format!("removes {}, also while running", count(forced.len(), "container"));
         findings.push(RULE.found(&forced.concat()).titled(title));
     }
-    if let Some(words) = case.words_of_operation(&PredictedOperation::RemovesRunning) {
-        findings.push(RULE.found(&words).titled("stops and removes the project's containers"));
+    if let Some(origins) = case.origins_of_operation(&PredictedOperation::RemovesRunning) {
+        findings.push(RULE.found(&origins).titled("stops and removes the project's containers"));
     }
     findings
 }

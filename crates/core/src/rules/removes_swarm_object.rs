@@ -33,11 +33,13 @@ fn check(case: &Case) -> Vec<Finding> {
             findings.push(finding.titled(format!("removes {what} from the swarm")));
         }
     }
-    if let Some(words) = case.words_of_operation(&PredictedOperation::RemovesStack) {
-        findings.push(RULE.found(&words).titled("removes a stack: its services, networks, secrets and configs"));
+    if let Some(origins) =
+        case.origins_of_operations(|operation| matches!(operation, PredictedOperation::RemovesStack(_)))
+    {
+        findings.push(RULE.found(&origins).titled("removes a stack: its services, networks, secrets and configs"));
     }
-    if let Some(words) = case.words_of_operation(&PredictedOperation::RemovesServices) {
-        findings.push(RULE.found(&words).titled("removes the services that are no longer in the file"));
+    if let Some(origins) = case.origins_of_operation(&PredictedOperation::RemovesServices) {
+        findings.push(RULE.found(&origins).titled("removes the services that are no longer in the file"));
     }
     findings
 }

@@ -1,7 +1,7 @@
 //! Volumes, removed by name or with a compose project.
 
 use super::{COMMON, Case, Class, Finding, Rule};
-use crate::lower::PredictedOperation;
+use crate::lower::{Origin, PredictedOperation};
 use crate::text::count;
 
 pub static RULE: Rule = Rule {
@@ -20,10 +20,10 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    let removed: Vec<&[usize]> = case
+    let removed: Vec<&[Origin]> = case
         .requests()
         .filter(|request| request.is("DELETE", "/volumes/*"))
-        .map(|request| request.words.as_slice())
+        .map(|request| request.origins.as_slice())
         .collect();
     let mut findings = Vec::new();
     if !removed.is_empty() {
@@ -34,8 +34,8 @@ fn check(case: &Case) -> Vec<Finding> {
         );
         findings.push(RULE.found(&removed.concat()).titled(title));
     }
-    if let Some(words) = case.words_of_operation(&PredictedOperation::RemovesVolumes) {
-        findings.push(RULE.found(&words).titled("removes the project's volumes and the data in them"));
+    if let Some(origins) = case.origins_of_operation(&PredictedOperation::RemovesVolumes) {
+        findings.push(RULE.found(&origins).titled("removes the project's volumes and the data in them"));
     }
     findings
 }

@@ -28,10 +28,10 @@ fn check(case: &Case) -> Vec<Finding> {
         let gives = request.is("POST", "/images/*/tag")
             || request.is("POST", "/commit")
             || request.is("POST", "/images/create");
-        let words = || request.words.clone();
+        let origins = || request.origins.clone();
         if request.is("POST", "/images/load") {
             return Some(
-                RULE.found(&words())
+                RULE.found(&origins())
                     .titled("gives images the names in the file, also names that other images have now"),
             );
         }
@@ -44,13 +44,13 @@ fn check(case: &Case) -> Vec<Finding> {
                 None
             }
             Lookup::Found(_) => Some(
-                RULE.found(&words())
+                RULE.found(&origins())
                     .titled(format!("takes the name {} from the image that has it now", familiar(&name))),
             ),
-            Lookup::NoEngine | Lookup::Unknown(_) => Some(RULE.found(&words())),
+            Lookup::NoEngine | Lookup::Unknown(_) => Some(RULE.found(&origins())),
         }
     });
-    named.chain(case.words_of_operation(&PredictedOperation::Retags).map(|words| RULE.found(&words))).collect()
+    named.chain(case.origins_of_operation(&PredictedOperation::Retags).map(|origins| RULE.found(&origins))).collect()
 }
 
 fn familiar(name: &str) -> String {

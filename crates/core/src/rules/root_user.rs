@@ -30,29 +30,29 @@ pub static RULE: Rule = Rule {
 fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
     for workload in case.workloads() {
-        let (title, words) = match &workload.user {
-            Some(user) if is_root(user) => (format!("runs as root (--user {user})"), workload.user_words.clone()),
+        let (title, origins) = match &workload.user {
+            Some(user) if is_root(user) => (format!("runs as root (--user {user})"), workload.user_origins.clone()),
             Some(_) => continue,
             None if workload.partial => continue,
             None => match case.image(workload) {
                 Lookup::Found(image) if !image.user.is_empty() && !is_root(&image.user) => continue,
                 Lookup::Found(_) => {
-                    ("the image sets no user, so the process is root".to_owned(), workload.image_words.clone())
+                    ("the image sets no user, so the process is root".to_owned(), workload.image_origins.clone())
                 }
                 Lookup::Missing => (
                     "--user is not set; whether the image sets a user is not known, because it is not on this engine"
                         .to_owned(),
-                    workload.image_words.clone(),
+                    workload.image_origins.clone(),
                 ),
                 Lookup::NoEngine | Lookup::Unknown(_) => (
                     "--user is not set; whether the image sets a user is not known, because the engine did not answer"
                         .to_owned(),
-                    workload.image_words.clone(),
+                    workload.image_origins.clone(),
                 ),
             },
         };
         let user = case.offers.user.clone().unwrap_or_else(|| own(case.ids));
-        let mut finding = RULE.found(&words).titled(title).about(workload);
+        let mut finding = RULE.found(&origins).titled(title).about(workload);
         let image = match case.image(workload) {
             Lookup::Found(image) => Some(image),
             Lookup::Missing | Lookup::NoEngine | Lookup::Unknown(_) => None,
@@ -73,7 +73,7 @@ fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
     let file = build.file()?;
     let user = file.last(build.stage, |it| if let Directive::User(user) = &it.what { Some(user) } else { None });
     if let Some(user) = user {
-        let found = || RULE.found(&build.words).titled("the last USER is root").in_file(file.place(&user.span));
+        let found = || RULE.found(&build.origins).titled("the last USER is root").in_file(file.place(&user.span));
         return is_root(&user.text).then(found);
     }
     let first = &file.stages[*file.line(build.stage).last()?];
@@ -90,7 +90,7 @@ fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
         return None;
     }
     let base = &file.stages[build.stage].base;
-    Some(RULE.found(&build.words).titled("no USER: the image runs as root").in_file(file.place(&base.span)))
+    Some(RULE.found(&build.origins).titled("no USER: the image runs as root").in_file(file.place(&base.span)))
 }
 
 /// Programs that start as root to become somebody else.

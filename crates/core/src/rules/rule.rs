@@ -1,9 +1,11 @@
 //! What a rule is, and what it finds.
 
+use std::ops::Range;
+
 use super::case::Case;
 use crate::files::text::Place;
 use crate::lower::fields::Field;
-use crate::lower::{Words, Workload};
+use crate::lower::{Origin, Origins, Workload, positions};
 
 /// What a rule is about, which decides what a preset does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,12 +118,12 @@ pub struct Example {
 }
 
 impl Rule {
-    /// A finding with the rule's own words.
-    pub fn found(&'static self, words: &[usize]) -> Finding {
+    /// A finding with the rule's own texts.
+    pub fn found(&'static self, origins: &[Origin]) -> Finding {
         Finding {
             rule: self,
             class: self.class,
-            words: words.to_vec(),
+            origins: origins.to_vec(),
             title: self.title.to_owned(),
             why: self.why.to_owned(),
             instead: self.instead.to_owned(),
@@ -136,13 +138,13 @@ impl Rule {
 
     /// One finding for all requests with this method and path.
     pub fn one_for(&'static self, case: &Case, method: &str, pattern: &str) -> Vec<Finding> {
-        let words: Vec<usize> = case
+        let origins: Origins = case
             .requests()
             .filter(|request| request.is(method, pattern))
-            .flat_map(|request| request.words.clone())
+            .flat_map(|request| request.origins.clone())
             .collect();
         match case.requests().any(|request| request.is(method, pattern)) {
-            true => vec![self.found(&words)],
+            true => vec![self.found(&origins)],
             false => Vec::new(),
         }
     }
@@ -154,8 +156,8 @@ pub struct Finding {
     pub rule: &'static Rule,
     /// The rule's class, but for `unsaved-data`, which is a loss at removal.
     pub class: Class,
-    /// The words behind it.
-    pub words: Words,
+    /// What it comes from.
+    pub origins: Origins,
     /// What it is.
     pub title: String,
     /// Why it matters here.
@@ -176,6 +178,11 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Positions of the arguments behind it.
+    pub fn args(&self) -> Vec<usize> {
+        positions(&self.origins)
+    }
+
     pub fn titled(mut self, title: impl Into<String>) -> Finding {
         self.title = title.into();
         self
@@ -211,14 +218,14 @@ impl Finding {
     }
 }
 
-/// A change of the command's words.
+/// A change of the command's arguments.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Edit {
     /// Gives the field this value by docker's flag for it, or sets a switch (no value).
     Set { field: &'static Field, flag: &'static str, value: Option<String> },
-    /// Puts something else for the value that starts at this byte of this word.
-    Replace { word: usize, from: usize, with: String },
-    /// Another command in its place; the words before the command stay.
+    /// Puts something else for these bytes of an argument, or for the whole of it.
+    Replace { position: usize, bytes: Option<Range<usize>>, with: String },
+    /// Another command in its place; the arguments before the command stay.
     Command { words: Vec<String> },
 }
 
@@ -227,6 +234,19 @@ impl Edit {
     #[must_use]
     pub fn set(field: &'static Field, value: Option<String>) -> Edit {
         Edit::Set { field, flag: field.flags.first().copied().unwrap_or_default(), value }
+    }
+
+    /// Puts something else for the value that these origins show: the bytes of a flag's value, or an operand. None where no
+    /// argument says it.
+    #[must_use]
+    pub fn replace(origins: &[Origin], with: String) -> Option<Edit> {
+        let value = |origin: &&Origin| matches!(origin, Origin::Arg { bytes: Some(_), .. });
+        match (origins.iter().rev().find(value), origins) {
+            (Some(Origin::Arg { position, bytes }), _) | (None, [Origin::Arg { position, bytes }]) => {
+                Some(Edit::Replace { position: *position, bytes: bytes.clone(), with })
+            }
+            _ => None,
+        }
     }
 
     /// The same for a service.

@@ -23,6 +23,6 @@ fn check(case: &Case) -> Vec<Finding> {
     let chosen = case.workloads().iter().filter_map(|workload| workload.runtime.as_ref());
     chosen
         .filter(|(name, _)| !OWN.contains(&name.as_str()))
-        .map(|(name, words)| RULE.found(words).titled(format!("uses the OCI runtime {name}")))
+        .map(|(name, origins)| RULE.found(origins).titled(format!("uses the OCI runtime {name}")))
         .collect()
 }

@@ -22,5 +22,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    case.words_of_operation(&PredictedOperation::ScalesToZero).map(|words| RULE.found(&words)).into_iter().collect()
+    case.origins_of_operation(&PredictedOperation::ScalesToZero)
+        .map(|origins| RULE.found(&origins))
+        .into_iter()
+        .collect()
 }

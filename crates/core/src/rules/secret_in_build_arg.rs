@@ -37,17 +37,17 @@ pub static RULE: Rule = Rule {
 fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
     for request in case.requests().filter(|request| request.is("POST", "/build")) {
-        for (part, words) in request.parts.iter() {
+        for (part, origins) in request.parts.iter() {
             if let Some(name) = part.strip_prefix("buildargs/").filter(|name| is_secret_name(name)) {
-                findings.push(RULE.found(words).titled(format!("secret in the build argument {name}")));
+                findings.push(RULE.found(origins).titled(format!("secret in the build argument {name}")));
             }
         }
     }
-    for (operation, words) in case.operations() {
+    for (operation, origins) in case.operations() {
         if let PredictedOperation::BuildArgument(name) = operation
             && is_secret_name(name)
         {
-            findings.push(RULE.found(words).titled(format!("secret in the build argument {name}")));
+            findings.push(RULE.found(origins).titled(format!("secret in the build argument {name}")));
         }
     }
     findings.extend(case.builds().flat_map(in_dockerfile));
@@ -67,7 +67,7 @@ fn in_dockerfile(build: &Build) -> Vec<Finding> {
     for (name, _) in declared.flatten().filter(|(name, _)| is_named_like_one(&name.text)) {
         let title = format!("secret in the build argument {}", name.text);
         if !findings.iter().any(|finding| finding.title == title) {
-            findings.push(RULE.found(&build.words).titled(title).in_file(file.place(&name.span)));
+            findings.push(RULE.found(&build.origins).titled(title).in_file(file.place(&name.span)));
         }
     }
     findings

@@ -3,7 +3,7 @@
 use super::{COMMON, Case, Class, Example, Finding, Rule};
 use crate::files::dockerfile::Directive;
 use crate::files::secrets::is_secret_name;
-use crate::lower::Build;
+use crate::lower::{Build, Origins};
 
 pub static RULE: Rule = Rule {
     id: "secret-in-env",
@@ -41,17 +41,17 @@ pub static RULE: Rule = Rule {
 fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
     for workload in case.workloads() {
-        let secret = |(name, value, _): &&(String, String, Vec<usize>)| is_secret(name, value);
+        let secret = |(name, value, _): &&(String, String, Origins)| is_secret(name, value);
         // What a file brought has no word of its own here.
-        let typed = workload.env.iter().filter(secret).filter(|(_, _, words)| *words != workload.words);
-        let (mut names, mut words): (Vec<&str>, Vec<usize>) = (Vec::new(), Vec::new());
+        let typed = workload.env.iter().filter(secret).filter(|(_, _, origins)| *origins != workload.origins);
+        let (mut names, mut origins): (Vec<&str>, Origins) = (Vec::new(), Vec::new());
         for (name, _, these) in typed {
             names.push(name);
-            words.extend(these);
+            origins.extend(these.iter().cloned());
         }
         if !names.is_empty() {
             findings.push(
-                RULE.found(&words)
+                RULE.found(&origins)
                     .titled(format!("secret in the environment variable {}", crate::text::named(&names)))
                     .about(workload),
             );
@@ -74,7 +74,7 @@ fn in_dockerfile(build: &Build) -> Vec<Finding> {
                 continue;
             }
             let title = format!("secret in the image's environment variable {}", name.text);
-            let finding = RULE.found(&build.words).titled(title).in_file(file.place(&name.span));
+            let finding = RULE.found(&build.origins).titled(title).in_file(file.place(&name.span));
             findings.push(if sure { finding.grave() } else { finding });
         }
     }

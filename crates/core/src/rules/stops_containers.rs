@@ -1,7 +1,7 @@
 //! Stopping without the time to end.
 
 use super::{COMMON, Case, Class, Finding, Rule};
-use crate::lower::PredictedOperation;
+use crate::lower::{Origins, PredictedOperation, in_order};
 
 pub static RULE: Rule = Rule {
     id: "stops-containers",
@@ -28,32 +28,31 @@ pub static RULE: Rule = Rule {
 
 fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut words: Vec<usize> = Vec::new();
+    let mut origins: Origins = Vec::new();
     for request in case.requests() {
         let signal = request.value("signal").unwrap_or_default();
         let killed = request.is("POST", "/containers/*/kill") && ends_it(signal);
         let stopped = request.is("POST", "/containers/*/stop") || request.is("POST", "/containers/*/restart");
         if killed || (stopped && (request.value("t") == Some("0") || is_kill(signal))) {
-            words.extend(&request.words);
+            origins.extend(request.origins.clone());
             for part in ["t", "signal"] {
-                let these = request.words_of(part);
-                if these != request.words {
-                    words.extend(these);
+                let these = request.origins_of(part);
+                if these != request.origins {
+                    origins.extend(these);
                 }
             }
         }
         if request.is("POST", "/nodes/*/update") && request.body_json()["Availability"] == "drain" {
             findings.push(
-                RULE.found(&request.words_of("Availability"))
+                RULE.found(&request.origins_of("Availability"))
                     .titled("stops all tasks on the node; the swarm starts them on other nodes"),
             );
         }
     }
-    words.extend(case.words_of_operation(&PredictedOperation::KillsContainers).unwrap_or_default());
-    words.sort_unstable();
-    words.dedup();
-    if !words.is_empty() {
-        findings.push(RULE.found(&words));
+    origins.extend(case.origins_of_operation(&PredictedOperation::KillsContainers).unwrap_or_default());
+    let origins = in_order(origins);
+    if !origins.is_empty() {
+        findings.push(RULE.found(&origins));
     }
     findings
 }

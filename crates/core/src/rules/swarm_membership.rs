@@ -39,9 +39,12 @@ fn check(case: &Case) -> Vec<Finding> {
         } else {
             return None;
         };
-        let words =
-            if request.is("POST", "/swarm/init") { request.words_of("ForceNewCluster") } else { request.words.clone() };
-        Some(RULE.found(&words).titled(what))
+        let origins = if request.is("POST", "/swarm/init") {
+            request.origins_of("ForceNewCluster")
+        } else {
+            request.origins.clone()
+        };
+        Some(RULE.found(&origins).titled(what))
     });
     changes.collect()
 }

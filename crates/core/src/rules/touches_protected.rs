@@ -53,7 +53,7 @@ fn check(case: &Case) -> Vec<Finding> {
                 ),
                 Lookup::Found(None) | Lookup::Missing | Lookup::NoEngine => continue,
             };
-            findings.push(RULE.found(&mount.words).because(text));
+            findings.push(RULE.found(&mount.origins).because(text));
         }
     }
     findings

@@ -29,7 +29,7 @@ pub static RULE: Rule = Rule {
 fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
     for workload in case.workloads() {
-        for (option, words) in &workload.security {
+        for (option, origins) in &workload.security {
             let (key, value) = option.split_once(['=', ':']).unwrap_or((option, ""));
             let what = match (key, value) {
                 ("seccomp", "unconfined") => "system calls are not filtered (seccomp)",
@@ -39,23 +39,20 @@ fn check(case: &Case) -> Vec<Finding> {
                 ("no-new-privileges", "false") => "setuid programs can give more privileges",
                 _ => continue,
             };
-            let mut finding = RULE.found(words).titled(what);
+            let mut finding = RULE.found(origins).titled(what);
             if key == "no-new-privileges" {
-                let typed = case.invocation.all(&["security-opt"]).find(|set| set.value == *option);
-                if let Some((word, from)) = typed.and_then(|set| set.at) {
-                    finding = finding.edit(Edit::Replace { word, from, with: "no-new-privileges".to_owned() });
-                }
+                finding.edits.extend(Edit::replace(origins, "no-new-privileges".to_owned()));
             }
             findings.push(finding);
         }
-        if let Some(words) = &workload.open_paths {
-            findings.push(RULE.found(words).titled("kernel files in /proc and /sys are not masked"));
+        if let Some(origins) = &workload.open_paths {
+            findings.push(RULE.found(origins).titled("kernel files in /proc and /sys are not masked"));
         }
     }
     for request in case.requests().filter(|request| request.is("POST", "/build")) {
         let opened = request.query.iter().any(|(name, value)| name == "securityopt" && value.ends_with("unconfined"));
         if opened {
-            findings.push(RULE.found(&request.words).titled("the build runs without a security profile"));
+            findings.push(RULE.found(&request.origins).titled("the build runs without a security profile"));
         }
     }
     findings

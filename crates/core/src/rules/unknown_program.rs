@@ -24,7 +24,7 @@ fn check(case: &Case) -> Vec<Finding> {
     });
     programs
         .map(|runs| {
-            RULE.found(&runs.words).titled(format!("runs the plugin {}, which fender does not know", runs.program))
+            RULE.found(&runs.origins).titled(format!("runs the plugin {}, which fender does not know", runs.program))
         })
         .collect()
 }

@@ -119,7 +119,7 @@ fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
         };
         if let Some(place) = places.into_iter().find(|word| known(word) && !is_covered(word.trim_end_matches('/'))) {
             let title = format!("no VOLUME for {place}, where the program keeps its data");
-            return Some(RULE.found(&build.words).titled(title).in_file(file.place(&instruction.span)));
+            return Some(RULE.found(&build.origins).titled(title).in_file(file.place(&instruction.span)));
         }
     }
     None
@@ -139,7 +139,7 @@ fn at_start<'a>(case: &'a Case) -> impl Iterator<Item = Finding> + 'a {
         let unsaved: Vec<&String> = places.iter().filter(|place| !is_kept(workload, place)).collect();
         let place = unsaved.first()?;
         Some(
-            RULE.found(&workload.image_words)
+            RULE.found(&workload.image_origins)
                 .titled(format!("nothing is mounted at {place}, where the program keeps its data"))
                 .about(workload),
         )
@@ -178,7 +178,7 @@ fn at_removal<'a>(case: &'a Case) -> impl Iterator<Item = Finding> + 'a {
         // A size that is not known is no finding: the removal itself is one, and what is protected is asked for first.
         let Lookup::Found(container) = asked else { return None };
         let size = container.layer_bytes.filter(|size| *size >= WORTH_SAVING)?;
-        let mut finding = RULE.found(&request.words).titled(format!("{} of data in the own layer of {}", bytes(size), container.name));
+        let mut finding = RULE.found(&request.origins).titled(format!("{} of data in the own layer of {}", bytes(size), container.name));
         finding.class = Class::Loss;
         finding.why = format!(
             "{} has {} of data that is in no volume and no image. The data is removed with the container, and docker cannot restore it.",

@@ -25,14 +25,14 @@ pub static RULE: Rule = Rule {
 fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
     for build in case.builds() {
-        if let Some((name, words)) = build.frontend.as_ref().filter(|(name, _)| !is_dockers(name)) {
-            findings.push(RULE.found(words).titled(format!("the image {name} decides how the Dockerfile is read")));
+        if let Some((name, origins)) = build.frontend.as_ref().filter(|(name, _)| !is_dockers(name)) {
+            findings.push(RULE.found(origins).titled(format!("the image {name} decides how the Dockerfile is read")));
         }
         if let Some(file) = &build.dockerfile
             && let Some(syntax) = file.syntax.as_ref().filter(|syntax| !is_dockers(&syntax.text))
         {
             let title = format!("the image {} decides how the Dockerfile is read", syntax.text);
-            findings.push(RULE.found(&build.words).titled(title).in_file(file.place(&syntax.span)));
+            findings.push(RULE.found(&build.origins).titled(title).in_file(file.place(&syntax.span)));
         }
     }
     findings

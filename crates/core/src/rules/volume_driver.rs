@@ -1,7 +1,7 @@
 //! Volumes of another driver than the engine's own.
 
 use super::{COMMON, Case, Class, Finding, Rule};
-use crate::lower::Body;
+use crate::lower::{Body, Origin};
 
 pub static RULE: Rule = Rule {
     id: "volume-driver",
@@ -23,21 +23,21 @@ pub static RULE: Rule = Rule {
 
 fn check(case: &Case) -> Vec<Finding> {
     let foreign = |name: &str| !name.is_empty() && name != "local";
-    let found = |name: &str, words: &[usize]| RULE.found(words).titled(format!("uses the volume driver {name}"));
+    let found = |name: &str, origins: &[Origin]| RULE.found(origins).titled(format!("uses the volume driver {name}"));
     let mut findings = Vec::new();
     for workload in case.workloads() {
-        if let Some((name, words)) = workload.volume_driver.as_ref().filter(|(name, _)| foreign(name)) {
-            findings.push(found(name, words));
+        if let Some((name, origins)) = workload.volume_driver.as_ref().filter(|(name, _)| foreign(name)) {
+            findings.push(found(name, origins));
         }
         for mount in workload.mounts.iter().filter(|mount| foreign(&mount.driver)) {
-            findings.push(found(&mount.driver, &mount.words));
+            findings.push(found(&mount.driver, &mount.origins));
         }
     }
     for request in case.requests() {
         if let Body::Volume(body) = &request.body
             && let Some(name) = body.driver.as_deref().filter(|name| foreign(name))
         {
-            findings.push(found(name, &request.words_of("Driver")));
+            findings.push(found(name, &request.origins_of("Driver")));
         }
     }
     findings

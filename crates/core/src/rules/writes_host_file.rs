@@ -27,16 +27,16 @@ pub static RULE: Rule = Rule {
 fn check(case: &Case) -> Vec<Finding> {
     let home = case.home();
     let written = case.lowered.effects.iter().filter_map(|effect| match effect {
-        Effect::WritesFile { path, words } => Some((path, words)),
+        Effect::WritesFile { path, origins } => Some((path, origins)),
         _ => None,
     });
     written
-        .filter_map(|(path, words)| {
+        .filter_map(|(path, origins)| {
             let absolute =
                 if path.starts_with('/') { clean(path) } else { clean(&format!("{}/{path}", case.host.directory())) };
             let real = case.host.resolve(&absolute);
             let what = runs_the_host(&absolute, &home).or_else(|| runs_the_host(&real, &home))?;
-            Some(RULE.found(words).titled(format!("writes {what}")))
+            Some(RULE.found(origins).titled(format!("writes {what}")))
         })
         .collect()
 }
