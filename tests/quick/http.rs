@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::example::{SmallEngine, judged, with_bench};
+use crate::support::example::{SmallEngine, judged, with_context};
 use fender_core::judge::judge_effects;
 use fender_core::lower::{Effect, Lowered, Origin, Request, lower_http};
 use fender_core::policy::Action;
@@ -13,8 +13,8 @@ use fender_core::target::Target;
 type Findings = BTreeSet<(&'static str, Class)>;
 
 fn found(lowered: &Lowered) -> Findings {
-    with_bench("dev", |bench| {
-        let complaints = judge_effects(lowered, &Target::default(), &SmallEngine, bench);
+    with_context("dev", |context| {
+        let complaints = judge_effects(lowered, &Target::default(), &SmallEngine, context);
         complaints.iter().map(|complaint| (complaint.finding.rule.id, complaint.finding.class)).collect()
     })
 }
@@ -85,8 +85,8 @@ fn a_raw_create_gets_the_findings_of_its_command_line() {
 fn a_finding_about_a_raw_request_points_into_its_body() {
     let body = br#"{"Image":"safe:1","hostconfig":{"binds":["/data:/d","/:/h"],"Privileged":true}}"#;
     let lowered = lower_http("POST", "/v1.47/containers/create", body);
-    with_bench("prod", |bench| {
-        let complaints = judge_effects(&lowered, &Target::default(), &SmallEngine, bench);
+    with_context("prod", |context| {
+        let complaints = judge_effects(&lowered, &Target::default(), &SmallEngine, context);
         let of = |id: &str| complaints.iter().find(|it| it.finding.rule.id == id).unwrap();
         assert_eq!(of("host-mount").finding.origins, [Origin::Request("/HostConfig/Binds/1".into())]);
         assert_eq!(of("privileged").finding.origins, [Origin::Request("/HostConfig/Privileged".into())]);

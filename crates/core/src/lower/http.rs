@@ -25,7 +25,7 @@ pub fn lower_http(method: &str, target: &str, body: &[u8]) -> Lowered {
     };
     match request(method, target, body) {
         Ok(request) if request.is("POST", "/grpc") => {
-            let effect = Effect::Does { deed: PredictedOperation::RawApi, origins: whole() };
+            let effect = Effect::Does { operation: PredictedOperation::RawApi, origins: whole() };
             Lowered { effects: vec![effect], command: whole(), ..Lowered::default() }
         }
         Ok(request) => Lowered { effects: vec![Effect::Request(request)], command: whole(), ..Lowered::default() },
