@@ -1,7 +1,7 @@
 #![deny(unsafe_code)]
 //! fender stands in front of `docker`: it works out what a command would do, judges that, and then becomes the real
-//! client, or does not. This package is the edge, the only part that touches the world; what is worked out and judged
-//! stands in `fender-core`, which is pure.
+//! client, or does not. This package is the edge, the only part with I/O. The pure package `fender-core` works out what a command
+//! would do and judges it.
 
 pub mod allocator;
 pub mod apply;

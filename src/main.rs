@@ -1,5 +1,5 @@
 #![no_main]
-//! One binary, two faces: under the name `docker` the shim, under its own its own commands.
+//! One binary with two uses: under the name `docker` it is the shim, under its own name it has its own commands.
 
 use std::ffi::{OsString, c_char, c_int};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The engine and the client that a command, or fender itself, has to do with.
+//! The engine and the real client that a command, or a command of fender's own, uses.
 
 use std::env;
 use std::path::{Path, PathBuf};

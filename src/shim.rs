@@ -1,5 +1,5 @@
-//! The story of one guarded command, top to bottom: find the real client, read the words, judge what they would do, let a
-//! person answer where it takes one, and become the client.
+//! One guarded command from start to end: find the real client, parse the arguments, judge what they would do, ask if a rule
+//! needs an answer, and become the client.
 
 use std::env;
 use std::ffi::{OsStr, OsString};

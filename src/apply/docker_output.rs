@@ -1,4 +1,4 @@
-//! What docker would have said: its own words and format, so that a script that reads them goes on working.
+//! The output that docker would print, in docker's words and format, so that scripts that read it keep working.
 //! docker/cli `cli/command/*/prune.go`, `remove.go`; buildx `commands/prune.go`; compose's plain progress.
 
 use std::fmt::Write as _;

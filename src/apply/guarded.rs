@@ -1,4 +1,4 @@
-//! The story of a guarded deletion: read what would go, show it, ask, keep it, and take exactly that.
+//! A guarded deletion from start to end: read what would be deleted, show it, ask, keep it, and delete exactly that.
 
 use std::ffi::OsString;
 use std::io::{Write, stderr, stdout};
@@ -83,7 +83,7 @@ impl Guard<'_> {
         }
     }
 
-    /// Says in the plan what keeping takes and what does not come back.
+    /// Adds to the plan how much space keeping needs and what cannot be restored.
     fn foresee(&self, plan: &mut Plan) {
         let engine = session::engine(&self.judgement.target, self.client, self.policy);
         if let Ok(connection) = engine.connection() {
@@ -106,7 +106,7 @@ impl Guard<'_> {
         }
     }
 
-    /// Nobody is asked about nothing.
+    /// If nothing would be deleted, there is no question.
     fn nothing_to_delete(&self, plan: &Plan) -> Next {
         if self.judgement.invocation.canonical().starts_with("compose ") || !self.is_quiet_kind() {
             return Next::Usual;
@@ -121,7 +121,7 @@ impl Guard<'_> {
         self.judgement.stopping().all(|complaint| complaint.finding.rule.about_deletion)
     }
 
-    /// A prune without `--force` is asked about by docker; what fender leaves out, it has to do itself.
+    /// docker asks before a prune without `--force`. If fender skips protected objects, it deletes the rest itself and so has to ask.
     fn would_docker_ask(&self) -> bool {
         let invocation = &self.judgement.invocation;
         invocation.canonical().ends_with(" prune") && !invocation.on("force")
@@ -166,7 +166,7 @@ impl Guard<'_> {
         }
     }
 
-    /// The milder command that a rule offers.
+    /// The arguments of the smaller command that a rule offers.
     fn smaller_words(&self) -> Option<Vec<OsString>> {
         let edits = self.judgement.stopping().flat_map(|complaint| &complaint.finding.edits);
         let is_other = edits.into_iter().any(|edit| matches!(edit, Edit::Command { .. }));
@@ -196,7 +196,7 @@ impl Guard<'_> {
         }
     }
 
-    /// What only docker can do is kept all the same.
+    /// Keeps what would be lost, then lets docker do what only docker can do.
     fn by_docker(&self, plan: &Plan) -> Next {
         if plan.skipped_protected().next().is_some() {
             self.tell_skipped(plan);
@@ -290,7 +290,7 @@ fn not_kept(entry: &Entry) -> Option<String> {
     Some(format!("fender: not kept: {}", safe(&list(&named))))
 }
 
-/// A name or a reason from the engine, which cannot play tricks on a terminal.
+/// A name or a reason from the engine, with control characters escaped.
 fn safe(text: &str) -> String {
     crate::ui::screen::shown(text)
 }

@@ -1,5 +1,5 @@
-//! Carries a plan out: exactly the objects that were shown, one by one by their ids, and nothing that came later. Without
-//! force the engine itself guards what has come into use since; names, which it does not guard, are looked at right before.
+//! Carries out a plan: deletes exactly the objects that were shown, one by one by their ids, and nothing that was created later. Without
+//! force the engine refuses to delete an object that is in use now. It does not check names, so fender looks at a name right before.
 
 mod docker_output;
 mod guarded;

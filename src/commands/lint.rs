@@ -1,4 +1,4 @@
-//! `fender lint`: what is wrong in Dockerfiles, ignore files, compose and bake files, and what can be mended.
+//! `fender lint`: finds and fixes problems in Dockerfiles, ignore files, compose and bake files.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! `fender protect` and `fender unprotect`: locks on what must stay.
+//! `fender protect` and `fender unprotect`: locks on objects that must not be deleted.
 
 use std::io::{Write, stderr, stdout};
 

@@ -1,4 +1,4 @@
-//! `fender undo` and `fender trash`: what was deleted, and how it comes back.
+//! `fender trash`: lists, shows, restores and removes what was kept of deletions.
 
 use std::io::{Write, stderr};
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Reads the body of an answer: never more than its limit, never longer than its time, and long lists while they come.
-//! An engine that never ends its answer, or sends no JSON at all, costs neither memory nor a minute.
+//! Reads the body of an answer with a limit on its size and its time, and reads long lists as they arrive.
+//! An engine that never ends its answer, or that does not send JSON, cannot use up memory or time.
 
 use std::io::{self, BufReader, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};

@@ -1,5 +1,5 @@
-//! Reads what an engine holds, for a plan: a few lists first, and of what the plan then takes, what has to be known more
-//! exactly. Objects are never asked for one by one where a list will do.
+//! Reads what an engine holds, for a plan: first a few lists, then details of the objects that the plan would delete. It does not
+//! ask for single objects if a list has the answer.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Lists of an engine with a bound: a list without an end is no list of objects that somebody has.
+//! Lists in an engine's answers, with a limit on the number of entries.
 
 use std::fmt;
 use std::marker::PhantomData;

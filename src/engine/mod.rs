@@ -1,4 +1,4 @@
-//! Asks the engine, when a rule needs to know, and reads what it holds, when something is to be deleted.
+//! Asks the engine what a rule needs to know, and reads what it holds before a deletion.
 
 pub mod body;
 pub mod connection;

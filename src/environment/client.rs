@@ -1,4 +1,4 @@
-//! Finds the real docker client, and has it read files.
+//! Finds the real docker client, and lets it read files.
 
 use std::cell::RefCell;
 use std::ffi::OsString;

@@ -1,4 +1,4 @@
-//! A folder that is held open, and everything in it by a single name from there.
+//! An open folder. Everything in it is opened relative to it, by a single name.
 
 use std::ffi::OsStr;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! Standard input, read and kept: what stands there in place of a file is judged, and the client still gets every byte.
+//! Standard input in place of a file: it is read, judged, and passed on to the client complete.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, stdin};

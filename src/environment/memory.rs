@@ -1,4 +1,4 @@
-//! Labels that engines have said, for the time when one does not answer: by endpoint and by the engine's id. They can only
+//! Remembers the labels of engines, by endpoint and engine id, for the case that an engine does not answer. They can only
 //! make a command's environment stricter, so a file that cannot be read or written costs time and nothing else.
 
 use std::collections::BTreeMap;

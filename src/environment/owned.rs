@@ -3,7 +3,7 @@
 //! Whoever can write such a file decides what fender does with it: a policy names the program that runs, the trash is
 //! written and emptied. So a file counts only if it belongs to the caller or to root and nobody else can write it, nor any
 //! folder above it. Folders are held open and everything in them is reached by a single name from there, so that nothing
-//! can be exchanged between the look and the use.
+//! can be replaced between the check and the use.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};

@@ -1,4 +1,4 @@
-//! Writes a person's own file anew: the one function by which fender changes a file that it does not keep itself.
+//! Replaces a user's file: the only function with which fender changes a file that is not its own.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, Permissions};

@@ -1,5 +1,5 @@
-//! The surroundings as a judgement saw them. What was read is remembered, and compared with what is there right before docker
-//! takes over.
+//! The surroundings as a judgement saw them. It remembers what was read, and compares it with what is there right before docker
+//! is started.
 
 use std::cell::RefCell;
 use std::collections::hash_map::RandomState;

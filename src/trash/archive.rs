@@ -1,4 +1,4 @@
-//! Archives on their way between the engine and the trash: compressed and summed while they stream. The layers in an
+//! Archives between the engine and the trash, compressed and checksummed while they stream. The layers in an
 //! image's archive are kept apart, by the checksum of their content, so that images and containers share them.
 
 use std::collections::HashSet;
@@ -23,7 +23,7 @@ use fender_core::api::EngineProblem;
 
 /// zstd's own numbers; the lowest is about as fast as the engine sends.
 const LEVEL: i32 = 1;
-/// ArchivePieces that wait between the engine and the compression.
+/// Pieces of an archive that wait between the engine and the compression.
 const WAITING: usize = 64;
 const BLOCK: u64 = 512;
 

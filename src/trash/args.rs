@@ -1,4 +1,4 @@
-//! A container's settings as the `docker run …` that makes it, for a person who does by hand what an undo could not. Pure.
+//! A container's settings as the `docker run …` command that creates it, for a person who has to do it by hand. Pure.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! The time.
+//! The trash's clock.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! What keeping will take and what an undo will not bring back: found out before the question, so that it is said there.
+//! How much space keeping will need, and what an undo will not restore. It is found out before the question, so that the question can say it.
 
 use std::collections::HashMap;
 use std::time::Duration;

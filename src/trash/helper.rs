@@ -1,5 +1,5 @@
-//! What fender makes on an engine to read or write a volume: an empty image, and containers of it that are never started.
-//! They carry their maker's name, so that those of a fender that was killed are found and removed.
+//! Helper objects that fender creates on an engine to read or write a volume: an empty image, and containers of it that are never started.
+//! Their names contain the process that created them, so that those of a killed fender are found and removed.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -79,7 +79,7 @@ fn mark_of(container: &Value) -> Option<&str> {
     Some(mark)
 }
 
-/// Removes what this process made, and what was left behind by one that is no more.
+/// Removes the helper objects of this process, and those of processes on this machine that have ended.
 pub async fn sweep(client: &Arc<Client>) {
     let left = |mark: &str| match mark.strip_prefix(&format!("{}-", host())) {
         Some(process) => process == std::process::id().to_string() || !Path::new("/proc").join(process).exists(),

@@ -1,4 +1,4 @@
-//! Keeps what a plan is about to take. Either everything that was promised is on the disk, or there is an error and
+//! Keeps what a plan is about to delete. Either everything that the plan calls kept is on the disk, or there is an error and
 //! nothing may be deleted.
 
 use std::collections::HashSet;

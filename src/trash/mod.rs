@@ -1,4 +1,4 @@
-//! What was deleted and can be had again: kept before a deletion, brought back by `fender undo`.
+//! The trash: copies of objects, kept before a deletion and restored by `fender undo`.
 
 mod archive;
 mod args;

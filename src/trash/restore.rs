@@ -1,4 +1,4 @@
-//! Brings back what a deletion took: networks, volumes, images and their names, then the containers that need them.
+//! Restores what a deletion deleted: networks, volumes, images and their names, then the containers that need them.
 
 use std::fs::File;
 use std::sync::Arc;

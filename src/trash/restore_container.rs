@@ -1,4 +1,4 @@
-//! A container that is made again: its settings, what it wrote, its networks.
+//! Restores a container: its settings, its own layer, its networks.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! From what the engine said of an object (`inspect`) to the request that makes it again. Pure: nothing is asked here.
+//! Converts what the engine said about an object (`inspect`) to the request that creates it again. Pure.
 //!
 //! An answer of `inspect` is not a request: the engine fills in what nobody chose, resolves names to ids, and refuses some of
 //! its own answers (moby `runconfig/hostconfig_unix.go`, `daemon/create.go`). Each difference is handled in one place below.

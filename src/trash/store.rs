@@ -8,8 +8,8 @@
 //! trash/new/              what is being written
 //! ```
 //!
-//! An entry is written beside and renamed into its place when every byte of it is on the disk: a crash at any point leaves
-//! a whole entry or none. Every file is opened by [`Folder`], by a single name in a folder that only its user writes.
+//! An entry is written to `new` and renamed to its place when every byte of it is on the disk, so a crash at any point leaves
+//! a complete entry or none. Every file is opened by [`Folder`], by a single name in a folder that only its user writes.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;

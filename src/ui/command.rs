@@ -1,4 +1,4 @@
-//! A command for a reader: masked, in a few lines that fit, with marks under the arguments that something is said about.
+//! A command as text: masked, in a few lines that fit, with marks under the arguments of the findings.
 
 use std::collections::BTreeSet;
 

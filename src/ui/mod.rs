@@ -1,4 +1,4 @@
-//! What a person sees and says: the only place that talks to one.
+//! Everything that a person sees and answers.
 
 pub mod command;
 pub mod pager;

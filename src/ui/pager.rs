@@ -1,4 +1,4 @@
-//! Long lists, in the person's own pager.
+//! Long lists, shown in the user's pager.
 
 use std::io::Write;
 use std::process::{Command, Stdio};

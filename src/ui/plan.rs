@@ -1,4 +1,4 @@
-//! A plan for a person: the few things that matter, counts for the rest, what is kept and what stays.
+//! A plan as text: the objects that matter most, counts for the rest, what is kept and what is skipped.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -107,7 +107,7 @@ fn counted(kind: ObjectKind, number: usize) -> String {
     }
 }
 
-/// Those that a person would want to see, the gravest first, and the others.
+/// The objects that matter most, the worst loss first, and the others.
 fn sorted_out(plan: &Plan, now: i64, most: usize) -> (Vec<&Item>, Vec<&Item>) {
     let mut sorted: Vec<&Item> = plan.deletes.iter().collect();
     if sorted.len() <= most {

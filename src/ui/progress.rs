@@ -1,4 +1,4 @@
-//! What is being done, where it takes longer than a person waits without asking.
+//! Progress of work that takes long.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// How long a person is not told what is waited for.
+/// How long fender waits before it says what it waits for.
 const PATIENT: Duration = Duration::from_secs(2);
 
 /// A line that appears after two seconds and goes with this value.

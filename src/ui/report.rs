@@ -15,7 +15,7 @@ use fender_core::judge::fixes::Fixes;
 use fender_core::judge::{Complaint, Judgement};
 use fender_core::plan::Plan;
 use fender_core::policy::Action;
-use fender_core::rules::{Class, Finding, NO_MEMORY_LIMIT};
+use fender_core::rules::{Finding, NO_MEMORY_LIMIT};
 use fender_core::text::{bytes, count};
 
 /// The one name of the engine for a person: what it calls itself, else the host in its endpoint. A local engine that does
@@ -99,8 +99,8 @@ pub fn note(judgement: &Judgement, screen: &Screen) -> Option<String> {
 /// `3 problems in Dockerfile (run: fender lint)`. Findings about services are printed like findings about arguments.
 fn notes_on_files(judgement: &Judgement) -> Vec<String> {
     let mut files: Vec<(&str, usize)> = Vec::new();
-    let calm = judgement.with(Action::Note).filter(|complaint| complaint.finding.calm);
-    for place in calm.filter_map(|complaint| complaint.finding.places.first()) {
+    let note_only = judgement.with(Action::Note).filter(|complaint| complaint.finding.note_only);
+    for place in note_only.filter_map(|complaint| complaint.finding.places.first()) {
         match files.iter_mut().find(|(path, _)| *path == place.path()) {
             Some((_, count)) => *count += 1,
             None => files.push((place.path(), 1)),
@@ -123,7 +123,7 @@ fn notes_on_files(judgement: &Judgement) -> Vec<String> {
 
 fn notes_on_words(judgement: &Judgement) -> Option<String> {
     let mut ids: Vec<&str> = Vec::new();
-    for complaint in judgement.with(Action::Note).filter(|complaint| !complaint.finding.calm) {
+    for complaint in judgement.with(Action::Note).filter(|complaint| !complaint.finding.note_only) {
         if !ids.contains(&complaint.finding.rule.id) {
             ids.push(complaint.finding.rule.id);
         }
@@ -260,10 +260,10 @@ fn problems(
     for complaint in complaints {
         let finding = &complaint.finding;
         let id = finding.rule.id;
-        let is_grave = matches!(finding.class, Class::Escape | Class::Loss);
+        let is_severe = finding.class.is_severe();
         // One line for the same thing in several places; of one rule only so many.
         let key = (id, finding.title.as_str());
-        if seen.contains(&key) && (!is_grave || detail == Detail::Lines) {
+        if seen.contains(&key) && (!is_severe || detail == Detail::Lines) {
             continue;
         }
         let of_rule = of_rule.entry(id).or_default();
@@ -275,12 +275,12 @@ fn problems(
         *of_rule += 1;
         let number = fixes.number(judgement, complaint).map_or_else(String::new, |number| format!("{number}"));
         let numbers = if fixes.choices() > 0 { format!("{number:<3}") } else { String::new() };
-        let text = brief(complaint, alike.get(&key).filter(|_| !is_grave).map_or(&[], Vec::as_slice), judgement);
+        let text = brief(complaint, alike.get(&key).filter(|_| !is_severe).map_or(&[], Vec::as_slice), judgement);
         let text =
             if detail == Detail::Lines { cut(&text, screen.width.saturating_sub(longest + 9).max(12)) } else { text };
         let line = screen.filled(&format!("    {numbers}{id:<longest$}  "), &text);
         out.push_str(&line.replacen(id, &screen.marked(id), 1));
-        if !is_grave || detail == Detail::Lines {
+        if !is_severe || detail == Detail::Lines {
             continue;
         }
         out.push_str(&places(finding, screen));
@@ -360,7 +360,7 @@ pub fn deletion(judgement: &Judgement, plan: &Plan, screen: &Screen, hostname: &
     })
 }
 
-/// A milder command, and what it frees.
+/// The smaller command, and how much it frees.
 pub fn smaller(invocation: &Invocation, plan: &Plan, screen: &Screen) -> String {
     let what = match plan.deletes.len() {
         0 => "nothing to delete".to_owned(),
@@ -434,7 +434,7 @@ fn memory_of_host(judgement: &Judgement) -> Option<String> {
 }
 
 fn why(complaint: &Complaint, judgement: &Judgement) -> String {
-    // The size of the host says more than a word for it.
+    // A number says more than "all".
     if *complaint.finding.rule == NO_MEMORY_LIMIT
         && let Some(size) = memory_of_host(judgement)
     {

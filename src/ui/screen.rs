@@ -1,4 +1,4 @@
-//! Text for a terminal: colour that only helps, lines that fit, names that cannot lie.
+//! Text for a terminal: colours, lines that fit, names with control characters escaped.
 
 use std::fmt::Write as _;
 

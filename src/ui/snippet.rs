@@ -1,4 +1,4 @@
-//! A place in a file, shown as compilers do: its line, and marks under what is meant.
+//! A place in a file, shown as compilers do: the line, with marks under the part that is meant.
 
 use std::fmt::Write as _;
 

@@ -103,7 +103,7 @@ proptest! {
                 prop_assert!(changed.iter().all(may), "{words:?} became {texts:?}: {changed:?}");
                 // What was mended is not found again.
                 let again = judged(&texts);
-                for complaint in judgement.complaints.iter().filter(|complaint| !complaint.finding.edits.is_empty() && !complaint.finding.apart) {
+                for complaint in judgement.complaints.iter().filter(|complaint| !complaint.finding.edits.is_empty() && !complaint.finding.only_alone) {
                     let id = complaint.finding.rule.id;
                     let same = again.complaints.iter().any(|other| other.finding.rule.id == id && !other.finding.edits.is_empty());
                     prop_assert!(!same, "{id} is still found in {texts:?}");

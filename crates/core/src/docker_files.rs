@@ -1,5 +1,5 @@
 //! Docker's own files, read as docker reads them: the client's configuration, stored contexts, and buildx's choice of a builder.
-//! Pure: texts come in, and what docker would take from them comes out.
+//! Pure: the input is the texts of the files, the output what docker would use of them.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Engines' addresses, which can be spelt in many ways, against the patterns of a policy. Pure: links are followed by whoever asks.
+//! Compares the addresses of engines, which can be written in many ways, with the patterns of a policy. Pure: the caller follows links.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! What an engine, or the real client, is asked by those who judge; who answers stands at the edge.
+//! The questions that judging asks an engine or the real client. The edge implements the answers.
 
 use crate::api::Version;
 use crate::host::Host;

@@ -1,7 +1,7 @@
 //! JSON as Go's `encoding/json` reads it. Docker's client reads all of its files with it, and it differs from what other
 //! readers do: names of fields match without case, the last of two equal names counts, maps and lists of a repeated name are
-//! merged, broken text is replaced and not refused, a value of a wrong type is passed over, and numbers are looked at
-//! only where a field wants one.
+//! merged, invalid UTF-8 is replaced and not refused, a value of a wrong type is ignored, and a number is parsed
+//! only if a field needs one.
 //!
 //! A text is checked once, without recursion. After that a [`Raw`] is a piece of it, and a [`Decoder`] fills fields from
 //! pieces as Go does: Go 1.24 `encoding/json`: `scanner.go`, `decode.go`, `stream.go`, `fold.go`.

@@ -1,4 +1,4 @@
-//! The machine as docker's client sees it, handed in by whoever judges: environment, files and terminals.
+//! The machine as docker's client sees it: environment, files and terminals. The caller implements it.
 
 use crate::files::context::{ContextProblem, ContextRequest, Survey};
 

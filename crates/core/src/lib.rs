@@ -1,7 +1,7 @@
 #![forbid(unsafe_code)]
 //! The pure part of fender: what a docker command line, a compose file, a Dockerfile or a request would do, what it would
 //! delete, and what is wrong with it. Nothing here touches files, the environment, the clock, processes, the network or
-//! a terminal: who judges hands these in, by [`host::Host`], [`engine::Inspect`] and [`plan::Facts`].
+//! a terminal: the caller implements these as [`host::Host`], [`engine::Inspect`] and [`plan::Facts`].
 
 pub mod api;
 pub mod docker_files;

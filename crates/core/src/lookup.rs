@@ -1,7 +1,7 @@
 //! The answer to one question, with "it was not answered" as a value of its own.
 //!
-//! A caller has to say what each outcome means. There is on purpose no way from here to an `Option` or to a default: a
-//! question that stays open must never read like the answer "no".
+//! A caller has to handle each outcome. On purpose there is no conversion to an `Option` or to a default, because a
+//! missing answer must never look like the answer "no".
 
 /// What became of a question to the engine, to the real client or to a file.
 #[must_use]

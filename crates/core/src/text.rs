@@ -1,4 +1,4 @@
-//! How numbers are written for a person. Pure.
+//! Numbers as text. Pure.
 
 /// A number of bytes, in the units in which docker prints sizes.
 pub fn bytes(count: i64) -> String {

@@ -1,4 +1,4 @@
-//! What a file allows itself, in a comment with a reason.
+//! Exceptions: comments in a file that allow a rule at one place, with a reason.
 
 use super::text::Place;
 

@@ -1,4 +1,4 @@
-//! A build's context: what is asked for, what would be sent, and what stands out among it.
+//! A build context: how it is requested, which files would be sent, and which of them are secrets or large.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

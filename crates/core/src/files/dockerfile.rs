@@ -1,7 +1,7 @@
-//! A Dockerfile, read: its stages with what they are built from, arguments filled in, and where everything stands. Pure.
+//! Reads a Dockerfile: its stages and their base images, with arguments filled in and the position of everything. Pure.
 //!
-//! The lexing is the crate `parse-dockerfile`'s. It knows a here-document only where it is the first word, so the bodies
-//! are found here first and hidden from it, letter for letter, and the positions stay.
+//! The crate `parse-dockerfile` does the lexing. It knows a here-document only if it is the first word. So the bodies of
+//! here-documents are found first and replaced by comments of the same length, which keeps all positions.
 
 use std::collections::HashMap;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! The regular expressions that ignore patterns become: as much of Go's as docker can make of them. Pure.
+//! The regular expressions that docker makes of ignore patterns: the part of Go's syntax that can occur in them. Pure.
 
 /// The part of Go's regular expressions that can come of a pattern.
 #[derive(Clone, Debug)]

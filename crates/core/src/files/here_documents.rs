@@ -1,5 +1,4 @@
-//! The lines before a Dockerfile's first instruction that direct its reader, and its here-documents, which are taken out before
-//! it is lexed. Pure.
+//! Parser directives of a Dockerfile (`# syntax`, `# escape`), and its here-documents, which are removed before lexing. Pure.
 
 use super::instruction::{Span, Word};
 

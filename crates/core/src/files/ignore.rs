@@ -1,7 +1,7 @@
 //! Ignore files, read and matched as docker does: moby/patternmatcher `ignorefile.go` and `patternmatcher.go`. Pure.
 //!
-//! A pattern is turned into the regular expression that docker makes of it, with all its corners (`[*]` is not what it
-//! looks like), and that is run by a matcher of our own: the few forms that can occur are quick to match.
+//! A pattern is converted to the regular expression that docker makes of it, with docker's special cases (`[*]` is not what
+//! it looks like). A matcher of our own runs it, because the few forms that can occur are quick to match.
 
 use super::expression::Expression;
 

@@ -1,4 +1,4 @@
-//! What the first bytes of a file say it is.
+//! The type of a file by its first bytes.
 
 /// So many bytes are enough for [`is_archive`].
 pub const ENOUGH: usize = 512;

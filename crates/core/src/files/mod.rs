@@ -1,4 +1,4 @@
-//! What is written down in files: build contexts and their ignore files, Dockerfiles, compose files.
+//! Readers for the files that commands use: build contexts and their ignore files, Dockerfiles, compose files.
 
 pub mod allowance;
 pub mod context;

@@ -1,4 +1,4 @@
-//! Which files are secrets, by their names and by what stands in them. Pure: reading is the caller's.
+//! Which files are secrets, by their names and their content. Pure: the caller reads the files.
 
 use super::context::ContextFile;
 
@@ -51,7 +51,7 @@ pub fn among(files: &[ContextFile], read: &dyn Fn(&str, usize) -> Vec<u8>) -> Ve
     found
 }
 
-/// Nearly every file of a tree is none of those that are looked at: told without another word.
+/// A quick check that excludes nearly every file of a tree.
 fn is_worth_a_look(path: &str) -> bool {
     let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
     let Some((_, end)) = name.rsplit_once('.').filter(|_| !name.starts_with('.')) else { return true };

@@ -1,7 +1,7 @@
 //! Docker's command line as data, and the parser that reads a command line by it.
 //!
 //! The tables are made by `build.rs` from `data/grammar/*.jsonl`. Nothing here touches files, the environment or the
-//! terminal: what a flag's value means in the world (an environment variable, a file) is found out in `effects`.
+//! terminal: `lower` finds out what a flag's value means (an environment variable, a file).
 
 pub mod parse;
 pub mod values;

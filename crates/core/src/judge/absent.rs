@@ -1,7 +1,7 @@
-//! A command that changes nothing is docker's alone: "clean up if it is there" is the first line of many scripts. Where the objects that
-//! it names are not there, or there is nothing that it would delete, there is nothing to ask about.
+//! A command that changes nothing is left to docker, because many scripts begin with a command that removes old objects if there are any.
+//! If the named objects do not exist, or the command would delete nothing, there is no question.
 //!
-//! What a policy refuses stays refused: the objects may be there a moment later.
+//! What a policy refuses is refused in any case, because the objects may exist a moment later.
 
 use super::{Complaint, deletions};
 use crate::docker_files::context_folder;

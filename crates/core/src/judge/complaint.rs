@@ -1,4 +1,4 @@
-//! What is complained about, and what a command deletes.
+//! A complaint: a finding with the decision about it. And the deletions of a command.
 
 use crate::grammar::parse::Invocation;
 use crate::host::Host;

@@ -1,5 +1,5 @@
-//! Which fixes can be offered for a command that stops: only those that work here, and all of them with one key only where
-//! the fixed command, judged again, asks nothing any more.
+//! Which fixes can be offered for a command that needs a question: only those that work on this engine. All of them together are
+//! offered only if the fixed command, judged again, needs no question.
 
 use std::ffi::OsString;
 
@@ -54,7 +54,7 @@ pub fn fixes(words: &[OsString], judgement: &Judgement, context: &JudgementConte
         let all = judgement.complaints.iter().enumerate();
         all.filter(|(_, complaint)| stops(complaint) && wanted(complaint)).map(|(at, _)| at).collect()
     };
-    let together = at(&|complaint| fixable(&complaint.finding) && !complaint.finding.apart);
+    let together = at(&|complaint| fixable(&complaint.finding) && !complaint.finding.only_alone);
     let numbered = at(&|complaint| fixable(&complaint.finding));
     if numbered.is_empty() {
         return Fixes::default();
@@ -66,8 +66,8 @@ pub fn fixes(words: &[OsString], judgement: &Judgement, context: &JudgementConte
     left.sort_unstable();
     left.dedup();
     // Where the host or data are at stake all the same, a tidier command is no help.
-    let is_grave = |complaint: &Complaint| matches!(complaint.finding.class, Class::Escape | Class::Loss);
-    if still.stopping().any(is_grave) || (joint.is_none() && numbered.len() == together.len()) {
+    let is_severe = |complaint: &Complaint| complaint.finding.class.is_severe();
+    if still.stopping().any(is_severe) || (joint.is_none() && numbered.len() == together.len()) {
         return Fixes { left, ..Fixes::default() };
     }
     Fixes { numbered, clears: joint.is_some() && left.is_empty(), joint, left }

@@ -1,4 +1,4 @@
-//! From the words to the verdict: parse, lower, look, decide. Nothing is run and nothing is shown here.
+//! From the arguments to the judgement: parse, lower, check, decide. Nothing is run and nothing is shown here.
 
 mod absent;
 mod complaint;
@@ -14,7 +14,7 @@ use crate::host::Host;
 use crate::lower::{Effect, Lowered, Origin, Request, builder, buildkit_is_off, despite, lower, read, with_files};
 use crate::plan::{Facts, steps_of};
 use crate::policy::{Action, EnginePlace, Environment, Policy};
-use crate::rules::{Case, Class, Finding, NOT_UNDERSTOOD, Offers, check};
+use crate::rules::{Case, Finding, NOT_UNDERSTOOD, Offers, check};
 use crate::target::{Target, choose};
 pub use complaint::{Complaint, deletions};
 use rewrite::rewrite;
@@ -97,7 +97,7 @@ pub fn judge(words: &[OsString], context: &JudgementContext) -> Judgement {
     let action = complaints.iter().map(|complaint| complaint.decision.action).max().unwrap_or(Action::Allow);
     let wanted: Vec<&Finding> = complaints
         .iter()
-        .filter(|complaint| complaint.decision.action != Action::Allow && !complaint.finding.apart)
+        .filter(|complaint| complaint.decision.action != Action::Allow && !complaint.finding.only_alone)
         .map(|complaint| &complaint.finding)
         .collect();
     let rewrite = rewrite(&invocation, words, &typed, &wanted, context.host);
@@ -232,15 +232,15 @@ fn whatever_they_mean(
     findings
 }
 
-/// Where a finding would stop the command on production its labels are waited for.
+/// The engine's place. If a finding would stop the command on production, this waits for the engine's labels.
 fn place<'a>(
     target: &Target,
     facts: &'a dyn Facts,
     context: &'a JudgementContext,
     findings: &[Finding],
 ) -> EnginePlace<'a> {
-    let grave = |finding: &Finding| matches!(finding.class, Class::Escape | Class::Loss);
-    let stops = context.policy.looks_at_labels() || findings.iter().any(grave);
+    let is_severe = |finding: &Finding| finding.class.is_severe();
+    let stops = context.policy.looks_at_labels() || findings.iter().any(is_severe);
     let id = move || {
         // Waits as long as the labels do: both come with one answer.
         facts.labels(stops);
@@ -270,21 +270,21 @@ fn decide(findings: Vec<Finding>, place: &EnginePlace, context: &JudgementContex
                 Some(named) => context.policy.decide_in(finding.rule, finding.class, named),
                 None => context.policy.decide(finding.rule, finding.class, place),
             };
-            // What a policy file says of this rule holds as it stands.
-            if finding.milder && decision.source.is_none() {
-                decision.action = decision.action.milder().max(decision.least);
+            // An action that a policy file sets for this rule applies unchanged.
+            if finding.short_lived && decision.source.is_none() {
+                decision.action = decision.action.less_strict().max(decision.least);
             }
-            // What a Dockerfile allows itself is no word worth.
+            // A rule that a comment in the Dockerfile allows is not reported for the build.
             let allowed = |place| is_allowed(place, finding.rule.id);
-            if finding.calm && finding.places.first().is_some_and(allowed) {
+            if finding.note_only && finding.places.first().is_some_and(allowed) {
                 decision.action = Action::Allow;
             }
-            // What is written in a Dockerfile is said in a line, and stops a build where a policy names the rule.
-            if finding.calm && decision.source.is_none() {
+            // A finding in a Dockerfile is a note. It stops a build only if a policy names the rule.
+            if finding.note_only && decision.source.is_none() {
                 decision.action = decision.action.min(Action::Note);
             }
-            // A fix needs something to change.
-            if decision.action == Action::Fix && (finding.edits.is_empty() || finding.apart) {
+            // Without an edit there is nothing to fix, so fender asks.
+            if decision.action == Action::Fix && (finding.edits.is_empty() || finding.only_alone) {
                 decision.action = Action::Ask;
             }
             Complaint { finding, decision }

@@ -1,4 +1,4 @@
-//! The command with its findings mended. What is changed is checked by what the changed words would do: only the fields
+//! The command with its findings fixed. The rewrite is checked by lowering the changed arguments: only the fields
 //! that the edits name may differ, or there is no rewrite.
 
 use std::collections::{BTreeSet, HashSet};
@@ -138,7 +138,7 @@ fn differences(one: &Value, other: &Value, pointer: String, changes: &mut Vec<St
     }
 }
 
-/// Docker asks before a prune, too. The person has answered: docker is told so, and asks nothing.
+/// docker also asks before a prune. The person has answered already, so `--force` is added and docker does not ask again.
 pub fn asked_once(mut words: Vec<OsString>, host: &dyn Host) -> Vec<OsString> {
     let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let invocation = read(&texts, host);

@@ -252,7 +252,7 @@ fn run(
         let same = |other: &Finding| {
             other.rule.id == finding.rule.id && other.title == finding.title && other.places == finding.places
         };
-        if !finding.places.is_empty() && !finding.unsure && !report.findings.iter().any(same) {
+        if !finding.places.is_empty() && !finding.image_unknown && !report.findings.iter().any(same) {
             report.findings.push(finding);
         }
     }

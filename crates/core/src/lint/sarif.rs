@@ -1,4 +1,4 @@
-//! Findings as SARIF 2.1.0, for what shows them beside the code.
+//! Findings as SARIF 2.1.0, for programs that show them next to the code.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What a request carries, in the Engine API's own types.
+//! The bodies of requests, in the Engine API's own types.
 
 use bollard_stubs::models::{
     ContainerCreateBody, ContainerUpdateBody, ExecConfig, NetworkConnectRequest, NetworkCreateRequest,

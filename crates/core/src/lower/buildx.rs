@@ -1,4 +1,4 @@
-//! Buildx: builds, bakes, builders and their cache, as far as the words say.
+//! Buildx: builds, bakes, builders and their cache, as far as the arguments show them.
 
 use super::{Effect, Effects, Origins, PredictedOperation, Runs, Typed, docker_build, origins_of};
 use crate::files::context::Sender;

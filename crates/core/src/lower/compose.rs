@@ -1,4 +1,4 @@
-//! Compose, as far as its words say: what its files say is added in `written`.
+//! Compose, as far as the arguments show it. `written` adds what the files contain.
 
 use super::create::capability;
 use super::workload::OpenPorts;

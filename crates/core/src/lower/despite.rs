@@ -1,5 +1,5 @@
-//! What a command line would do if docker took it although it is expected to refuse it. A refusal is a guess: the file that is
-//! missing now may be there when docker looks, and another version may know the value.
+//! What a command line would do if docker accepted it, although docker is expected to refuse it. A refusal is a guess: a file that is
+//! missing now may exist when docker reads it, and another version of docker may know the value.
 
 use super::{Lowered, lower};
 use crate::grammar::parse::{Builder, Invocation, Set, Unknown, parse};

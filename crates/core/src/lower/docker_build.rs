@@ -1,4 +1,4 @@
-//! `docker build` with the legacy builder, and what every `build` command says of its Dockerfile and context.
+//! `docker build` with the legacy builder, and the Dockerfile and context of every `build` command.
 
 use serde_json::{Map, Value};
 

@@ -1,5 +1,5 @@
-//! One setting of a container in its three spellings: the Engine API's field, docker's flags, and compose's key. Lowering points with it,
-//! a fix is written with it, and advice about a compose file is worded with it.
+//! One setting of a container in its three spellings: the Engine API's field, docker's flags, and compose's key. Lowering uses it to find
+//! the argument, fixes use it to write a flag, and advice about a compose file uses it to name a key.
 
 /// A field of a container.
 #[derive(Debug, PartialEq, Eq, Hash)]

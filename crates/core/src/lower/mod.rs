@@ -1,8 +1,8 @@
 //! What a command line or a raw HTTP request would do: an [`Invocation`] lowered to requests to the Engine API, host files that the client
 //! reads or writes, and programs it runs.
 //!
-//! Pure but for the [`Host`] that is handed in: the client's own look at its environment and files, without which
-//! `-e NAME`, `--env-file` or `-v ./x:/y` mean nothing. One file for each family of commands.
+//! Pure: the environment and the files that the client reads for `-e NAME`, `--env-file` or `-v ./x:/y` come from the [`Host`] of the
+//! caller. There is one file for each family of commands.
 
 mod body;
 pub mod build;

@@ -1,6 +1,6 @@
-//! What a plugin or a follow-up request is known to do, where no single request can be foreseen from the words.
+//! What a plugin or a follow-up request is known to do, if the arguments do not show a single request.
 
-/// One such thing.
+/// One such operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PredictedOperation {
     /// A pipe to the engine's API, which nothing judges.

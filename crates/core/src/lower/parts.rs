@@ -1,4 +1,4 @@
-//! Which words say which part of a request: `HostConfig` fields, mounts, ports, variables. Where two say the same part, the
+//! Which arguments set which part of a request: `HostConfig` fields, mounts, ports, variables. If two set the same part, the
 //! later one counts, as it does for docker.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! The ports of a container as they were written: a range stays a range until the body of the request is written out, so
+//! The ports of a container as they were written. A range is kept as a range until the body of the request is written, so
 //! that `-p 1-65535:1-65535` costs no more than `-p 80:80` to judge.
 
 use std::collections::HashSet;

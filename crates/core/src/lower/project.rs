@@ -1,5 +1,5 @@
 //! What compose would ask of the engine for its model: docker/compose `pkg/compose/create.go`, in the API's own fields.
-//! The model is compose's own reading of the files; where each part stands in them is looked for to point at it.
+//! compose itself reads the files and prints the model. The positions of its parts in the files are found separately.
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -1,4 +1,4 @@
-//! Reads words as docker on this host would.
+//! Parses arguments as docker on this host would.
 
 use crate::grammar::parse::{Builder, Invocation, Unknown, parse};
 use crate::grammar::values;

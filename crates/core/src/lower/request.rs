@@ -91,7 +91,7 @@ impl Request {
 }
 
 impl Request {
-    /// The body as it goes over the wire, or null.
+    /// The body as the client sends it, or null.
     pub fn body_json(&self) -> Value {
         let mut json = self.body_without_ports();
         self.ports.write(&mut json);

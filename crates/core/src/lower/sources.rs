@@ -1,5 +1,5 @@
-//! The files behind a compose model, to point at: which of them says what, through extends, includes and merges. What
-//! the model is, compose itself says; here is only looked for where it stands.
+//! The positions of a compose model's parts in its files, through extends, includes and merges. compose itself makes
+//! the model; this module only finds where each part is written.
 
 use std::collections::HashMap;
 use std::rc::Rc;

@@ -1,8 +1,8 @@
-//! An effect in a line, for a person.
+//! An effect as one line of text.
 
 use super::Effect;
 
-/// What a reader is told of one effect.
+/// The line for one effect.
 pub fn tell(effect: &Effect) -> Option<String> {
     match effect {
         Effect::Request(request) => Some(format!("asks the engine  {} {}", request.method, request.path)),

@@ -1,5 +1,5 @@
-//! One view of a container that would run, whichever request brings it: `POST /containers/create`, a service's
-//! template, or the flags of `compose run`. Rules read this, never the words.
+//! One description of a container that would run, whichever request creates it: `POST /containers/create`, a service's
+//! template, or the flags of `compose run`. Rules read this, never the arguments.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,5 @@
-//! What the files say that a command names: compose projects, stacks and bake files, read by docker's own readers and
-//! lowered to the same effects as words.
+//! The files that a command names: compose projects, stacks and bake files. docker's own readers read them, and they are
+//! lowered to the same effects as arguments.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! How images and their names go, in both of the engine's stores: moby `daemon/images/image_delete.go` and
+//! How images and their names are deleted, in both of the engine's stores: moby `daemon/images/image_delete.go` and
 //! `image_prune.go` for the classic one, `daemon/containerd/image_delete.go` and `image_prune.go` for containerd's.
 
 use std::collections::{BTreeSet, HashMap};
@@ -19,7 +19,7 @@ pub struct ImageStore {
     /// Names and digests in full, as they were at the beginning.
     by_name: Rc<HashMap<String, usize>>,
     containerd: bool,
-    /// Images that protected containers stand on, or that are protected themselves: nothing of them goes.
+    /// Images that are protected or that protected containers use: nothing of them is deleted.
     pub protected: BTreeSet<usize>,
 }
 
@@ -52,7 +52,7 @@ impl Ref {
     }
 }
 
-/// Why an image or a name stays, in docker's manner.
+/// Why an image or a name is not deleted, in docker's words.
 pub type Conflict = String;
 
 /// What a container needs to be judged as a user of images.

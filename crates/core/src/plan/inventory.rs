@@ -1,4 +1,4 @@
-//! What an engine holds, as far as deletion is concerned. Read at the edge (`engine::inventory`), looked at here.
+//! What an engine holds, as far as deletions need it. The edge reads it (`engine::inventory`).
 
 use std::collections::{BTreeMap, HashMap};
 

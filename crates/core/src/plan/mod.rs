@@ -1,5 +1,5 @@
-//! What a command would delete: each object, why it goes, what its loss means, and what is freed. Pure: the engine's
-//! inventory goes in, the plan comes out.
+//! What a command would delete: each object, why it is deleted, what its loss means, and how much is freed. Pure: the input is the
+//! engine's inventory, the output the plan.
 
 pub mod compose;
 mod facts;
@@ -118,14 +118,14 @@ impl Serialize for Item {
     }
 }
 
-/// Something that the command names, or would take, and that stays.
+/// An object that the command names or would include, and that is not deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Skipped {
     #[serde(rename = "type")]
     pub kind: ObjectKind,
     pub name: String,
     pub reason: String,
-    /// It stays because it is protected.
+    /// It is not deleted because it is protected.
     pub protected: bool,
     /// The command names it, rather than sweeping it up.
     #[serde(skip)]
@@ -155,7 +155,7 @@ pub struct Plan {
     pub skipped: Vec<Skipped>,
     /// What is lost without being in the list: networks that a container needs to start, data that ends with `--rm`.
     pub warnings: Vec<String>,
-    /// What could not be told.
+    /// What is not known.
     pub unclear: Vec<String>,
     /// What the command acts on could not be read: it may take anything.
     #[serde(skip)]
@@ -178,17 +178,17 @@ impl Plan {
         self.deletes.iter().filter(move |item| item.kind == kind)
     }
 
-    /// What nothing brings back, though somebody might miss it.
+    /// Objects that cannot be restored and that somebody might need. Build cache is not among them.
     pub fn lost(&self) -> impl Iterator<Item = &Item> {
         self.deletes.iter().filter(|item| item.recoverable == Recoverable::No && item.kind != ObjectKind::BuildCache)
     }
 
-    /// Protected things that the command names or cannot do without.
+    /// Protected objects that the command names or has to delete.
     pub fn refused(&self) -> impl Iterator<Item = &Skipped> {
         self.skipped.iter().filter(|it| it.protected && it.named)
     }
 
-    /// Protected things that a prune leaves.
+    /// Protected objects that a prune skips.
     pub fn skipped_protected(&self) -> impl Iterator<Item = &Skipped> {
         self.skipped.iter().filter(|it| it.protected && !it.named)
     }

@@ -1,4 +1,4 @@
-//! What must stay: by a label on the object, by a pattern of the policy, or by a lock.
+//! Which objects are protected: by a label on the object, by a pattern of the policy, or by a lock.
 
 use serde::{Deserialize, Serialize};
 use wildmatch::WildMatch;

@@ -23,8 +23,8 @@ pub enum Action {
 impl Action {
     pub const ALL: [Action; 6] = [Action::Allow, Action::Note, Action::Fix, Action::Ask, Action::Type, Action::Refuse];
 
-    /// One step milder, along the actions of the presets.
-    pub fn milder(self) -> Action {
+    /// One step less strict, along the actions of the presets.
+    pub fn less_strict(self) -> Action {
         match self {
             Action::Allow | Action::Note => Action::Allow,
             Action::Fix | Action::Ask => Action::Note,

@@ -1,5 +1,5 @@
 //! The policy files: `/etc/fender/policy.toml` and the user's own. Unknown keys, rules and presets are errors with
-//! line and column: a guard that misreads its orders is worse than none.
+//! line and column, because a policy that is misread is worse than none.
 
 use std::collections::BTreeMap;
 use std::fmt;

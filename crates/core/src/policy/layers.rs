@@ -1,8 +1,8 @@
-//! What the system's file sets, the user's can make stricter, never weaker: for every key.
+//! A user's file can make the system's file stricter, never weaker, for every key.
 //!
-//! A key either is a value, of which the stricter one holds ([`Stricter`]), or has a part in the action for a finding, which
-//! [`super::Policy::decide`] bounds as a whole, or adds to what is protected. [`Values::of`] names every key of a file, so
-//! that a new one does not compile before it is one of these.
+//! A key is one of three: a value, of which the stricter one applies ([`Stricter`]); a part of the action for a finding, which
+//! [`super::Policy::decide`] limits as a whole; or a pattern that protects more. [`Values::of`] names every key of a file, so
+//! that a new key does not compile until it is one of these.
 
 use std::collections::BTreeSet;
 

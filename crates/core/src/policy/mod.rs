@@ -1,4 +1,4 @@
-//! What is done about a finding, where: rule × environment → action. Pure: whoever judges
+//! The action for a finding: rule × environment → action. Pure: the caller
 //! reads the files. Layers merge in one place, [`Policy::decide`].
 
 mod action;
@@ -32,7 +32,7 @@ pub struct Decision {
     pub action: Action,
     /// File and line, where a policy file set it.
     pub source: Option<String>,
-    /// Nothing that makes a finding milder goes below this: what the engine's labels would say is not known.
+    /// The least strict action that is possible, because the engine's labels are not known.
     pub least: Action,
 }
 
@@ -160,12 +160,12 @@ impl Policy {
         }
         // More than one environment is possible only where it is not known which engine this is.
         let mut holds = self.bounded(rule, class, &|layers| environment::possible(layers, place));
-        // Labels that are not known could make it production: what hands the host over or destroys data is never a note.
+        // Labels that are not known could make it production, so an escape or a loss is never a note.
         let is_open = |layers: &[PolicyLayer]| environment::possible(layers, place).iter().any(|it| it.open);
         let (system, own) = self.system_and_own();
         // The caller's file cannot close for the system's what is open there, nor another user's for the caller's.
         let open = || is_open(&own) || !system.is_empty() && is_open(&system) || is_open(&self.layers);
-        if matches!(class, Class::Escape | Class::Loss) && open() {
+        if class.is_severe() && open() {
             let production = self.bounded(rule, class, &|_| vec![environment::production()]);
             holds.least = holds.action.max(production.action).min(Action::Ask);
             holds.action = holds.action.max(holds.least);

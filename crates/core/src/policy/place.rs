@@ -1,4 +1,4 @@
-//! What is known of the engine that a command would act on.
+//! What is known about the engine that a command would reach.
 
 use std::cell::OnceCell;
 

@@ -1,4 +1,4 @@
-//! The actions that come with an environment.
+//! The built-in actions of each environment.
 
 use super::Action;
 use crate::rules::{Class, Decided, Rule};

@@ -26,7 +26,7 @@ pub static RULE: Rule = Rule {
     ..COMMON
 };
 
-/// Made again by a command, and not worth a word below this.
+/// Folders that a command can make again are not reported below this size, in bytes.
 const WORTH_A_WORD: u64 = 1_000_000;
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -37,7 +37,7 @@ fn check(case: &Case) -> Vec<Finding> {
         let add = |findings: &mut Vec<Finding>, finding: Finding| {
             findings.push(match &place {
                 Some(place) => finding.in_file(place.clone()),
-                None => Finding { calm: true, ..finding },
+                None => Finding { note_only: true, ..finding },
             });
         };
         if !survey.secrets.is_empty() {
@@ -49,7 +49,7 @@ fn check(case: &Case) -> Vec<Finding> {
             );
             add(&mut findings, finding);
             if let Some(last) = findings.last_mut() {
-                last.calm = false;
+                last.note_only = false;
             }
         }
         let needless: Vec<ContextEntry> = survey

@@ -47,7 +47,7 @@ fn in_dockerfile(build: &Build) -> Vec<Finding> {
     asked
         .map(|(name, _, span)| {
             let title = if name == "security" { "a step with all privileges" } else { "a step in the host's network" };
-            RULE.found(&build.origins).titled(title).in_file(file.place(span)).grave()
+            RULE.found(&build.origins).titled(title).in_file(file.place(span)).stops_build()
         })
         .collect()
 }

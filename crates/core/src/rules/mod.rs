@@ -1,5 +1,5 @@
-//! The rules: one file each, listed here. A rule looks at a [`Case`] and returns what is wrong with it. Pure: what it
-//! must know of the engine or the host it asks through the case.
+//! The rules: one file each, listed here. A rule looks at a [`Case`] and returns what is wrong with it. Pure: a rule asks
+//! the engine and the host through the case.
 
 mod case;
 mod needs_root;

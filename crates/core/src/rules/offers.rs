@@ -1,6 +1,6 @@
-//! The values that fixes offer.
+//! The values that fixes use.
 
-/// Values that fixes offer.
+/// The values that fixes use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offers {
     pub memory: String,

@@ -76,7 +76,7 @@ fn check(case: &Case) -> Vec<Finding> {
         if workload.service || has_init(case) {
             finding = finding.edit(Edit::set(&fields::INIT, None));
         }
-        finding.unsure = !known && matches!(shape(&words), Shape::Other);
+        finding.image_unknown = !known && matches!(shape(&words), Shape::Other);
         findings.push(finding);
     }
     findings.extend(case.builds().filter_map(in_dockerfile));

@@ -1,4 +1,4 @@
-//! Which paths of a host give it away. Lists, and how they are looked at; shared by the rules about mounts and files.
+//! Which paths give root on the host. The rules about mounts and files share these lists.
 
 /// Mounting one of these, or something that contains one, hands over everything below.
 const ROOTS: &[&str] = &[

@@ -47,7 +47,7 @@ fn check(case: &Case) -> Vec<Finding> {
     vec![RULE.found(&case.lowered.command).titled("deletes a protected object").because(refused.join("; "))]
 }
 
-/// An engine that does not say what is protected: what cannot be told is not taken for free.
+/// The engine does not say what is protected, so nothing counts as unprotected.
 fn unknown(case: &Case, problem: &dyn std::fmt::Display) -> Finding {
     RULE.found(&case.lowered.command)
         .titled("may delete a protected object")

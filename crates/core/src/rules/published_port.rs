@@ -52,7 +52,7 @@ fn found(workload: &Workload) -> Option<Finding> {
         let Some(published) = &ports.published else { continue };
         if let Some(edit) = Edit::replace(&ports.origins, on_localhost(published)) {
             finding = finding.edit(edit);
-            finding.apart |= is_for_everybody(published);
+            finding.only_alone |= is_for_everybody(published);
         }
     }
     Some(finding)

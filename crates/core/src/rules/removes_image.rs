@@ -1,4 +1,4 @@
-//! Images, removed.
+//! Images that a command removes.
 
 use super::{COMMON, Case, Class, Finding, Rule};
 use crate::lower::{Origin, PredictedOperation};

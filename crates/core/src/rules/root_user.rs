@@ -61,7 +61,7 @@ fn check(case: &Case) -> Vec<Finding> {
         if !needs_root(workload.image.as_deref().unwrap_or_default(), image.as_ref()) {
             finding = finding.edit(Edit::set(&fields::USER, Some(user)));
         }
-        finding.unsure = workload.user.is_none() && !matches!(case.image(workload), Lookup::Found(_));
+        finding.image_unknown = workload.user.is_none() && !matches!(case.image(workload), Lookup::Found(_));
         findings.push(finding);
     }
     findings.extend(case.builds().filter_map(|build| in_dockerfile(case, build)));

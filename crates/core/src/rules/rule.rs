@@ -32,6 +32,11 @@ impl Class {
         }
     }
 
+    /// Whether the host or data is at stake.
+    pub fn is_severe(self) -> bool {
+        matches!(self, Class::Escape | Class::Loss)
+    }
+
     pub fn meaning(self) -> &'static str {
         match self {
             Class::Escape => "gives root on the host or control of the engine",
@@ -128,11 +133,11 @@ impl Rule {
             why: self.why.to_owned(),
             instead: self.instead.to_owned(),
             edits: Vec::new(),
-            milder: false,
+            short_lived: false,
             places: Vec::new(),
-            calm: false,
-            unsure: false,
-            apart: false,
+            note_only: false,
+            image_unknown: false,
+            only_alone: false,
         }
     }
 
@@ -165,16 +170,16 @@ pub struct Finding {
     pub instead: String,
     /// How the command could be changed so that this is gone.
     pub edits: Vec<Edit>,
-    /// The container goes away with its command: one step milder.
-    pub milder: bool,
+    /// The container is removed when its command ends (`--rm`, not detached), so the action is one step less strict.
+    pub short_lived: bool,
     /// Where it stands in files.
     pub places: Vec<Place>,
-    /// What a file says about how an image is built stops no build, unless a policy names the rule.
-    pub calm: bool,
-    /// The engine did not tell: it may be nothing.
-    pub unsure: bool,
-    /// Its fix is right only for some: it is offered by itself, never together with others.
-    pub apart: bool,
+    /// It is in a Dockerfile, so it is a note and stops a build only if a policy names the rule.
+    pub note_only: bool,
+    /// The engine did not describe the image, so there may be no problem. `fender lint` leaves such a finding out.
+    pub image_unknown: bool,
+    /// Its fix is not right for everybody, so it is offered as a single fix only, never together with others.
+    pub only_alone: bool,
 }
 
 impl Finding {
@@ -201,19 +206,19 @@ impl Finding {
     /// It stands in a Dockerfile.
     pub fn in_file(mut self, place: Place) -> Finding {
         self.places.push(place);
-        self.calm = true;
+        self.note_only = true;
         self
     }
 
-    /// It stops a build, too.
-    pub fn grave(mut self) -> Finding {
-        self.calm = false;
+    /// It stops a build too.
+    pub fn stops_build(mut self) -> Finding {
+        self.note_only = false;
         self
     }
 
-    /// Milder for a container that goes away with its command.
+    /// Judged less strictly if the container is removed when its command ends.
     pub fn about(mut self, workload: &Workload) -> Finding {
-        self.milder = workload.goes_with_its_command();
+        self.short_lived = workload.goes_with_its_command();
         self
     }
 }

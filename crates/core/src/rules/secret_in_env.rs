@@ -75,7 +75,7 @@ fn in_dockerfile(build: &Build) -> Vec<Finding> {
             }
             let title = format!("secret in the image's environment variable {}", name.text);
             let finding = RULE.found(&build.origins).titled(title).in_file(file.place(&name.span));
-            findings.push(if sure { finding.grave() } else { finding });
+            findings.push(if sure { finding.stops_build() } else { finding });
         }
     }
     findings

@@ -1,4 +1,4 @@
-//! Data written to a container's own layer, which the next `rm` throws away.
+//! Data in a container's own layer, which is deleted with the container.
 
 use super::{COMMON, Case, Class, Example, Finding, Rule};
 use crate::engine::Lookup;

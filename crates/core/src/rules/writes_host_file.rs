@@ -1,4 +1,4 @@
-//! Files of the host, written over.
+//! Files of the host that a command overwrites.
 
 use super::places::runs_the_host;
 use super::{COMMON, Case, Class, Finding, Rule};

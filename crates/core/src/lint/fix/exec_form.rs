@@ -1,4 +1,4 @@
-//! `CMD` and `ENTRYPOINT` in exec form, where the shell has nothing to do.
+//! `CMD` and `ENTRYPOINT` in exec form, if the command does not need a shell.
 
 use super::{Grade, Proposal, allowed};
 use crate::files::dockerfile::{CommandForm, Directive, Dockerfile};

@@ -1,7 +1,7 @@
-//! Fixes what can be fixed in files, and keeps the rest of them to the byte. Pure: the new texts are handed back.
+//! Fixes what can be fixed in files, and changes no other byte of them. Pure: the result is the new texts.
 //!
-//! A fix is safe only where the files themselves show that the image works as before; what rests on a guess about the program
-//! is unsafe, and left out unless it is asked for. docs/decisions/0029 says where the line runs.
+//! A fix is safe only if the files themselves show that the image works as before. A fix that depends on a guess about the program
+//! is unsafe, and is made only if the caller asks for it. docs/decisions/0029 explains which fixes are safe.
 
 mod exec_form;
 mod ignore;

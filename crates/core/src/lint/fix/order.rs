@@ -1,5 +1,5 @@
-//! What names the dependencies is copied and installed before the rest. Whether these files are all that the installation
-//! reads, no file says for sure: never safe.
+//! Copies the files that list the dependencies and installs them before the rest is copied. No file says for sure that the installation
+//! reads nothing else, so this fix is never safe.
 
 use std::ops::Range;
 

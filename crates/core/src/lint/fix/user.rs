@@ -1,5 +1,5 @@
-//! A user of its own for an image. Directive the program writes, binds and starts, no file says: never safe, and not even offered
-//! where it is known to fail.
+//! Adds a user of its own to an image. No file says what the program writes, binds and starts, so this fix is never safe. It is not
+//! offered if it is known to fail.
 
 use super::{Grade, Proposal, allowed, line_end, whole_lines};
 use crate::engine::Lookup;

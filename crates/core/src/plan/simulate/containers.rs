@@ -1,4 +1,4 @@
-//! Containers: pruned, or removed by name with what hangs on them.
+//! Containers: pruned, or removed by name together with their anonymous volumes.
 
 use super::Simulation;
 use crate::plan::filters::Filters;
@@ -23,7 +23,7 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    /// The filters' moment; None, and a word about it, where the engine refuses them.
+    /// The time of the `until` filter. None, with a warning in the plan, if the engine refuses the filters.
     pub(super) fn accepted(&mut self, filters: &Filters, known: &[&str]) -> Option<Option<f64>> {
         let outcome = match filters.unknown(known) {
             Some(name) => Err(format!("invalid filter '{name}'")),

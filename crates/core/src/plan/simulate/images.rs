@@ -1,4 +1,4 @@
-//! Images and their names: the difference between two states of the store, as objects of the plan.
+//! Images and their names: the difference between the image store before and after, as objects of the plan.
 
 use super::Simulation;
 use crate::plan::filters::Filters;

@@ -1,5 +1,5 @@
-//! The steps of a command, played through on the inventory in docker's order: what an earlier one takes, a later one
-//! does not see any more.
+//! Simulates the steps of a command on the inventory, in docker's order: a step does not see what an earlier step
+//! deleted.
 
 mod cache;
 mod containers;

@@ -93,7 +93,7 @@ impl Simulation<'_> {
         self.networks.insert(at);
     }
 
-    /// A container that stays needs its network to start.
+    /// A container that is not deleted needs its network to start.
     pub(super) fn warn_of_networks(&mut self) {
         let mut needed: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let services: BTreeSet<&str> = self.plan.of(ObjectKind::Service).map(|item| item.id.as_str()).collect();

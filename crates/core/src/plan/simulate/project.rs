@@ -1,4 +1,4 @@
-//! What compose takes of a project.
+//! What compose deletes of a project.
 
 use super::Simulation;
 use crate::plan::ObjectKind;
