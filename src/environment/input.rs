@@ -25,11 +25,11 @@ pub fn kept() -> io::Result<Vec<u8>> {
         file.read_to_end(&mut bytes)?;
         file.seek(SeekFrom::Start(start))?;
     } else {
-        let mut nameless = nameless()?;
+        let mut unnamed_file = unnamed_file()?;
         input.read_to_end(&mut bytes)?;
-        io::Write::write_all(&mut nameless, &bytes)?;
-        nameless.seek(SeekFrom::Start(0))?;
-        nix::unistd::dup2_stdin(&nameless)?;
+        io::Write::write_all(&mut unnamed_file, &bytes)?;
+        unnamed_file.seek(SeekFrom::Start(0))?;
+        nix::unistd::dup2_stdin(&unnamed_file)?;
     }
     Ok(KEPT.get_or_init(|| (bytes, start)).0.clone())
 }
@@ -54,7 +54,7 @@ pub fn again() {
 }
 
 /// A file that only this process and its children have.
-fn nameless() -> io::Result<File> {
+fn unnamed_file() -> io::Result<File> {
     let folder = std::env::temp_dir();
     for attempt in 0..100 {
         let path = folder.join(format!(".fender-input-{}-{attempt}", std::process::id()));

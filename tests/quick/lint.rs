@@ -96,6 +96,8 @@ fn files_that_docker_would_not_take() {
     );
     fs::create_dir_all(place.path().join("e")).unwrap();
     fs::write(place.path().join("e/Dockerfile"), b"FROM a:1\n\xff\xfe\x00").unwrap();
+    // Source code is no Dockerfile.
+    fs::write(place.path().join("e/dockerfile.rs"), "//! Reads Dockerfiles.\n").unwrap();
     let found = found(place.path(), &[]);
     let expected = [3, 2, 1, 1, 2].map(|line| ("not-understood".to_owned(), line));
     assert_eq!(found, expected);

@@ -64,7 +64,8 @@ pub struct Report {
     pub builds: Vec<Build>,
 }
 
-/// The kind of a file by its name; None for another.
+/// The kind of a file by its name; None for another. `dockerfile.rs` and the like are source code, so names with an ending
+/// begin with a capital letter, as docker's documentation writes them.
 pub fn kind_of(name: &str) -> Option<FileKind> {
     let lower = name.to_lowercase();
     let yaml = lower.strip_suffix(".yaml").or_else(|| lower.strip_suffix(".yml"));
@@ -72,8 +73,8 @@ pub fn kind_of(name: &str) -> Option<FileKind> {
         return Some(FileKind::Ignore);
     }
     if matches!(lower.as_str(), "dockerfile" | "containerfile")
-        || lower.starts_with("dockerfile.")
-        || lower.starts_with("containerfile.")
+        || name.starts_with("Dockerfile.")
+        || name.starts_with("Containerfile.")
         || lower.ends_with(".dockerfile")
     {
         return Some(FileKind::Dockerfile);
@@ -225,11 +226,11 @@ fn run(
         .iter()
         .any(|effect| matches!(effect, Effect::Runs(runs) if !runs.known && runs.program.ends_with(UNREAD)));
     if unread || lowered.refusal.is_some() {
-        report.findings.push(not_understood(
-            path,
-            &format!("docker cannot read this file, or is not installed: docker {}", words.join(" ")),
-            host,
-        ));
+        let title = format!("docker cannot read this file, or is not installed: docker {}", words.join(" "));
+        let mut finding = not_understood(path, &title, UNREAD_FILE, host);
+        "run this command to see docker's error; compose files need docker compose, bake files docker buildx"
+            .clone_into(&mut finding.instead);
+        report.findings.push(finding);
         return;
     }
     for effect in &lowered.effects {
@@ -265,8 +266,15 @@ fn start_of(path: &str, host: &dyn Host) -> Option<Place> {
     Some(Place::new(&text, 0..end))
 }
 
-fn not_understood(path: &str, title: &str, host: &dyn Host) -> Finding {
+/// What it means that a file cannot be read.
+const UNREAD_FILE: &str = "Other problems in this file may not have been found.";
+
+/// A finding about a file as a whole, at its first line. The rule's own texts are about arguments, so `why` says what it means here, and
+/// the title says what is wrong.
+fn not_understood(path: &str, title: &str, why: &str, host: &dyn Host) -> Finding {
     let mut finding = NOT_UNDERSTOOD.found(&[]).titled(title);
+    why.clone_into(&mut finding.why);
+    finding.instead.clear();
     finding.places.push(start_of(path, host).unwrap_or_else(|| Place::new(&Text::new(path, String::new()), 0..0)));
     finding
 }
@@ -280,7 +288,7 @@ fn problem_at(problem: &FileProblem, host: &dyn Host) -> Option<Finding> {
     };
     let start = text.byte(problem.line, problem.column.saturating_sub(1));
     let end = start + text.text[start..].find('\n').unwrap_or(text.text.len() - start);
-    let mut finding = not_understood(&problem.path, &format!("cannot be read: {}", problem.reason), host);
+    let mut finding = not_understood(&problem.path, &format!("cannot be read: {}", problem.reason), UNREAD_FILE, host);
     finding.places = vec![Place::new(&text, start..end)];
     Some(finding)
 }
@@ -314,7 +322,7 @@ fn quiet(findings: &mut Vec<Finding>, host: &dyn Host) {
                 }
                 None => continue,
             };
-            let mut finding = not_understood(&text.path, &wrong, host);
+            let mut finding = not_understood(&text.path, &wrong, "The exception has no effect.", host);
             finding.places = vec![Place::new(&text, span)];
             findings.push(finding);
         }

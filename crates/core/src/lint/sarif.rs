@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Level, Report};
-use crate::rules::{RULES, Rule};
+use crate::rules::{Finding, RULES, Rule};
 
 pub fn sarif(report: &Report) -> Value {
     let used: Vec<&'static Rule> =
@@ -35,7 +35,7 @@ pub fn sarif(report: &Report) -> Value {
                 "ruleId": finding.rule.id,
                 "ruleIndex": used.iter().position(|rule| rule.id == finding.rule.id),
                 "level": Level::of(finding.class).name(),
-                "message": {"text": format!("{}. {} Instead: {}", finding.title, finding.why, finding.instead)},
+                "message": {"text": message(finding)},
                 "locations": [{"physicalLocation": {
                     "artifactLocation": {"uri": address(place.path())},
                     "region": {"startLine": line, "startColumn": column, "endLine": end_line, "endColumn": end_column.max(column + usize::from(line == end_line))},
@@ -69,4 +69,10 @@ fn address(path: &str) -> String {
         }
     }
     out
+}
+
+/// What is wrong, why it matters, and what to do instead if the finding says so.
+fn message(finding: &Finding) -> String {
+    let text = format!("{}. {}", finding.title, finding.why);
+    if finding.instead.is_empty() { text } else { format!("{text} Instead: {}", finding.instead) }
 }

@@ -11,7 +11,7 @@ pub static RULE: Rule = Rule {
     id: "build-context-leak",
     title: "secrets in the build context",
     class: Class::Escape,
-    why: "What is sent can end in a layer of the image or in the engine's build cache. Everybody who can pull the \
+    why: "What is sent can end up in a layer of the image or in the engine's build cache. Everybody who can pull the \
           image or build on this engine can then read it, even if a later step deletes the file.",
     instead: "exclude it in .dockerignore; pass a secret that a step needs with docker build --secret and RUN \
           --mount=type=secret",
@@ -68,7 +68,7 @@ fn check(case: &Case) -> Vec<Finding> {
         let mut finding = RULE.found(&build.origins).titled(format!("sends {} ({}){file}", list(&names), human(size)));
         finding.class = Class::Hygiene;
         finding.why = format!(
-            "It is read and sent at each build, changes in it build everything again, and .git holds all that was ever committed. {}",
+            "It is read and sent for each build, a change in it rebuilds everything, and .git contains everything that was ever committed. {}",
             how_large(survey)
         );
         finding.instead = format!("in .dockerignore: {}", list(&names));
