@@ -12,6 +12,7 @@ lint:
     cargo fmt --all --check
     cargo clippy --locked --all-targets -- -D warnings
     cargo clippy --locked --test engines -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --workspace
     tests/scripts.sh
 
 # Everything, with the real client and the real engines (root)

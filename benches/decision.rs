@@ -1,4 +1,12 @@
 //! The decision in process: parse, lower, judge, with no engine to ask. `cargo bench --bench decision`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark that cannot measure ends by a panic, and its output is its result"
+)]
 
 #[path = "support/result.rs"]
 mod result;

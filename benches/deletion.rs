@@ -2,6 +2,14 @@
 //!
 //! The engine for plans is a recorder with 5,000 containers, images and volumes; the one for volumes is real and started by
 //! `tests/engine.sh`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark that cannot measure ends by a panic, and its output is its result"
+)]
 
 #[path = "support/result.rs"]
 mod result;

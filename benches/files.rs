@@ -1,5 +1,13 @@
 //! `fender lint` of 1,000 Dockerfiles, a context of 100,000 files against walking it, and what `compose up` costs on top of
 //! compose's own reading. `cargo bench --bench files`; the client comes from `tests/engine.sh`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark that cannot measure ends by a panic, and its output is its result"
+)]
 
 #[path = "support/result.rs"]
 mod result;

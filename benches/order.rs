@@ -3,6 +3,15 @@
 //! `build.rs` puts the functions of `data/order.txt` next to each other, so that few pages have to be mapped. `just order` makes that list
 //! again (`CARGO_PROFILE_BENCH_STRIP=none cargo bench --bench order -- --write`); without `--write` this program says how much of what
 //! ran lies together, and fails where the list is stale.
+#![expect(unsafe_code, reason = "a program that is to be traced says so between fork and exec")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark that cannot measure ends by a panic, and its output is its result"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::symlink;

@@ -2,6 +2,14 @@
 //!
 //! The docker behind both is a static program that ends at once, so that what is measured is what stands in front.
 //! `FENDER_BENCH_ENGINE=unix:///path` names a real engine to ask for an image; without it `tests/engine.sh` starts one.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark that cannot measure ends by a panic, and its output is its result"
+)]
 
 #[path = "support/result.rs"]
 mod result;

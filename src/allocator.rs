@@ -1,7 +1,7 @@
 //! Memory for a process that mostly lives for less than a millisecond: the first requests are served from a block of the
 //! program's own zeroed memory, one behind the other, without a system call and without a search. What does not fit there
 //! comes from the C library's allocator, so that long work (a plan, a copy of a volume) gives back what it no longer needs.
-#![allow(unsafe_code)] // An allocator hands out raw memory; each block says why it is sound.
+#![expect(unsafe_code, reason = "an allocator hands out raw memory; each block says why it is sound")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;

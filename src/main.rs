@@ -1,4 +1,5 @@
 #![no_main]
+#![expect(unsafe_code, reason = "the C library's entry and its arguments")]
 //! One binary with two uses: under the name `docker` it is the shim, under its own name it has its own commands.
 
 use std::ffi::{OsString, c_char, c_int};

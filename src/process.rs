@@ -4,7 +4,7 @@
 //! Rust's start-up ignores SIGPIPE and opens `/dev/null` for closed standard streams, and its `exec` resets signals and
 //! their mask. The client has to find all of them as the caller left them, so the program has a `main` of its own, and
 //! becomes the client by `execve` itself.
-#![allow(unsafe_code)]
+#![expect(unsafe_code, reason = "see above; each block says why it is sound")]
 
 use std::convert::Infallible;
 use std::ffi::{CStr, CString, OsStr, OsString, c_char, c_int};

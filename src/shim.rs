@@ -11,7 +11,8 @@ use crate::environment::client;
 use crate::environment::host::{Surroundings, hostname, ids, notes_wanted};
 use crate::environment::policy::{read_client, read_layers};
 use crate::environment::watched::Watched;
-use crate::exit::{CANNOT_RUN, NO_CLIENT, NOT_RUN};
+use crate::exit::{FailureKind, NOT_RUN, Running};
+use crate::failure::Failure;
 use crate::process::become_program;
 use crate::session::engine;
 use crate::ui::question::{NoTerminal, Reply};
@@ -97,7 +98,7 @@ fn guard(face: Face, words: &[OsString]) -> u8 {
 fn judged(face: Face, words: &[OsString], host: &Watched) -> ShimOutcome {
     let policy = match read_layers() {
         Ok(layers) => Policy { layers },
-        Err(problem) => return ShimOutcome::Ended(refuse_for_policy(&problem)),
+        Err(problem) => return ShimOutcome::Ended(refuse_for_policy(problem)),
     };
     let named = policy.client();
     let real = match face.find(named.as_deref()) {
@@ -285,19 +286,17 @@ fn ask(words: &[OsString], judgement: &Judgement, context: &JudgementContext) ->
     Asked::No
 }
 
-fn refuse_for_policy(problem: &PolicyProblem) -> u8 {
-    say(&format!(
-        "fender: not run: the policy cannot be read, and until this is fixed, only read-only commands run: {problem}\n"
-    ));
-    NOT_RUN
+fn refuse_for_policy(problem: PolicyProblem) -> u8 {
+    let why = "not run: the policy cannot be read, and until this is fixed, only read-only commands run";
+    Failure::new(FailureKind::Policy, anyhow::Error::new(problem).context(why)).end(Running::Docker)
 }
 
 fn no_client(face: Face, places: &[PathBuf]) -> u8 {
     let name = if face == Face::Docker { "docker" } else { "docker-compose" };
     let places: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
     let places = if places.is_empty() { "an empty PATH".to_owned() } else { places.join(", ") };
-    say(&format!("fender: there is no {name} other than fender in {places}\n"));
-    NO_CLIENT
+    let text = format!("there is no {name} other than fender in {places}");
+    Failure::new(FailureKind::NoClient, anyhow::Error::msg(text)).end(Running::Docker)
 }
 
 /// Becomes the real client: the same words, environment, streams, signals and folder. The client gets its own path as
@@ -317,28 +316,25 @@ fn become_client(face: Face, named: Option<&Path>, words: &[OsString]) -> u8 {
     let words = if face == Face::Compose { words.get(1..).unwrap_or_default() } else { words };
     let chain = match deeper(&client) {
         Ok(chain) => chain,
-        Err(code) => return code,
+        Err(failure) => return failure.end(Running::Docker),
     };
     let error = become_program(&client, words, (CHAIN, &chain));
-    say(&format!("fender: {}: {error}\n", client.display()));
     let missing = error.kind() == std::io::ErrorKind::NotFound;
-    if missing { NO_CLIENT } else { CANNOT_RUN }
+    let kind = if missing { FailureKind::NoClient } else { FailureKind::CannotRun };
+    Failure::new(kind, anyhow::Error::new(error).context(client.display().to_string())).end(Running::Docker)
 }
 
 /// The counter for the next in the chain, or the end of a loop.
-fn deeper(client: &Path) -> Result<OsString, u8> {
+fn deeper(client: &Path) -> Result<OsString, Failure> {
     let before = env::var_os(CHAIN).unwrap_or_default();
     let text = before.to_string_lossy();
     let depth = text.split(':').next().and_then(|count| count.parse::<u32>().ok()).unwrap_or(0) + 1;
     if depth > DEEPEST {
         let own = env::current_exe().unwrap_or_else(|_| PathBuf::from("fender"));
-        say(&format!(
-            "fender: not run: {} and {} find each other for docker, {DEEPEST} times over; take one of them from PATH, or \
-             name the real client in the policy: docker = \"/path/to/docker\"\n",
-            own.display(),
-            client.display()
-        ));
-        return Err(NOT_RUN);
+        let (own, client) = (own.display(), client.display());
+        let text = format!("not run: {own} and {client} find each other for docker, {DEEPEST} times over");
+        let hint = "take one of them from PATH, or name the real client in the policy: docker = \"/path/to/docker\"";
+        return Err(Failure::internal(text).hint(hint));
     }
     let mut chain = OsString::from(format!("{depth}:"));
     chain.push(OsStr::new(client));

@@ -42,6 +42,7 @@ tests/scripts.sh
 step "lints"
 cargo clippy --locked --all-targets --quiet -- -D warnings
 cargo clippy --locked --test engines --quiet -- -D warnings
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --workspace --quiet
 
 # One core for a long while: beside the tests, which wait much. Its errors are shown where it is needed.
 cargo build --locked --release --quiet >"$scratch/release" 2>&1 &

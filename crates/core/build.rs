@@ -1,5 +1,6 @@
 //! Turns the facts in `data/grammar/*.jsonl` into tables of constants.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros)] // Not part of the program.
+#![expect(clippy::expect_used, clippy::panic, reason = "whatever is wrong with the facts is to stop the build")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -35,7 +36,10 @@ fn tables(out: &Path) {
     for (table, index) in &flag_tables {
         let _ = writeln!(code, "static F{index}: &[Flag] = &[{table}];");
     }
-    let _ = writeln!(code, "pub static COMMANDS: &[Command] = &[");
+    let _ = writeln!(
+        code,
+        "/// Every command of docker, compose and buildx, sorted by path.\npub static COMMANDS: &[Command] = &["
+    );
     for (path, line) in &commands {
         // A group has commands below it.
         let group = commands.keys().any(|other| path.is_empty() || other.starts_with(&format!("{path} ")));

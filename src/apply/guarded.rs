@@ -99,7 +99,7 @@ impl Guard<'_> {
         let text = match trash::note(connection, plan, &texts, &self.policy.trash()) {
             Ok(Some(entry)) => not_kept(&entry),
             Ok(None) => None,
-            Err(why) => Some(format!("fender: nothing of this deletion is kept: {}", safe(&why))),
+            Err(why) => Some(format!("fender: nothing of this deletion is kept: {}", safe(&format!("{why:#}")))),
         };
         if let Some(text) = text.filter(|_| notes_wanted()) {
             say(&format!("{}\n", Screen::of_questions().dim(&text)));
@@ -221,7 +221,7 @@ impl Guard<'_> {
             NOT_RUN
         })?;
         trash::keep(connection, plan, &texts, &self.policy.trash()).map(Some).map_err(|why| {
-            say(&format!("fender: not run, nothing was deleted: {}\n", safe(&why)));
+            say(&format!("fender: not run, nothing was deleted: {}\n", safe(&format!("{why:#}"))));
             NOT_RUN
         })
     }

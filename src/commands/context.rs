@@ -1,13 +1,15 @@
 //! `fender context`: which files a build would send. Runs nothing and asks no engine.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{IsTerminal, Write, stdout};
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::environment::context::survey;
 use crate::environment::host::Surroundings;
+use crate::exit::DONE;
+use crate::failure::Failure;
 use crate::ui::screen::{Screen, shown};
 use fender_core::files::context::{ContextEntry, ContextRequest, Sender, Survey};
 use fender_core::grammar::parse::Builder;
@@ -37,25 +39,20 @@ pub struct ContextCommand {
 }
 
 impl ContextCommand {
-    pub fn run(self) -> u8 {
+    pub fn run(self) -> Result<u8, Failure> {
         let sender = match lower::builder(&Surroundings { assume_terminal: true }) {
             Builder::Legacy => Sender::Legacy,
             Builder::Buildx => Sender::BuildKit,
         };
         let dockerfile = self.file.clone().unwrap_or_else(|| format!("{}/Dockerfile", self.path.trim_end_matches('/')));
         let wanted = ContextRequest { folder: self.path.clone(), dockerfile: Some(dockerfile), sender, copied: None };
-        let survey = match survey(&wanted) {
-            Ok(survey) => survey,
-            Err(problem) => {
-                let _ = writeln!(stderr(), "fender: {problem}");
-                return crate::exit::USAGE;
-            }
-        };
+        let survey = survey(&wanted).map_err(Failure::user)?;
         let text = match self.format {
             ContextFormat::Json => format!("{:#}\n", as_json(&survey, sender)),
             ContextFormat::Text => as_text(&self.path, &survey, sender, &Screen::new(stdout().is_terminal())),
         };
-        u8::from(stdout().write_all(text.as_bytes()).is_err())
+        stdout().write_all(text.as_bytes())?;
+        Ok(DONE)
     }
 }
 

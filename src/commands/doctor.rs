@@ -8,13 +8,14 @@ use std::{env, fs};
 use crate::environment::client::{self, identity, own_identity};
 use crate::environment::host::{Surroundings, hostname};
 use crate::environment::policy::read_layers;
+use crate::exit::{DONE, FAILED};
 use crate::session;
 use crate::ui::screen::{Screen, shown};
 use fender_core::engine::Lookup;
 use fender_core::engine::{EngineFacts, Inspect};
 use fender_core::host::Host as _;
 use fender_core::lower::read;
-use fender_core::policy::{EnginePlace, Environment, Policy};
+use fender_core::policy::{EnginePlace, Environment, Policy, is_ci};
 use fender_core::target::{Target, choose};
 
 /// One check's outcome.
@@ -64,7 +65,7 @@ pub fn run() -> u8 {
             let _ = out.write_all(screen.filled("      ", fix).as_bytes());
         }
     }
-    if checks.iter().any(|check| matches!(check.mark, Mark::Bad)) { 1 } else { 0 }
+    if checks.iter().any(|check| matches!(check.mark, Mark::Bad)) { FAILED } else { DONE }
 }
 
 /// The programs named `docker` on PATH, in its order.
@@ -235,7 +236,7 @@ fn here(policy: &Policy) -> (Target, Environment, Lookup<EngineFacts>) {
     let known = facts.engine();
     let labels = || facts.labels(false);
     let address = if target.is_local() { "" } else { target.address() };
-    let ci = env::var_os("CI").is_some_and(|value| !value.is_empty());
+    let ci = is_ci(&env::var_os("CI").unwrap_or_default().to_string_lossy());
     let place = EnginePlace::new(&target.context, &target.host, address, &hostname(), ci, labels)
         .unclear(target.unclear.clone())
         .resolving(|path| host.resolve(path))

@@ -2,25 +2,29 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{IsTerminal, Write, stdout};
 
-use clap::{Args, ValueEnum};
+use clap::{Arg, Args, Command, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use crate::engine::Offline;
 use crate::environment::host::{Surroundings, hostname, ids};
 use crate::environment::policy::read_layers;
+use crate::exit::DONE;
+use crate::failure::Failure;
 use crate::session;
 use crate::ui::screen::{Screen, command_line, list, shown};
 use crate::ui::{report, snippet};
 use fender_core::files::mask;
+use fender_core::grammar::{HELP, root};
 use fender_core::judge::fixes::{Fixes, fixes};
 use fender_core::judge::{Judgement, JudgementContext, judge};
 use fender_core::lower::tell;
 use fender_core::lower::{Effect, Request};
 use fender_core::plan::Facts;
-use fender_core::policy::{Action, Policy};
+use fender_core::policy::{Action, Environment, Policy};
 use fender_core::target::Target;
+use fender_core::text::{did_you_mean, nearest};
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ExplainFormat {
@@ -48,31 +52,19 @@ pub struct Explain {
 }
 
 impl Explain {
-    pub fn run(self) -> u8 {
-        match self.explained() {
-            Ok(text) => match stdout().write_all(text.as_bytes()) {
-                Ok(()) => 0,
-                Err(_) => 1,
-            },
-            Err(problem) => {
-                let _ = writeln!(stderr(), "fender: {}", shown(&problem));
-                crate::exit::USAGE
-            }
-        }
+    pub fn run(self) -> Result<u8, Failure> {
+        stdout().write_all(self.explained()?.as_bytes())?;
+        Ok(DONE)
     }
 
-    fn explained(&self) -> Result<String, String> {
-        let words = docker_words(&self.words)?;
+    fn explained(&self) -> Result<String, Failure> {
+        let words = docker_words(&self.words, Explain::augment_args)?;
         let host = Surroundings { assume_terminal: true };
-        let policy =
-            Policy { layers: read_layers().map_err(|problem| format!("the policy cannot be read: {problem}"))? };
-        let environment =
-            match &self.environment {
-                Some(name) => Some(policy.named(name).ok_or_else(|| {
-                    format!("there is no environment {name:?}: dev, ci, prod, or one of the policy's")
-                })?),
-                None => None,
-            };
+        let policy = Policy { layers: read_layers()? };
+        let environment = match &self.environment {
+            Some(name) => Some(environment_named(&policy, name)?),
+            None => None,
+        };
         let facts = |target: &Target| -> Box<dyn Facts> {
             if self.offline {
                 Box::new(Offline { printer: session::printer(&policy) })
@@ -95,7 +87,7 @@ impl Explain {
                 if self.mask {
                     mask::json(&mut value);
                 }
-                serde_json::to_string_pretty(&value).map(|text| text + "\n").map_err(|error| error.to_string())
+                Ok(serde_json::to_string_pretty(&value)? + "\n")
             }
             ExplainFormat::Text => {
                 let screen = Screen { height: usize::MAX, ..Screen::new(stdout().is_terminal()) };
@@ -106,14 +98,35 @@ impl Explain {
     }
 }
 
-/// Without `docker` in front; a single word with blanks in it is a line as a shell would read it.
-pub fn docker_words(typed: &[OsString]) -> Result<Vec<OsString>, String> {
+/// The environment of this name.
+pub fn environment_named(policy: &Policy, name: &str) -> Result<Environment, Failure> {
+    let known = policy.environment_names();
+    let meant = did_you_mean(name, known.iter().map(String::as_str), &known.join(", "));
+    policy.named(name).ok_or_else(|| Failure::user(format!("there is no environment {name:?}")).hint(meant))
+}
+
+/// Without `docker` in front; a single word with blanks in it is a line as a shell would read it. `own` adds the options of
+/// fender's command: one of them that was mistyped stands before docker's words.
+pub fn docker_words(typed: &[OsString], own: fn(Command) -> Command) -> Result<Vec<OsString>, Failure> {
     let mut words = typed.to_vec();
     if let [line] = words.as_slice()
         && let Some(text) = line.to_str().filter(|text| text.contains(char::is_whitespace))
     {
-        let split = shell_words::split(text).map_err(|error| format!("{text:?} is not a command line: {error}"))?;
+        let split = shell_words::split(text)
+            .map_err(|error| Failure::user(format!("{text:?} is not a command line: {error}")))?;
         words = split.into_iter().map(OsString::from).collect();
+    }
+    if let Some(option) = words.first().and_then(|word| word.to_str()?.strip_prefix("--")) {
+        let name = option.split('=').next().unwrap_or_default();
+        let own = own(Command::new("fender"));
+        let known: Vec<&str> = own.get_arguments().filter_map(Arg::get_long).collect();
+        if root().long(name).is_none()
+            && name != HELP.name
+            && let Some(meant) = nearest(name, known)
+        {
+            let what = format!("there is no option {:?}", format!("--{name}"));
+            return Err(Failure::user(what).hint(format!("did you mean --{meant}?")));
+        }
     }
     if words.first().is_some_and(|word| word == "docker") {
         words.remove(0);

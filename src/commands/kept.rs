@@ -1,8 +1,11 @@
 //! What `fender trash` and `fender undo` have in common.
 
-use std::io::{Write, stderr, stdout};
+use std::io::{Write, stdout};
+
+use anyhow::Context as _;
 
 use crate::environment::policy::read_layers;
+use crate::failure::Failure;
 use crate::trash::{Entry, Locked, TrashStore, folder, now};
 use crate::ui::plan::ago;
 use crate::ui::progress::after_two_seconds;
@@ -10,13 +13,6 @@ use crate::ui::screen::{command_line, shown};
 use fender_core::plan::Recoverable;
 use fender_core::policy::Policy;
 use fender_core::text::count;
-
-pub fn ended(outcome: Result<u8, String>) -> u8 {
-    outcome.unwrap_or_else(|problem| {
-        let _ = writeln!(stderr(), "fender: {}", shown(&problem));
-        1
-    })
-}
 
 pub fn line(entry: &Entry) -> String {
     let kept = entry.objects.iter().filter(|object| object.recoverable == Recoverable::Trash).count();
@@ -33,14 +29,14 @@ pub fn line(entry: &Entry) -> String {
     )
 }
 
-pub fn locked() -> Result<Locked, String> {
+pub fn locked() -> Result<Locked, Failure> {
     let _waiting = after_two_seconds("waiting for another fender that uses the trash".to_owned());
     let store = TrashStore::at(folder());
-    store.lock().map_err(|error| format!("the trash cannot be used: {error}"))
+    Ok(store.lock().context("the trash cannot be used")?)
 }
 
-pub fn policy() -> Result<Policy, String> {
-    Ok(Policy { layers: read_layers().map_err(|problem| format!("the policy cannot be read: {problem}"))? })
+pub fn policy() -> Result<Policy, Failure> {
+    Ok(Policy { layers: read_layers()? })
 }
 
 pub fn say(text: &str) {

@@ -15,6 +15,8 @@ use crate::environment::collect::collect;
 use crate::environment::host::Surroundings;
 use crate::environment::policy::read_layers;
 use crate::environment::replace::replace;
+use crate::exit::{DONE, FAILED, FailureKind, Running};
+use crate::failure::Failure;
 use crate::session;
 use crate::ui::question::Question;
 use crate::ui::report;
@@ -26,7 +28,7 @@ use fender_core::lint::{Level, Report, lint};
 use fender_core::plan::Facts;
 use fender_core::policy::Policy;
 use fender_core::rules::{Finding, rule};
-use fender_core::text::count;
+use fender_core::text::{count, did_you_mean};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum LintFormat {
@@ -65,26 +67,17 @@ pub struct Lint {
 }
 
 impl Lint {
-    pub fn run(self) -> u8 {
-        match self.linted() {
-            Ok((text, code)) => {
-                if stdout().write_all(text.as_bytes()).is_err() {
-                    return crate::exit::USAGE;
-                }
-                code
-            }
-            Err(problem) => {
-                let _ = writeln!(stderr(), "fender: {problem}");
-                crate::exit::USAGE
-            }
-        }
+    pub fn run(self) -> Result<u8, Failure> {
+        let (text, code) = self.linted()?;
+        stdout().write_all(text.as_bytes())?;
+        Ok(code)
     }
 
     /// Which fixes are wanted; None where only findings are.
-    fn choice(&self) -> Result<Option<Choice>, String> {
+    fn choice(&self) -> Result<Option<Choice>, Failure> {
         if self.fix.is_none() && !self.diff {
             return match self.unsafe_fixes {
-                true => Err("--unsafe-fixes needs --fix, which writes, or --diff, which only shows".to_owned()),
+                true => Err(Failure::user("--unsafe-fixes needs --fix, which writes, or --diff, which only shows")),
                 false => Ok(None),
             };
         }
@@ -93,18 +86,23 @@ impl Lint {
         let fixed: Vec<&str> = FIXED.iter().map(|rule| rule.id).collect();
         for id in &named {
             if !FIXED.iter().any(|rule| rule.id == id) {
-                let problem = if rule(id).is_some() { "has no fix in files" } else { "is not a rule" };
-                return Err(format!("{} {problem}; rules with a fix: {}", shown(id), fixed.join(", ")));
+                return Err(Failure::user(match rule(id) {
+                    Some(_) => format!("{id} has no fix in files; rules with a fix: {}", fixed.join(", ")),
+                    None => {
+                        let meant = did_you_mean(id, fixed.iter().copied(), &format!("only {}", fixed.join(", ")));
+                        format!("there is no rule {id:?} with a fix: {meant}")
+                    }
+                }));
             }
         }
         Ok(Some(Choice { with_unsafe: self.unsafe_fixes, rules: (!named.is_empty()).then_some(named) }))
     }
 
-    fn linted(&self) -> Result<(String, u8), String> {
+    fn linted(&self) -> Result<(String, u8), Failure> {
         let choice = self.choice()?;
-        let policy =
-            Policy { layers: read_layers().map_err(|problem| format!("the policy cannot be read: {problem}"))? };
-        let files = collect(&self.paths)?;
+        let user = |error: anyhow::Error| Failure::new(FailureKind::User, error);
+        let policy = Policy { layers: read_layers()? };
+        let files = collect(&self.paths).map_err(user)?;
         // An engine is asked for digests, users and entry points of images alone.
         let facts: Box<dyn Facts> = match choice {
             Some(_) => Box::new(session::engine_here(&policy)),
@@ -113,7 +111,7 @@ impl Lint {
         let screen = Screen::new(stdout().is_terminal());
         let host = Surroundings { assume_terminal: true };
         let mut report = lint(&files, &*facts, &host);
-        let mut failed: Vec<(String, Vec<Proposal>)> = Vec::new();
+        let mut failed: Vec<(anyhow::Error, Vec<Proposal>)> = Vec::new();
         let mut outcome = changes(&report.builds, &choice.clone().unwrap_or_default(), &*facts, &host);
         let mut out = String::new();
         let mut written = false;
@@ -142,7 +140,7 @@ impl Lint {
                 }
             }
             let offline = Offline { printer: session::printer(&policy) };
-            report = lint(&collect(&self.paths)?, &offline, &host);
+            report = lint(&collect(&self.paths).map_err(user)?, &offline, &host);
         }
         match self.format {
             LintFormat::Text => {
@@ -153,12 +151,11 @@ impl Lint {
             LintFormat::Sarif => out.push_str(&format!("{:#}\n", sarif(&report))),
         }
         if !failed.is_empty() {
-            let lines: Vec<String> = failed
-                .iter()
-                .map(|(problem, lost)| format!("{}\n{}", shown(problem), each(lost)).trim_end().to_owned())
-                .collect();
             // What was done is said all the same.
-            return Err(format!("not written: {}\n{out}", lines.join("\n")));
+            for (problem, lost) in failed {
+                let _ = write!(stderr(), "fender: {}\n{}", shown(&format!("{problem:#}")), each(&lost));
+            }
+            return Ok((out, FailureKind::User.code(Running::Own)));
         }
         let least = match self.level {
             Least::Note => Level::Note,
@@ -166,7 +163,7 @@ impl Lint {
             Least::Error => Level::Error,
         };
         let found = report.findings.iter().any(|finding| Level::of(finding.class) >= least);
-        Ok((out, u8::from(found)))
+        Ok((out, if found { FAILED } else { DONE }))
     }
 }
 
@@ -289,7 +286,7 @@ fn as_text(report: &Report, summary: &str, screen: &Screen) -> String {
 fn as_json(report: &Report, outcome: &FixOutcome, written: bool) -> Value {
     let one = |finding: &Finding| {
         let mut place = snippet::as_json(&finding.places[0]);
-        let entry = place.as_object_mut().expect("a place is an object");
+        let Value::Object(entry) = &mut place else { return place };
         for (key, value) in [
             ("rule", json!(finding.rule.id)),
             ("class", json!(finding.class.name())),

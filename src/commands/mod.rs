@@ -4,6 +4,7 @@ mod completions;
 mod context;
 mod doctor;
 mod explain;
+mod help;
 mod kept;
 mod lint;
 mod plan;
@@ -11,49 +12,47 @@ mod protect;
 pub mod rules;
 mod trash;
 mod undo;
+mod usage;
 
 use std::ffi::OsString;
+use std::io::{Write, stderr, stdout};
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
-const HELP: &str = "\
-fender stands in front of docker: it works out what a command would do, and warns, changes, asks or refuses.
-  fender doctor                          is it in front of docker, which docker, which environment? rules [ID]: its rules
-  fender explain 'docker run nginx'      what would this do, and what would fender say? (--format json, --offline)
-  fender plan 'docker system prune -a'   what would this delete? undo and trash bring it back, protect forbids it
-  fender docker WORDS…                   guard this one command; fender completions SHELL prints completions
-";
+use crate::exit::{DONE, FailureKind, Running};
+use crate::failure::ended;
 
 #[derive(Debug, Parser)]
-#[command(name = "fender", version, override_help = HELP, arg_required_else_help = true, disable_help_subcommand = true)]
-pub struct Cli {
+#[command(name = "fender", version, arg_required_else_help = true)]
+struct Cli {
     #[command(subcommand)]
     command: Commands,
 }
 
 #[derive(Debug, Subcommand)]
 enum Commands {
-    /// Show what a docker command would do, and what fender would say; runs nothing
+    /// Show what a docker command would do, and what fender would say
     Explain(explain::Explain),
-    /// Show what a docker command would delete, and what that would mean; deletes nothing
+    /// Show what a docker command would delete, and what is lost
     Plan(plan::PlanCommand),
-    /// Find what is wrong in Dockerfiles, ignore files, compose and bake files, and mend it
+    /// Find and fix problems in Dockerfiles, compose and bake files
     Lint(lint::Lint),
-    /// Show which files a build would send, which of them are secrets, and what makes it large
+    /// Show which files a build would send, and which are secrets
     Context(context::ContextCommand),
-    /// Bring back what the last deletion on this engine took
+    /// Restore what the last deletion on this engine took
     Undo,
-    /// See what was deleted and kept, bring it back, or empty it
+    /// List, restore or remove what was kept of deletions
     Trash {
         #[command(subcommand)]
         command: trash::TrashCommand,
     },
-    /// Lock something, so that it is never deleted through fender; alone: list what is protected
+    /// Protect something from deletion; alone: list what is protected
     Protect(protect::Protect),
-    /// Lift a lock
+    /// Allow deletion again of something that is protected
     Unprotect(protect::Unprotect),
-    /// List the rules, or show one
+    /// List the rules, or explain one and how to allow it
     Rules {
         /// The rule's id, such as docker-socket
         id: Option<String>,
@@ -61,23 +60,35 @@ enum Commands {
         #[arg(long, value_name = "NAME", requires = "id")]
         environment: Option<String>,
     },
-    /// Check that fender stands in front of docker, and say what to do where it does not
+    /// Check the installation, and say how to fix what is not right
     Doctor,
     /// Print completions for a shell
     Completions {
         #[arg(value_name = "SHELL")]
         shell: Shell,
     },
-    /// Guard one docker command, whatever fender is called
+    /// Guard one docker command, whatever fender's file is called
     Docker {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "WORDS")]
         words: Vec<OsString>,
     },
 }
 
+/// fender's own command line, with the help that it shows.
+pub fn command() -> Command {
+    let command = Cli::command();
+    let help = help::text(&command);
+    command.override_help(help)
+}
+
 /// Runs one of fender's own commands; the first argument is the name it was called by.
 pub fn run(arguments: &[OsString]) -> u8 {
-    match Cli::parse_from(arguments).command {
+    let parsed = command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let command = match parsed {
+        Ok(cli) => cli.command,
+        Err(error) => return not_parsed(&error),
+    };
+    ended(match command {
         Commands::Explain(explain) => explain.run(),
         Commands::Plan(plan) => plan.run(),
         Commands::Context(context) => context.run(),
@@ -87,10 +98,24 @@ pub fn run(arguments: &[OsString]) -> u8 {
         Commands::Protect(protect) => protect.run(),
         Commands::Unprotect(unprotect) => unprotect.run(),
         Commands::Rules { id, environment } => rules::run(id.as_deref(), environment.as_deref()),
-        Commands::Doctor => doctor::run(),
+        Commands::Doctor => Ok(doctor::run()),
         Commands::Completions { shell } => completions::run(shell, Cli::command()),
-        Commands::Docker { words } => crate::shim::run(&words),
+        Commands::Docker { words } => Ok(crate::shim::run(&words)),
+    })
+}
+
+/// What was asked for is help or the version, or it cannot be understood.
+fn not_parsed(error: &clap::Error) -> u8 {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let _ = stdout().write_all(error.to_string().as_bytes());
+        return DONE;
     }
+    let text = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.to_string(),
+        _ => format!("fender: {}\n", usage::message(error, &command())),
+    };
+    let _ = stderr().write_all(text.as_bytes());
+    FailureKind::User.code(Running::Own)
 }
 
 /// The completions for a shell, as they are checked in.

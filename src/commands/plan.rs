@@ -1,7 +1,7 @@
 //! `fender plan`: what a command would delete. Deletes nothing.
 
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{IsTerminal, Write, stdout};
 
 use clap::{Args, ValueEnum};
 
@@ -9,9 +9,12 @@ use super::explain::docker_words;
 use crate::engine::Engine;
 use crate::environment::host::Surroundings;
 use crate::environment::policy::read_layers;
+use crate::exit::DONE;
+use crate::failure::Failure;
 use crate::ui::plan as shown;
 use crate::ui::screen::{Screen, command_line};
 use crate::{session, trash};
+use fender_core::api::EngineProblem;
 use fender_core::engine::Lookup;
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
@@ -43,42 +46,31 @@ pub struct PlanCommand {
 }
 
 impl PlanCommand {
-    pub fn run(self) -> u8 {
-        match self.planned() {
-            Ok(text) => match stdout().write_all(text.as_bytes()) {
-                Ok(()) => 0,
-                Err(_) => 1,
-            },
-            Err((code, problem)) => {
-                let _ = writeln!(stderr(), "fender: {}", crate::ui::screen::shown(&problem));
-                code
-            }
-        }
+    pub fn run(self) -> Result<u8, Failure> {
+        stdout().write_all(self.planned()?.as_bytes())?;
+        Ok(DONE)
     }
 
-    fn planned(&self) -> Result<String, (u8, String)> {
-        let words = docker_words(&self.words).map_err(|problem| (crate::exit::USAGE, problem))?;
-        let layers =
-            read_layers().map_err(|problem| (crate::exit::USAGE, format!("the policy cannot be read: {problem}")))?;
-        let policy = Policy { layers };
+    fn planned(&self) -> Result<String, Failure> {
+        let words = docker_words(&self.words, PlanCommand::augment_args)?;
+        let policy = Policy { layers: read_layers()? };
         let host = Surroundings { assume_terminal: true };
         let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         let invocation = read(&texts, &host);
         let lowered = lower(&invocation, &host);
         if let Some(refusal) = &lowered.refusal {
             let said = refusal.text.lines().next().unwrap_or_default();
-            return Err((crate::exit::USAGE, format!("docker would refuse this: {said}")));
+            return Err(Failure::user(format!("docker would refuse this: {said}")));
         }
         let engine = session::engine_without_client(&choose(&invocation, &host), &policy);
-        let plan = of(&invocation, &lowered, &engine, &host, &policy).map_err(|problem| (1, problem))?;
+        let plan = of(&invocation, &lowered, &engine, &host, &policy)?;
         match self.format {
             PlanFormat::Json => {
-                let failed = |error: serde_json::Error| (1, error.to_string());
-                let mut value = serde_json::to_value(&plan).map_err(failed)?;
+                let mut value = serde_json::to_value(&plan)?;
                 if self.mask {
                     fender_core::files::mask::json(&mut value);
                 }
-                serde_json::to_string_pretty(&value).map(|text| text + "\n").map_err(failed)
+                Ok(serde_json::to_string_pretty(&value)? + "\n")
             }
             PlanFormat::Text => {
                 let screen = Screen::new(stdout().is_terminal());
@@ -97,11 +89,11 @@ fn of(
     engine: &Engine,
     host: &dyn Host,
     policy: &Policy,
-) -> Result<Plan, String> {
+) -> Result<Plan, EngineProblem> {
     let steps = deletions(invocation, lowered, engine, host);
     let mut plan = Plan::default();
     if !steps.is_empty() {
-        plan = (*engine.plan(&steps).map_err(|problem| problem.to_string())?).clone();
+        plan = (*engine.plan(&steps)?).clone();
         trash::fit(&mut plan, &policy.trash());
         if let Ok(connection) = engine.connection() {
             trash::foresee(connection, &mut plan, engine.is_local());

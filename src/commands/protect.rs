@@ -1,11 +1,13 @@
 //! `fender protect` and `fender unprotect`: locks on objects that must not be deleted.
 
-use std::io::{Write, stderr, stdout};
+use std::io::{Write, stdout};
 
 use clap::{Args, ValueEnum};
 
 use crate::environment::policy::read_layers;
 use crate::environment::state::{self, Locks};
+use crate::exit::DONE;
+use crate::failure::Failure;
 use crate::session;
 use crate::ui::screen::shown;
 use fender_core::plan::images::ImageStore;
@@ -58,14 +60,14 @@ pub struct Unprotect {
 }
 
 impl Protect {
-    pub fn run(self) -> u8 {
-        ended(match (self.what, &self.name) {
+    pub fn run(self) -> Result<u8, Failure> {
+        match (self.what, &self.name) {
             (Some(what), Some(name)) => self.lock(what.kind(), name),
             _ => list(),
-        })
+        }
     }
 
-    fn lock(&self, kind: ObjectKind, name: &str) -> Result<(), String> {
+    fn lock(&self, kind: ObjectKind, name: &str) -> Result<u8, Failure> {
         if self.system {
             needs_root("a lock of the system")?;
         }
@@ -79,16 +81,12 @@ impl Protect {
             locks.released.retain(|other| !same(other, &lock));
         })?;
         let _ = writeln!(stdout(), "protected: {text} on {}", shown(&inventory.name));
-        Ok(())
+        Ok(DONE)
     }
 }
 
 impl Unprotect {
-    pub fn run(self) -> u8 {
-        ended(self.unlock())
-    }
-
-    fn unlock(&self) -> Result<(), String> {
+    pub fn run(self) -> Result<u8, Failure> {
         let kind = self.what.kind();
         let (inventory, policy) = look(Some(kind))?;
         let locks = state::locks(&inventory.engine)?;
@@ -104,10 +102,10 @@ impl Unprotect {
             let by_policy = patterns
                 .iter()
                 .find(|pattern| pattern.kind == kind && wildmatch::WildMatch::new(&pattern.glob).matches(&found.name));
-            return Err(match by_policy {
+            return Err(Failure::internal(match by_policy {
                 Some(pattern) => format!("{what} is protected by {:?} of the policy: {}", pattern.glob, pattern.source),
                 None => format!("{what} is not protected"),
-            });
+            }));
         }
         if mine.iter().any(|lock| lock.by_system) {
             needs_root(&format!("the lock on {what} is the system's, and"))?;
@@ -124,22 +122,16 @@ impl Unprotect {
             state::change(&inventory.engine, true, |locks| locks.released.push(found.clone()))?;
         }
         let _ = writeln!(stdout(), "no longer protected: {what} on {}", shown(&inventory.name));
+        Ok(DONE)
+    }
+}
+
+fn needs_root(what: &str) -> Result<(), Failure> {
+    if nix::unistd::geteuid().is_root() {
         Ok(())
+    } else {
+        Err(Failure::internal(format!("{what} needs root")).hint("sudo fender …"))
     }
-}
-
-fn ended(outcome: Result<(), String>) -> u8 {
-    match outcome {
-        Ok(()) => 0,
-        Err(problem) => {
-            let _ = writeln!(stderr(), "fender: {}", shown(&problem));
-            1
-        }
-    }
-}
-
-fn needs_root(what: &str) -> Result<(), String> {
-    if nix::unistd::geteuid().is_root() { Ok(()) } else { Err(format!("{what} needs root: sudo fender …")) }
 }
 
 fn same(one: &ProtectLock, other: &ProtectLock) -> bool {
@@ -147,17 +139,16 @@ fn same(one: &ProtectLock, other: &ProtectLock) -> bool {
 }
 
 /// What the engine here holds of a kind, or of all of them, and the policy.
-fn look(kind: Option<ObjectKind>) -> Result<(Inventory, Policy), String> {
-    let layers = read_layers().map_err(|problem| format!("the policy cannot be read: {problem}"))?;
-    let policy = Policy { layers };
+fn look(kind: Option<ObjectKind>) -> Result<(Inventory, Policy), Failure> {
+    let policy = Policy { layers: read_layers()? };
     let wants = |wanted: ObjectKind| kind.is_none_or(|kind| kind == wanted);
     let needs = Needs { images: wants(ObjectKind::Image), networks: wants(ObjectKind::Network), ..Needs::default() };
     let inventory = session::engine_here(&policy).inventory(needs, wants(ObjectKind::Volume));
-    Ok((inventory.map_err(|problem| problem.to_string())?, policy))
+    Ok((inventory?, policy))
 }
 
 /// The object that a name means, as a lock on it.
-fn find(inventory: &Inventory, kind: ObjectKind, name: &str) -> Result<ProtectLock, String> {
+fn find(inventory: &Inventory, kind: ObjectKind, name: &str) -> Result<ProtectLock, Failure> {
     let lock = |name: &str, id: &str| ProtectLock {
         kind,
         name: name.to_owned(),
@@ -171,7 +162,7 @@ fn find(inventory: &Inventory, kind: ObjectKind, name: &str) -> Result<ProtectLo
         ObjectKind::Volume => inventory.volumes.iter().find(|it| it.name == name).map(|it| lock(&it.name, "")),
         _ => ImageStore::new(inventory).resolve(inventory, name).map(|(at, _)| lock(name, &inventory.images[at].id)),
     };
-    found.ok_or_else(|| format!("there is no {} {name:?} on {}", kind.name(), inventory.name))
+    found.ok_or_else(|| Failure::internal(format!("there is no {} {name:?} on {}", kind.name(), inventory.name)))
 }
 
 fn label<'a>(inventory: &'a Inventory, kind: ObjectKind, lock: &ProtectLock) -> Option<&'a String> {
@@ -185,7 +176,7 @@ fn label<'a>(inventory: &'a Inventory, kind: ObjectKind, lock: &ProtectLock) -> 
 }
 
 /// All that is protected on this engine.
-fn list() -> Result<(), String> {
+fn list() -> Result<u8, Failure> {
     let (inventory, policy) = look(None)?;
     let Locks { locked, released } = state::locks(&inventory.engine)?;
     let all = fender_core::plan::Protections { locks: locked, patterns: policy.protected(), labelled: true, released };
@@ -209,5 +200,5 @@ fn list() -> Result<(), String> {
         lines.push(format!("nothing is protected on {}", shown(&inventory.name)));
     }
     let _ = writeln!(stdout(), "{}", lines.join("\n"));
-    Ok(())
+    Ok(DONE)
 }

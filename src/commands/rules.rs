@@ -1,35 +1,29 @@
 //! `fender rules [ID]`, and the same texts as `docs/rules.md`.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{IsTerminal, Write, stdout};
 
 use super::doctor::environment_here;
+use super::explain::environment_named;
 use crate::environment::policy::{SYSTEM, read_layers, user_path};
+use crate::exit::DONE;
+use crate::failure::Failure;
 use crate::ui::screen::{Screen, shown};
 use fender_core::policy::{Action, Policy, preset, toml_key};
-use fender_core::rules::{Class, Decided, RULES, Rule, rule};
+use fender_core::rules::{Class, Decided, RULES, Rule, rule, unknown_rule};
 
-pub fn run(id: Option<&str>, environment: Option<&str>) -> u8 {
+/// Lists the rules, or shows one of them.
+pub fn run(id: Option<&str>, environment: Option<&str>) -> Result<u8, Failure> {
     let screen = Screen::new(stdout().is_terminal());
     let text = match id {
         None => table(&screen),
-        Some(id) => match rule(id) {
-            Some(rule) => page(rule, &screen) + &how_to_allow(rule, environment),
-            None => {
-                let near: Vec<&str> =
-                    RULES.iter().map(|rule| rule.id).filter(|known| known.contains(id) || id.contains(known)).collect();
-                let hint = if near.is_empty() {
-                    "fender rules lists them".to_owned()
-                } else {
-                    format!("did you mean {}?", near.join(", "))
-                };
-                let _ = writeln!(stderr(), "fender: there is no rule {id:?}: {hint}");
-                return crate::exit::USAGE;
-            }
-        },
+        Some(id) => {
+            let rule = rule(id).ok_or_else(|| Failure::user(unknown_rule(id)))?;
+            page(rule, &screen) + &how_to_allow(rule, environment)?
+        }
     };
-    let _ = stdout().write_all(text.as_bytes());
-    0
+    stdout().write_all(text.as_bytes())?;
+    Ok(DONE)
 }
 
 fn actions(class: Class) -> [&'static str; 3] {
@@ -77,14 +71,16 @@ fn page(rule: &Rule, screen: &Screen) -> String {
 
 /// How a rule is allowed where it was found: in the environment of this engine or the one that was named, and in the file
 /// whose word counts there.
-fn how_to_allow(rule: &Rule, environment: Option<&str>) -> String {
+fn how_to_allow(rule: &Rule, environment: Option<&str>) -> Result<String, Failure> {
     match rule.decided {
         Decided::AlwaysRefused => {
-            return "\n  Nothing allows it, neither a policy nor an answer. fender protect lists what is protected and why; fender unprotect\n  \
-                    removes a lock.\n"
-                .to_owned();
+            return Ok("\n  Nothing allows it, neither a policy nor an answer. fender protect lists what is protected and why; fender unprotect\n  \
+                       removes a lock.\n"
+                .to_owned());
         }
-        Decided::AlwaysNoted => return "\n  It is a note in every environment; no policy changes that.\n".to_owned(),
+        Decided::AlwaysNoted => {
+            return Ok("\n  It is a note in every environment; no policy changes that.\n".to_owned());
+        }
         Decided::ByPolicy => {}
     }
     let (policy, mut out) = match read_layers() {
@@ -95,19 +91,14 @@ fn how_to_allow(rule: &Rule, environment: Option<&str>) -> String {
     };
     let environment = match environment {
         None => environment_here(&policy),
-        Some(name) => match policy.named(name) {
-            Some(environment) => environment,
-            None => {
-                return format!("\n  there is no environment {:?}: dev, ci, prod, or one of a policy's\n", shown(name));
-            }
-        },
+        Some(name) => environment_named(&policy, name)?,
     };
     let decision = policy.decide_in(rule, rule.class, &environment);
     let by = decision.source.map_or_else(String::new, |source| format!(", set by {source}"));
     let (name, because) = (shown(&environment.name), shown(&environment.because));
     let _ = writeln!(out, "\n  here: {} in {name}{by} ({because})", decision.action);
     if decision.action == Action::Allow {
-        return out;
+        return Ok(out);
     }
     let users = user_path().filter(|_| policy.could_allow(rule, &environment));
     let (file, why) = match &users {
@@ -116,7 +107,7 @@ fn how_to_allow(rule: &Rule, environment: Option<&str>) -> String {
     };
     let _ = writeln!(out, "  to allow it there, in {}{why}:\n", shown(&file));
     let _ = writeln!(out, "    [environments.{}.rules]\n    {} = \"allow\"", toml_key(&environment.name), rule.id);
-    out
+    Ok(out)
 }
 
 /// `docs/rules.md`.

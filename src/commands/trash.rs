@@ -3,11 +3,13 @@
 use std::io::{Write, stderr};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::Subcommand;
 
-use super::kept::{ended, line, locked, policy, say};
+use super::kept::{line, locked, policy, say};
 use super::undo;
-use crate::exit::NOT_RUN;
+use crate::exit::{DONE, NOT_RUN};
+use crate::failure::Failure;
 use crate::trash::{Entry, TrashStore, folder};
 use crate::ui::question::Question;
 use crate::ui::screen::{Screen, shown};
@@ -55,8 +57,8 @@ pub enum TrashCommand {
 }
 
 impl TrashCommand {
-    pub fn run(self) -> u8 {
-        ended(match self {
+    pub fn run(self) -> Result<u8, Failure> {
+        match self {
             TrashCommand::List => list(),
             TrashCommand::Show { id, name: None } => show(id),
             TrashCommand::Show { id, name: Some(name) } => undo::show_container(id, &name),
@@ -66,34 +68,34 @@ impl TrashCommand {
             }
             TrashCommand::Image { id, name, image } => undo::load_image(id, &name, image),
             TrashCommand::Empty { id } => empty(id),
-        })
+        }
     }
 }
 
-fn list() -> Result<u8, String> {
+fn list() -> Result<u8, Failure> {
     // A trash that cannot be used is not an empty one. Who waits for nobody may read beside a deletion.
     let usable = TrashStore::at(folder()).lock_within(Duration::ZERO);
-    drop(usable.map_err(|error| format!("the trash cannot be read: {error}"))?);
+    drop(usable.context("the trash cannot be read")?);
     let store = TrashStore::at(folder());
     let entries = store.entries();
     if entries.is_empty() {
         say("the trash is empty\n");
-        return Ok(0);
+        return Ok(DONE);
     }
     for (id, entry) in entries {
         match entry {
             Ok(entry) => say(&line(&entry)),
-            Err(problem) => say(&format!("{id:>4}  {}\n", shown(&problem))),
+            Err(problem) => say(&format!("{id:>4}  {}\n", shown(&format!("{problem:#}")))),
         }
     }
     let policy = policy()?;
     let room = i64::try_from(policy.trash().max).unwrap_or(i64::MAX);
     let size = i64::try_from(store.bytes()).unwrap_or(i64::MAX);
     say(&format!("\n{} of {} in {}\n", bytes(size), bytes(room), folder().display()));
-    Ok(0)
+    Ok(DONE)
 }
 
-fn show(id: u64) -> Result<u8, String> {
+fn show(id: u64) -> Result<u8, Failure> {
     let entry = TrashStore::at(folder()).entry(id)?;
     say(&line(&entry));
     for object in &entry.objects {
@@ -110,17 +112,19 @@ fn show(id: u64) -> Result<u8, String> {
             if object.tags.len() > 1 { format!(", also {}", object.tags[1..].join(", ")) } else { String::new() };
         say(&format!("      {:<11}  {}{}  {size}  {how}\n", object.kind.name(), shown(&object.name), shown(&also)));
     }
-    Ok(0)
+    Ok(DONE)
 }
 
-fn empty(id: Option<u64>) -> Result<u8, String> {
+fn empty(id: Option<u64>) -> Result<u8, Failure> {
     let store = TrashStore::at(folder());
     let entries: Vec<_> = store.entries().into_iter().filter(|(known, _)| id.is_none_or(|id| id == *known)).collect();
     match (id, entries.is_empty()) {
-        (Some(id), true) => return Err(format!("there is no entry {id} in the trash: fender trash list")),
+        (Some(id), true) => {
+            return Err(Failure::internal(format!("there is no entry {id} in the trash")).hint("fender trash list"));
+        }
         (None, true) => {
             say("the trash is empty\n");
-            return Ok(0);
+            return Ok(DONE);
         }
         _ => {}
     }
@@ -129,13 +133,13 @@ fn empty(id: Option<u64>) -> Result<u8, String> {
     for (id, entry) in entries.iter().rev().take(LISTED) {
         match entry {
             Ok(entry) => text.push_str(&line(entry)),
-            Err(problem) => text.push_str(&screen.filled(&format!("{id:>4}  "), &shown(problem))),
+            Err(problem) => text.push_str(&screen.filled(&format!("{id:>4}  "), &shown(&format!("{problem:#}")))),
         }
     }
     if entries.len() > LISTED {
         text.push_str(&format!("      and {} more\n", entries.len() - LISTED));
     }
-    let kept = |(_, entry): &(u64, Result<Entry, String>)| {
+    let kept = |(_, entry): &(u64, anyhow::Result<Entry>)| {
         entry.as_ref().map_or(0, |it| it.objects.iter().filter(|it| it.recoverable == Recoverable::Trash).count())
     };
     let kept: usize = entries.iter().map(kept).sum();
@@ -163,17 +167,16 @@ fn empty(id: Option<u64>) -> Result<u8, String> {
     }
     let locked = locked()?;
     let before = locked.store.bytes();
-    let failed = |error: std::io::Error| error.to_string();
     let mut removed = 0;
     for (id, _) in entries {
         // Exactly what was shown; another fender may have removed some of it.
         if locked.store.has_entry(id) {
-            locked.remove(id).map_err(failed)?;
+            locked.remove(id)?;
             removed += 1;
         }
     }
-    locked.sweep().map_err(failed)?;
+    locked.sweep()?;
     let freed = i64::try_from(before.saturating_sub(locked.store.bytes())).unwrap_or(i64::MAX);
     say(&format!("removed {}, {}\n", count(removed, "deletion"), bytes(freed)));
-    Ok(0)
+    Ok(DONE)
 }

@@ -2,12 +2,13 @@
 
 use std::io::{IsTerminal, Write, stderr, stdout};
 
-use super::kept::{ended, line, locked, policy, say};
+use super::kept::{line, locked, policy, say};
 use crate::engine::Engine;
 use crate::engine::connection::Connection;
 use crate::engine::inventory::Info;
 use crate::environment::host::{Surroundings, hostname, ids};
-use crate::exit::NOT_RUN;
+use crate::exit::{DONE, FAILED, NOT_RUN};
+use crate::failure::Failure;
 use crate::session;
 use crate::trash::{
     Back, Entry, Locked, Object, TrashStore, fits, folder, layer_image, now, requests, restore, run_line,
@@ -15,6 +16,7 @@ use crate::trash::{
 use crate::ui::plan::ago;
 use crate::ui::question::Question;
 use crate::ui::screen::{Screen, command_line, list, shown};
+use fender_core::api::EngineProblem;
 use fender_core::judge::{Complaint, JudgementContext, environment_of, judge_requests};
 use fender_core::plan::{Facts, ObjectKind, Recoverable};
 use fender_core::policy::{Action, Environment, Policy};
@@ -30,22 +32,22 @@ struct Here {
 }
 
 impl Here {
-    fn find() -> Result<Here, String> {
+    fn find() -> Result<Here, Failure> {
         let policy = policy()?;
         let host = Surroundings { assume_terminal: true };
         let target = choose(&fender_core::lower::read(&[], &host), &host);
         let engine = session::engine_without_client(&target, &policy);
-        let connection = engine.connection().map_err(|problem| problem.to_string())?;
-        let info: Info = connection.block_on(connection.client.get("/info")).map_err(|problem| problem.to_string())?;
+        let connection = engine.connection()?;
+        let info: Info = connection.block_on(connection.client.get("/info"))?;
         Ok(Here { policy, target, engine, info })
     }
 
-    fn connection(&self) -> Result<&Connection, String> {
-        self.engine.connection().map_err(|problem| problem.to_string())
+    fn connection(&self) -> Result<&Connection, EngineProblem> {
+        self.engine.connection()
     }
 
     /// What today's rules say of the objects that would come back, and in which environment.
-    fn judge(&self, objects: &[&Object]) -> Result<(Vec<(String, Complaint)>, Environment), String> {
+    fn judge(&self, objects: &[&Object]) -> anyhow::Result<(Vec<(String, Complaint)>, Environment)> {
         let host = Surroundings { assume_terminal: false };
         // Only for commands: requests are judged with the engine that is here.
         let facts =
@@ -73,11 +75,7 @@ impl Here {
 }
 
 /// `fender undo`: the last deletion on this engine. What it did not keep it says, and asks before it goes further back.
-pub fn undo() -> u8 {
-    ended(last())
-}
-
-fn last() -> Result<u8, String> {
+pub fn undo() -> Result<u8, Failure> {
     let here = Here::find()?;
     let store = TrashStore::at(folder());
     let mut passed: Vec<String> = Vec::new();
@@ -85,7 +83,7 @@ fn last() -> Result<u8, String> {
         let entry = match entry {
             Ok(entry) => entry,
             Err(why) => {
-                passed.push(format!("{why}; fender trash empty {id} removes it"));
+                passed.push(format!("{why:#}; fender trash empty {id} removes it"));
                 continue;
             }
         };
@@ -108,7 +106,7 @@ fn last() -> Result<u8, String> {
         let _ = stderr().write_all(Screen::new(stderr().is_terminal()).filled("fender: ", &shown(text)).as_bytes());
     }
     say("nothing to undo on this engine: fender trash list\n");
-    Ok(1)
+    Ok(FAILED)
 }
 
 fn why_not(entry: &Entry) -> String {
@@ -122,7 +120,7 @@ fn why_not(entry: &Entry) -> String {
 }
 
 /// `fender trash restore` without a number: nothing is at stake in choosing.
-pub fn choose_and_bring_back() -> Result<u8, String> {
+pub fn choose_and_bring_back() -> Result<u8, Failure> {
     let here = Here::find()?;
     let entries: Vec<Entry> = TrashStore::at(folder())
         .entries()
@@ -133,11 +131,11 @@ pub fn choose_and_bring_back() -> Result<u8, String> {
         .collect();
     if entries.is_empty() {
         say("nothing in the trash can be brought back on this engine: fender trash list\n");
-        return Ok(1);
+        return Ok(FAILED);
     }
     if !stderr().is_terminal() || !std::io::stdin().is_terminal() {
-        return Err("there is no terminal to choose on: fender trash list shows the numbers, fender trash restore ID"
-            .to_owned());
+        return Err(Failure::internal("there is no terminal to choose on")
+            .hint("fender trash list shows the numbers, fender trash restore ID"));
     }
     let lines: Vec<String> = entries.iter().map(|entry| line(entry).trim_end().to_owned()).collect();
     let chosen = dialoguer::Select::new()
@@ -145,7 +143,7 @@ pub fn choose_and_bring_back() -> Result<u8, String> {
         .items(&lines)
         .default(0)
         .interact_opt()
-        .map_err(|error| error.to_string())?;
+        .map_err(anyhow::Error::from)?;
     match chosen.and_then(|at| entries.get(at)) {
         Some(entry) => bring_back_here(&here, entry.id, None, None, &[]),
         None => {
@@ -156,7 +154,7 @@ pub fn choose_and_bring_back() -> Result<u8, String> {
 }
 
 /// Brings back an entry, or one object of it; `passed` says what lies between it and now.
-pub fn bring_back(id: u64, name: Option<&str>, new_name: Option<&str>, passed: &[String]) -> Result<u8, String> {
+pub fn bring_back(id: u64, name: Option<&str>, new_name: Option<&str>, passed: &[String]) -> Result<u8, Failure> {
     bring_back_here(&Here::find()?, id, name, new_name, passed)
 }
 
@@ -166,19 +164,18 @@ fn bring_back_here(
     name: Option<&str>,
     new_name: Option<&str>,
     passed: &[String],
-) -> Result<u8, String> {
+) -> Result<u8, Failure> {
     let entry = TrashStore::at(folder()).entry(id)?;
     if let Some(name) = name
         && !entry.objects.iter().any(|object| fits(object, name))
     {
-        return Err(format!("{name:?} is none of the objects of {id}: fender trash show {id}"));
+        return Err(Failure::internal(format!("{name:?} is none of the objects of {id}"))
+            .hint(format!("fender trash show {id}")));
     }
     if here.info.id != entry.engine {
-        return Err(format!(
-            "this was deleted on the engine {}, and this is {}: choose it with DOCKER_HOST or docker context use",
-            shown(&entry.engine_name),
-            shown(&here.info.name)
-        ));
+        let (then, now) = (shown(&entry.engine_name), shown(&here.info.name));
+        return Err(Failure::internal(format!("this was deleted on the engine {then}, and this is {now}"))
+            .hint("choose it with DOCKER_HOST or docker context use"));
     }
     if !may_come_back(here, &entry, name, passed)? {
         return Ok(NOT_RUN);
@@ -189,7 +186,7 @@ fn bring_back_here(
     if entry.undone && name.is_none() && passed.is_empty() && new_name.is_none() {
         say("  it was brought back already; what is missing of it comes back now\n");
     }
-    locked.store.verify(&entry).map_err(|why| format!("{why}; other deletions: fender trash list"))?;
+    locked.store.verify(&entry).map_err(|why| Failure::from(why).hint("other deletions: fender trash list"))?;
     let screen = Screen::new(stdout().is_terminal());
     say(&screen.filled("  ", &heading(&entry)));
     let connection = here.connection()?;
@@ -220,9 +217,9 @@ fn bring_back_here(
     }
     tell_not_kept(&not_kept, id, &screen);
     if name.is_none() && complete {
-        locked.mark_undone(id).map_err(|error| error.to_string())?;
+        locked.mark_undone(id)?;
     }
-    Ok(if complete && !stopped { 0 } else { 1 })
+    Ok(if complete && !stopped { DONE } else { FAILED })
 }
 
 fn heading(entry: &Entry) -> String {
@@ -243,7 +240,7 @@ const SHOWN: usize = 8;
 /// Judges what would come back, as any other way to the engine is judged, and asks where it takes an answer. What fender wrote
 /// itself ran here before: a yes is enough for it, whatever the rule's action. An entry without a keyed checksum, which
 /// versions before this one wrote, is judged like a command that somebody types.
-fn may_come_back(here: &Here, entry: &Entry, name: Option<&str>, passed: &[String]) -> Result<bool, String> {
+fn may_come_back(here: &Here, entry: &Entry, name: Option<&str>, passed: &[String]) -> Result<bool, Failure> {
     let objects: Vec<&Object> =
         entry.objects.iter().filter(|object| name.is_none_or(|name| fits(object, name))).collect();
     let (complaints, environment) = here.judge(&objects)?;
@@ -327,23 +324,24 @@ fn findings(stopping: &[&(String, Complaint)], screen: &Screen) -> String {
 }
 
 /// `fender trash show ID NAME`: a container's settings as a command.
-pub fn show_container(id: u64, name: &str) -> Result<u8, String> {
+pub fn show_container(id: u64, name: &str) -> Result<u8, Failure> {
     let entry = TrashStore::at(folder()).entry(id)?;
     let object = container_of(&entry, name)?;
     let image = object.inspect.pointer("/Config/Image").and_then(serde_json::Value::as_str).unwrap_or_default();
     say(&format!("{}\n", run_line(&object.inspect, image)));
-    Ok(0)
+    Ok(DONE)
 }
 
-fn container_of<'a>(entry: &'a Entry, name: &str) -> Result<&'a Object, String> {
+fn container_of<'a>(entry: &'a Entry, name: &str) -> Result<&'a Object, Failure> {
     let found = entry.objects.iter().find(|it| it.kind == ObjectKind::Container && fits(it, name));
-    found
-        .filter(|object| object.recoverable == Recoverable::Trash)
-        .ok_or_else(|| format!("no container {name:?} is kept in {0}: fender trash show {0}", entry.id))
+    found.filter(|object| object.recoverable == Recoverable::Trash).ok_or_else(|| {
+        Failure::internal(format!("no container {name:?} is kept in {}", entry.id))
+            .hint(format!("fender trash show {}", entry.id))
+    })
 }
 
 /// `fender trash image ID NAME`: what a container wrote, as an image.
-pub fn load_image(id: u64, name: &str, image: Option<String>) -> Result<u8, String> {
+pub fn load_image(id: u64, name: &str, image: Option<String>) -> Result<u8, Failure> {
     let here = Here::find()?;
     let locked = locked()?;
     let entry = locked.store.entry(id)?;
@@ -352,7 +350,7 @@ pub fn load_image(id: u64, name: &str, image: Option<String>) -> Result<u8, Stri
     let image = image.unwrap_or_else(|| format!("{}-restored", object.name.to_lowercase()));
     layer_image(here.connection()?, &locked, &entry, object, &image)?;
     say(&format!("loaded {}\n{}\n", shown(&image), run_line(&object.inspect, &image)));
-    Ok(0)
+    Ok(DONE)
 }
 
 fn said(object: &Object, back: &Back, screen: &Screen, new_name: Option<&str>) -> String {

@@ -188,7 +188,7 @@ impl Engine {
             all.labelled = labelled(&connection.client).await?;
             if state::any_locks() {
                 let info: Info = connection.client.get("/info").await?;
-                let locks = state::locks(&info.id).map_err(EngineProblem::Unanswered)?;
+                let locks = state::locks(&info.id).map_err(|error| EngineProblem::Unanswered(format!("{error:#}")))?;
                 all.locks = locks.locked;
                 all.released = locks.released;
             }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use anyhow::{Context as _, bail};
+
 use fender_core::lint::{FileKind, kind_of, kind_of_text};
 
 use super::context::start_of;
@@ -17,18 +19,21 @@ fn kind_of_named(path: &str) -> Option<FileKind> {
         .or_else(|| kind_of_text(&String::from_utf8_lossy(&start_of(Path::new(path), 64 * 1024))))
 }
 
-/// Every file of a kind below some paths, in order. Else the path that cannot be looked at, and why.
-pub fn collect(paths: &[String]) -> Result<Vec<(String, FileKind)>, String> {
+/// Every file of a kind below some paths, in order.
+///
+/// # Errors
+/// The path that cannot be looked at, and why.
+pub fn collect(paths: &[String]) -> anyhow::Result<Vec<(String, FileKind)>> {
     let mut found = Vec::new();
     for path in paths {
-        let known = fs::metadata(path).map_err(|error| format!("{path}: {error}"))?;
+        let known = fs::metadata(path).with_context(|| path.clone())?;
         if known.is_dir() {
             let shown = if path == "." { String::new() } else { format!("{}/", path.trim_end_matches('/')) };
             below(Path::new(path), &shown, &mut found);
         } else if let Some(kind) = kind_of_named(path) {
             found.push((path.clone(), kind));
         } else {
-            return Err(format!("{path} is not a Dockerfile, an ignore file, a compose file or a bake file"));
+            bail!("{path} is not a Dockerfile, an ignore file, a compose file or a bake file");
         }
     }
     found.sort_by(|one, other| one.0.cmp(&other.0));

@@ -11,4 +11,5 @@ pub mod owned;
 pub mod policy;
 pub mod replace;
 pub mod state;
+pub mod variables;
 pub mod watched;

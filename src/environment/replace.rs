@@ -6,35 +6,34 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
+
 /// No file that is fixed is larger.
 const LARGEST: u64 = 64 << 20;
 
 /// Puts `after` in the place of `before`, whole or not at all; a file that was not there (None) is made. The file keeps its
 /// mode and owner. Errors, with nothing written: what stands there is not `before` any more, it is no regular file, or
 /// somebody else's link leads to it.
-pub fn replace(path: &Path, before: Option<&[u8]>, after: &[u8]) -> Result<(), String> {
-    let failed = |error: io::Error| format!("{}: {error}; it is not changed", path.display());
-    let real = followed(path).map_err(failed)?;
+pub fn replace(path: &Path, before: Option<&[u8]>, after: &[u8]) -> anyhow::Result<()> {
+    let failed = || format!("{} is not changed", path.display());
+    let real = followed(path).with_context(failed)?;
     let folder = match real.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
     let name = real.file_name().unwrap_or_else(|| OsStr::new("file")).to_string_lossy().into_owned();
     let beside = folder.join(format!(".{name}.fender-{}", std::process::id()));
-    let mut file = match create_beside(&real, &beside, before) {
-        Ok(file) => file,
-        Err(error) => return Err(failed(error)),
-    };
+    let mut file = create_beside(&real, &beside, before).with_context(failed)?;
     let written = file.write_all(after).and_then(|()| file.sync_all()).and_then(|()| match before {
         // Looked at once more right before it changes.
         Some(before) => same(&real, before).and_then(|_| fs::rename(&beside, &real)),
         // A new name is only made where there is none.
         None => fs::hard_link(&beside, &real).and_then(|()| fs::remove_file(&beside)),
     });
-    written.map_err(|error| {
+    if written.is_err() {
         let _ = fs::remove_file(&beside);
-        failed(error)
-    })
+    }
+    written.with_context(failed)
 }
 
 /// The file itself. A link is followed only if it is the caller's own.

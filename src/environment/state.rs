@@ -2,9 +2,9 @@
 //! or the system's, which only root writes. Files are opened by [`owned`].
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 
 use super::folder::Folder;
@@ -67,12 +67,12 @@ fn can_be_written(path: &Path) -> bool {
 }
 
 /// Why nothing can be kept in a folder, if nothing can.
-pub fn usable(path: &Path) -> Result<(), String> {
+pub fn usable(path: &Path) -> anyhow::Result<()> {
     match owned::standing(path) {
         Ok(None) if can_be_written(path) => Ok(()),
-        Ok(None) => Err(format!("{} cannot be written by {}", path.display(), owned::user_text(caller()))),
-        Ok(Some(distrust)) => Err(distrust.to_string()),
-        Err(error) => Err(error.to_string()),
+        Ok(None) => bail!("{} cannot be written by {}", path.display(), owned::user_text(caller())),
+        Ok(Some(distrust)) => bail!("{distrust}"),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -104,11 +104,9 @@ pub struct Locks {
 
 type Book = BTreeMap<String, Locks>;
 
-fn read_book(folder: &Folder) -> Result<Book, String> {
-    match folder.read(LOCKS, MOST_LOCKS).map_err(|error| error.to_string())? {
-        Some(bytes) => {
-            serde_json::from_slice(&bytes).map_err(|error| format!("{}: {error}", folder.path().join(LOCKS).display()))
-        }
+fn read_book(folder: &Folder) -> anyhow::Result<Book> {
+    match folder.read(LOCKS, MOST_LOCKS)? {
+        Some(bytes) => serde_json::from_slice(&bytes).with_context(|| folder.path().join(LOCKS).display().to_string()),
         None => Ok(Book::new()),
     }
 }
@@ -123,10 +121,13 @@ pub fn any_locks() -> bool {
 }
 
 /// The locks on the engine with this id: the system's, and the user's.
-pub fn locks(engine: &str) -> Result<Locks, String> {
+///
+/// # Errors
+/// The file that cannot be read, or whose owner or mode makes it nobody's word.
+pub fn locks(engine: &str) -> anyhow::Result<Locks> {
     let mut all = Locks::default();
     for (path, owners) in folders() {
-        let Some(folder) = Folder::open(&path, owners).map_err(|error| error.to_string())? else { continue };
+        let Some(folder) = Folder::open(&path, owners)? else { continue };
         let Some(found) = read_book(&folder)?.remove(engine) else { continue };
         let by_system = owners == Owners::System;
         all.locked.extend(found.locked.into_iter().map(|lock| ProtectLock { by_system, ..lock }));
@@ -138,23 +139,22 @@ pub fn locks(engine: &str) -> Result<Locks, String> {
 }
 
 /// Changes the locks on an engine in one of the two places.
-pub fn change(engine: &str, by_system: bool, change: impl FnOnce(&mut Locks)) -> Result<(), String> {
+pub fn change(engine: &str, by_system: bool, change: impl FnOnce(&mut Locks)) -> anyhow::Result<()> {
     let path = if by_system { PathBuf::from(SYSTEM) } else { folder() };
-    let failed = |error: io::Error| error.to_string();
-    let folder = Folder::make(&path).map_err(failed)?;
+    let folder = Folder::make(&path)?;
     // Everybody is bound by the system's, so everybody may read them.
     let for_all = path == Path::new(SYSTEM);
     if for_all {
-        folder.set_mode(0o755).map_err(failed)?;
+        folder.set_mode(0o755)?;
     }
     // One at a time: two terminals that lock at once both have their lock.
-    let _guard = folder.lock("locks.lock").map_err(failed)?;
+    let _guard = folder.lock("locks.lock")?;
     let mut book = read_book(&folder)?;
     let entry = book.entry(engine.to_owned()).or_default();
     change(entry);
     if *entry == Locks::default() {
         book.remove(engine);
     }
-    let text = serde_json::to_vec_pretty(&book).map_err(|error| error.to_string())?;
-    folder.write_whole(LOCKS, &text, if for_all { 0o644 } else { 0o600 }).map_err(failed)
+    let text = serde_json::to_vec_pretty(&book)?;
+    Ok(folder.write_whole(LOCKS, &text, if for_all { 0o644 } else { 0o600 })?)
 }

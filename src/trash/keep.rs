@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -24,7 +25,7 @@ use fender_core::policy::TrashLimits;
 use fender_core::text::bytes;
 
 /// Keeps the plan's objects under the words of the command; the entry's number.
-pub fn keep(connection: &Connection, plan: &Plan, command: &[String], trash: &TrashLimits) -> Result<u64, String> {
+pub fn keep(connection: &Connection, plan: &Plan, command: &[String], trash: &TrashLimits) -> anyhow::Result<u64> {
     keep_in(&folder(), connection, plan, command, trash)
 }
 
@@ -35,17 +36,17 @@ pub fn keep_in(
     plan: &Plan,
     command: &[String],
     trash: &TrashLimits,
-) -> Result<u64, String> {
-    let failed = |error: std::io::Error| format!("the trash at {} cannot be written: {error}", root.display());
-    let locked = TrashStore::at(root.to_path_buf()).lock().map_err(failed)?;
-    let written = locked.begin().map_err(failed)?;
+) -> anyhow::Result<u64> {
+    let failed = || format!("the trash at {} cannot be written", root.display());
+    let locked = TrashStore::at(root.to_path_buf()).lock().with_context(failed)?;
+    let written = locked.begin().with_context(failed)?;
     let entry = Entry {
         id: locked.next_id(),
         engine: plan.engine.clone(),
         engine_name: plan.engine_name.clone(),
         command: command.to_vec(),
         time: now(),
-        tick: locked.tick().map_err(failed)?,
+        tick: locked.tick().with_context(failed)?,
         ..Entry::default()
     };
     let id = entry.id;
@@ -69,7 +70,7 @@ pub fn keep_in(
     bar.finish();
     let entry = keeper.entry;
     // What was said to be kept is kept whole, also where the copy is larger than the engine's number for it.
-    let outcome = outcome.and_then(|()| locked.finish(&written, &entry).map_err(failed));
+    let outcome = outcome.and_then(|()| locked.finish(&written, &entry).with_context(failed));
     if outcome.is_err() {
         locked.abandon();
     }
@@ -90,21 +91,21 @@ pub fn note(
     plan: &Plan,
     command: &[String],
     trash: &TrashLimits,
-) -> Result<Option<Entry>, String> {
+) -> anyhow::Result<Option<Entry>> {
     if plan.deletes.is_empty() || trash.max == 0 {
         return Ok(None);
     }
-    let failed = |error: std::io::Error| format!("the trash cannot be written: {error}");
-    let locked = TrashStore::at(folder()).lock_within(BRIEFLY).map_err(failed)?;
-    let locked = locked.ok_or("another fender is using the trash")?;
-    let written = locked.begin().map_err(failed)?;
+    let failed = || "the trash cannot be written";
+    let locked = TrashStore::at(folder()).lock_within(BRIEFLY).with_context(failed)?;
+    let locked = locked.context("another fender is using the trash")?;
+    let written = locked.begin().with_context(failed)?;
     let mut entry = Entry {
         id: locked.next_id(),
         engine: plan.engine.clone(),
         engine_name: plan.engine_name.clone(),
         command: command.to_vec(),
         time: now(),
-        tick: locked.tick().map_err(failed)?,
+        tick: locked.tick().with_context(failed)?,
         noted: true,
         ..Entry::default()
     };
@@ -118,9 +119,9 @@ pub fn note(
         }
         Ok(objects)
     });
-    let outcome = objects.map_err(|problem| problem.to_string()).and_then(|objects| {
+    let outcome = objects.map_err(anyhow::Error::from).and_then(|objects| {
         entry.objects = objects;
-        locked.finish(&written, &entry).map_err(failed)
+        locked.finish(&written, &entry).with_context(failed)
     });
     if outcome.is_err() {
         locked.abandon();
@@ -184,7 +185,7 @@ struct Keeper<'a> {
 }
 
 impl Keeper<'_> {
-    async fn all(&mut self, plan: &Plan) -> Result<(), String> {
+    async fn all(&mut self, plan: &Plan) -> anyhow::Result<()> {
         for item in &plan.deletes {
             let name = format!(
                 "{} {}",
@@ -192,7 +193,7 @@ impl Keeper<'_> {
                 if item.kind == ObjectKind::BuildCache { short(&item.id) } else { &item.name }
             );
             self.bar.say(format!("keeping {name}"));
-            let object = self.one(item).await.map_err(|problem| format!("{name} could not be kept: {problem}"))?;
+            let object = self.one(item).await.with_context(|| format!("{name} could not be kept"))?;
             self.entry.objects.push(object);
         }
         Ok(())

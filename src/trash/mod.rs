@@ -35,7 +35,7 @@ const LEFT_FREE: u64 = 200_000_000;
 /// Marks in the plan what the trash has no room for.
 pub fn fit(plan: &mut Plan, trash: &TrashLimits) {
     plan.kept_for = trash.keep;
-    let unusable = state::usable(&folder()).err();
+    let unusable = state::usable(&folder()).err().map(|error| format!("{error:#}"));
     let free = store::free(&folder()).saturating_sub(LEFT_FREE);
     let mut room = trash.max.min(free);
     // Small things first: one that is too large does not take the room of many.

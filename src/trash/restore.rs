@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -80,8 +81,11 @@ pub fn restore(
 }
 
 /// What would be asked of the engine to bring back one object, as far as rules look at it.
-pub fn requests(object: &Object) -> Result<Vec<Request>, String> {
-    let read = |error: serde_json::Error| format!("the settings of {} cannot be read: {error}", object.name);
+///
+/// # Errors
+/// Its settings cannot be read, or an engine does not take them.
+pub fn requests(object: &Object) -> anyhow::Result<Vec<Request>> {
+    let read = || format!("the settings of {} cannot be read", object.name);
     let made = |path: &str, body: Body| vec![Request::new("POST", path, Vec::new()).body(body)];
     if object.recoverable != Recoverable::Trash {
         return Ok(Vec::new());
@@ -95,17 +99,17 @@ pub fn requests(object: &Object) -> Result<Vec<Request>, String> {
                 container: &|named| Some(named.to_owned()),
                 has_volume: &|_| true,
             };
-            let mut body = settings::container(&object.inspect, &around)?.body;
+            let mut body = settings::container(&object.inspect, &around).map_err(anyhow::Error::msg)?.body;
             settings::without_defaults(&mut body);
-            made("/containers/create", Body::Container(Box::new(serde_json::from_value(body).map_err(read)?)))
+            made("/containers/create", Body::Container(Box::new(serde_json::from_value(body).with_context(read)?)))
         }
         ObjectKind::Volume => {
             let body = settings::volume(&object.inspect, &object.name);
-            made("/volumes/create", Body::Volume(Box::new(serde_json::from_value(body).map_err(read)?)))
+            made("/volumes/create", Body::Volume(Box::new(serde_json::from_value(body).with_context(read)?)))
         }
         ObjectKind::Network => {
             let body = Value::Object(settings::network(&object.inspect, &object.name));
-            made("/networks/create", Body::Network(Box::new(serde_json::from_value(body).map_err(read)?)))
+            made("/networks/create", Body::Network(Box::new(serde_json::from_value(body).with_context(read)?)))
         }
         _ => Vec::new(),
     })
@@ -118,7 +122,7 @@ pub fn layer_image(
     entry: &Entry,
     object: &Object,
     name: &str,
-) -> Result<(), String> {
+) -> Result<(), EngineProblem> {
     let bar = Bar::new("loading", None);
     let work = Restoration { client: connection.client.clone(), locked, entry, bar: bar.clone() };
     let outcome = connection.block_on(async {
@@ -135,7 +139,7 @@ pub fn layer_image(
         work.client.call(Method::POST, &path, None).await
     });
     bar.finish();
-    outcome.map(|_| ()).map_err(|problem| problem.to_string())
+    outcome.map(|_| ())
 }
 
 /// Whether a name or the beginning of an id means this object.

@@ -18,6 +18,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use anyhow::{Context as _, anyhow, bail};
 use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -41,8 +42,8 @@ fn keyed_sum(key: &[u8], text: &[u8]) -> io::Result<String> {
     Ok(hex(&mac.finalize().into_bytes()))
 }
 
-fn changed(id: u64) -> String {
-    format!("entry {id} was changed after fender wrote it, and it is not used")
+fn changed(id: u64) -> anyhow::Error {
+    anyhow!("entry {id} was changed after fender wrote it, and it is not used")
 }
 
 /// The time of the trash: seconds that have passed while it was used.
@@ -259,10 +260,10 @@ impl TrashStore {
     }
 
     /// The whole entries, the oldest first. One that is damaged is an error of its own; so is a trash that cannot be used.
-    pub fn entries(&self) -> Vec<(u64, Result<Entry, String>)> {
+    pub fn entries(&self) -> Vec<(u64, anyhow::Result<Entry>)> {
         let names = match self.folder("entries").and_then(|entries| entries.map_or(Ok(Vec::new()), |it| it.names())) {
             Ok(names) => names,
-            Err(error) => return vec![(0, Err(error.to_string()))],
+            Err(error) => return vec![(0, Err(error.into()))],
         };
         let mut ids: Vec<u64> = names.iter().filter_map(|name| name.parse().ok()).collect();
         ids.sort_unstable();
@@ -270,21 +271,24 @@ impl TrashStore {
     }
 
     /// One entry, its checksum compared.
-    pub fn entry(&self, id: u64) -> Result<Entry, String> {
-        let Some(folder) = self.entry_folder(id).map_err(|error| error.to_string())? else {
-            return Err(format!("there is no entry {id} in the trash: fender trash list"));
+    ///
+    /// # Errors
+    /// It is not there, cannot be read, or is not what was written.
+    pub fn entry(&self, id: u64) -> anyhow::Result<Entry> {
+        let Some(folder) = self.entry_folder(id)? else {
+            bail!("there is no entry {id} in the trash: fender trash list");
         };
         let read = |name: &str| {
-            let bytes = folder.read(name, LARGEST_ENTRY).map_err(|error| error.to_string())?;
-            bytes.ok_or_else(|| format!("{} is missing", folder.path().join(name).display()))
+            let bytes = folder.read(name, LARGEST_ENTRY)?;
+            bytes.with_context(|| format!("{} is missing", folder.path().join(name).display()))
         };
         let (text, sum) = (read("entry.json")?, read("entry.sum")?);
         if hex(&Sha256::digest(&text)) != String::from_utf8_lossy(&sum).trim() {
-            return Err(format!("entry {id} is not what was written: its checksum differs, and it is not used"));
+            bail!("entry {id} is not what was written: its checksum differs, and it is not used");
         }
-        let mut entry: Entry = serde_json::from_slice(&text)
-            .map_err(|error| format!("{}: {error}", folder.path().join("entry.json").display()))?;
-        entry.undone = folder.has("undone").map_err(|error| error.to_string())?;
+        let mut entry: Entry =
+            serde_json::from_slice(&text).with_context(|| folder.path().join("entry.json").display().to_string())?;
+        entry.undone = folder.has("undone")?;
         entry.own = self.is_own(&folder, id, &text)?;
         let listed = entry.objects.iter().filter_map(|object| object.file.as_deref()).all(|file| entry.lists(file));
         if entry.id != id || !listed {
@@ -294,10 +298,9 @@ impl TrashStore {
     }
 
     /// Whether the keyed checksum of an entry is right; an error where it is wrong.
-    fn is_own(&self, folder: &Folder, id: u64, text: &[u8]) -> Result<bool, String> {
-        let failed = |error: io::Error| error.to_string();
-        let Some(sum) = folder.read(KEYED_SUM, 1024).map_err(failed)? else { return Ok(false) };
-        let Some(key) = self.key().map_err(failed)? else { return Ok(false) };
+    fn is_own(&self, folder: &Folder, id: u64, text: &[u8]) -> anyhow::Result<bool> {
+        let Some(sum) = folder.read(KEYED_SUM, 1024)? else { return Ok(false) };
+        let Some(key) = self.key()? else { return Ok(false) };
         let sum = String::from_utf8_lossy(&sum).trim().to_owned();
         if keyed_sum(&key, text).is_ok_and(|wanted| wanted == sum) { Ok(true) } else { Err(changed(id)) }
     }
@@ -326,33 +329,31 @@ impl TrashStore {
     }
 
     /// Compares every file of an entry with its checksum.
-    pub fn verify(&self, entry: &Entry) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// The file that cannot be read, or that is not what was written.
+    pub fn verify(&self, entry: &Entry) -> anyhow::Result<()> {
         for kept in &entry.files {
             let what = if kept.is_blob() { "a layer" } else { kept.name.as_str() };
-            let wrong = |why: &str| format!("entry {}: {what} {why}, and nothing of the entry is used", entry.id);
-            let file = self.open_kept(entry, kept).map_err(|error| wrong(&format!("cannot be read: {error}")))?;
-            let sum = if kept.is_blob() {
-                let decoder = zstd::stream::read::Decoder::new(file).map_err(|error| wrong(&error.to_string()))?;
-                checksum(decoder)
-            } else {
-                checksum(file)
-            };
-            let sum = sum.map_err(|error| wrong(&format!("is damaged: {error}")))?;
-            if sum != kept.sha256 {
-                return Err(wrong("is not what was written: its checksum differs"));
+            let wrong = |why: &str| format!("nothing of entry {} is used: {what} {why}", entry.id);
+            let file = self.open_kept(entry, kept).with_context(|| wrong("cannot be read"))?;
+            let sum =
+                if kept.is_blob() { zstd::stream::read::Decoder::new(file).and_then(checksum) } else { checksum(file) };
+            if sum.with_context(|| wrong("is damaged"))? != kept.sha256 {
+                bail!(wrong("is not what was written: its checksum differs"));
             }
         }
         Ok(())
     }
 
     /// A quick look whether every file of an entry is in its place.
-    pub fn is_there(&self, entry: &Entry) -> Result<(), String> {
+    pub fn is_there(&self, entry: &Entry) -> anyhow::Result<()> {
         for kept in &entry.files {
             let length = self.open_kept(entry, kept).and_then(|file| file.metadata()).map(|found| found.len());
             match length {
                 Ok(length) if length == kept.bytes => {}
-                Ok(_) => return Err(format!("{} {} is not what was written", kept.name, kept.sha256)),
-                Err(error) => return Err(error.to_string()),
+                Ok(_) => bail!("{} {} is not what was written", kept.name, kept.sha256),
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())

@@ -1,5 +1,13 @@
 //! The tests that need root, the real client or real engines. `cargo test` leaves them out (`test = false` in Cargo.toml);
 //! `sudo tests/all.sh` runs them, and `sudo cargo test --test engines NAME` some of them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test fails by a panic, and says on its streams what it found"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;

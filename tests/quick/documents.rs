@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory;
 use fender_core::policy::parse_layer;
 use fender_core::rules::RULES;
 
@@ -139,7 +138,9 @@ fn each_file_that_a_document_names_exists() {
 
 #[test]
 fn each_option_of_fenders_that_a_document_names_exists() {
-    let program = fender::commands::Cli::command();
+    let mut program = fender::commands::command();
+    // Adds clap's own command `help`.
+    program.build();
     let (mut named, mut wrong) = (0, Vec::new());
     for document in documents() {
         // Lines of code, and what stands in backticks: `fender lint --fix`.

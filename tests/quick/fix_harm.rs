@@ -259,7 +259,7 @@ fn a_file_is_replaced_only_where_it_is_the_one_that_was_read() {
         ("two", 0o640)
     );
     // Changed since: left alone.
-    assert!(replace(&path, Some(b"one"), b"three").unwrap_err().contains("changed after it was read"));
+    assert!(format!("{:#}", replace(&path, Some(b"one"), b"three").unwrap_err()).contains("changed after it was read"));
     assert_eq!(fs::read_to_string(&path).unwrap(), "two");
     // A new file is only made where there is none.
     assert!(replace(&path, None, b"three").is_err());
@@ -284,7 +284,7 @@ fn a_file_is_replaced_only_where_it_is_the_one_that_was_read() {
         let foreign = place.path().join("foreign");
         symlink("Dockerfile", &foreign).unwrap();
         std::os::unix::fs::lchown(&foreign, Some(12345), Some(12345)).unwrap();
-        assert!(replace(&foreign, Some(b"four"), b"x").unwrap_err().contains("another user's link"));
+        assert!(format!("{:#}", replace(&foreign, Some(b"four"), b"x").unwrap_err()).contains("another user's link"));
         // The owner stays.
         std::os::unix::fs::chown(&path, Some(12345), Some(54321)).unwrap();
         replace(&path, Some(b"four"), b"five").unwrap();
@@ -317,7 +317,9 @@ fn fixes_are_chosen_shown_and_summed_up() {
     assert_eq!(read(), text);
     let (code, said) = run(&["--unsafe-fixes"]);
     assert!(code == Some(2) && said.contains("--unsafe-fixes needs --fix"), "{said}");
-    for (words, problem) in [("--fix=nosuch", "nosuch is not a rule"), ("--fix=docker-socket", "has no fix in files")] {
+    for (words, problem) in
+        [("--fix=nosuch", "there is no rule \"nosuch\" with a fix"), ("--fix=docker-socket", "has no fix in files")]
+    {
         let (code, said) = run(&[words]);
         assert!(code == Some(2) && said.contains(problem) && said.contains("add-instead-of-copy"), "{said}");
     }

@@ -365,6 +365,7 @@ fn the_core_is_pure() {
         "serde_json",
         "sha2",
         "shell-words",
+        "strsim",
         "toml",
         "wildmatch",
     ];

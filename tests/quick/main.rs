@@ -1,10 +1,19 @@
 //! The quick tests: what needs neither root, nor docker, nor a network. `cargo test` runs them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test fails by a panic, and says on its streams what it found"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod documents;
 mod fix_harm;
+mod help;
 mod house;
 mod http;
 mod lint;

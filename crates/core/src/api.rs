@@ -27,7 +27,12 @@ pub enum EngineProblem {
     /// came is not an engine's answer.
     Unanswered(String),
     /// The engine itself said no.
-    Said { status: u16, message: String },
+    Said {
+        /// The HTTP status.
+        status: u16,
+        /// The engine's message.
+        message: String,
+    },
 }
 
 impl EngineProblem {
@@ -50,6 +55,8 @@ impl EngineProblem {
         }
     }
 }
+
+impl std::error::Error for EngineProblem {}
 
 impl fmt::Display for EngineProblem {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {

@@ -13,9 +13,11 @@ const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
 /// What matters here of `config.json`: docker/cli `cli/config/configfile/file.go`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfigFile {
+    /// The context that is used where nothing names another one; empty for `default`.
     pub current_context: String,
     /// `cliPluginsExtraDirs`.
     pub plugin_folders: Vec<String>,
+    /// Command aliases: the new word, and what it stands for.
     pub aliases: BTreeMap<String, String>,
     /// `pruneFilters`, such as `label!=keep`.
     pub prune_filters: Vec<String>,
@@ -26,10 +28,15 @@ pub struct ConfigFile {
 /// The proxies for one engine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proxies {
+    /// The proxy for `http`.
     pub http: String,
+    /// The proxy for `https`.
     pub https: String,
+    /// The hosts that are reached without a proxy.
     pub no: String,
+    /// The proxy for `ftp`.
     pub ftp: String,
+    /// The proxy for everything else.
     pub all: String,
 }
 

@@ -7,10 +7,15 @@ pub use crate::lookup::Lookup;
 /// What rules read of an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImageFacts {
+    /// `sha256:…`.
     pub id: String,
+    /// `Config.User`: a name or id, with `:GROUP` where one is set; empty for root.
     pub user: String,
+    /// `Config.Entrypoint`.
     pub entrypoint: Vec<String>,
+    /// `Config.Cmd`.
     pub command: Vec<String>,
+    /// The container's paths of `Config.Volumes`, each of which gets an anonymous volume.
     pub volumes: Vec<String>,
     /// `name@sha256:…`.
     pub digests: Vec<String>,
@@ -19,27 +24,39 @@ pub struct ImageFacts {
 /// What rules read of a container that exists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContainerFacts {
+    /// Its name without the slash in front.
     pub name: String,
+    /// The image as the container names it.
     pub image: String,
+    /// Whether it runs now, paused or not.
     pub running: bool,
     /// Bytes in its own layer, where they were asked for.
     pub layer_bytes: Option<i64>,
+    /// What is mounted into it.
     pub mounts: Vec<MountFacts>,
 }
 
+/// One mount of a container that exists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MountFacts {
+    /// The volume's name; None for another kind of mount.
     pub volume: Option<String>,
+    /// The path on the host.
     pub source: String,
+    /// The path in the container.
     pub destination: String,
+    /// Whether the container may write to it.
     pub writable: bool,
 }
 
 /// What the engine says about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EngineFacts {
+    /// The engine's own id, as `docker info` prints it.
     pub id: String,
+    /// The name of its host.
     pub name: String,
+    /// Labels of the engine itself, `key=value`.
     pub labels: Vec<String>,
     /// Bytes of memory of its host.
     pub memory: i64,
@@ -53,7 +70,14 @@ pub enum Labels {
     /// The engine said them now.
     Known(Vec<String>),
     /// It did not answer now. These are from an earlier answer at this endpoint: `ago` says when, `why` why not now.
-    Remembered { labels: Vec<String>, ago: String, why: String },
+    Remembered {
+        /// The labels of then.
+        labels: Vec<String>,
+        /// When that was, for a person.
+        ago: String,
+        /// Why the engine does not say them now.
+        why: String,
+    },
     /// There is no engine, or none was to be asked: nothing runs on it either.
     NoEngine,
     /// It was asked and did not answer: why.
@@ -80,8 +104,11 @@ impl Labels {
 
 /// Questions about single objects, asked only by those who need the answer.
 pub trait Inspect {
+    /// The image with this name or id: `GET /images/{name}/json`.
     fn image(&self, name: &str) -> Lookup<ImageFacts>;
+    /// The container with this name or id, with the bytes of its own layer if wanted: `GET /containers/{id}/json`.
     fn container(&self, name: &str, with_size: bool) -> Lookup<ContainerFacts>;
+    /// The engine itself: `GET /info`.
     fn engine(&self) -> Lookup<EngineFacts>;
     /// The engine's labels. Where a command `stops` without them they are waited for longer.
     fn labels(&self, _stops: bool) -> Labels {

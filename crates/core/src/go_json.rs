@@ -14,6 +14,7 @@ const DEEPEST: usize = 10_000;
 /// The text is not JSON, from this byte on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyntaxError {
+    /// Byte of the text, counted from 0.
     pub at: usize,
 }
 
@@ -163,6 +164,7 @@ impl<'a> Raw<'a> {
         str::from_utf8(self.0).unwrap_or_default()
     }
 
+    /// Whether it is `null`.
     pub fn is_null(self) -> bool {
         self.0 == b"null"
     }
@@ -216,6 +218,7 @@ impl<'a> Raw<'a> {
         }
     }
 
+    /// A boolean.
     pub fn bool(self) -> Option<bool> {
         match self.0 {
             b"true" => Some(true),
@@ -322,6 +325,7 @@ pub struct Texts {
 }
 
 impl Texts {
+    /// The texts.
     pub fn get(&self) -> &[String] {
         &self.kept[..self.length]
     }

@@ -7,6 +7,7 @@ pub const NO_SUCH_FILE: &str = "no such file or directory";
 
 /// What the client itself would see of its surroundings.
 pub trait Host {
+    /// The value of a variable; None where it is not set.
     fn env(&self, name: &str) -> Option<String>;
     /// The working directory, absolute.
     fn directory(&self) -> String;
@@ -19,13 +20,17 @@ pub trait Host {
             bytes
         })
     }
+    /// Whether there is something at this path.
     fn exists(&self, path: &str) -> bool;
+    /// Whether there is a folder at this path.
     fn is_directory(&self, path: &str) -> bool;
     /// The names in a folder; none where it cannot be read.
     fn list(&self, path: &str) -> Vec<String>;
     /// The path with `..` and links followed as far as they exist.
     fn resolve(&self, path: &str) -> String;
+    /// Whether standard input is a terminal.
     fn input_is_terminal(&self) -> bool;
+    /// Whether standard output is a terminal.
     fn output_is_terminal(&self) -> bool;
     /// Standard input, kept for the client; None where it is a terminal or cannot be read.
     fn input(&self) -> Option<Vec<u8>> {

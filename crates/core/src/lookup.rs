@@ -7,6 +7,7 @@
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lookup<T> {
+    /// This is it.
     Found(T),
     /// Who was asked says that there is no such object.
     Missing,

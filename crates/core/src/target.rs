@@ -11,6 +11,7 @@ use crate::host::Host;
 /// The engine that the words and the surroundings lead to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Target {
+    /// The name of docker's context.
     pub context: String,
     /// The endpoint, such as `unix:///var/run/docker.sock`; empty where the context has none.
     pub host: String,

@@ -1,4 +1,4 @@
-//! Numbers as text. Pure.
+//! Numbers as text, and which word was meant. Pure.
 
 /// A number of bytes, in the units in which docker prints sizes.
 pub fn bytes(count: i64) -> String {
@@ -30,9 +30,56 @@ pub fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
+/// Words less alike than this are not suggested. It is clap's bound, and Jaro's distance is clap's measure: fender's own commands
+/// and options are suggested by clap, and everything else as if by clap.
+const ALIKE: f64 = 0.7;
+
+/// The known word that is most like the one that was typed, or that has it as a part. None where none is like it.
+pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    /// A shorter part is in too many words.
+    const PART: usize = 3;
+    let typed = typed.to_lowercase();
+    let mut best: Option<(f64, &str)> = None;
+    let mut with_part = None;
+    for word in known {
+        let alike = strsim::jaro(&typed, &word.to_lowercase());
+        if alike > ALIKE && best.is_none_or(|(other, _)| alike > other) {
+            best = Some((alike, word));
+        }
+        if typed.len() >= PART && word.contains(&typed) {
+            with_part = with_part.or(Some(word));
+        }
+    }
+    best.map(|(_, word)| word).or(with_part)
+}
+
+/// `did you mean X?`, or what else helps where no known word is like the one that was typed.
+pub fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>, else_say: &str) -> String {
+    nearest(typed, known).map_or_else(|| else_say.to_owned(), |word| format!("did you mean {word}?"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mistyped_word_has_one_suggestion() {
+        let known = ["privileged", "privileged-exec", "docker-socket", "prune", "prune-all"];
+        for (typed, meant) in [
+            ("privilegd", Some("privileged")),
+            ("PRIVILEGED", Some("privileged")),
+            ("privilegedexec", Some("privileged-exec")),
+            ("dokcer-socket", Some("docker-socket")),
+            ("socket", Some("docker-socket")),
+            ("pruneall", Some("prune-all")),
+            ("zzz", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(typed, known), meant, "{typed}");
+        }
+        assert_eq!(did_you_mean("prne", known, "nothing"), "did you mean prune?");
+        assert_eq!(did_you_mean("zzz", known, "nothing"), "nothing");
+    }
 
     #[test]
     fn many_names_are_counted() {

@@ -15,9 +15,11 @@ pub enum Sender {
 /// What is to be looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ContextRequest {
+    /// The folder that is sent, as it was typed.
     pub folder: String,
     /// The Dockerfile's path, as the client would open it; None where it does not come from a file.
     pub dockerfile: Option<String>,
+    /// Which builder sends it: the two read ignore files differently.
     pub sender: Sender,
     /// The patterns of what is copied; None for everything.
     pub copied: Option<Vec<String>>,
@@ -28,15 +30,18 @@ pub struct ContextRequest {
 pub struct ContextFile {
     /// Below the context's folder.
     pub path: String,
+    /// Bytes.
     pub size: u64,
 }
 
 /// What would be sent.
 #[derive(Clone, Debug, Default)]
 pub struct Survey {
+    /// The folder without links.
     pub root: PathBuf,
     /// In the order of their paths.
     pub files: Vec<ContextFile>,
+    /// The sum of the files' bytes.
     pub bytes: u64,
     /// The ignore file that counts, where there is one.
     pub ignore: Option<PathBuf>,
@@ -47,8 +52,11 @@ pub struct Survey {
 /// Why a context cannot be computed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContextProblem {
+    /// The file or folder that cannot be read.
     pub path: String,
+    /// The line of an ignore file, counted from 1.
     pub line: Option<usize>,
+    /// Why, for a person.
     pub reason: String,
 }
 
@@ -100,7 +108,9 @@ pub const MADE_AGAIN: &[&str] = &[
 pub struct ContextEntry {
     /// A file, or a folder with a slash at its end.
     pub path: String,
+    /// Bytes of all files in it.
     pub size: u64,
+    /// How many files are in it.
     pub files: usize,
 }
 
@@ -164,6 +174,7 @@ impl Survey {
         list
     }
 
+    /// Whether a file of this path, relative to the root, is sent.
     pub fn holds(&self, path: &str) -> bool {
         self.files.binary_search_by(|file| file.path.as_str().cmp(path)).is_ok()
     }

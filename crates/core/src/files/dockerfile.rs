@@ -15,8 +15,10 @@ use super::instruction::Reading;
 pub use super::instruction::{CommandForm, Directive, Instruction, Span, Word};
 use super::text::{FileProblem, Place, Text};
 
+/// One build stage: a `FROM` and what follows it.
 #[derive(Clone, Debug)]
 pub struct Stage {
+    /// The name after `AS`.
     pub name: Option<String>,
     /// What it is built from, as written.
     pub base: Word,
@@ -24,19 +26,26 @@ pub struct Stage {
     pub image: String,
     /// The stage that it is built from.
     pub parent: Option<usize>,
+    /// The place of the word `FROM`.
     pub keyword: Span,
+    /// What follows, in order.
     pub instructions: Vec<Instruction>,
     /// The variables that are set at its end.
     variables: HashMap<String, String>,
 }
 
+/// A Dockerfile, read.
 #[derive(Clone, Debug)]
 pub struct Dockerfile {
+    /// The file itself.
     pub text: Rc<Text>,
+    /// The frontend that a `# syntax=` line names.
     pub syntax: Option<Word>,
+    /// The character that continues lines: a backslash, or what `# escape=` says.
     pub escape: char,
     /// `ARG` before the first `FROM`.
     pub globals: Vec<Instruction>,
+    /// The stages in order.
     pub stages: Vec<Stage>,
     /// Where docker would stop reading; what stands before it is read.
     pub problem: Option<FileProblem>,
@@ -45,7 +54,9 @@ pub struct Dockerfile {
 /// What the command line says about a build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Given {
+    /// Build arguments that the command sets, `None` where a variable of the same name counts.
     pub arguments: Vec<(String, Option<String>)>,
+    /// The stage that is built; None for the last one.
     pub target: Option<String>,
 }
 
@@ -206,6 +217,7 @@ fn fill_in(dockerfile: &mut Dockerfile, given: &Given) {
 }
 
 impl Dockerfile {
+    /// A span of this file as a place to point at.
     pub fn place(&self, span: &Span) -> Place {
         Place::new(&self.text, span.clone())
     }

@@ -11,7 +11,9 @@ const LONGEST_LINE: usize = 64 * 1024;
 /// Why an ignore file cannot be used, and the line where it shows, counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PatternProblem {
+    /// The line, counted from 1.
     pub line: usize,
+    /// Why the pattern cannot be used, for a person.
     pub reason: String,
 }
 
@@ -85,6 +87,7 @@ enum Form {
     Expression(Expression),
 }
 
+/// One line of an ignore file.
 #[derive(Clone, Debug)]
 pub struct IgnorePattern {
     /// As docker cleaned it, without `!`.
@@ -97,7 +100,9 @@ pub struct IgnorePattern {
 /// The patterns of one build.
 #[derive(Clone, Debug, Default)]
 pub struct Matcher {
+    /// The patterns in order; the last one that matches decides.
     pub patterns: Vec<IgnorePattern>,
+    /// Whether a line begins with `!`.
     pub has_exceptions: bool,
 }
 

@@ -6,24 +6,29 @@ use parse_dockerfile::{self as parser, HealthcheckArguments, JsonOrStringArray, 
 
 use super::expansion::{joined, split};
 
+/// Bytes of a file, from the first to the one after the last.
 pub type Span = Range<usize>;
 
 /// A piece of text and where it stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Word {
+    /// The word without quotes.
     pub text: String,
+    /// Where it stands.
     pub span: Span,
 }
 
 /// `RUN`, `CMD` or `ENTRYPOINT`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandForm {
+    /// `["a", "b"]`: the words, and where the list stands.
     Exec(Vec<String>, Span),
     /// As written, continuation lines joined and comments between them left out.
     Shell(String, Span),
 }
 
 impl CommandForm {
+    /// Where it stands.
     pub fn span(&self) -> &Span {
         match self {
             CommandForm::Exec(_, span) | CommandForm::Shell(_, span) => span,
@@ -47,42 +52,61 @@ impl CommandForm {
     }
 }
 
+/// What an instruction does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Directive {
     /// `COPY`, and `ADD`.
     Copy {
+        /// Whether it is `ADD`, not `COPY`.
         is_add: bool,
+        /// The stage, image or context of `--from`.
         from: Option<Word>,
+        /// What is copied.
         sources: Vec<Word>,
         /// Texts that are written down in the Dockerfile itself.
         here: usize,
+        /// Where it is copied to.
         target: Word,
     },
+    /// `RUN`.
     Run(CommandForm),
     /// Names and values as written.
     Env(Vec<(Word, String)>),
+    /// `ARG`: names with their defaults.
     Arg(Vec<(Word, Option<String>)>),
+    /// `USER`.
     User(Word),
+    /// `VOLUME`: the container's paths.
     Volume(Vec<String>),
+    /// `CMD`.
     Cmd(CommandForm),
+    /// `ENTRYPOINT`.
     Entrypoint(CommandForm),
+    /// `SHELL`: the words before a command in shell form.
     Shell(Vec<String>),
+    /// `WORKDIR`.
     Workdir(Word),
+    /// Any other instruction.
     Other,
 }
 
+/// One instruction of a Dockerfile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instruction {
+    /// What it does.
     pub what: Directive,
     /// The word that names it, and then all of it.
     pub keyword: Span,
+    /// Where it stands, from its keyword to its last byte.
     pub span: Span,
     /// `--name=value`.
     pub flags: Vec<(String, String, Span)>,
+    /// Whether it stands after `ONBUILD`: it is done by the builds that start from this image.
     pub on_build: bool,
 }
 
 impl Instruction {
+    /// The flag of this name: name, value, and where it stands.
     pub fn flag(&self, name: &str) -> Option<&(String, String, Span)> {
         self.flags.iter().rev().find(|(flag, _, _)| flag == name)
     }

@@ -8,6 +8,7 @@ use std::rc::Rc;
 pub struct Text {
     /// As it is named to a person.
     pub path: String,
+    /// The text, with its line breaks.
     pub text: String,
     /// Where each line begins.
     lines: Vec<usize>,
@@ -27,6 +28,7 @@ struct Inside {
 }
 
 impl Text {
+    /// The text of a file at this path.
     pub fn new(path: impl Into<String>, text: String) -> Rc<Text> {
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Rc::new(Text { path: path.into(), text, lines, inside: None })
@@ -126,9 +128,13 @@ impl Inside {
 /// Why a file cannot be read, and where it shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileProblem {
+    /// The file's path.
     pub path: String,
+    /// The line, counted from 1.
     pub line: usize,
+    /// The column, counted from 1.
     pub column: usize,
+    /// Why the file cannot be used, for a person.
     pub reason: String,
 }
 
@@ -141,7 +147,9 @@ impl std::fmt::Display for FileProblem {
 /// A place in a file.
 #[derive(Clone, Debug)]
 pub struct Place {
+    /// The file.
     pub text: Rc<Text>,
+    /// The bytes that are meant.
     pub span: Range<usize>,
     /// What it belongs to, such as `service worker`.
     pub of: Option<String>,
@@ -161,14 +169,17 @@ impl Place {
         Place { text, span, of: None, meaning: None, through: None }
     }
 
+    /// The file's path.
     pub fn path(&self) -> &str {
         &self.text.path
     }
 
+    /// Line and column of the first character, counted from 1.
     pub fn start(&self) -> (usize, usize) {
         self.text.position(self.span.start)
     }
 
+    /// Line and column after the last character, counted from 1.
     pub fn end(&self) -> (usize, usize) {
         self.text.position(self.span.end)
     }
@@ -179,6 +190,7 @@ impl Place {
         format!("{}:{line}:{column}", self.path())
     }
 
+    /// The text that is meant.
     pub fn marked(&self) -> &str {
         self.text.text.get(self.span.clone()).unwrap_or_default()
     }

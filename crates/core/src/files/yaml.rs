@@ -14,16 +14,21 @@ const DEEPEST: usize = 100;
 /// Aliases can make a small file large: no file becomes more nodes than this.
 const MOST: usize = 200_000;
 
+/// One value of a YAML file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
+    /// Where it stands.
     pub span: Range<usize>,
+    /// What it is.
     pub what: NodeValue,
 }
 
+/// The kinds of values.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NodeValue {
     /// The text, and whether it stands without quotes.
     Scalar(String, bool),
+    /// A list.
     List(Vec<Rc<Node>>),
     /// In the order written.
     Map(Vec<(Rc<Node>, Rc<Node>)>),
@@ -150,6 +155,7 @@ impl<'a> YamlReader<'a> {
 }
 
 impl Node {
+    /// The text of a scalar; None for a list or a map.
     pub fn text(&self) -> Option<&str> {
         match &self.what {
             NodeValue::Scalar(text, _) => Some(text),
@@ -157,6 +163,7 @@ impl Node {
         }
     }
 
+    /// The items of a list; none for anything else.
     pub fn list(&self) -> &[Rc<Node>] {
         match &self.what {
             NodeValue::List(list) => list,
@@ -181,10 +188,12 @@ impl Node {
         own
     }
 
+    /// The key of this name in a map, and its value.
     pub fn entry(&self, name: &str) -> Option<(Rc<Node>, Rc<Node>)> {
         self.entries().into_iter().find(|(key, _)| key.text() == Some(name))
     }
 
+    /// The value of this key in a map.
     pub fn get(&self, name: &str) -> Option<Rc<Node>> {
         self.entry(name).map(|(_, value)| value)
     }

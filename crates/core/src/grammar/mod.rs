@@ -16,36 +16,58 @@ pub use tables::COMMANDS;
 /// How a flag's value is checked and kept, after the Go type that docker gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlagKind {
+    /// pflag's `Bool`: without a value it is true.
     Bool,
+    /// Any text.
     Text,
+    /// docker's `ListOpts`: may stand several times, each with one value.
     List,
+    /// pflag's `StringSlice`: each value is a line of CSV.
     Slice,
+    /// `key=value` pairs.
     Map,
+    /// docker's `FilterOpt`: `key=value`, the key in lower case.
     Filter,
+    /// docker's `NetworkOpt`: a name or a line of CSV.
     Network,
+    /// docker's `MemBytes`: `512m`.
     Bytes,
+    /// docker's `MemSwapBytes`: the same, or -1 for no limit.
     SwapBytes,
+    /// A whole number of 64 bits.
     Int64,
+    /// A whole number of 64 bits that is not negative.
     Uint64,
+    /// A whole number of 16 bits that is not negative.
     Uint16,
+    /// A whole number of 32 bits that is not negative.
     Uint32,
+    /// Go's `time.Duration`: `1h30m`.
     Duration,
+    /// The same, not negative.
     PositiveDuration,
+    /// docker's `NanoCPUs`: a decimal number.
     Decimal,
+    /// A number with a fraction.
     Float,
+    /// An IP address.
     Ip,
 }
 
 /// One flag of one command, as every docker from 23 to 29 that has it declares it.
 #[derive(Debug)]
 pub struct Flag {
+    /// Its name without the dashes.
     pub name: &'static str,
     /// The one-letter form, or 0.
     pub short: u8,
+    /// How its value is read.
     pub kind: FlagKind,
     /// What the flag is set to when it stands without a value; empty when the next word is its value.
     pub no_opt: &'static str,
+    /// Its value where it does not stand.
     pub default: &'static str,
+    /// docker's own words where it is deprecated; else empty.
     pub deprecated: &'static str,
 }
 
@@ -58,6 +80,7 @@ pub struct Command {
     pub canonical: &'static str,
     /// Other last words for it.
     pub aliases: &'static [&'static str],
+    /// Its flags, sorted by name.
     pub flags: &'static [Flag],
     /// Whether flags may follow operands.
     pub interspersed: bool,
@@ -65,14 +88,17 @@ pub struct Command {
     pub group: bool,
     /// The least and most operands; `u8::MAX` is any number.
     pub least: u8,
+    /// The most operands; `u8::MAX` is any number.
     pub most: u8,
 }
 
 impl Command {
+    /// The flag of this name.
     pub fn long(&self, name: &str) -> Option<&'static Flag> {
         self.flags.binary_search_by(|flag| flag.name.cmp(name)).ok().map(|index| &self.flags[index])
     }
 
+    /// The flag of this letter.
     pub fn short(&self, letter: u8) -> Option<&'static Flag> {
         self.flags.iter().find(|flag| flag.short == letter && letter != 0)
     }
@@ -84,8 +110,14 @@ pub static HELP: Flag =
 
 /// The command `docker` itself: its flags are the global ones.
 pub fn root() -> &'static Command {
-    find("").expect("the tables have the command docker")
+    ROOT
 }
+
+/// Looked up when the program is built: the tables are sorted, and the shortest path is the empty one.
+static ROOT: &Command = match COMMANDS {
+    [root, ..] if root.path.is_empty() => root,
+    _ => panic!("the tables have no command docker"),
+};
 
 /// The command with this path, such as `container run`.
 pub fn find(path: &str) -> Option<&'static Command> {

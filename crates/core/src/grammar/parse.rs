@@ -8,6 +8,7 @@ use super::{COMMANDS, Command, Flag, FlagKind, HELP, child, find, root, values};
 /// A flag with a value, and where both stand.
 #[derive(Clone, Debug)]
 pub struct Set {
+    /// Which flag.
     pub flag: &'static Flag,
     /// As typed (or the flag's value-less form), before docker's own normalisation.
     pub value: String,
@@ -30,14 +31,18 @@ impl Set {
 /// What the words ask for besides running a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shows {
+    /// `--help`, or the command `help`.
     Help,
+    /// `--version` or `-v`.
     Version,
+    /// cobra's hidden commands by which shells complete.
     Completion,
 }
 
 /// Why docker would not run the words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
+    /// docker's own message.
     pub text: String,
     /// The words are not in the tables: another version of docker may know them.
     pub unknown: bool,
@@ -48,7 +53,9 @@ pub struct Refusal {
 /// One parsed command line. Positions are indexes into `words`, which do not include `docker` itself.
 #[derive(Clone, Debug)]
 pub struct Invocation {
+    /// The args as they were typed, without `docker` in front.
     pub words: Vec<String>,
+    /// Flags of docker itself, in the order in which they stand.
     pub globals: Vec<Set>,
     /// None when the words name no command of the tables.
     pub command: Option<&'static Command>,
@@ -58,11 +65,15 @@ pub struct Invocation {
     pub plugin: Option<String>,
     /// Flags of groups above the command (`docker compose -f …`), then the command's own.
     pub above: Vec<Set>,
+    /// Flags of the command, in the order in which they stand.
     pub flags: Vec<Set>,
+    /// Positions of operands in `words`.
     pub operands: Vec<usize>,
     /// Where another flag of the command may be put in: before `--` or the first operand.
     pub flags_end: usize,
+    /// What docker prints instead of running the command.
     pub shows: Option<Shows>,
+    /// Why docker would not run it.
     pub refusal: Option<Refusal>,
 }
 
@@ -83,7 +94,9 @@ pub enum Unknown {
 /// Which program `docker build`, `docker builder` and `docker image build` reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Builder {
+    /// The builder of the engine.
     Legacy,
+    /// BuildKit, by the plugin buildx.
     Buildx,
 }
 
@@ -126,10 +139,12 @@ impl Invocation {
         is_on(&self.above, name, None)
     }
 
+    /// Whether a flag of the command stands there, with whatever value.
     pub fn changed(&self, name: &str) -> bool {
         self.last(name).is_some()
     }
 
+    /// A flag's whole number; its default where it does not stand.
     pub fn int(&self, name: &str) -> i64 {
         self.last(name).and_then(|set| values::int(&set.value).ok()).unwrap_or_else(|| {
             self.command
@@ -139,14 +154,17 @@ impl Invocation {
         })
     }
 
+    /// The operand at this position among the operands; empty where there is none.
     pub fn operand(&self, index: usize) -> &str {
         self.operands.get(index).map_or("", |word| &self.words[*word])
     }
 
+    /// All operands.
     pub fn operand_texts(&self) -> Vec<String> {
         self.operands.iter().map(|word| self.words[*word].clone()).collect()
     }
 
+    /// The last of docker's own flags with this name.
     pub fn global(&self, name: &str) -> Option<&Set> {
         self.globals.iter().rev().find(|set| set.flag.name == name)
     }

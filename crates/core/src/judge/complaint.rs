@@ -10,7 +10,9 @@ use crate::rules::Finding;
 /// A finding and what is done about it.
 #[derive(Clone, Debug)]
 pub struct Complaint {
+    /// What was found.
     pub finding: Finding,
+    /// What the policy says about it.
     pub decision: Decision,
 }
 

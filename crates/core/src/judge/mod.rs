@@ -13,7 +13,7 @@ use crate::grammar::parse::{Builder, Invocation, Unknown, parse};
 use crate::host::Host;
 use crate::lower::{Effect, Lowered, Origin, Request, builder, buildkit_is_off, despite, lower, read, with_files};
 use crate::plan::{Facts, steps_of};
-use crate::policy::{Action, EnginePlace, Environment, Policy};
+use crate::policy::{Action, EnginePlace, Environment, Policy, is_ci};
 use crate::rules::{Case, Finding, NOT_UNDERSTOOD, Offers, check};
 use crate::target::{Target, choose};
 pub use complaint::{Complaint, deletions};
@@ -21,7 +21,9 @@ use rewrite::rewrite;
 
 /// Everything a judgement needs besides the words.
 pub struct JudgementContext<'a> {
+    /// The machine on which the command is typed.
     pub host: &'a dyn Host,
+    /// The policy.
     pub policy: &'a Policy,
     /// Makes the way to ask the engine that was chosen.
     pub facts: &'a dyn Fn(&Target) -> Box<dyn Facts>,
@@ -35,10 +37,15 @@ pub struct JudgementContext<'a> {
 
 /// The verdict on one command line.
 pub struct Judgement {
+    /// The args, parsed.
     pub invocation: Invocation,
+    /// What they would do.
     pub lowered: Lowered,
+    /// The engine that they reach.
     pub target: Target,
+    /// The environment of that engine.
     pub environment: Environment,
+    /// What was found, with the policy's decision on each.
     pub complaints: Vec<Complaint>,
     /// The strictest action of all complaints.
     pub action: Action,
@@ -49,6 +56,7 @@ pub struct Judgement {
 }
 
 impl Judgement {
+    /// The complaints with this action.
     pub fn with(&self, action: Action) -> impl Iterator<Item = &Complaint> {
         self.complaints.iter().filter(move |complaint| complaint.decision.action == action)
     }
@@ -255,7 +263,7 @@ fn place_without_labels<'a>(target: &Target, context: &'a JudgementContext) -> E
 
 fn place_with<'a>(target: &Target, context: &'a JudgementContext, labels: impl Fn() -> Labels + 'a) -> EnginePlace<'a> {
     let set = |name: &str| context.host.env(name).unwrap_or_default();
-    let ci = !matches!(set("CI").to_lowercase().as_str(), "" | "false" | "0");
+    let ci = is_ci(&set("CI"));
     let address = if target.is_local() { "" } else { target.address() };
     EnginePlace::new(&target.context, &target.host, address, &context.hostname, ci, labels)
         .unclear(target.unclear.clone())

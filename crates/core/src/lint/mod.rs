@@ -16,18 +16,22 @@ use crate::grammar::parse::{Builder, Unknown, parse};
 use crate::host::Host;
 use crate::lower::{Build, Effect, Lowered, UNREAD, lower, with_files};
 use crate::plan::Facts;
-use crate::rules::{Case, Class, Finding, NOT_UNDERSTOOD, Offers, READS_HOST_FILE, check, rule};
+use crate::rules::{Case, Class, Finding, NOT_UNDERSTOOD, Offers, READS_HOST_FILE, check, rule, unknown_rule};
 use crate::target::Target;
 
 /// How much a finding weighs, after its class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
+    /// Careless defaults.
     Note,
+    /// Outages.
     Warning,
+    /// Losses and escapes.
     Error,
 }
 
 impl Level {
+    /// The level of a class.
     pub fn of(class: Class) -> Level {
         match class {
             Class::Hygiene => Level::Note,
@@ -36,6 +40,7 @@ impl Level {
         }
     }
 
+    /// Its name in SARIF and JSON.
     pub fn name(self) -> &'static str {
         match self {
             Level::Note => "note",
@@ -48,9 +53,13 @@ impl Level {
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
+    /// A Dockerfile or Containerfile.
     Dockerfile,
+    /// An ignore file.
     Ignore,
+    /// A compose file.
     Compose,
+    /// A bake file.
     Bake,
 }
 
@@ -59,6 +68,7 @@ pub enum FileKind {
 pub struct Report {
     /// Every one has a place.
     pub findings: Vec<Finding>,
+    /// How many files were looked at.
     pub files: usize,
     /// What can be built, for fixes: its Dockerfile's path and all that is known of it.
     pub builds: Vec<Build>,
@@ -315,7 +325,7 @@ fn quiet(findings: &mut Vec<Finding>, host: &dyn Host) {
             start += line.len();
             let Some((ids, reasoned)) = allowance(line) else { continue };
             let wrong = match ids.iter().find(|id| rule(id).is_none()) {
-                Some(id) => format!("there is no rule {id:?}: fender rules lists them"),
+                Some(id) => unknown_rule(id),
                 None if ids.is_empty() => "this comment names no rule: # fender: allow RULE because …".to_owned(),
                 None if !reasoned => {
                     format!("this exception needs a reason: # fender: allow {} because …", ids.join(", "))

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{Level, Report};
 use crate::rules::{Finding, RULES, Rule};
 
+/// The report as SARIF 2.1.0.
 pub fn sarif(report: &Report) -> Value {
     let used: Vec<&'static Rule> =
         RULES.iter().copied().filter(|rule| report.findings.iter().any(|finding| finding.rule.id == rule.id)).collect();

@@ -12,6 +12,7 @@ use crate::host::Host;
 /// An image that is built from files: its Dockerfile, read, and where its context lies.
 #[derive(Clone, Debug, Default)]
 pub struct Build {
+    /// The Dockerfile, where it could be read.
     pub dockerfile: Option<Rc<Dockerfile>>,
     /// The file that is the Dockerfile; None where it comes from standard input or stands in another file.
     pub path: Option<String>,
@@ -33,6 +34,7 @@ pub struct Build {
 
 /// What a command says about a build.
 pub struct Said<'a> {
+    /// The folder of the context; None for a context that is no folder here.
     pub folder: Option<&'a str>,
     /// Where the Dockerfile lies, as it is named to a person.
     pub dockerfile: Option<String>,
@@ -40,9 +42,13 @@ pub struct Said<'a> {
     pub text: Option<Vec<u8>>,
     /// Where that text stands, if another file carries it.
     pub carrier: Option<Place>,
+    /// Build arguments and the target.
     pub given: Given,
+    /// Names of additional contexts.
     pub named: Vec<String>,
+    /// Which builder sends the context.
     pub sender: Sender,
+    /// Where it comes from.
     pub origins: Origins,
 }
 

@@ -10,24 +10,36 @@ use crate::grammar::parse::Refusal;
 /// One thing that would happen.
 #[derive(Clone, Debug)]
 pub enum Effect {
+    /// A request to the engine.
     Request(Request),
+    /// A file of the host is read, and what is in it leaves this machine.
     ReadsFile {
+        /// Its path.
         path: String,
+        /// Where it comes from.
         origins: Origins,
     },
+    /// A file of the host is written.
     WritesFile {
+        /// Its path.
         path: String,
+        /// Where it comes from.
         origins: Origins,
     },
     /// A file of the client's own configuration.
     KeepsFile {
+        /// Its path.
         path: String,
+        /// Where it comes from.
         origins: Origins,
     },
+    /// A program is run.
     Runs(Runs),
     /// What the program just named, or a request that follows an answer, is known to do.
     Does {
+        /// What is done.
         operation: PredictedOperation,
+        /// Where it comes from.
         origins: Origins,
     },
     /// An image is built.
@@ -39,7 +51,9 @@ pub enum Effect {
 /// A program the client runs.
 #[derive(Clone, Debug, Default)]
 pub struct Runs {
+    /// The program's name, or what is known of it.
     pub program: String,
+    /// Where it comes from.
     pub origins: Origins,
     /// The tables know this program and what it is asked to do.
     pub known: bool,
@@ -48,6 +62,7 @@ pub struct Runs {
 /// The lowered command.
 #[derive(Clone, Debug, Default)]
 pub struct Lowered {
+    /// The effects in the order in which docker would cause them.
     pub effects: Vec<Effect>,
     /// What docker would say against the words.
     pub refusal: Option<Refusal>,

@@ -21,6 +21,7 @@ pub struct Field {
 const SINGLE: Field = Field { name: "", flags: &[], service_flag: None, key: "", pointers: &[], single: true };
 const LIST: Field = Field { single: false, ..SINGLE };
 
+/// The user of the first process.
 pub static USER: Field = Field {
     name: "User",
     flags: &["user"],
@@ -28,6 +29,7 @@ pub static USER: Field = Field {
     pointers: &["/User", "/TaskTemplate/ContainerSpec/User"],
     ..SINGLE
 };
+/// The limit of memory.
 pub static MEMORY: Field = Field {
     name: "Memory",
     flags: &["memory"],
@@ -36,6 +38,7 @@ pub static MEMORY: Field = Field {
     pointers: &["/HostConfig/Memory", "/TaskTemplate/Resources/Limits/MemoryBytes"],
     ..SINGLE
 };
+/// The limit of memory and swap together.
 pub static MEMORY_SWAP: Field = Field {
     name: "MemorySwap",
     flags: &["memory-swap"],
@@ -43,6 +46,7 @@ pub static MEMORY_SWAP: Field = Field {
     pointers: &["/HostConfig/MemorySwap", "/MemorySwap"],
     ..SINGLE
 };
+/// An init process in front of the command.
 pub static INIT: Field = Field {
     name: "Init",
     flags: &["init"],
@@ -50,6 +54,7 @@ pub static INIT: Field = Field {
     pointers: &["/HostConfig/Init", "/TaskTemplate/ContainerSpec/Init"],
     ..SINGLE
 };
+/// The limit of processes.
 pub static PIDS_LIMIT: Field = Field {
     name: "PidsLimit",
     flags: &["pids-limit"],

@@ -5,25 +5,37 @@
 pub enum PredictedOperation {
     /// A pipe to the engine's API, which nothing judges.
     RawApi,
+    /// The services, networks, secrets and configs of this stack are removed: `stack rm`.
     RemovesStack(String),
+    /// Services that are no longer in the file are removed: `stack deploy --prune`.
     RemovesServices,
+    /// Containers are removed: `compose down`, `compose rm`.
     RemovesContainers,
     /// Removes containers that are stopped for it first.
     RemovesRunning,
+    /// Volumes are removed with them: `compose down -v`.
     RemovesVolumes,
+    /// Networks are removed.
     RemovesNetworks,
+    /// Images are removed: `compose down --rmi`.
     RemovesImages,
     /// Stopped without the time to end by themselves.
     KillsContainers,
+    /// No replica of a service is left running.
     ScalesToZero,
     /// The build may do what only the host's root may.
     BuildEntitlement(String),
+    /// Build cache that nothing uses is removed.
     PrunesCache,
+    /// All build cache is removed.
     PrunesAllCache,
     /// Built from a place that may change under the same name.
     RemoteContext(String),
+    /// A process with all privileges is started in a container.
     PrivilegedExec,
+    /// A builder is removed with its cache.
     RemovesBuilder,
+    /// An image gets a name that may be another one's.
     Retags,
     /// An argument that will be kept in the image's history.
     BuildArgument(String),
@@ -31,6 +43,7 @@ pub enum PredictedOperation {
     HostNetworkBuild,
     /// Every terminal of the user is from then on pointed at another engine.
     SwitchesContext,
+    /// A context of the client is removed.
     RemovesContext,
 }
 

@@ -10,6 +10,7 @@ use super::Origins;
 pub struct Parts(BTreeMap<String, Origins>);
 
 impl Parts {
+    /// Adds one part with its origins.
     pub fn push(&mut self, (name, origins): (String, Origins)) {
         self.0.insert(name, origins);
     }
@@ -19,10 +20,12 @@ impl Parts {
         self.0.get(name)
     }
 
+    /// All parts in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Origins)> {
         self.0.iter().map(|(name, origins)| (name.as_str(), origins))
     }
 
+    /// Removes the parts whose name is not to be kept.
     pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         self.0.retain(|name, _| keep(name));
     }

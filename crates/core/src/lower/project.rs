@@ -20,33 +20,43 @@ use crate::lower::sources::{PathStep, Sources};
 pub struct WantedServices {
     /// Empty for all.
     pub services: Vec<String>,
+    /// Services that the named ones depend on, too.
     pub dependencies: bool,
     /// `--scale web=3`.
     pub scale: HashMap<String, usize>,
+    /// Which images it builds.
     pub builds: Builds,
     /// Containers are made, not only built for.
     pub creates: bool,
+    /// Whether it watches files and builds again.
     pub watches: bool,
     /// `run`: the service whose container is described by the words as well.
     pub run: Option<String>,
 }
 
+/// Which images a compose command builds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Builds {
     /// What is not there yet.
     #[default]
     Missing,
+    /// All that have a build section.
     Always,
+    /// None.
     Never,
 }
 
 /// A project and what it would do.
 pub struct ProjectLowering<'a> {
+    /// The project as compose prints it.
     pub model: &'a Value,
+    /// The project's files, to point into.
     pub sources: &'a Sources,
+    /// The machine.
     pub host: &'a dyn Host,
     /// Whether the engine has an image.
     pub has_image: &'a dyn Fn(&str) -> bool,
+    /// What the project's services would do.
     pub effects: Vec<Effect>,
     /// The words of the command, where a place cannot be found.
     pub origins: Origins,
@@ -56,6 +66,7 @@ pub struct ProjectLowering<'a> {
 const MOST_REPLICAS: usize = 1000;
 
 impl<'a> ProjectLowering<'a> {
+    /// Starts with a model and its files.
     pub fn new(
         model: &'a Value,
         sources: &'a Sources,
@@ -66,6 +77,7 @@ impl<'a> ProjectLowering<'a> {
         ProjectLowering { model, sources, host, has_image, effects: Vec::new(), origins: origins.clone() }
     }
 
+    /// The project's name.
     pub fn name(&self) -> String {
         text(self.model, "name")
     }

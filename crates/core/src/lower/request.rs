@@ -11,21 +11,26 @@ use crate::grammar::values;
 /// One request other than GET and HEAD.
 #[derive(Clone, Debug)]
 pub struct Request {
+    /// `GET`, `POST`, …
     pub method: &'static str,
     /// Without the version prefix.
     pub path: String,
+    /// Parameters of the address, in order.
     pub query: Vec<(String, String)>,
+    /// The body.
     pub body: Body,
     /// What the client sends though the API's types have no place for it: a pointer into the body, and the value.
     pub beyond: Vec<(String, Value)>,
     /// The words behind the request as a whole, then behind its parts.
     pub origins: Origins,
+    /// Parts of the body by path, such as `HostConfig/Privileged`, with their origins.
     pub parts: Parts,
     /// Ports of a container that the words publish or expose; not in the body's own fields.
     pub ports: Ports,
 }
 
 impl Request {
+    /// A request without parameters and without a body.
     pub fn new(method: &'static str, path: impl Into<String>, origins: Origins) -> Request {
         Request {
             method,
@@ -39,20 +44,24 @@ impl Request {
         }
     }
 
+    /// With one more parameter.
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Request {
         self.query.push((name.to_owned(), value.into()));
         self
     }
 
+    /// With one more parameter, if the condition holds.
     pub fn with_if(self, condition: bool, name: &str, value: impl Into<String>) -> Request {
         if condition { self.with(name, value) } else { self }
     }
 
+    /// With this body.
     pub fn body(mut self, body: Body) -> Request {
         self.body = body;
         self
     }
 
+    /// With one more part of the body and its origins.
     pub fn part(mut self, name: impl Into<String>, origins: Origins) -> Request {
         if !origins.is_empty() {
             self.parts.push((name.into(), origins));
@@ -60,6 +69,7 @@ impl Request {
         self
     }
 
+    /// The first parameter of this name.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }

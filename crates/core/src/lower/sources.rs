@@ -21,6 +21,7 @@ const OVERRIDES: &[&str] =
 /// One step down into a file.
 #[derive(Clone, Copy, Debug)]
 pub enum PathStep<'a> {
+    /// A key of a map.
     Key(&'a str),
     /// The item or entry that says this.
     Item(&'a str),

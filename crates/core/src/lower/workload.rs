@@ -8,25 +8,33 @@ use bollard_stubs::models::{ContainerCreateBody, HostConfig, Mount as ApiMount, 
 use super::{Body, Origins, Request};
 use crate::grammar::values::{self, Published, VolumeSpec};
 
+/// The kinds of mounts that rules tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MountKind {
+    /// A path of the host.
     Bind,
+    /// A volume of the engine.
     Volume,
+    /// Anything else, such as tmpfs.
     Other,
 }
 
 /// Something of the host or the engine that the container gets at a path.
 #[derive(Clone, Debug)]
 pub struct Mounted {
+    /// Its kind.
     pub kind: MountKind,
     /// The host's path or the volume's name; empty for an anonymous volume.
     pub source: String,
+    /// The path in the container.
     pub target: String,
+    /// Whether the container may only read it.
     pub read_only: bool,
     /// The volume's driver, where one is named.
     pub driver: String,
     /// A local volume that is really a mount of this device or path.
     pub device: Option<String>,
+    /// Where it comes from.
     pub origins: Origins,
 }
 
@@ -37,13 +45,16 @@ pub struct OpenPorts {
     pub address: String,
     /// The container's ports: `80/tcp`, `8000-8010/udp`.
     pub name: String,
+    /// How many ports these are.
     pub count: usize,
     /// As a flag says it; None for one port binding of a request's body.
     pub published: Option<Published>,
+    /// Where they come from.
     pub origins: Origins,
 }
 
 impl OpenPorts {
+    /// The ports of one `-p`.
     pub fn of(published: &Published, origins: Origins) -> OpenPorts {
         OpenPorts {
             address: published.host_ip.clone(),
@@ -55,52 +66,88 @@ impl OpenPorts {
     }
 }
 
+/// A container that would run.
 #[derive(Clone, Debug, Default)]
 pub struct Workload {
     /// Only what is added to a container described elsewhere: what is missing is not known to be missing.
     pub partial: bool,
     /// A swarm service's template.
     pub service: bool,
+    /// The image's name or id.
     pub image: Option<String>,
+    /// What names the image.
     pub image_origins: Origins,
+    /// The platform that was asked for.
     pub platform: Option<String>,
     /// None where nothing was said.
     pub user: Option<String>,
+    /// What sets the user.
     pub user_origins: Origins,
+    /// What is mounted.
     pub mounts: Vec<Mounted>,
+    /// Paths with a temporary file system.
     pub tmpfs: Vec<String>,
+    /// What gives it all privileges, if something does.
     pub privileged: Option<Origins>,
+    /// Added capabilities.
     pub cap_add: Vec<(String, Origins)>,
+    /// `SecurityOpt`, each entry.
     pub security: Vec<(String, Origins)>,
+    /// What uncovers the masked paths of `/proc`, if something does.
     pub open_paths: Option<Origins>,
+    /// Devices of the host, by their path there.
     pub devices: Vec<(String, Origins)>,
+    /// Rules of the device cgroup.
     pub device_rules: Vec<(String, Origins)>,
     /// Bytes; 0 for no limit.
     pub memory: i64,
+    /// What sets `memory`.
     pub memory_origins: Origins,
+    /// Bytes of memory and swap together; 0 where nothing was said, -1 for no limit.
     pub memory_swap: i64,
+    /// What sets `memory_swap`.
     pub memory_swap_origins: Origins,
+    /// The most processes; 0 or less for no limit.
     pub pids_limit: i64,
+    /// What sets `pids_limit`.
     pub pids_origins: Origins,
+    /// What keeps the kernel from killing it, if something does.
     pub oom_kill_disable: Option<Origins>,
+    /// What is added to its score for the kernel's killer; the lowest are killed last.
     pub oom_score_adj: i64,
+    /// What sets `oom_score_adj`.
     pub oom_score_origins: Origins,
+    /// Whether an init process stands in front; None where nothing was said.
     pub init: Option<bool>,
+    /// The entry point, where the command sets one.
     pub entrypoint: Option<Vec<String>>,
+    /// The command; empty for the image's.
     pub command: Vec<String>,
+    /// Variables: name, value, and what sets them.
     pub env: Vec<(String, String, Origins)>,
+    /// Ports that the host passes on.
     pub ports: Vec<OpenPorts>,
+    /// What publishes all exposed ports, if something does.
     pub publish_all: Option<Origins>,
+    /// `NetworkMode`: `host`, `container:NAME`, a network's name; empty for the default.
     pub network_mode: String,
+    /// What sets the network.
     pub network_origins: Origins,
     /// Mode (`pid`, `ipc`, …), value and words.
     pub namespaces: Vec<(&'static str, String, Origins)>,
+    /// Containers whose volumes it gets.
     pub volumes_from: Vec<(String, Origins)>,
+    /// The OCI runtime, where one is named.
     pub runtime: Option<(String, Origins)>,
+    /// Settings of the kernel, by name.
     pub sysctls: Vec<(String, Origins)>,
+    /// The cgroup that it is put into, where one is named.
     pub cgroup_parent: Option<(String, Origins)>,
+    /// The driver of its volumes, where one is named.
     pub volume_driver: Option<(String, Origins)>,
+    /// `AutoRemove`: the engine removes it when it ends.
     pub auto_remove: bool,
+    /// Whether the command does not wait for it.
     pub detached: bool,
     /// The words of the command as a whole.
     pub origins: Origins,
@@ -116,11 +163,13 @@ impl Workload {
         }
     }
 
+    /// Adds `NAME=value`.
     pub fn add_env(&mut self, text: &str, origins: Origins) {
         let (key, value) = text.split_once('=').unwrap_or((text, ""));
         self.env.push((key.to_owned(), value.to_owned(), origins));
     }
 
+    /// Adds what `-v` says; relative paths are of this directory.
     pub fn add_bind(&mut self, spec: &VolumeSpec, directory: &str, origins: Origins) {
         let source = match (spec.bind, spec.source.starts_with('.')) {
             (true, true) => {
@@ -139,6 +188,7 @@ impl Workload {
         });
     }
 
+    /// Adds a mount of a request's body.
     pub fn add_mount(&mut self, mount: &ApiMount, origins: Origins) {
         let kind = match mount.typ.map(|kind| kind.to_string()).unwrap_or_default().as_str() {
             "bind" => MountKind::Bind,

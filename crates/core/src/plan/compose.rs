@@ -9,9 +9,13 @@ use super::inventory::{Container, Inventory};
 use crate::engine::Lookup;
 use crate::grammar::parse::Invocation;
 
+/// compose `pkg/api/labels.go`: the project of a container, network or volume.
 pub const PROJECT: &str = "com.docker.compose.project";
+/// The service of a container.
 pub const SERVICE: &str = "com.docker.compose.service";
+/// The name of a network in its project.
 pub const NETWORK: &str = "com.docker.compose.network";
+/// The name of a volume in its project.
 pub const VOLUME: &str = "com.docker.compose.volume";
 const DEPENDS_ON: &str = "com.docker.compose.depends_on";
 const ONE_OFF: &str = "com.docker.compose.oneoff";
@@ -19,6 +23,7 @@ const ONE_OFF: &str = "com.docker.compose.oneoff";
 /// A project as compose reads it, or its name alone.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Project {
+    /// The project's name.
     pub name: String,
     /// None where there is no file: then everything with the project's label counts.
     pub model: Option<Model>,
@@ -27,18 +32,24 @@ pub struct Project {
 /// What the files declare.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Model {
+    /// Its services.
     pub services: Vec<ServiceModel>,
     /// Services of profiles that are not active: theirs are no orphans.
     pub inactive: Vec<String>,
     /// Key and name of those that are not external.
     pub networks: Vec<(String, String)>,
+    /// Its volumes: the name in the project, and the engine's name.
     pub volumes: Vec<(String, String)>,
 }
 
+/// One service of a project.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceModel {
+    /// Its name.
     pub name: String,
+    /// The image that it names.
     pub image: Option<String>,
+    /// Whether it has a build section.
     pub builds: bool,
     /// A hook before the stop, or a provider: only compose itself can run these.
     pub needs_compose: bool,
@@ -77,6 +88,7 @@ impl Project {
 }
 
 impl Model {
+    /// Whether the project has this service.
     pub fn has(&self, service: &str) -> bool {
         self.services.iter().any(|it| it.name == service)
     }
@@ -85,21 +97,28 @@ impl Model {
 /// Which images `down --rmi` takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Images {
+    /// Only images without a name of their own: `--rmi local`.
     Local,
+    /// All images of services: `--rmi all`.
     All,
 }
 
 /// What a compose command takes of its project.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProjectChange {
+    /// The project.
     pub project: Project,
     /// `down`: running containers, networks too.
     pub down: bool,
     /// `rm`: stopped containers; with `stop`, running ones.
     pub rm: bool,
+    /// Whether containers are stopped first.
     pub stop: bool,
+    /// Whether containers of services that are not in the files go, too.
     pub orphans: bool,
+    /// Whether volumes go, too.
     pub volumes: bool,
+    /// Which images go, too.
     pub images: Option<Images>,
     /// None for all.
     pub services: Option<Vec<String>>,
@@ -157,8 +176,11 @@ pub fn change(invocation: &Invocation, project: &dyn Fn() -> Lookup<Project>) ->
 pub struct Taken {
     /// Container, and whether its anonymous volumes go with it.
     pub containers: Vec<(usize, bool)>,
+    /// Positions of networks in the inventory.
     pub networks: Vec<usize>,
+    /// Positions of volumes in the inventory.
     pub volumes: Vec<usize>,
+    /// Names of images.
     pub images: Vec<String>,
     /// Nameless volumes that are left behind by new containers.
     pub orphaned: Vec<String>,

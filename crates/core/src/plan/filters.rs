@@ -27,10 +27,12 @@ impl Filters {
         Filters(pairs)
     }
 
+    /// The values of one key.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// Whether there is a value for this key.
     pub fn has(&self, name: &str) -> bool {
         self.all(name).next().is_some()
     }
@@ -40,6 +42,7 @@ impl Filters {
         self.0.iter().map(|(name, _)| name.as_str()).find(|name| !known.contains(name))
     }
 
+    /// Whether a key's value is true; `default` where it is not there.
     pub fn is_on(&self, name: &str, default: bool) -> bool {
         self.all(name).next().map_or(default, |value| values::bool(value).unwrap_or(default))
     }

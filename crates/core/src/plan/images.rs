@@ -57,9 +57,13 @@ pub type Conflict = String;
 
 /// What a container needs to be judged as a user of images.
 pub struct User<'a> {
+    /// The image as the container names it.
     pub image: &'a str,
+    /// The image's id.
     pub image_id: &'a str,
+    /// Whether the container runs.
     pub running: bool,
+    /// The container's name.
     pub name: &'a str,
 }
 
@@ -77,6 +81,7 @@ impl<'a> Users<'a> {
 }
 
 impl ImageStore {
+    /// The images of an inventory as the engine's store has them.
     pub fn new(inventory: &Inventory) -> ImageStore {
         let mut store = ImageStore { containerd: inventory.containerd, ..ImageStore::default() };
         let (mut children, mut by_id, mut by_name) = (HashMap::new(), HashMap::new(), HashMap::new());
@@ -103,10 +108,12 @@ impl ImageStore {
         store
     }
 
+    /// Whether the image at this position is deleted by now.
     pub fn is_gone(&self, image: usize) -> bool {
         self.gone.contains(&image)
     }
 
+    /// Positions of the images that are deleted by now.
     pub fn gone(&self) -> impl Iterator<Item = usize> {
         self.gone.iter().copied()
     }

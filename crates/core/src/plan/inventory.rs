@@ -7,15 +7,21 @@ use serde::{Deserialize, Deserializer};
 
 use crate::api::Version;
 
+/// Labels of an object by their keys.
 pub type ObjectLabels = HashMap<String, String>;
 
 /// What has to be read for a command: nothing is asked that it does not need.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
+    /// Images.
     pub images: bool,
+    /// Volumes.
     pub volumes: bool,
+    /// Networks.
     pub networks: bool,
+    /// Build cache.
     pub cache: bool,
+    /// Services, secrets and configs.
     pub swarm: bool,
 }
 
@@ -24,19 +30,29 @@ pub struct Needs {
 pub struct Inventory {
     /// The engine's own id, its name, and whether it keeps images in containerd's store.
     pub engine: String,
+    /// The name of the engine's host.
     pub name: String,
+    /// Whether it keeps images in containerd's store.
     pub containerd: bool,
     /// The API version in force: the lower of the client's and the engine's.
     pub api: Version,
     /// Seconds since 1970 on this machine when it was read.
     pub now: i64,
+    /// All containers, stopped ones too.
     pub containers: Vec<Container>,
+    /// All images, where they were asked for.
     pub images: Vec<Image>,
+    /// All volumes, where they were asked for.
     pub volumes: Vec<Volume>,
+    /// All networks, where they were asked for.
     pub networks: Vec<Network>,
+    /// The records of the build cache, where they were asked for.
     pub cache: Vec<CacheRecord>,
+    /// Services of the swarm, where they were asked for.
     pub services: Vec<Service>,
+    /// Secrets of the swarm, where they were asked for.
     pub secrets: Vec<SwarmObject>,
+    /// Configs of the swarm, where they were asked for.
     pub configs: Vec<SwarmObject>,
 }
 
@@ -51,30 +67,38 @@ fn or_empty<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializ
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// An entry of `GET /containers/json`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Container {
+    /// 64 hexadecimal digits.
     #[serde(deserialize_with = "filled")]
     pub id: String,
+    /// Its names, with slashes in front.
     #[serde(deserialize_with = "or_empty")]
     pub names: Vec<String>,
     /// The image as it was named when the container was made, or its id where that name has moved on.
     #[serde(default)]
     pub image: String,
+    /// The id of its image.
     #[serde(default, rename = "ImageID")]
     pub image_id: String,
+    /// Its labels.
     #[serde(deserialize_with = "or_empty")]
     pub labels: ObjectLabels,
     /// Seconds since 1970.
     #[serde(default)]
     pub created: i64,
+    /// `created`, `running`, `paused`, `restarting`, `exited`, `removing` or `dead`.
     #[serde(default)]
     pub state: String,
     /// For a person: `Exited (0) 2 hours ago`.
     #[serde(default)]
     pub status: String,
+    /// What is mounted into it.
     #[serde(default, deserialize_with = "or_empty")]
     pub mounts: Vec<ContainerMount>,
+    /// The networks that it is in.
     #[serde(default, deserialize_with = "or_empty")]
     pub network_settings: NetworkSettings,
     /// Bytes in its own layer, where asked for.
@@ -98,64 +122,84 @@ impl Container {
         matches!(self.state.as_str(), "running" | "paused" | "restarting")
     }
 
+    /// Names of its volumes, anonymous ones too.
     pub fn volumes(&self) -> impl Iterator<Item = &str> {
         self.mounts.iter().filter(|mount| mount.kind == "volume").map(|mount| mount.name.as_str())
     }
 
+    /// Names and ids of the networks that it is in.
     pub fn networks(&self) -> impl Iterator<Item = (&str, &str)> {
         self.network_settings.networks.iter().map(|(name, endpoint)| (name.as_str(), endpoint.network_id.as_str()))
     }
 
+    /// The value of a label.
     pub fn label(&self, name: &str) -> Option<&str> {
         self.labels.get(name).map(String::as_str)
     }
 }
 
+/// One of a container's `Mounts`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ContainerMount {
+    /// `volume`, `bind`, `tmpfs`, …
     #[serde(rename = "Type")]
     pub kind: String,
+    /// The volume's name.
     pub name: String,
+    /// The path on the host.
     pub source: String,
+    /// The path in the container.
     pub destination: String,
+    /// Whether the container may write to it.
     #[serde(rename = "RW")]
     pub writable: bool,
 }
 
+/// A container's `NetworkSettings`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct NetworkSettings {
+    /// Endpoints by the network's name.
     #[serde(deserialize_with = "or_empty")]
     pub networks: BTreeMap<String, Endpoint>,
 }
 
+/// A container's place in a network.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Endpoint {
+    /// The network's id; empty for a container that never ran.
     #[serde(rename = "NetworkID")]
     pub network_id: String,
 }
 
+/// An entry of `GET /images/json`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Image {
+    /// `sha256:…`.
     #[serde(deserialize_with = "filled")]
     pub id: String,
+    /// The image that it was built on with the old builder; empty for none.
     #[serde(default)]
     pub parent_id: String,
+    /// Its names with tags.
     #[serde(deserialize_with = "or_empty")]
     pub repo_tags: Vec<String>,
+    /// Its names with digests.
     #[serde(default, deserialize_with = "or_empty")]
     pub repo_digests: Vec<String>,
     /// Seconds since 1970.
     #[serde(default)]
     pub created: i64,
+    /// Bytes of all its layers.
     #[serde(default)]
     pub size: i64,
     /// Bytes that other images have too; -1 where it was not reckoned.
     #[serde(default)]
     pub shared_size: i64,
+    /// Its labels.
     #[serde(deserialize_with = "or_empty")]
     pub labels: ObjectLabels,
     /// When the store's record was made, which the containerd store goes by: seconds since 1970.
@@ -183,10 +227,12 @@ pub struct ImageLayer {
 }
 
 impl Image {
+    /// Its names with tags, without docker's own word for none.
     pub fn tags(&self) -> impl Iterator<Item = &str> {
         self.repo_tags.iter().map(String::as_str).filter(|tag| !tag.starts_with("<none>"))
     }
 
+    /// Its names with digests, without docker's own word for none.
     pub fn digests(&self) -> impl Iterator<Item = &str> {
         self.repo_digests.iter().map(String::as_str).filter(|digest| !digest.starts_with("<none>"))
     }
@@ -197,19 +243,26 @@ impl Image {
     }
 }
 
+/// An entry of `GET /volumes`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Volume {
+    /// Its name.
     #[serde(deserialize_with = "filled")]
     pub name: String,
+    /// Its driver: `local` for the engine's own.
     #[serde(default)]
     pub driver: String,
+    /// Its labels.
     #[serde(deserialize_with = "or_empty")]
     pub labels: ObjectLabels,
+    /// Options of its driver.
     #[serde(default, deserialize_with = "or_empty")]
     pub options: ObjectLabels,
+    /// When it was made, in RFC 3339.
     #[serde(default)]
     pub created_at: String,
+    /// What `GET /system/df` adds.
     #[serde(default, deserialize_with = "or_empty")]
     pub usage_data: VolumeUsage,
 }
@@ -230,9 +283,11 @@ impl Volume {
 /// moby `volume/service/service.go`, `AnonymousLabel`.
 pub const ANONYMOUS: &str = "com.docker.volume.anonymous";
 
+/// A volume's `UsageData`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct VolumeUsage {
+    /// Bytes; -1 where the engine did not reckon them.
     pub size: i64,
 }
 
@@ -242,23 +297,32 @@ impl Default for VolumeUsage {
     }
 }
 
+/// An entry of `GET /networks`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Network {
+    /// 64 hexadecimal digits.
     #[serde(deserialize_with = "filled")]
     pub id: String,
+    /// Its name, which other networks may have, too.
     #[serde(deserialize_with = "filled")]
     pub name: String,
+    /// When it was made, in RFC 3339.
     #[serde(default)]
     pub created: String,
+    /// `local`, `swarm` or `global`.
     #[serde(default)]
     pub scope: String,
+    /// Its driver, such as `bridge`.
     #[serde(default)]
     pub driver: String,
+    /// Whether it is the routing mesh of the swarm.
     #[serde(default)]
     pub ingress: bool,
+    /// Whether it is only a configuration for other networks.
     #[serde(default)]
     pub config_only: bool,
+    /// Its labels.
     #[serde(deserialize_with = "or_empty")]
     pub labels: ObjectLabels,
     /// Nothing is attached to it now.
@@ -273,9 +337,11 @@ impl Network {
     }
 }
 
+/// An entry of `BuildCache` in `GET /system/df`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct CacheRecord {
+    /// Its id.
     #[serde(rename = "ID")]
     pub id: String,
     /// Older engines.
@@ -283,49 +349,68 @@ pub struct CacheRecord {
     /// Newer ones, which put a blank in front of the name.
     #[serde(rename = " Parents", alias = "Parents", deserialize_with = "or_empty")]
     pub parents: Vec<String>,
+    /// `regular`, `source.local`, `exec.cachemount`, …
     #[serde(rename = "Type")]
     pub kind: String,
+    /// The step that made it.
     pub description: String,
+    /// Whether a build or an image uses it now.
     pub in_use: bool,
+    /// Whether several records stand on it.
     pub shared: bool,
+    /// Bytes.
     pub size: i64,
+    /// When it was made, in RFC 3339.
     pub created_at: String,
+    /// When it was used last, in RFC 3339.
     pub last_used_at: Option<String>,
 }
 
 impl CacheRecord {
+    /// The records that it stands on.
     pub fn parents(&self) -> impl Iterator<Item = &str> {
         self.parents.iter().map(String::as_str).chain(Some(self.parent.as_str()).filter(|id| !id.is_empty()))
     }
 }
 
+/// An entry of `GET /services`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Service {
+    /// Its id.
     #[serde(rename = "ID")]
     pub id: String,
+    /// What was asked for.
     pub spec: ServiceSpec,
 }
 
+/// A service's `Spec`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ServiceSpec {
+    /// Its name.
     pub name: String,
+    /// Its labels.
     #[serde(deserialize_with = "or_empty")]
     pub labels: ObjectLabels,
+    /// What its tasks are made from.
     pub task_template: TaskTemplate,
 }
 
+/// A service's `TaskTemplate`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct TaskTemplate {
+    /// The networks that its tasks are in.
     #[serde(deserialize_with = "or_empty")]
     pub networks: Vec<Attached>,
 }
 
+/// One network of a service.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Attached {
+    /// The network's name or id.
     pub target: String,
 }
 
@@ -333,15 +418,20 @@ pub struct Attached {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct SwarmObject {
+    /// Its id.
     #[serde(rename = "ID")]
     pub id: String,
+    /// What was asked for.
     pub spec: SwarmObjectSpec,
 }
 
+/// The `Spec` of a secret or config.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct SwarmObjectSpec {
+    /// Its name.
     pub name: String,
+    /// Its labels.
     #[serde(deserialize_with = "or_empty")]
     pub labels: ObjectLabels,
 }
@@ -361,6 +451,7 @@ pub fn find_container<'a>(all: &'a [Container], typed: &str) -> Option<&'a Conta
         .or_else(|| only(all.iter().filter(|it| it.id.starts_with(typed))))
 }
 
+/// The network that a typed name or id means, as docker finds it.
 pub fn find_network<'a>(all: &'a [Network], typed: &str) -> Option<&'a Network> {
     all.iter()
         .find(|it| it.id == typed)

@@ -24,19 +24,28 @@ pub use steps::{Step, deletes, needs, steps, steps_of};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ObjectKind {
+    /// A container.
     Container,
+    /// An image.
     Image,
     /// A name of an image that stays.
     Tag,
+    /// A volume.
     Volume,
+    /// A network.
     Network,
+    /// A record of the build cache.
     BuildCache,
+    /// A service of the swarm.
     Service,
+    /// A secret of the swarm.
     Secret,
+    /// A config of the swarm.
     Config,
 }
 
 impl ObjectKind {
+    /// Its name for a person and in JSON.
     pub fn name(self) -> &'static str {
         match self {
             ObjectKind::Container => "container",
@@ -60,14 +69,18 @@ pub enum Recoverable {
     Pull,
     /// From fender's trash.
     Trash,
+    /// It does not come back.
     No,
 }
 
 /// One object that goes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
+    /// What it is.
     pub kind: ObjectKind,
+    /// Its id; the name of an object that has none.
     pub id: String,
+    /// Its name for a person.
     pub name: String,
     /// Of an image: all its tags.
     pub tags: Vec<String>,
@@ -75,6 +88,7 @@ pub struct Item {
     pub size: Option<i64>,
     /// Why it goes.
     pub reason: String,
+    /// How it can be had again.
     pub recoverable: Recoverable,
     /// Why it cannot be kept, where it cannot.
     pub not_kept: Option<String>,
@@ -82,11 +96,13 @@ pub struct Item {
     pub about: Vec<String>,
     /// Seconds since 1970: made, and last used where that is known.
     pub created: Option<i64>,
+    /// When it was used last, in seconds since 1970.
     pub used: Option<i64>,
     /// To see right before the deletion that it is still the same: a volume's time of creation, a tag's image.
     pub mark: String,
     /// `DELETE /containers/{id}`: also while it runs; with its anonymous volumes.
     pub force: bool,
+    /// Whether its anonymous volumes go with it.
     pub volumes: bool,
     /// Bytes that its going frees: layers that several share belong to the first.
     pub frees: i64,
@@ -121,15 +137,19 @@ impl Serialize for Item {
 /// An object that the command names or would include, and that is not deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Skipped {
+    /// What it is.
     #[serde(rename = "type")]
     pub kind: ObjectKind,
+    /// Its name.
     pub name: String,
+    /// Why it stays.
     pub reason: String,
     /// It is not deleted because it is protected.
     pub protected: bool,
     /// The command names it, rather than sweeping it up.
     #[serde(skip)]
     pub named: bool,
+    /// The position of its step in the plan.
     #[serde(skip)]
     pub step: usize,
 }
@@ -137,6 +157,7 @@ pub struct Skipped {
 /// What it takes to keep what a plan promises, estimated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keeping {
+    /// How long it takes, in seconds.
     pub seconds: u64,
     /// On the disk of the trash, before they are compressed.
     pub bytes: u64,
@@ -149,9 +170,11 @@ pub struct Plan {
     pub engine: String,
     /// What it calls itself.
     pub engine_name: String,
+    /// What is deleted, in the order in which docker deletes it.
     pub deletes: Vec<Item>,
     /// Bytes, with layers that several images share counted once.
     pub frees: i64,
+    /// What was meant and is not deleted.
     pub skipped: Vec<Skipped>,
     /// What is lost without being in the list: networks that a container needs to start, data that ends with `--rm`.
     pub warnings: Vec<String>,
@@ -166,6 +189,7 @@ pub struct Plan {
     /// What keeping takes, as far as it was estimated.
     #[serde(skip)]
     pub keeping: Keeping,
+    /// The steps that the command consists of.
     #[serde(skip)]
     pub steps: Vec<Step>,
     /// The deletion is done by docker itself, because only it can: why.
@@ -174,6 +198,7 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The items of one kind.
     pub fn of(&self, kind: ObjectKind) -> impl Iterator<Item = &Item> {
         self.deletes.iter().filter(move |item| item.kind == kind)
     }

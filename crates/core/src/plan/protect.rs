@@ -19,12 +19,15 @@ pub struct Protected {
 /// A lock that somebody put on an object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProtectLock {
+    /// What it is.
     #[serde(rename = "type")]
     pub kind: ObjectKind,
+    /// Its name when it was locked.
     pub name: String,
     /// Of an image, a container or a network: its id when it was locked.
     #[serde(default)]
     pub id: String,
+    /// Why, in the words of whoever locked it.
     #[serde(default)]
     pub reason: String,
     /// In the system's state rather than the user's.
@@ -35,7 +38,9 @@ pub struct ProtectLock {
 /// One pattern of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProtectPattern {
+    /// What it is about.
     pub kind: ObjectKind,
+    /// Names: `*` and `?` stand for anything.
     pub glob: String,
     /// The file and line.
     pub source: String,
@@ -44,7 +49,9 @@ pub struct ProtectPattern {
 /// Everything that protects, for one engine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Protections {
+    /// Locks of `fender protect`.
     pub locks: Vec<ProtectLock>,
+    /// `[protect]` of the policies.
     pub patterns: Vec<ProtectPattern>,
     /// Whether any object of the engine has the label.
     pub labelled: bool,
@@ -53,6 +60,7 @@ pub struct Protections {
 }
 
 impl Protections {
+    /// Whether nothing can be protected: then no object has to be looked at.
     pub fn is_empty(&self) -> bool {
         self.locks.is_empty() && self.patterns.is_empty() && !self.labelled
     }
@@ -79,18 +87,22 @@ impl Protections {
         Some(because("", &format!("by {:?} of the policy, {}", pattern.glob, pattern.source)))
     }
 
+    /// Why a container is protected, if it is.
     pub fn container(&self, it: &Container) -> Option<Protected> {
         self.find(ObjectKind::Container, &it.id, &[it.name()], &it.labels)
     }
 
+    /// Why a volume is protected, if it is.
     pub fn volume(&self, it: &Volume) -> Option<Protected> {
         self.find(ObjectKind::Volume, "", &[&it.name], &it.labels)
     }
 
+    /// Why a network is protected, if it is.
     pub fn network(&self, it: &Network) -> Option<Protected> {
         self.find(ObjectKind::Network, &it.id, &[&it.name], &it.labels)
     }
 
+    /// Why an image is protected, if it is.
     pub fn image(&self, it: &Image) -> Option<Protected> {
         let mut names: Vec<&str> = it.tags().collect();
         // A repository without its tag names all of them.

@@ -12,48 +12,78 @@ use crate::lower::{Effect, Lowered, PredictedOperation, Request, configured_filt
 /// One deletion, as the engine is asked for it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
+    /// `container prune`.
     PruneContainers(Filters),
+    /// `network prune`.
     PruneNetworks(Filters),
+    /// `volume prune`.
     PruneVolumes(Filters),
+    /// `image prune`.
     PruneImages(Filters),
     /// All, filters, bytes to leave.
     PruneCache {
+        /// Records that images use, too: `--all`.
         all: bool,
+        /// `--filter`.
         filters: Filters,
+        /// Bytes that stay: `--keep-storage`.
         keep: i64,
     },
+    /// `container rm`.
     Container {
+        /// The name or id that was typed.
         name: String,
+        /// Running ones, too.
         force: bool,
+        /// Its anonymous volumes, too.
         volumes: bool,
     },
+    /// `volume rm`.
     Volume {
+        /// The name that was typed.
         name: String,
+        /// A volume that is not there is no error.
         force: bool,
     },
+    /// `network rm`.
     Network {
+        /// The name or id that was typed.
         name: String,
     },
+    /// `image rm`.
     Image {
+        /// The name or id that was typed.
         name: String,
+        /// Images that stopped containers use or that have several names, too.
         force: bool,
+        /// Whether the images below that have no name go, too.
         prune: bool,
     },
+    /// `service rm`.
     Service {
+        /// The name or id that was typed.
         name: String,
     },
+    /// `secret rm`.
     Secret {
+        /// The name or id that was typed.
         name: String,
     },
+    /// `config rm`.
     Config {
+        /// The name or id that was typed.
         name: String,
     },
+    /// `stack rm`.
     Stack {
+        /// The stack's name.
         name: String,
     },
+    /// What a compose command removes.
     Compose(Box<compose::ProjectChange>),
     /// The cache of a builder of its own, which the engine does not know.
     OtherCache {
+        /// The builder's name.
         builder: String,
     },
     /// The configuration has label filters for prunes, which only some of docker's clients take notice of.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
+    /// It is run, and nothing is said.
     Allow,
     /// A line, and on.
     Note,
@@ -17,10 +18,12 @@ pub enum Action {
     Ask,
     /// The engine's name has to be typed.
     Type,
+    /// It is not run.
     Refuse,
 }
 
 impl Action {
+    /// All of them, from the mildest to the strictest.
     pub const ALL: [Action; 6] = [Action::Allow, Action::Note, Action::Fix, Action::Ask, Action::Type, Action::Refuse];
 
     /// One step less strict, along the actions of the presets.
@@ -33,6 +36,7 @@ impl Action {
         }
     }
 
+    /// Its name in policies and JSON.
     pub fn name(self) -> &'static str {
         match self {
             Action::Allow => "allow",

@@ -8,7 +8,9 @@ use crate::engine::Labels;
 /// An environment's name, the preset it begins with, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Environment {
+    /// Its name.
     pub name: String,
+    /// The preset that it stands on: `dev`, `ci` or `prod`.
     pub preset: String,
     /// For a person: `the context's name has "prod"`.
     pub because: String,

@@ -14,15 +14,19 @@ use super::place::EnginePlace;
 use super::values::{KeptBytes, KeptTime, Memory, OfferedUser, Pids, Swap};
 use super::{Action, preset, preset_names};
 use crate::engine::Lookup;
-use crate::rules::{Class, rule};
+use crate::rules::{Class, rule, unknown_rule};
+use crate::text::did_you_mean;
 
 /// One file, read.
 #[derive(Clone, Debug, Default)]
 pub struct PolicyLayer {
+    /// The file's path.
     pub path: PathBuf,
+    /// Whether it is the system's.
     pub is_system: bool,
     /// Whether it is another user's, read by root: it can only make a verdict stricter.
     pub is_others: bool,
+    /// What it says.
     pub file: File,
     /// Where each line begins.
     lines: Vec<usize>,
@@ -44,11 +48,15 @@ impl PolicyLayer {
 /// Why a file cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyProblem {
+    /// The file's path.
     pub path: PathBuf,
     /// Line and column, counted from 1.
     pub at: Option<(usize, usize)>,
+    /// What is wrong, for a person.
     pub reason: String,
 }
+
+impl std::error::Error for PolicyProblem {}
 
 impl fmt::Display for PolicyProblem {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
@@ -61,25 +69,37 @@ impl fmt::Display for PolicyProblem {
     }
 }
 
+/// What a policy file says; docs/policy.md has its keys.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct File {
     /// The real client.
     pub docker: Option<Spanned<PathBuf>>,
+    /// `[offer]`.
     pub offer: OfferFile,
+    /// `[protect]`.
     pub protect: ProtectFile,
+    /// `[trash]`.
     pub trash: TrashFile,
+    /// `[presets.NAME]`.
     pub presets: BTreeMap<PresetName, ClassActions>,
+    /// `[environments.NAME]`.
     pub environments: BTreeMap<String, Spanned<EnvironmentFile>>,
+    /// `[rules]`: actions for every environment.
     pub rules: BTreeMap<RuleId, Spanned<Action>>,
 }
 
+/// Values for the fixes that are offered.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OfferFile {
+    /// `--memory`.
     pub memory: Option<Spanned<Memory>>,
+    /// `--memory-swap`.
     pub memory_swap: Option<Spanned<Swap>>,
+    /// `--pids-limit`.
     pub pids_limit: Option<Spanned<Pids>>,
+    /// `--user`.
     pub user: Option<Spanned<OfferedUser>>,
 }
 
@@ -87,9 +107,13 @@ pub struct OfferFile {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ProtectFile {
+    /// Names of containers.
     pub containers: Option<Spanned<Globs>>,
+    /// Names of volumes.
     pub volumes: Option<Spanned<Globs>>,
+    /// Names of images.
     pub images: Option<Spanned<Globs>>,
+    /// Names of networks.
     pub networks: Option<Spanned<Globs>>,
 }
 
@@ -105,16 +129,22 @@ pub struct TrashFile {
     pub keep: Option<Spanned<KeptTime>>,
 }
 
+/// One action for each class of rules.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClassActions {
+    /// The action for class escape.
     pub escape: Option<Spanned<Action>>,
+    /// The action for class loss.
     pub loss: Option<Spanned<Action>>,
+    /// The action for class outage.
     pub outage: Option<Spanned<Action>>,
+    /// The action for class hygiene.
     pub hygiene: Option<Spanned<Action>>,
 }
 
 impl ClassActions {
+    /// The place for a class's action.
     pub fn get_mut(&mut self, class: Class) -> &mut Option<Spanned<Action>> {
         match class {
             Class::Escape => &mut self.escape,
@@ -124,6 +154,7 @@ impl ClassActions {
         }
     }
 
+    /// The action for a class, where the file sets one.
     pub fn get(&self, class: Class) -> Option<&Spanned<Action>> {
         match class {
             Class::Escape => self.escape.as_ref(),
@@ -134,16 +165,23 @@ impl ClassActions {
     }
 }
 
+/// Which engines an environment is about, and what holds there.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EnvironmentFile {
+    /// Names of contexts.
     pub context: Globs,
+    /// Endpoints, such as `ssh://*`.
     pub host: Globs,
+    /// Names of this machine.
     pub hostname: Globs,
     /// Ids of engines, as `docker info` prints them.
     pub engine: Globs,
+    /// Labels of the engine, `key=value`.
     pub labels: Globs,
+    /// The preset that it stands on.
     pub preset: Option<PresetName>,
+    /// Actions for rules here.
     pub rules: BTreeMap<RuleId, Spanned<Action>>,
 }
 
@@ -199,6 +237,7 @@ impl EnvironmentFile {
         [context, host, hostname, engine, labels].iter().any(|globs| !globs.0.is_empty())
     }
 
+    /// The preset's name; `name` where none is set.
     pub fn preset_or(&self, name: &str) -> String {
         self.preset.as_ref().map_or_else(|| name.to_owned(), |preset| preset.0.clone())
     }
@@ -250,7 +289,7 @@ impl<'de> Deserialize<'de> for RuleId {
         let id = String::deserialize(deserializer)?;
         match rule(&id) {
             Some(_) => Ok(RuleId(id)),
-            None => Err(D::Error::custom(format!("there is no rule {id:?}: fender rules lists them"))),
+            None => Err(D::Error::custom(unknown_rule(&id))),
         }
     }
 }
@@ -282,9 +321,31 @@ impl<'de> Deserialize<'de> for PresetName {
             Some(_) => Ok(PresetName(name)),
             None => {
                 let known: Vec<&str> = preset_names().collect();
-                Err(D::Error::custom(format!("there is no preset {name:?}, only {}", known.join(", "))))
+                let only = format!("only {}", known.join(", "));
+                let meant = did_you_mean(&name, known, &only);
+                Err(D::Error::custom(format!("there is no preset {name:?}: {meant}")))
             }
         }
+    }
+}
+
+/// What serde says of a key or a word that it does not know, in fender's words and with the one that may have been meant. Every other
+/// message stays as it is.
+fn reworded(message: &str) -> String {
+    let parts: Vec<&str> = message.split('`').collect();
+    let [start @ ("unknown field " | "unknown variant "), typed, _, expected @ ..] = parts.as_slice() else {
+        return message.to_owned();
+    };
+    // A key with such a quote in it cannot be told from the list of known ones.
+    if expected.iter().skip(1).step_by(2).any(|between| !matches!(*between, "" | ", " | " or ")) {
+        return message.to_owned();
+    }
+    let known: Vec<&str> = expected.iter().step_by(2).copied().collect();
+    let only = format!("only {}", known.join(", "));
+    let meant = did_you_mean(typed, known, &only);
+    match *start {
+        "unknown field " => format!("there is no key {typed:?} here: {meant}"),
+        _ => format!("there is no value {typed:?} here: {meant}"),
     }
 }
 
@@ -302,7 +363,7 @@ pub fn parse(path: &Path, is_system: bool, text: &str) -> Result<PolicyLayer, Po
         reason,
     };
     let mut file: File = toml::from_str(text)
-        .map_err(|error| problem(error.span().map(|span| span.start), error.message().to_owned()))?;
+        .map_err(|error| problem(error.span().map(|span| span.start), reworded(error.message())))?;
     for (name, environment) in &file.environments {
         if preset(&environment.get_ref().preset_or(name)).is_none() {
             let known: Vec<&str> = preset_names().collect();
@@ -343,16 +404,35 @@ mod tests {
     fn problems_have_a_position() {
         assert_eq!(
             problem("[rules]\nprivilegd = \"ask\"\n"),
-            "p.toml:2:1: there is no rule \"privilegd\": fender rules lists them"
+            "p.toml:2:1: there is no rule \"privilegd\": did you mean privileged?"
         );
-        assert!(problem("[rules]\nprivileged = \"aks\"\n").starts_with("p.toml:2:14: unknown variant `aks`"));
-        assert!(problem("dokcer = \"/x\"\n").starts_with("p.toml:1:1: unknown field `dokcer`"));
+        for (text, said) in [
+            ("[rules]\nzzz = \"ask\"\n", "p.toml:2:1: there is no rule \"zzz\": fender rules lists them"),
+            ("[rules]\nprivileged = \"aks\"\n", "p.toml:2:14: there is no value \"aks\" here: did you mean ask?"),
+            ("dokcer = \"/x\"\n", "p.toml:1:1: there is no key \"dokcer\" here: did you mean docker?"),
+            ("[trash]\nkep = \"7d\"\n", "p.toml:2:1: there is no key \"kep\" here: did you mean keep?"),
+            ("[trash]\nzzz = 1\n", "p.toml:2:1: there is no key \"zzz\" here: only max, each, keep"),
+            ("[protect]\nvolume = [\"pg\"]\n", "p.toml:2:1: there is no key \"volume\" here: did you mean volumes?"),
+            ("[offer]\nmemry = \"1g\"\n", "p.toml:2:1: there is no key \"memry\" here: did you mean memory?"),
+            ("[presets.dev]\nescpe = \"ask\"\n", "p.toml:2:1: there is no key \"escpe\" here: did you mean escape?"),
+            ("[presets.pord]\n", "p.toml:1:10: there is no preset \"pord\": did you mean prod?"),
+            (
+                "[environments.stage]\nconext = \"s*\"\n",
+                "p.toml:2:1: there is no key \"conext\" here: did you mean context?",
+            ),
+            (
+                "[environments.prod.rules]\nprun = \"ask\"\n",
+                "p.toml:2:1: there is no rule \"prun\": did you mean prune?",
+            ),
+        ] {
+            assert_eq!(problem(text), said);
+        }
+        assert!(problem("\"a`b\" = 1\n").contains("a`b"));
         assert!(problem("[environments.stage]\ncontext = \"s*\"\n").contains("needs a preset"));
         assert!(problem("[offer]\nmemory = \"lots\"\n").starts_with("p.toml:2:10: invalid size"));
         assert!(problem("docker = \"docker\"\n").contains("p.toml:1:10: docker = \"docker\" is not an absolute path"));
         assert!(problem("[trash]\nmax = \"lots\"\n").starts_with("p.toml:2:7: \"lots\" is not a size"));
         assert!(problem("[trash]\nkeep = \"7\"\n").contains("is not a time"));
-        assert!(problem("[protect]\nvolume = [\"pg\"]\n").contains("unknown field `volume`"));
     }
 
     #[test]

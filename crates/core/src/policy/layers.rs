@@ -69,8 +69,11 @@ table!(TrashFile { max, each, keep });
 /// The keys that are values.
 #[derive(Clone, Debug, Default)]
 pub struct Values {
+    /// The real client.
     pub docker: Option<Spanned<PathBuf>>,
+    /// `[offer]`.
     pub offer: OfferFile,
+    /// `[trash]`.
     pub trash: TrashFile,
 }
 

@@ -18,7 +18,7 @@ pub use file::{
     parse as parse_layer,
 };
 pub use layers::{Values, WithoutEffect};
-pub use place::EnginePlace;
+pub use place::{EnginePlace, is_ci};
 pub use preset::{preset, preset_names};
 use values::Memory;
 
@@ -29,6 +29,7 @@ use crate::rules::{Class, Offers, Rule};
 /// The action for one finding, and what decided it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
+    /// The action.
     pub action: Action,
     /// File and line, where a policy file set it.
     pub source: Option<String>,
@@ -63,6 +64,7 @@ impl Default for TrashLimits {
 /// The built-in presets with the files' layers on top: the system's first, the user's last.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
+    /// The policy files, the system's first.
     pub layers: Vec<PolicyLayer>,
 }
 
@@ -202,6 +204,17 @@ impl Policy {
             }
         }
         holds
+    }
+
+    /// The names of all environments: the presets', then those of the files.
+    pub fn environment_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = preset_names().map(str::to_owned).collect();
+        for name in self.layers.iter().flat_map(|layer| layer.file.environments.keys()) {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        names
     }
 
     /// The environment with this name: one of a file's, or a preset's.

@@ -5,8 +5,14 @@ use std::cell::OnceCell;
 use crate::endpoint::{fits, without_links};
 use crate::engine::{Labels, Lookup};
 
+/// Whether a value of the variable `CI` says that this is one: false, 0 and nothing do not.
+pub fn is_ci(value: &str) -> bool {
+    !matches!(value.to_lowercase().as_str(), "" | "false" | "0")
+}
+
 /// What is known of the place a command would act on.
 pub struct EnginePlace<'a> {
+    /// The name of docker's context.
     pub context: String,
     /// The endpoint, such as `tcp://10.0.0.1:2376`.
     pub host: String,
@@ -29,6 +35,7 @@ pub struct EnginePlace<'a> {
 }
 
 impl<'a> EnginePlace<'a> {
+    /// A place with everything that environments are told by; labels are asked for only where they decide.
     pub fn new(
         context: &str,
         host: &str,
@@ -77,6 +84,7 @@ impl<'a> EnginePlace<'a> {
         EnginePlace { unclear: why, ..self }
     }
 
+    /// The engine's labels.
     pub fn labels(&self) -> &Labels {
         self.labels.get_or_init(|| (self.ask)())
     }

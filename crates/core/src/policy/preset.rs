@@ -30,10 +30,12 @@ static PRESETS: [Preset; 3] = [
     Preset { name: "prod", escape: Action::Refuse, loss: Action::Type, outage: Action::Ask, hygiene: Action::Ask },
 ];
 
+/// The preset of this name.
 pub fn preset(name: &str) -> Option<&'static Preset> {
     PRESETS.iter().find(|preset| preset.name == name)
 }
 
+/// The names of all presets.
 pub fn preset_names() -> impl Iterator<Item = &'static str> {
     PRESETS.iter().map(|preset| preset.name)
 }

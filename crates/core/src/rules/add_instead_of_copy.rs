@@ -7,6 +7,7 @@ use crate::files::magic::{ENOUGH, is_archive as is_archive_by_content};
 use crate::host::Host;
 use crate::lower::Build;
 
+/// The rule.
 pub static RULE: Rule = Rule {
     id: "add-instead-of-copy",
     title: "ADD of a plain file",

@@ -7,6 +7,7 @@ use crate::files::text::Place;
 use crate::lower::Build;
 use crate::text::{bytes, count};
 
+/// The rule.
 pub static RULE: Rule = Rule {
     id: "build-context-leak",
     title: "secrets in the build context",

@@ -5,6 +5,7 @@ use crate::files::dockerfile::{CommandForm, Directive, Dockerfile, Instruction, 
 use crate::host::Host;
 use crate::lower::Build;
 
+/// The rule.
 pub static RULE: Rule = Rule {
     id: "cache-busting-order",
     title: "dependencies are installed again after each change",

@@ -13,10 +13,15 @@ use crate::target::Target;
 /// Everything a rule may look at: effects with their origins, whatever they come from. There is no command line here: a request
 /// that nobody typed is judged in the same way.
 pub struct Case<'a> {
+    /// What they would do.
     pub lowered: &'a Lowered,
+    /// The engine that they reach.
     pub target: &'a Target,
+    /// What can be asked about the engine.
     pub facts: &'a dyn Facts,
+    /// The machine on which the command is typed.
     pub host: &'a dyn Host,
+    /// Values for the fixes that are offered.
     pub offers: &'a Offers,
     /// The caller's own ids.
     pub ids: (u32, u32),
@@ -61,6 +66,7 @@ impl<'a> Case<'a> {
         self.steps.get_or_init(self.deletions)
     }
 
+    /// The requests to the engine.
     pub fn requests(&self) -> impl Iterator<Item = &'a Request> {
         self.lowered.effects.iter().filter_map(|effect| match effect {
             Effect::Request(request) => Some(request),
@@ -68,6 +74,7 @@ impl<'a> Case<'a> {
         })
     }
 
+    /// What is done besides requests, with its origins.
     pub fn operations(&self) -> impl Iterator<Item = (&'a PredictedOperation, &'a Origins)> {
         self.lowered.effects.iter().filter_map(|effect| match effect {
             Effect::Does { operation, origins } => Some((operation, origins)),

@@ -27,6 +27,8 @@ pub use root_user::RULE as ROOT_USER;
 pub use root_user::{drops_root, is_root as is_root_user};
 pub use rule::{COMMON, Class, Decided, Edit, Example, Finding, Rule};
 
+use crate::text::did_you_mean;
+
 macro_rules! rules {
     ($($module:ident),* $(,)?) => {
         $(mod $module;)*
@@ -58,6 +60,12 @@ pub fn is_about_volumes(rule: &Rule) -> bool {
 /// The rule with this id.
 pub fn rule(id: &str) -> Option<&'static Rule> {
     RULES.iter().copied().find(|rule| rule.id == id)
+}
+
+/// What is said of an id that no rule has, with the id that may have been meant.
+pub fn unknown_rule(id: &str) -> String {
+    let ids = RULES.iter().map(|rule| rule.id);
+    format!("there is no rule {id:?}: {}", did_you_mean(id, ids, "fender rules lists them"))
 }
 
 /// Runs every rule. What comes from a file or a request has its place there, and no edit of arguments fixes it.

@@ -6,6 +6,7 @@ use crate::files::dockerfile::{Directive, mounts};
 use crate::grammar::values::{image_id, reference};
 use crate::lower::Build;
 
+/// The rule.
 pub static RULE: Rule = Rule {
     id: "mutable-tag",
     title: "a tag that can move",

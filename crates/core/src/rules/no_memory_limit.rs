@@ -3,6 +3,7 @@
 use super::{COMMON, Case, Class, Edit, Finding, Rule};
 use crate::lower::fields;
 
+/// The rule.
 pub static RULE: Rule = Rule {
     id: "no-memory-limit",
     title: "no memory limit",

@@ -3,6 +3,7 @@
 use super::{COMMON, Case, Class, Finding, Rule};
 use crate::lower::Typed;
 
+/// The rule.
 pub static RULE: Rule = Rule {
     id: "not-understood",
     title: "arguments that fender does not know",

@@ -3,8 +3,11 @@
 /// The values that fixes use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offers {
+    /// For `--memory`, as docker reads it.
     pub memory: String,
+    /// For `--memory-swap`, as docker reads it.
     pub memory_swap: String,
+    /// For `--pids-limit`.
     pub pids_limit: i64,
     /// None for the caller's own ids.
     pub user: Option<String>,

@@ -30,6 +30,7 @@ const INITS: &[&str] = &[
     "runit-init",
 ];
 
+/// The rule.
 pub static RULE: Rule = Rule {
     id: "pid1-signals",
     title: "PID 1 does not forward signals or reap children",

@@ -5,6 +5,7 @@ use super::{COMMON, Case, Class, Finding, Rule};
 use crate::grammar::values::clean;
 use crate::lower::Effect;
 
+/// The rule.
 pub static RULE: Rule = Rule {
     id: "reads-host-file",
     title: "secrets of the host are copied",

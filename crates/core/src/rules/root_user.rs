@@ -8,6 +8,7 @@ use crate::grammar::values;
 use crate::lower::Build;
 use crate::lower::fields;
 
+/// The rule.
 pub static RULE: Rule = Rule {
     id: "root-user",
     title: "runs as root",

@@ -21,8 +21,10 @@ pub enum Class {
 }
 
 impl Class {
+    /// All of them, the gravest first.
     pub const ALL: [Class; 4] = [Class::Escape, Class::Loss, Class::Outage, Class::Hygiene];
 
+    /// Its name in policies and JSON.
     pub fn name(self) -> &'static str {
         match self {
             Class::Escape => "escape",
@@ -37,6 +39,7 @@ impl Class {
         matches!(self, Class::Escape | Class::Loss)
     }
 
+    /// What it means, for a person.
     pub fn meaning(self) -> &'static str {
         match self {
             Class::Escape => "gives root on the host or control of the engine",
@@ -50,8 +53,11 @@ impl Class {
 /// One rule. `fender rules ID`, `docs/rules.md` and the messages are all made from this.
 #[derive(Debug)]
 pub struct Rule {
+    /// Its name, such as `docker-socket`.
     pub id: &'static str,
+    /// What it finds, in one line.
     pub title: &'static str,
+    /// How grave it is.
     pub class: Class,
     /// What happens, and why it matters.
     pub why: &'static str,
@@ -65,6 +71,7 @@ pub struct Rule {
     pub quiet: &'static [&'static str],
     /// Files that it finds something in, and how they would be better.
     pub files: &'static [Example],
+    /// Looks at a case; one finding for each thing that is wrong.
     pub check: fn(&Case) -> Vec<Finding>,
     /// Rules that say nothing more where this one has found something at the same place.
     pub supersedes: &'static [&'static Rule],
@@ -118,7 +125,9 @@ impl Eq for Rule {}
 pub struct Example {
     /// `Dockerfile` or `compose.yaml`.
     pub name: &'static str,
+    /// A text in which the rule finds something.
     pub bad: &'static str,
+    /// The same without the problem.
     pub good: &'static str,
 }
 
@@ -158,6 +167,7 @@ impl Rule {
 /// One rule's complaint about one effect.
 #[derive(Clone, Debug)]
 pub struct Finding {
+    /// The rule that found it.
     pub rule: &'static Rule,
     /// The rule's class, but for `unsaved-data`, which is a loss at removal.
     pub class: Class,
@@ -167,6 +177,7 @@ pub struct Finding {
     pub title: String,
     /// Why it matters here.
     pub why: String,
+    /// What to do instead.
     pub instead: String,
     /// How the command could be changed so that this is gone.
     pub edits: Vec<Edit>,
@@ -188,16 +199,19 @@ impl Finding {
         positions(&self.origins)
     }
 
+    /// The same with another title.
     pub fn titled(mut self, title: impl Into<String>) -> Finding {
         self.title = title.into();
         self
     }
 
+    /// The same with another reason.
     pub fn because(mut self, why: impl Into<String>) -> Finding {
         self.why = why.into();
         self
     }
 
+    /// The same with one more change that fixes it.
     pub fn edit(mut self, edit: Edit) -> Finding {
         self.edits.push(edit);
         self
@@ -227,11 +241,28 @@ impl Finding {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Edit {
     /// Gives the field this value by docker's flag for it, or sets a switch (no value).
-    Set { field: &'static Field, flag: &'static str, value: Option<String> },
+    Set {
+        /// The field.
+        field: &'static Field,
+        /// docker's flag for it here, without the dashes.
+        flag: &'static str,
+        /// The value; None for a switch.
+        value: Option<String>,
+    },
     /// Puts something else for these bytes of an argument, or for the whole of it.
-    Replace { position: usize, bytes: Option<Range<usize>>, with: String },
+    Replace {
+        /// The argument's position.
+        position: usize,
+        /// Which bytes of it; None for all of them.
+        bytes: Option<Range<usize>>,
+        /// What is put there.
+        with: String,
+    },
     /// Another command in its place; the arguments before the command stay.
-    Command { words: Vec<String> },
+    Command {
+        /// The other command's own arguments.
+        words: Vec<String>,
+    },
 }
 
 impl Edit {

@@ -60,7 +60,9 @@ pub fn read_record(text: &str) -> Result<Vec<String>, String> {
 /// `--mount`: the API's mount, and its type as typed (the API's own type is a closed list, the client's is not).
 #[derive(Clone, Debug)]
 pub struct Mount {
+    /// The mount of the request's body.
     pub api: ApiMount,
+    /// `bind`, `volume`, `tmpfs`, …, as it was typed.
     pub kind: String,
 }
 

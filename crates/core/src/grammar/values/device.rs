@@ -5,8 +5,17 @@ use super::{size, volume::clean};
 /// `--device`: a mapping, or a CDI name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Device {
+    /// A device by the name of the container device interface.
     Cdi(String),
-    Mapping { host: String, container: String, permissions: String },
+    /// A device of the host.
+    Mapping {
+        /// Its path on the host.
+        host: String,
+        /// Its path in the container.
+        container: String,
+        /// `rwm`, or some of these letters.
+        permissions: String,
+    },
 }
 
 /// Checks and splits a `--device` value for a Linux engine.

@@ -85,15 +85,23 @@ pub fn is_mac(value: &str) -> bool {
 /// One `--network`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attachment {
+    /// The network's name or id.
     pub target: String,
+    /// More names of the container in the network.
     pub aliases: Vec<String>,
     /// Set from `--link`; the long form has no key for it.
     pub links: Vec<String>,
+    /// Options for the network's driver.
     pub driver_opts: HashMap<String, String>,
+    /// The address of version 4; empty where the engine chooses.
     pub ipv4: String,
+    /// The address of version 6; empty where the engine chooses.
     pub ipv6: String,
+    /// Link-local addresses.
     pub link_local: Vec<String>,
+    /// The hardware address; empty where the engine chooses.
     pub mac: String,
+    /// Of several networks, the one with the highest number gives the default gateway.
     pub gateway_priority: i64,
 }
 

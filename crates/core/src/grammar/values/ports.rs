@@ -7,6 +7,7 @@ use super::ip;
 pub struct PortMapping {
     /// `80/tcp`.
     pub port: String,
+    /// The host's address; empty for all of them.
     pub host_ip: String,
     /// Empty for one the engine chooses; a range where it chooses within one.
     pub host_port: String,

@@ -3,6 +3,7 @@
 /// Why docker does not take a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueProblem {
+    /// docker's own message.
     pub text: String,
     /// A key that this version of the tables does not have: a newer docker may.
     pub unknown: bool,

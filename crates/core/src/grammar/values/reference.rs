@@ -3,9 +3,13 @@
 /// A named image with its default domain and repository filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
+    /// The registry: `docker.io` where none is named.
     pub domain: String,
+    /// The repository: `library/alpine`.
     pub path: String,
+    /// The tag, where one is named.
     pub tag: Option<String>,
+    /// `sha256:…`, where one is named.
     pub digest: Option<String>,
 }
 

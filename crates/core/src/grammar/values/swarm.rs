@@ -6,10 +6,15 @@ use super::{ValueProblem, int, publish, read_record, uint};
 /// A secret or config given to a service as a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileReference {
+    /// The secret's or config's name.
     pub source: String,
+    /// The file in the container.
     pub target: String,
+    /// The file's owner.
     pub uid: String,
+    /// The file's group.
     pub gid: String,
+    /// The file's mode bits.
     pub mode: u32,
 }
 
@@ -55,9 +60,13 @@ pub fn file_reference(value: &str, what: &str) -> Result<FileReference, ValuePro
 /// One port of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServicePort {
+    /// `tcp`, `udp` or `sctp`.
     pub protocol: String,
+    /// The container's port.
     pub target: u64,
+    /// The port of the node or of the whole swarm; 0 where the engine chooses.
     pub published: u64,
+    /// `ingress` or `host`.
     pub mode: String,
 }
 
@@ -133,9 +142,11 @@ pub fn placement(value: &str) -> Result<String, String> {
 /// A certificate authority outside of the swarm.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExternalCa {
+    /// The address of the external certificate authority.
     pub url: String,
     /// The file with its certificate.
     pub file: Option<String>,
+    /// Other keys with their values.
     pub options: Vec<(String, String)>,
 }
 

@@ -5,7 +5,9 @@
 pub struct VolumeSpec {
     /// Empty for an anonymous volume.
     pub source: String,
+    /// The path in the container.
     pub target: String,
+    /// Whether the container may only read it.
     pub read_only: bool,
     /// The source is a path of the host (a bind), not a volume's name.
     pub bind: bool,

@@ -35,6 +35,7 @@ pub static FIXED: &[&Rule] =
 /// What comes of it.
 #[derive(Clone, Debug, Default)]
 pub struct FixOutcome {
+    /// Files to write, each with all of its fixes.
     pub changes: Vec<FileChange>,
     /// The fixes that the changes make.
     pub made: Vec<Proposal>,
