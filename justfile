@@ -35,6 +35,10 @@ thorough *PARTS:
 fuzz TARGET SECONDS="60":
     tests/fuzz.sh {{ TARGET }} {{ SECONDS }}
 
+# Begin a rule with its fixes: writes its file and adds its line
+new-rule NAME:
+    crates/core/new-rule.sh {{ NAME }}
+
 # Benchmarks: a table for people, and JSON lines on standard output
 bench *NAMES:
     tests/bench.py run {{ NAMES }}

@@ -35,7 +35,7 @@ step "what the tests need"
 tests/engine.sh fetch
 
 step "formatting, scripts, workflows and spelling"
-# Not cargo fmt: it does not see the rules, whose modules a macro declares.
+# Also what belongs to no package: fuzz targets, benchmarks.
 git ls-files -z "*.rs" | xargs -0 rustfmt --check --edition 2024
 tests/scripts.sh
 
@@ -65,6 +65,9 @@ if ! wait "$building"; then
   exit 1
 fi
 building=
+
+step "a new rule with its fixes"
+tests/new-rule.sh
 
 step "installing and taking away"
 tests/install.sh

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts=(install.sh .ci/run tests/*.sh)
+scripts=(install.sh .ci/run tests/*.sh crates/core/*.sh)
 for script in "${scripts[@]}"; do
   case $(head -1 "$script") in
   *bash) bash -n "$script" ;;

@@ -12,6 +12,18 @@ use serde_json::{Map, Value};
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     tables(&out);
+    rules(&out);
+}
+
+/// The list of rules: the `mod` lines of `src/rules/mod.rs` below the line that says so, in their order.
+fn rules(out: &Path) {
+    let path = "src/rules/mod.rs";
+    println!("cargo:rerun-if-changed={path}");
+    let text = fs::read_to_string(path).expect("the rules are in src/rules");
+    let (_, listed) = text.split_once("// The rules.").expect("a line says where the rules begin");
+    let names = listed.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
+    let list: Vec<String> = names.map(|name| format!("&{name}::RULE")).collect();
+    fs::write(out.join("rules.rs"), format!("&[{}]", list.join(", "))).expect("OUT_DIR is writable");
 }
 
 /// One static table of commands, sorted by path; commands with the same flags share one flag table.

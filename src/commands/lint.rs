@@ -22,7 +22,7 @@ use crate::ui::question::Question;
 use crate::ui::report;
 use crate::ui::screen::{Screen, shown};
 use crate::ui::snippet;
-use fender_core::lint::fix::{Choice, FIXED, FileChange, FixOutcome, Proposal, changes};
+use fender_core::lint::fix::{Choice, FileChange, FixOutcome, Proposal, changes, fixed_rules};
 use fender_core::lint::sarif::sarif;
 use fender_core::lint::{Level, Report, lint};
 use fender_core::plan::Facts;
@@ -83,9 +83,10 @@ impl Lint {
         }
         let named: BTreeSet<String> =
             self.fix.iter().flatten().map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect();
-        let fixed: Vec<&str> = FIXED.iter().map(|rule| rule.id).collect();
+        let mut fixed: Vec<&str> = fixed_rules().map(|rule| rule.id).collect();
+        fixed.sort_unstable();
         for id in &named {
-            if !FIXED.iter().any(|rule| rule.id == id) {
+            if !fixed.contains(&id.as_str()) {
                 return Err(Failure::user(match rule(id) {
                     Some(_) => format!("{id} has no fix in files; rules with a fix: {}", fixed.join(", ")),
                     None => {

@@ -52,7 +52,7 @@ fn apply(invocation: &Invocation, words: &[OsString], edits: &[&Edit]) -> Option
     };
     for edit in edits {
         match edit {
-            Edit::Replace { position, bytes, with } => put(&mut changed, *position, bytes.clone(), with)?,
+            Edit::Replace { position, bytes, with, .. } => put(&mut changed, *position, bytes.clone(), with)?,
             Edit::Set { flag, value, .. } => match (invocation.last(flag), value) {
                 (Some(set), _) if set.at.is_some() => {
                     let (position, from) = set.at?;
@@ -75,9 +75,7 @@ fn apply(invocation: &Invocation, words: &[OsString], edits: &[&Edit]) -> Option
 fn may_change(edit: &Edit) -> &'static [&'static str] {
     match edit {
         Edit::Set { field, .. } => field.pointers,
-        Edit::Replace { .. } => {
-            &["/Image", "/TaskTemplate/ContainerSpec/Image", "/HostConfig/PortBindings", "/HostConfig/SecurityOpt"]
-        }
+        Edit::Replace { changes, .. } => changes,
         Edit::Command { .. } => &[],
     }
 }

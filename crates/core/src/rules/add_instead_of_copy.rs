@@ -1,5 +1,6 @@
 //! `ADD` where `COPY` says what is meant.
 
+use super::fix::{DockerfileFix, DockerfilePart, Fixing, Grade, Proposal};
 use super::{COMMON, Case, Class, Example, Finding, Rule};
 use crate::files::dockerfile::{Directive, Instruction, is_archive, is_remote};
 use crate::files::ignore::clean;
@@ -31,6 +32,7 @@ pub static RULE: Rule = Rule {
         },
     ],
     check,
+    dockerfile_fix: Some(DockerfileFix { part: DockerfilePart::Instruction, propose: as_copy }),
     ..COMMON
 };
 
@@ -87,4 +89,19 @@ pub fn is_plain(build: &Build, instruction: &Instruction, host: &dyn Host) -> Op
 /// What is unpacked or downloaded, or may be.
 fn does_more(source: &str) -> bool {
     is_remote(source) || source.contains(['$', '*', '?', '[']) || is_archive(source)
+}
+
+/// `COPY` in its place, where it does the same.
+fn as_copy(fixing: &Fixing) -> Vec<Proposal> {
+    fixing
+        .instructions()
+        .filter(|instruction| !instruction.on_build)
+        .filter(|instruction| matches!(&instruction.what, Directive::Copy { is_add: true, .. }))
+        .filter(|instruction| !fixing.is_allowed(&instruction.keyword))
+        .filter(|instruction| is_plain(fixing.build, instruction, fixing.host) == Some(true))
+        .map(|instruction| {
+            let edit = (instruction.keyword.clone(), "COPY".to_owned());
+            fixing.proposal(&instruction.keyword, Grade::Safe, &[edit])
+        })
+        .collect()
 }

@@ -1,8 +1,10 @@
 //! What a build sends and had better not.
 
+use super::fix::Grade;
 use super::{COMMON, Case, Class, Example, Finding, Rule};
 use crate::files::context::{ContextEntry, Survey};
 use crate::files::dockerfile::Directive;
+use crate::files::ignore::{Matcher, clean};
 use crate::files::text::Place;
 use crate::lower::Build;
 use crate::text::{bytes, count};
@@ -24,6 +26,7 @@ pub static RULE: Rule = Rule {
     quiet: &["build examples/build-context-leak/0/good"],
     files: &[Example { name: ".dockerignore", bad: "*.md\n", good: "*.md\n.git\n.env\n*.pem\nid_rsa\nnode_modules\n" }],
     check,
+    ignored: Some(new_patterns),
     ..COMMON
 };
 
@@ -118,4 +121,84 @@ fn copying(build: &Build) -> Option<Place> {
     let all: Vec<_> = copies.collect();
     let chosen = all.iter().copied().find(broad).or_else(|| all.first().copied())?;
     Some(file.place(&chosen.span))
+}
+
+/// Folders in which only a tool's own cache or an editor's settings lie: no image needs them, and what needs a cache makes
+/// it again.
+const NEEDED_BY_NOBODY: &[&str] = &["__pycache__", ".pytest_cache", ".mypy_cache", ".idea", ".vscode"];
+
+/// Whether leaving this pattern out of the context cannot break a build. A key, an environment file, `vendor`, `dist` or
+/// `.git` may be what a `COPY . .` is there for.
+fn grade(pattern: &str) -> Grade {
+    let name = pattern.rsplit('/').next().unwrap_or(pattern);
+    if NEEDED_BY_NOBODY.contains(&name) { Grade::Safe } else { Grade::Unsafe }
+}
+
+/// What is to be ignored: secrets, and what is made again; never what the Dockerfile copies by name.
+fn new_patterns(build: &Build, survey: &Survey) -> Vec<(String, Grade)> {
+    let sources: Vec<String> = build
+        .file()
+        .into_iter()
+        .flat_map(|file| build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions))
+        .filter_map(|instruction| match &instruction.what {
+            Directive::Copy { from: None, sources, .. } => Some(sources),
+            _ => None,
+        })
+        .flatten()
+        .map(|source| clean(&format!("/{}", source.text)).trim_start_matches('/').to_owned())
+        .filter(|source| !matches!(source.as_str(), "" | "*"))
+        .collect();
+    let is_named = |path: &str| {
+        let path = path.trim_end_matches('/');
+        sources.iter().any(|source| {
+            let one = Matcher::new(&[(0, source.clone())]).unwrap_or_default();
+            one.matches_alone(path) || source.starts_with(&format!("{path}/"))
+        })
+    };
+    let mut patterns: Vec<String> = survey.secrets.iter().map(|(path, _)| path.clone()).collect();
+    patterns.extend(survey.needless().into_iter().map(|entry| entry.path.trim_end_matches('/').to_owned()));
+    patterns.retain(|path| !is_named(path));
+    let mut patterns: Vec<String> = patterns.iter().filter_map(|path| literal(path)).collect();
+    // One line for the same name in many folders.
+    for name in ["node_modules", "__pycache__"] {
+        if patterns.iter().filter(|pattern| pattern.rsplit('/').next() == Some(name)).count() > 1 {
+            patterns.retain(|pattern| pattern.rsplit('/').next() != Some(name));
+            patterns.push(format!("**/{name}"));
+        }
+    }
+    patterns.sort();
+    patterns.dedup();
+    let graded = patterns.into_iter().map(|pattern| {
+        let grade = grade(&pattern);
+        (pattern, grade)
+    });
+    graded.collect()
+}
+
+/// A pattern that matches this path and nothing else; None where there is none.
+fn literal(path: &str) -> Option<String> {
+    // An exclamation mark at the start would be an exception, whatever stands before it.
+    if path.starts_with('!') || path.contains(['\n', '\r']) || path.trim() != path {
+        return None;
+    }
+    let mut out = if path.starts_with('#') { "./".to_owned() } else { String::new() };
+    for letter in path.chars() {
+        if matches!(letter, '*' | '?' | '[' | ']' | '\\') {
+            out.push('\\');
+        }
+        out.push(letter);
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_for_paths() {
+        assert_eq!(literal("a/[b]*").as_deref(), Some("a/\\[b\\]\\*"));
+        assert_eq!(literal("#a").as_deref(), Some("./#a"));
+        assert_eq!(literal("!a"), None);
+    }
 }

@@ -2,6 +2,7 @@
 //! the engine and the host through the case.
 
 mod case;
+pub mod fix;
 mod needs_root;
 mod offers;
 mod places;
@@ -10,48 +11,82 @@ mod rule;
 use crate::files::text::Place;
 use crate::lower::{Origin, fields};
 
-pub use add_instead_of_copy::RULE as ADD_INSTEAD_OF_COPY;
-pub use add_instead_of_copy::is_plain as copies_plainly;
-pub use build_context_leak::RULE as BUILD_CONTEXT_LEAK;
-pub use cache_busting_order::RULE as CACHE_BUSTING_ORDER;
-pub use cache_busting_order::orders as dependency_orders;
 pub use case::Case;
-pub use mutable_tag::RULE as MUTABLE_TAG;
 pub use no_memory_limit::RULE as NO_MEMORY_LIMIT;
 pub use not_understood::RULE as NOT_UNDERSTOOD;
 pub use offers::Offers;
-pub use pid1_signals::RULE as PID1_SIGNALS;
-pub use pid1_signals::replaces_itself;
 pub use reads_host_file::RULE as READS_HOST_FILE;
-pub use root_user::RULE as ROOT_USER;
-pub use root_user::{drops_root, is_root as is_root_user};
 pub use rule::{COMMON, Class, Decided, Edit, Example, Finding, Rule};
 
 use crate::text::did_you_mean;
 
-macro_rules! rules {
-    ($($module:ident),* $(,)?) => {
-        $(mod $module;)*
-        /// All rules, in the order in which they are listed and shown.
-        pub static RULES: &[&Rule] = &[$(&$module::RULE),*];
-    };
-}
+/// All rules, in the order in which they are listed and shown. `build.rs` makes the list from the lines below, so that a new rule
+/// is one file and one line here.
+pub static RULES: &[&Rule] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
 
-rules! {
-    // escape
-    docker_socket, host_mount, privileged, added_capability, unconfined, host_device, privileged_exec, plugin_install,
-    plugin_disable, raw_api, build_entitlement, build_context_leak, reads_host_file, writes_host_file,
-    // loss
-    protected, touches_protected, prune_all, removes_volume, removes_anonymous_volumes, removes_swarm_object, swarm_membership, removes_context,
-    // outage
-    removes_running, removes_container, removes_image, removes_network, prune, stops_containers, cuts_network,
-    network_reach, scales_to_zero, context_switch, retags, host_namespace, joined_namespace, kernel_setting,
-    runtime_override, volume_driver, inherits_mounts, unknown_program, not_understood, remote_context, untrusted_frontend,
-    // hygiene
-    root_user, no_memory_limit, mutable_tag, pid1_signals, unsaved_data, published_port, secret_in_env,
-    secret_in_build_arg, limits_off, cache_busting_order, add_instead_of_copy,
-}
+// The rules. Their order is the order in which they are shown.
 
+// escape
+mod docker_socket;
+mod host_mount;
+mod privileged;
+mod added_capability;
+mod unconfined;
+mod host_device;
+mod privileged_exec;
+mod plugin_install;
+mod plugin_disable;
+mod raw_api;
+mod build_entitlement;
+mod build_context_leak;
+mod reads_host_file;
+mod writes_host_file;
+
+// loss
+mod protected;
+mod touches_protected;
+mod prune_all;
+mod removes_volume;
+mod removes_anonymous_volumes;
+mod removes_swarm_object;
+mod swarm_membership;
+mod removes_context;
+
+// outage
+mod removes_running;
+mod removes_container;
+mod removes_image;
+mod removes_network;
+mod prune;
+mod stops_containers;
+mod cuts_network;
+mod network_reach;
+mod scales_to_zero;
+mod context_switch;
+mod retags;
+mod host_namespace;
+mod joined_namespace;
+mod kernel_setting;
+mod runtime_override;
+mod volume_driver;
+mod inherits_mounts;
+mod unknown_program;
+mod not_understood;
+mod remote_context;
+mod untrusted_frontend;
+
+// hygiene
+mod root_user;
+mod no_memory_limit;
+mod mutable_tag;
+mod pid1_signals;
+mod unsaved_data;
+mod published_port;
+mod secret_in_env;
+mod secret_in_build_arg;
+mod limits_off;
+mod cache_busting_order;
+mod add_instead_of_copy;
 /// Whether a rule only speaks of volumes that go: where none goes it has nothing to say.
 pub fn is_about_volumes(rule: &Rule) -> bool {
     [removes_volume::RULE.id, removes_anonymous_volumes::RULE.id].contains(&rule.id)

@@ -1,5 +1,6 @@
 //! An image whose name will mean another one tomorrow.
 
+use super::fix::{DockerfileFix, DockerfilePart, Fixing, Grade, Proposal};
 use super::{COMMON, Case, Class, Edit, Example, Finding, Rule};
 use crate::engine::Lookup;
 use crate::files::dockerfile::{Directive, mounts};
@@ -26,8 +27,12 @@ pub static RULE: Rule = Rule {
         good: "FROM node:24.11.1\nCOPY --from=alpine:3.22 /etc/ssl /etc/ssl\nUSER node\n",
     }],
     check,
+    dockerfile_fix: Some(DockerfileFix { part: DockerfilePart::Base, propose: digests }),
     ..COMMON
 };
+
+/// Where a request names the image.
+const IMAGE: &[&str] = &["/Image", "/TaskTemplate/ContainerSpec/Image"];
 
 fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -46,7 +51,8 @@ fn check(case: &Case) -> Vec<Finding> {
         if let Lookup::Found(image) = case.image(workload) {
             let prefix = format!("{}@", parsed.familiar());
             let digest = image.digests.iter().find(|digest| digest.starts_with(&prefix));
-            if let Some(edit) = digest.and_then(|digest| Edit::replace(&workload.image_origins, digest.clone())) {
+            if let Some(edit) = digest.and_then(|digest| Edit::replace(&workload.image_origins, digest.clone(), IMAGE))
+            {
                 finding = finding.edit(edit);
             }
         }
@@ -95,4 +101,26 @@ fn in_dockerfile(build: &Build) -> Vec<Finding> {
             Some(RULE.found(&build.origins).titled(format!("{}: {what}", parsed.familiar())).in_file(place))
         })
         .collect()
+}
+
+/// The digest that the engine knows for a tag that moves.
+fn digests(fixing: &Fixing) -> Vec<Proposal> {
+    let (build, file) = (fixing.build, fixing.file);
+    let mut proposals = Vec::new();
+    for stage in build.needed.iter().map(|stage| &file.stages[*stage]).filter(|stage| stage.parent.is_none()) {
+        let written = &file.text.text[stage.base.span.clone()];
+        if written.contains('$') || build.is_own(&stage.image) || fixing.is_allowed(&stage.base.span) {
+            continue;
+        }
+        let Ok(parsed) = reference(&stage.image) else { continue };
+        if parsed.digest.is_some() || parsed.tag_or_latest() != Some("latest") {
+            continue;
+        }
+        let Lookup::Found(image) = fixing.facts.image(&stage.image) else { continue };
+        let prefix = format!("{}@", parsed.familiar());
+        let Some(digest) = image.digests.iter().find_map(|digest| digest.strip_prefix(&prefix)) else { continue };
+        let edit = (stage.base.span.clone(), format!("{written}@{digest}"));
+        proposals.push(fixing.proposal(&stage.base.span, Grade::Safe, &[edit]));
+    }
+    proposals
 }

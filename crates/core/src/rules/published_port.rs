@@ -50,7 +50,7 @@ fn found(workload: &Workload) -> Option<Finding> {
     let mut finding = RULE.found(&origins).titled(title).about(workload);
     for ports in open {
         let Some(published) = &ports.published else { continue };
-        if let Some(edit) = Edit::replace(&ports.origins, on_localhost(published)) {
+        if let Some(edit) = Edit::replace(&ports.origins, on_localhost(published), &["/HostConfig/PortBindings"]) {
             finding = finding.edit(edit);
             finding.only_alone |= is_for_everybody(published);
         }

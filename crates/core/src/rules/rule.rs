@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::case::Case;
+use super::fix::{DockerfileFix, IgnorePatterns};
 use crate::files::text::Place;
 use crate::lower::fields::Field;
 use crate::lower::{Origin, Origins, Workload, positions};
@@ -73,6 +74,10 @@ pub struct Rule {
     pub files: &'static [Example],
     /// Looks at a case; one finding for each thing that is wrong.
     pub check: fn(&Case) -> Vec<Finding>,
+    /// The fix in a Dockerfile. Fixes of arguments are edits of a finding.
+    pub dockerfile_fix: Option<DockerfileFix>,
+    /// Patterns that an ignore file should have for a build that sends this.
+    pub ignored: Option<IgnorePatterns>,
     /// Rules that say nothing more where this one has found something at the same place.
     pub supersedes: &'static [&'static Rule],
     /// Whether environments and policies decide what a finding does.
@@ -106,6 +111,8 @@ pub const COMMON: Rule = Rule {
     quiet: &[],
     files: &[],
     check: |_| Vec::new(),
+    dockerfile_fix: None,
+    ignored: None,
     supersedes: &[],
     decided: Decided::ByPolicy,
     about_deletion: false,
@@ -257,6 +264,8 @@ pub enum Edit {
         bytes: Option<Range<usize>>,
         /// What is put there.
         with: String,
+        /// JSON pointers into the bodies of requests: what this may change.
+        changes: &'static [&'static str],
     },
     /// Another command in its place; the arguments before the command stay.
     Command {
@@ -273,13 +282,13 @@ impl Edit {
     }
 
     /// Puts something else for the value that these origins show: the bytes of a flag's value, or an operand. None where no
-    /// argument says it.
+    /// argument says it. `changes` are JSON pointers into the bodies of requests: the rewrite is made only if nothing else changes.
     #[must_use]
-    pub fn replace(origins: &[Origin], with: String) -> Option<Edit> {
+    pub fn replace(origins: &[Origin], with: String, changes: &'static [&'static str]) -> Option<Edit> {
         let value = |origin: &&Origin| matches!(origin, Origin::Arg { bytes: Some(_), .. });
         match (origins.iter().rev().find(value), origins) {
             (Some(Origin::Arg { position, bytes }), _) | (None, [Origin::Arg { position, bytes }]) => {
-                Some(Edit::Replace { position: *position, bytes: bytes.clone(), with })
+                Some(Edit::Replace { position: *position, bytes: bytes.clone(), with, changes })
             }
             _ => None,
         }

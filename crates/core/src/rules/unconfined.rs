@@ -41,7 +41,11 @@ fn check(case: &Case) -> Vec<Finding> {
             };
             let mut finding = RULE.found(origins).titled(what);
             if key == "no-new-privileges" {
-                finding.edits.extend(Edit::replace(origins, "no-new-privileges".to_owned()));
+                finding.edits.extend(Edit::replace(
+                    origins,
+                    "no-new-privileges".to_owned(),
+                    &["/HostConfig/SecurityOpt"],
+                ));
             }
             findings.push(finding);
         }

@@ -1,23 +1,9 @@
 //! The ignore file, written or completed for what a build would send.
 
-use super::{Choice, FileChange, Grade, Proposal};
-use crate::files::context::Survey;
-use crate::files::dockerfile::Directive;
-use crate::files::ignore::Matcher;
+use super::{Choice, FileChange, Proposal};
 use crate::host::Host;
 use crate::lower::Build;
-use crate::rules::BUILD_CONTEXT_LEAK;
-
-/// Folders in which only a tool's own cache or an editor's settings lie: no image needs them, and what needs a cache makes
-/// it again.
-const NEEDED_BY_NOBODY: &[&str] = &["__pycache__", ".pytest_cache", ".mypy_cache", ".idea", ".vscode"];
-
-/// Whether leaving this pattern out of the context cannot break a build. A key, an environment file, `vendor`, `dist` or
-/// `.git` may be what a `COPY . .` is there for.
-fn grade(pattern: &str) -> Grade {
-    let name = pattern.rsplit('/').next().unwrap_or(pattern);
-    if NEEDED_BY_NOBODY.contains(&name) { Grade::Safe } else { Grade::Unsafe }
-}
+use crate::rules::RULES;
 
 /// What could be added, and with the chosen ones the new ignore file.
 pub(super) fn ignore_file<'a>(
@@ -29,7 +15,12 @@ pub(super) fn ignore_file<'a>(
     let nothing = (None, Vec::new());
     let Some(wanted) = build.context.as_ref() else { return nothing };
     let Ok(survey) = host.survey(wanted) else { return nothing };
-    let patterns = new_patterns(build, &survey);
+    let patterns = RULES.iter().filter_map(|rule| Some((rule.id, rule.ignored?)));
+    let patterns: Vec<_> = patterns
+        .flat_map(|(rule, ignored)| {
+            ignored(build, &survey).into_iter().map(move |(pattern, grade)| (rule, pattern, grade))
+        })
+        .collect();
     let folder = wanted.folder.trim_end_matches('/');
     let path = match &survey.ignore {
         Some(path) => shown(path.to_string_lossy().as_ref(), host),
@@ -49,9 +40,9 @@ pub(super) fn ignore_file<'a>(
     };
     let mut after = current.clone().unwrap_or_default();
     let end = if after.contains("\r\n") { "\r\n" } else { "\n" };
-    let missing = patterns.iter().filter(|pattern| !after.lines().any(|line| line.trim() == pattern.as_str()));
+    let missing = patterns.into_iter().filter(|(_, pattern, _)| !after.lines().any(|line| line.trim() == pattern));
     let proposals: Vec<Proposal> = missing
-        .map(|pattern| Proposal::new(BUILD_CONTEXT_LEAK.id, &path, 0, grade(pattern), &[]).about(pattern))
+        .map(|(rule, about, grade)| Proposal { rule, path: path.clone(), line: 0, grade, about, edits: Vec::new() })
         .collect();
     let chosen: Vec<String> =
         proposals.iter().filter(|proposal| choice.takes(proposal)).map(|proposal| proposal.about.clone()).collect();
@@ -73,69 +64,4 @@ pub(super) fn ignore_file<'a>(
 fn shown(path: &str, host: &dyn Host) -> String {
     let here = format!("{}/", host.directory());
     path.strip_prefix(&here).unwrap_or(path).to_owned()
-}
-
-/// What is to be ignored: secrets, and what is made again; never what the Dockerfile copies by name.
-fn new_patterns(build: &Build, survey: &Survey) -> Vec<String> {
-    let sources: Vec<String> = build
-        .file()
-        .into_iter()
-        .flat_map(|file| build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions))
-        .filter_map(|instruction| match &instruction.what {
-            Directive::Copy { from: None, sources, .. } => Some(sources),
-            _ => None,
-        })
-        .flatten()
-        .map(|source| crate::files::ignore::clean(&format!("/{}", source.text)).trim_start_matches('/').to_owned())
-        .filter(|source| !matches!(source.as_str(), "" | "*"))
-        .collect();
-    let is_named = |path: &str| {
-        let path = path.trim_end_matches('/');
-        sources.iter().any(|source| {
-            let one = Matcher::new(&[(0, source.clone())]).unwrap_or_default();
-            one.matches_alone(path) || source.starts_with(&format!("{path}/"))
-        })
-    };
-    let mut patterns: Vec<String> = survey.secrets.iter().map(|(path, _)| path.clone()).collect();
-    patterns.extend(survey.needless().into_iter().map(|entry| entry.path.trim_end_matches('/').to_owned()));
-    patterns.retain(|path| !is_named(path));
-    let mut patterns: Vec<String> = patterns.iter().filter_map(|path| literal(path)).collect();
-    // One line for the same name in many folders.
-    for name in ["node_modules", "__pycache__"] {
-        if patterns.iter().filter(|pattern| pattern.rsplit('/').next() == Some(name)).count() > 1 {
-            patterns.retain(|pattern| pattern.rsplit('/').next() != Some(name));
-            patterns.push(format!("**/{name}"));
-        }
-    }
-    patterns.sort();
-    patterns.dedup();
-    patterns
-}
-
-/// A pattern that matches this path and nothing else; None where there is none.
-fn literal(path: &str) -> Option<String> {
-    // An exclamation mark at the start would be an exception, whatever stands before it.
-    if path.starts_with('!') || path.contains(['\n', '\r']) || path.trim() != path {
-        return None;
-    }
-    let mut out = if path.starts_with('#') { "./".to_owned() } else { String::new() };
-    for letter in path.chars() {
-        if matches!(letter, '*' | '?' | '[' | ']' | '\\') {
-            out.push('\\');
-        }
-        out.push(letter);
-    }
-    Some(out)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_for_paths() {
-        assert_eq!(literal("a/[b]*").as_deref(), Some("a/\\[b\\]\\*"));
-        assert_eq!(literal("#a").as_deref(), Some("./#a"));
-        assert_eq!(literal("!a"), None);
-    }
 }
