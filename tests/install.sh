@@ -149,7 +149,7 @@ path=$place/old:$path run ./install.sh && fail "it builds with an old Rust"
 has "building needs Rust $needed or newer, and this is 1.70.0"
 [ ! -e "$home/.local" ] || fail "an installation that failed left $(find "$home/.local")"
 path=/usr/bin:/bin run ./install.sh && fail "it builds without Rust"
-has "Rust $needed or newer is needed"
+has "building needs Rust $needed or newer"
 run ./install.sh --binary "$place/real/docker" && fail "it installs another program"
 has "is not fender"
 

@@ -162,7 +162,7 @@ mod tests {
         let place = place.unclear(Some("config.json cannot be read".to_owned()));
         let names: Vec<String> = possible(&[layer], &place).into_iter().map(|it| it.name).collect();
         assert_eq!(names, ["lab", "vault", "prod"]);
-        assert_eq!(of(&[], &place).because, "which engine this is, is not known: config.json cannot be read");
+        assert_eq!(of(&[], &place).because, "it is not known which engine this is: config.json cannot be read");
     }
 
     #[test]
