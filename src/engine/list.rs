@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 /// More objects of one kind than any engine holds.
 const MOST: usize = 200_000;
 
-/// A list of at most [`MOST`] objects.
+/// A list of at most 200,000 objects.
 #[derive(Debug)]
 pub struct List<T>(pub Vec<T>);
 

@@ -11,7 +11,7 @@ const FEW: usize = 200;
 /// The words read without what docker refuses, each with what it would do; several where the flags cannot be put together.
 ///
 /// The time grows with the number of words, not with its square: every flag is looked at once beside few operands, and only
-/// [`FEW`] attempts look at all of them.
+/// 200 attempts look at all of them.
 pub fn despite(
     texts: &[String],
     unknown: Unknown,

@@ -408,7 +408,7 @@ mod tests {
         );
         for (text, said) in [
             ("[rules]\nzzz = \"ask\"\n", "p.toml:2:1: there is no rule \"zzz\": fender rules lists them"),
-            ("[rules]\nprivileged = \"aks\"\n", "p.toml:2:14: there is no value \"aks\" here: did you mean ask?"),
+            ("[rules]\nprivileged = \"asks\"\n", "p.toml:2:14: there is no value \"asks\" here: did you mean ask?"),
             ("dokcer = \"/x\"\n", "p.toml:1:1: there is no key \"dokcer\" here: did you mean docker?"),
             ("[trash]\nkep = \"7d\"\n", "p.toml:2:1: there is no key \"kep\" here: did you mean keep?"),
             ("[trash]\nzzz = 1\n", "p.toml:2:1: there is no key \"zzz\" here: only max, each, keep"),
