@@ -10,7 +10,8 @@ use std::sync::Arc;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::engine::connection::{Client, Connection, segment, value};
+use crate::engine::connection::{Client, Connection};
+use crate::engine::paths;
 pub use docker_output::RemovalMessages;
 use fender_core::api::EngineProblem;
 use fender_core::plan::inventory::short;
@@ -63,7 +64,7 @@ impl Outcome {
 
 /// Whether the connection still leads to the engine that the plan was made on.
 pub fn same_engine(connection: &Connection, plan: &Plan) -> Result<(), String> {
-    let info: Value = connection.block_on(connection.client.get("/info")).map_err(|problem| problem.to_string())?;
+    let info: Value = connection.block_on(connection.client.get(paths::INFO)).map_err(|problem| problem.to_string())?;
     match info.get("ID").and_then(Value::as_str) {
         Some(id) if id == plan.engine => Ok(()),
         _ => Err("a different engine answers now, not the one whose objects were shown".to_owned()),
@@ -119,17 +120,13 @@ impl Work<'_> {
         let outcome = match item.kind {
             ObjectKind::Container => self.container(item).await,
             ObjectKind::Volume => self.volume(item).await,
-            ObjectKind::Network => {
-                self.call_delete(&format!("/networks/{}", item.id)).await.map(|()| ItemOutcome::Gone)
-            }
+            ObjectKind::Network => self.call_delete(&paths::network(&item.id)).await.map(|()| ItemOutcome::Gone),
             ObjectKind::Tag => self.tag(at, item).await,
             ObjectKind::Image => self.image(at, item).await,
             ObjectKind::BuildCache => self.cache(item).await,
-            ObjectKind::Service => {
-                self.call_delete(&format!("/services/{}", item.id)).await.map(|()| ItemOutcome::Gone)
-            }
-            ObjectKind::Secret => self.call_delete(&format!("/secrets/{}", item.id)).await.map(|()| ItemOutcome::Gone),
-            ObjectKind::Config => self.call_delete(&format!("/configs/{}", item.id)).await.map(|()| ItemOutcome::Gone),
+            ObjectKind::Service => self.call_delete(&paths::service(&item.id)).await.map(|()| ItemOutcome::Gone),
+            ObjectKind::Secret => self.call_delete(&paths::secret(&item.id)).await.map(|()| ItemOutcome::Gone),
+            ObjectKind::Config => self.call_delete(&paths::config(&item.id)).await.map(|()| ItemOutcome::Gone),
         };
         match outcome {
             Ok(item_outcome) => item_outcome,
@@ -144,7 +141,7 @@ impl Work<'_> {
     }
 
     async fn container(&self, item: &Item) -> Result<ItemOutcome, EngineProblem> {
-        let now: Value = self.client.get(&format!("/containers/{}/json", item.id)).await?;
+        let now: Value = self.client.get(&paths::container(&item.id)).await?;
         let runs = now.pointer("/State/Running").and_then(Value::as_bool) == Some(true);
         let ran = matches!(item.mark.as_str(), "running" | "paused" | "restarting");
         if runs && !ran {
@@ -155,15 +152,10 @@ impl Work<'_> {
             return Ok(ItemOutcome::Left(format!("it is called {name} now")));
         }
         if let Some(timeout) = self.stop_first(item).filter(|_| runs) {
-            let path = match timeout {
-                Some(seconds) => format!("/containers/{}/stop?t={seconds}", item.id),
-                None => format!("/containers/{}/stop", item.id),
-            };
-            self.client.call(Method::POST, &path, None).await?;
+            self.client.call(Method::POST, &paths::stop(&item.id, timeout), None).await?;
         }
         // Its anonymous volumes are objects of the plan by themselves.
-        let force = if item.force { "?force=1" } else { "" };
-        self.call_delete(&format!("/containers/{}{force}", item.id)).await?;
+        self.call_delete(&paths::delete_container(&item.id, item.force)).await?;
         Ok(ItemOutcome::Gone)
     }
 
@@ -176,7 +168,7 @@ impl Work<'_> {
     }
 
     async fn volume(&self, item: &Item) -> Result<ItemOutcome, EngineProblem> {
-        let path = format!("/volumes/{}", segment(&item.name));
+        let path = paths::volume(&item.name);
         let now: Value = self.client.get(&path).await?;
         if now.get("CreatedAt").and_then(Value::as_str).unwrap_or_default() != item.mark {
             return Ok(ItemOutcome::Left("another volume has that name now".to_owned()));
@@ -187,7 +179,7 @@ impl Work<'_> {
 
     /// Deletes a name of an image if it still means that image.
     async fn unname(&mut self, at: usize, name: &str, id: &str, force: bool) -> Result<ItemOutcome, EngineProblem> {
-        let now: Value = self.client.get(&format!("/images/{}/json", segment(name))).await?;
+        let now: Value = self.client.get(&paths::image(name)).await?;
         if now.get("Id").and_then(Value::as_str) != Some(id) {
             return Ok(ItemOutcome::Left(format!("{name} means another image now")));
         }
@@ -197,8 +189,7 @@ impl Work<'_> {
 
     async fn delete_image(&mut self, at: usize, name: &str, force: bool) -> Result<(), EngineProblem> {
         // Parents that go are objects of the plan by themselves.
-        let force = if force { "&force=1" } else { "" };
-        let path = format!("/images/{}?noprune=1{force}", segment(name));
+        let path = paths::delete_image(name, force);
         let answer = self.client.call(Method::DELETE, &path, None).await?;
         let said: Vec<Value> = serde_json::from_slice(&answer).unwrap_or_default();
         for entry in said {
@@ -220,7 +211,7 @@ impl Work<'_> {
     }
 
     async fn image(&mut self, at: usize, item: &Item) -> Result<ItemOutcome, EngineProblem> {
-        let path = format!("/images/{}/json", item.id);
+        let path = paths::image(&item.id);
         let now: Value = self.client.get(&path).await?;
         let forced = self.forced(item);
         if forced && let Some(user) = self.new_user(item).await? {
@@ -268,8 +259,8 @@ impl Work<'_> {
 
     /// A container of this image that the plan did not know: force would take the image from under it.
     async fn new_user(&self, item: &Item) -> Result<Option<String>, EngineProblem> {
-        let filters = value(&json!({ "ancestor": [item.id] }).to_string());
-        let users: Vec<Value> = self.client.get(&format!("/containers/json?all=1&filters={filters}")).await?;
+        let filters = json!({ "ancestor": [item.id] });
+        let users: Vec<Value> = self.client.get(&paths::containers_where(&filters)).await?;
         let known: HashSet<&str> = item.users.iter().map(String::as_str).collect();
         Ok(users.iter().find_map(|user| {
             let id = user.get("Id").and_then(Value::as_str)?;
@@ -280,8 +271,8 @@ impl Work<'_> {
 
     /// One record of the build cache; one that stands under another is passed over silently by the engine.
     async fn cache(&self, item: &Item) -> Result<ItemOutcome, EngineProblem> {
-        let filters = value(&json!({ "id": [item.id] }).to_string());
-        let answer = self.client.call(Method::POST, &format!("/build/prune?all=1&filters={filters}"), None).await?;
+        let filters = json!({ "id": [item.id] });
+        let answer = self.client.call(Method::POST, &paths::prune_cache(&filters), None).await?;
         let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
         let gone = answer.get("CachesDeleted").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
         Ok(if gone { ItemOutcome::Gone } else { ItemOutcome::InUse("a build is using it".to_owned()) })

@@ -6,6 +6,7 @@ use super::kept::{line, locked, policy, say};
 use crate::engine::Engine;
 use crate::engine::connection::Connection;
 use crate::engine::inventory::Info;
+use crate::engine::paths;
 use crate::environment::host::{Surroundings, hostname, ids};
 use crate::exit::{DONE, FAILED, NOT_RUN};
 use crate::failure::Failure;
@@ -38,7 +39,7 @@ impl Here {
         let target = choose(&fender_core::lower::read(&[], &host), &host);
         let engine = session::engine_without_client(&target, &policy);
         let connection = engine.connection()?;
-        let info: Info = connection.block_on(connection.client.get("/info"))?;
+        let info: Info = connection.block_on(connection.client.get(paths::INFO))?;
         Ok(Here { policy, target, engine, info })
     }
 

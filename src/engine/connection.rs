@@ -19,6 +19,7 @@ use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
 
 use super::body;
+use super::paths;
 use fender_core::api::{EngineProblem, Version, parse_version};
 use fender_core::target::Target;
 
@@ -182,7 +183,7 @@ impl Client {
         {
             return Ok(prefix.clone());
         }
-        let reply = self.send_as_is(Method::GET, "/_ping", nothing(), None).await?;
+        let reply = self.send_as_is(Method::GET, paths::PING, nothing(), None).await?;
         let version = reply
             .headers
             .get("api-version")
@@ -209,9 +210,9 @@ impl Client {
     /// A list, or an object that holds lists, in the version that is spoken here. The answer has to begin and to end in
     /// time.
     pub async fn get<T: DeserializeOwned + Send + 'static>(self: &Arc<Client>, path: &str) -> Result<T, EngineProblem> {
-        let begins = if path.contains("/system/df") || path.contains("size=1") { MEASURES } else { ANSWERS };
+        let begins = if paths::is_measured(path) { MEASURES } else { ANSWERS };
         let asked = self.send(Method::GET, path, nothing(), None);
-        let most = if path == "/info" { body::SMALL } else { body::LIST };
+        let most = if path == paths::INFO { body::SMALL } else { body::LIST };
         match tokio::time::timeout(begins, asked).await {
             Ok(reply) => reply?.parsed(most).await,
             Err(_) => Err(EngineProblem::Unanswered(format!("nothing came within {} s", begins.as_secs()))),
@@ -266,25 +267,6 @@ pub fn nothing() -> RequestBody {
 /// A body that is there already.
 pub fn whole(bytes: impl Into<Bytes>) -> RequestBody {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
-}
-
-/// A name or id as one segment of a path; slashes and colons of image names stay as docker sends them.
-pub fn segment(name: &str) -> String {
-    let mut out = String::new();
-    for byte in name.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' | b':' | b'@' => {
-                out.push(char::from(byte));
-            }
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
-}
-
-/// A text as the value of a query.
-pub fn value(text: &str) -> String {
-    segment(text).replace('/', "%2F").replace(':', "%3A").replace('@', "%40")
 }
 
 /// A connection to an engine, with the runtime that its requests run on.

@@ -12,8 +12,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::connection::{Client, nothing, segment, value};
+use super::connection::{Client, nothing};
 use super::list::List;
+use super::paths;
 use fender_core::api::{EngineProblem, Version};
 use fender_core::plan::freed::total;
 use fender_core::plan::inventory::{CacheRecord, Container, Image, ImageLayer, Inventory, Network, Volume, seconds};
@@ -142,25 +143,27 @@ pub async fn read(client: &Arc<Client>, needs: Needs, api: Option<Version>) -> R
     let version = client.version().await?;
     let by_type = version >= DF_BY_TYPE;
     let images = match (needs.images || needs.cache, by_type) {
-        (true, true) => "/images/json?all=1&shared-size=1",
-        (true, false) => "/images/json?all=1",
+        (true, true) => paths::SHARED_SIZES,
+        (true, false) => paths::ALL_IMAGES,
         (false, _) => "",
     };
     let usage = match (needs.volumes, needs.images, needs.cache) {
         (false, false, false) => String::new(),
-        _ if !by_type => "/system/df".to_owned(),
+        _ if !by_type => paths::USAGE.to_owned(),
         (volumes, _, cache) => {
             let mut types = Vec::new();
-            types.extend(volumes.then_some("type=volume"));
-            types.extend(cache.then_some("type=build-cache"));
-            if types.is_empty() { String::new() } else { format!("/system/df?{}", types.join("&")) }
+            types.extend(volumes.then_some("volume"));
+            types.extend(cache.then_some("build-cache"));
+            if types.is_empty() { String::new() } else { paths::usage_of(&types) }
         }
     };
-    let volumes = if needs.volumes { "/volumes" } else { "" };
-    let (networks, dangling) = if needs.networks { ("/networks", DANGLING) } else { ("", "") };
+    // Networks that nothing is attached to.
+    let unattached = paths::networks_where(&json!({ "dangling": ["true"] }));
+    let volumes = if needs.volumes { paths::VOLUMES } else { "" };
+    let (networks, dangling) = if needs.networks { (paths::NETWORKS, unattached.as_str()) } else { ("", "") };
     let (info, containers, images, volumes, networks, dangling, usage) = tokio::try_join!(
-        client.get::<Info>("/info"),
-        client.get::<List<Container>>("/containers/json?all=1"),
+        client.get::<Info>(paths::INFO),
+        client.get::<List<Container>>(paths::CONTAINERS),
         list::<List<Image>>(client, images),
         list::<Volumes>(client, volumes),
         list::<List<Network>>(client, networks),
@@ -199,18 +202,18 @@ pub async fn read(client: &Arc<Client>, needs: Needs, api: Option<Version>) -> R
         }
     }
     if info.swarm.control_available && (needs.swarm || needs.networks) {
-        inventory.services = client.get::<List<_>>("/services").await?.0;
+        inventory.services = client.get::<List<_>>(paths::SERVICES).await?.0;
     }
     if needs.swarm && info.swarm.control_available {
-        inventory.secrets = client.get::<List<_>>("/secrets").await?.0;
-        inventory.configs = client.get::<List<_>>("/configs").await?.0;
+        inventory.secrets = client.get::<List<_>>(paths::SECRETS).await?.0;
+        inventory.configs = client.get::<List<_>>(paths::CONFIGS).await?.0;
     }
     Ok(inventory)
 }
 
 /// The volumes, without their sizes.
 pub async fn volumes_of(client: &Arc<Client>) -> Result<Vec<Volume>, EngineProblem> {
-    Ok(client.get::<Volumes>("/volumes").await?.volumes)
+    Ok(client.get::<Volumes>(paths::VOLUMES).await?.volumes)
 }
 
 /// containerd's store stumbles for a moment over a snapshot that a build leaves behind.
@@ -224,9 +227,6 @@ async fn usage_of(client: &Arc<Client>, path: &str) -> Result<DiskUsage, EngineP
     }
     list(client, path).await
 }
-
-/// `{"dangling":["true"]}`: networks that nothing is attached to.
-const DANGLING: &str = "/networks?filters=%7B%22dangling%22%3A%5B%22true%22%5D%7D";
 
 async fn list<T: Default + serde::de::DeserializeOwned + Send + 'static>(
     client: &Arc<Client>,
@@ -328,10 +328,10 @@ struct Sized {
 
 async fn sizes(client: &Arc<Client>, going: &[&Item]) -> Result<HashMap<String, i64>, EngineProblem> {
     let path = if going.len() > BY_ID {
-        "/containers/json?all=1&size=1".to_owned()
+        paths::container_sizes(None)
     } else {
         let ids: Vec<&str> = going.iter().map(|item| item.id.as_str()).collect();
-        format!("/containers/json?all=1&size=1&filters={}", value(&json!({ "id": ids }).to_string()))
+        paths::container_sizes(Some(&json!({ "id": ids })))
     };
     let answer: List<Sized> = client.get(&path).await?;
     Ok(answer.0.into_iter().map(|it| (it.id, it.size_rw)).collect())
@@ -339,7 +339,7 @@ async fn sizes(client: &Arc<Client>, going: &[&Item]) -> Result<HashMap<String, 
 
 /// The volumes that a container was given by name: `-v NAME:…` and `--mount source=NAME`.
 async fn named_volumes(client: &Arc<Client>, ids: &[String]) -> Vec<(String, Vec<String>)> {
-    let paths = ids.iter().map(|id| format!("/containers/{id}/json")).collect();
+    let paths = ids.iter().map(|id| paths::container(id)).collect();
     let answers = many(client, paths).await;
     let mut out = Vec::new();
     for (id, answer) in ids.iter().zip(answers) {
@@ -365,7 +365,7 @@ async fn as_containerd_sees_it(client: &Arc<Client>, inventory: &mut Inventory, 
     let moved: Vec<usize> = (0..inventory.containers.len())
         .filter(|at| inventory.containers[*at].image == inventory.containers[*at].image_id)
         .collect();
-    let paths = moved.iter().map(|at| format!("/containers/{}/json", inventory.containers[*at].id)).collect();
+    let paths = moved.iter().map(|at| paths::container(&inventory.containers[*at].id)).collect();
     for (at, answer) in moved.iter().zip(many(client, paths).await) {
         let inspect = answer.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
         if let Some(name) = inspect.as_ref().and_then(|it| it.pointer("/Config/Image")).and_then(Value::as_str) {
@@ -374,7 +374,7 @@ async fn as_containerd_sees_it(client: &Arc<Client>, inventory: &mut Inventory, 
     }
     let timed = plan.steps.iter().any(|step| matches!(step, Step::PruneImages(filters) if filters.has("until")));
     if timed {
-        let paths = inventory.images.iter().map(|image| format!("/images/{}/json", image.id)).collect();
+        let paths = inventory.images.iter().map(|image| paths::image(&image.id)).collect();
         for (image, answer) in inventory.images.iter_mut().zip(many(client, paths).await) {
             let inspect = answer.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
             let time = inspect.as_ref().and_then(|it| it.pointer("/Metadata/LastTagTime")).and_then(Value::as_str);
@@ -389,12 +389,7 @@ async fn as_containerd_sees_it(client: &Arc<Client>, inventory: &mut Inventory, 
         })
         .take(ASKED_OF_REGISTRY)
         .collect();
-    let paths = asked
-        .iter()
-        .filter_map(|at| {
-            inventory.images[*at].digests().next().map(|name| format!("/distribution/{}/json", segment(name)))
-        })
-        .collect();
+    let paths = asked.iter().filter_map(|at| inventory.images[*at].digests().next().map(paths::distribution)).collect();
     let answers = tokio::time::timeout(REGISTRY, many(client, paths)).await.unwrap_or_default();
     for (at, answer) in asked.iter().zip(answers) {
         inventory.images[*at].in_registry = Some(answer.is_some());
@@ -404,9 +399,9 @@ async fn as_containerd_sees_it(client: &Arc<Client>, inventory: &mut Inventory, 
 
 /// The layers of these images with their sizes: the chain from the image, the sizes from its history.
 async fn layers(client: &Arc<Client>, inventory: &mut Inventory, wanted: &[usize]) {
-    let path = |at: &usize, what: &str| format!("/images/{}/{what}", inventory.images[*at].id);
-    let inspects = many(client, wanted.iter().map(|at| path(at, "json")).collect()).await;
-    let histories = many(client, wanted.iter().map(|at| path(at, "history")).collect()).await;
+    let id = |at: &usize| inventory.images[*at].id.as_str();
+    let inspects = many(client, wanted.iter().map(|at| paths::image(id(at))).collect()).await;
+    let histories = many(client, wanted.iter().map(|at| paths::history(id(at))).collect()).await;
     let parse = |bytes: Option<Bytes>| bytes.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
     for ((at, inspect), history) in wanted.iter().zip(inspects).zip(histories) {
         let (Some(inspect), Some(history)) = (parse(inspect), parse(history)) else { continue };
@@ -498,7 +493,7 @@ struct Changed {
 /// The path in a container's own layer that holds most of it: `/var/lib/app 398 MB`.
 async fn largest_path(client: &Arc<Client>, id: &str) -> Option<String> {
     const DELETED: u8 = 2;
-    let List(changes): List<Changed> = client.get(&format!("/containers/{id}/changes")).await.ok()?;
+    let List(changes): List<Changed> = client.get(&paths::changes(id)).await.ok()?;
     let paths: Vec<&str> = changes.iter().filter(|it| it.kind != DELETED).map(|it| it.path.as_str()).collect();
     let folders: HashSet<&str> =
         paths.iter().filter_map(|path| path.rsplit_once('/').map(|(folder, _)| folder)).collect();
@@ -525,7 +520,7 @@ async fn largest_path(client: &Arc<Client>, id: &str) -> Option<String> {
 }
 
 async fn size_of(client: &Arc<Client>, id: &str, path: &str) -> Option<i64> {
-    let path = format!("/containers/{id}/archive?path={}", value(path));
+    let path = paths::files(id, path);
     let reply = client.send(Method::HEAD, &path, nothing(), None).await.ok()?;
     let header = reply.headers.get("x-docker-container-path-stat")?.to_str().ok()?.to_owned();
     reply.bytes().await.ok()?;

@@ -5,6 +5,7 @@ pub mod connection;
 pub mod inventory;
 pub mod list;
 mod offline;
+pub mod paths;
 
 use std::any::Any;
 use std::cell::{OnceCell, RefCell};
@@ -24,7 +25,7 @@ pub use offline::Offline;
 
 use crate::environment::client::Printer;
 use crate::environment::{memory, state};
-use connection::{Client, Connection, nothing, segment, value};
+use connection::{Client, Connection, nothing};
 use fender_core::api::{EngineProblem, Version, parse_version};
 use fender_core::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Labels, Lookup, MountFacts};
 use fender_core::grammar::parse::Invocation;
@@ -155,7 +156,7 @@ impl Engine {
 
     /// What the engine says about itself; what is learned is remembered.
     fn itself(&self, patience: Duration) -> Result<EngineFacts, EngineProblem> {
-        let info: Info = self.ask_within(patience, "/info")?;
+        let info: Info = self.ask_within(patience, paths::INFO)?;
         memory::learn(&self.target.host, &info.id, &info.labels);
         let has_init = info.has_init();
         let facts = EngineFacts { id: info.id, name: info.name, labels: info.labels, memory: info.mem_total, has_init };
@@ -187,7 +188,7 @@ impl Engine {
         connection.within(MORE_PATIENCE, async {
             all.labelled = labelled(&connection.client).await?;
             if state::any_locks() {
-                let info: Info = connection.client.get("/info").await?;
+                let info: Info = connection.client.get(paths::INFO).await?;
                 let locks = state::locks(&info.id).map_err(|error| EngineProblem::Unanswered(format!("{error:#}")))?;
                 all.locks = locks.locked;
                 all.released = locks.released;
@@ -215,11 +216,11 @@ fn client_version(text: &str) -> Option<Version> {
 
 /// Whether anything on the engine has the label that protects.
 async fn labelled(client: &Arc<Client>) -> Result<bool, EngineProblem> {
-    let filters = value(&json!({ "label": [LABEL] }).to_string());
-    let none = client.get::<List<Container>>(&format!("/containers/json?all=1&filters={filters}")).await?.0.is_empty()
-        && client.get::<Volumes>(&format!("/volumes?filters={filters}")).await?.volumes.is_empty()
-        && client.get::<List<Network>>(&format!("/networks?filters={filters}")).await?.0.is_empty()
-        && client.get::<List<Image>>(&format!("/images/json?all=1&filters={filters}")).await?.0.is_empty();
+    let filters = json!({ "label": [LABEL] });
+    let none = client.get::<List<Container>>(&paths::containers_where(&filters)).await?.0.is_empty()
+        && client.get::<Volumes>(&paths::volumes_where(&filters)).await?.volumes.is_empty()
+        && client.get::<List<Network>>(&paths::networks_where(&filters)).await?.0.is_empty()
+        && client.get::<List<Image>>(&paths::all_images_where(&filters)).await?.0.is_empty();
     Ok(!none)
 }
 
@@ -228,7 +229,7 @@ impl Inspect for Engine {
         if let Some(known) = self.images.borrow().get(name) {
             return known.clone();
         }
-        let answer: Lookup<ImageInspect> = self.ask(&format!("/images/{}/json", segment(name)));
+        let answer: Lookup<ImageInspect> = self.ask(&paths::image(name));
         let known = answer.then(|image| {
             let Some(id) = image.id else { return Lookup::Unknown("it does not say which image it is".to_owned()) };
             let config = left_out(image.config);
@@ -246,8 +247,8 @@ impl Inspect for Engine {
     }
 
     fn container(&self, name: &str, with_size: bool) -> Lookup<ContainerFacts> {
-        let size = if with_size { "?size=1" } else { "" };
-        let answer: Lookup<ContainerInspectResponse> = self.ask(&format!("/containers/{}/json{size}", segment(name)));
+        let path = if with_size { paths::container_with_size(name) } else { paths::container(name) };
+        let answer: Lookup<ContainerInspectResponse> = self.ask(&path);
         answer.then(|container| {
             let (Some(name), Some(state), Some(mounts)) = (container.name, container.state, container.mounts) else {
                 return Lookup::Unknown("it does not say what the container is".to_owned());
@@ -296,7 +297,7 @@ impl Inspect for Engine {
         if let Some(problem) = &*self.silent.borrow() {
             return problem.as_lookup();
         }
-        match self.ask_within::<IgnoredAny>(self.patience(PATIENCE), &segment(path)) {
+        match self.ask_within::<IgnoredAny>(self.patience(PATIENCE), &paths::encoded(path)) {
             Ok(_) => Lookup::Found(()),
             Err(problem) if problem.is(404) || problem.is(503) => Lookup::Missing,
             Err(problem) => problem.as_lookup(),
@@ -304,7 +305,7 @@ impl Inspect for Engine {
     }
 
     fn in_swarm(&self) -> Lookup<bool> {
-        self.ask::<Info>("/info").then(|info| match info.swarm_state() {
+        self.ask::<Info>(paths::INFO).then(|info| match info.swarm_state() {
             "" => Lookup::Unknown("it does not say whether it belongs to a swarm".to_owned()),
             state => Lookup::Found(state != "inactive"),
         })
@@ -334,7 +335,7 @@ impl Inspect for Engine {
     }
 
     fn api_version(&self) -> Lookup<Version> {
-        match self.ask::<SystemVersion>("/version") {
+        match self.ask::<SystemVersion>(paths::VERSION) {
             Lookup::Found(answer) => match answer.api_version.as_deref().and_then(parse_version) {
                 Some(version) => Lookup::Found(self.wanted_api.map_or(version, |wanted| wanted.min(version))),
                 None => Lookup::Unknown("it does not say which API it speaks".to_owned()),
@@ -374,7 +375,7 @@ impl Facts for Engine {
     }
 
     fn protected_volume(&self, name: &str) -> Lookup<Option<String>> {
-        self.ask::<Volume>(&format!("/volumes/{}", segment(name))).then(|volume| match self.protections() {
+        self.ask::<Volume>(&paths::volume(name)).then(|volume| match self.protections() {
             Ok(protections) => Lookup::Found(protections.volume(&volume).map(|protected| protected.why)),
             Err(problem) => problem.as_lookup(),
         })

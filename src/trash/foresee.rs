@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::settings::{list, text};
 use crate::engine::connection::Connection;
+use crate::engine::paths;
 
 /// How long the engine may take for it: only words depend on it.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -27,8 +28,8 @@ pub fn foresee(connection: &Connection, plan: &mut Plan, is_local: bool) {
         if !containers {
             return Ok((Value::Null, Value::Null));
         }
-        let all: Value = connection.client.get("/containers/json?all=1").await?;
-        let images: Value = connection.client.get("/images/json").await?;
+        let all: Value = connection.client.get(paths::CONTAINERS).await?;
+        let images: Value = connection.client.get(paths::IMAGES).await?;
         Ok((all, images))
     });
     let (all, images) = asked.unwrap_or_default();

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::engine::connection::{Client, segment, value, whole};
+use crate::engine::connection::{Client, whole};
+use crate::engine::paths;
 use fender_core::api::EngineProblem;
 
 /// The repository of everything that is made for a moment.
@@ -35,7 +36,7 @@ fn host() -> String {
 /// An empty image: enough for a container that is never started.
 pub async fn image(client: &Arc<Client>) -> Result<String, EngineProblem> {
     let name = format!("{REPOSITORY}:{}", tag());
-    let path = format!("/images/create?fromSrc=-&repo={REPOSITORY}&tag={}", tag());
+    let path = paths::import_image(REPOSITORY, &tag());
     // Two blocks of zeros: the end of an archive with nothing in it.
     client.send(Method::POST, &path, whole(vec![0_u8; 1024]), Some("application/x-tar")).await?.bytes().await?;
     Ok(name)
@@ -56,7 +57,7 @@ pub async fn container(
                 "VolumeOptions": {"NoCopy": true}}],
         },
     });
-    let answer = client.call(Method::POST, "/containers/create", Some(&body)).await?;
+    let answer = client.call(Method::POST, paths::CREATE_CONTAINER, Some(&body)).await?;
     let made: Value = serde_json::from_slice(&answer).unwrap_or_default();
     match made.get("Id").and_then(Value::as_str) {
         Some(id) => Ok(id.to_owned()),
@@ -65,11 +66,11 @@ pub async fn container(
 }
 
 pub async fn remove_container(client: &Arc<Client>, id: &str) {
-    let _ = client.call(Method::DELETE, &format!("/containers/{id}?force=1&v=1"), None).await;
+    let _ = client.call(Method::DELETE, &paths::discard_container(id), None).await;
 }
 
 pub async fn remove_image(client: &Arc<Client>, name: &str) {
-    let _ = client.call(Method::DELETE, &format!("/images/{}?noprune=1&force=1", segment(name)), None).await;
+    let _ = client.call(Method::DELETE, &paths::delete_image(name, true), None).await;
 }
 
 /// The maker of a container that is not whole yet, from its name `fender.helper-HOST-PROCESS-NUMBER`.
@@ -86,7 +87,7 @@ pub async fn sweep(client: &Arc<Client>) {
         None => false,
     };
     for filter in [json!({ "label": [REPOSITORY] }), json!({ "name": [format!("^/?{REPOSITORY}-")] })] {
-        let path = format!("/containers/json?all=1&filters={}", value(&filter.to_string()));
+        let path = paths::containers_where(&filter);
         let containers: Vec<Value> = client.get(&path).await.unwrap_or_default();
         for it in containers {
             let label = it.pointer(&format!("/Labels/{REPOSITORY}")).and_then(Value::as_str);
@@ -97,8 +98,8 @@ pub async fn sweep(client: &Arc<Client>) {
             }
         }
     }
-    let filters = value(&json!({ "reference": [REPOSITORY] }).to_string());
-    let images: Vec<Value> = client.get(&format!("/images/json?filters={filters}")).await.unwrap_or_default();
+    let filters = json!({ "reference": [REPOSITORY] });
+    let images: Vec<Value> = client.get(&paths::images_where(&filters)).await.unwrap_or_default();
     for it in images {
         for name in it.get("RepoTags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
             if let Some(mark) = name.strip_prefix(&format!("{REPOSITORY}:"))

@@ -14,7 +14,8 @@ use super::archive::{self, Apart};
 use super::helper;
 use super::store::{Entry, Kept, Locked, Object, TrashStore};
 use super::{folder, now};
-use crate::engine::connection::{Client, Connection, nothing, segment};
+use crate::engine::connection::{Client, Connection, nothing};
+use crate::engine::paths;
 use crate::environment::folder::Folder;
 use crate::ui::progress::Bar;
 use fender_core::api::EngineProblem;
@@ -148,15 +149,15 @@ async fn noted(client: &Arc<Client>, item: &Item) -> Result<Object, EngineProble
     let size = item.size.filter(|size| *size > 0).map(|size| format!(", {}", bytes(size))).unwrap_or_default();
     match item.kind {
         ObjectKind::Container => {
-            object.inspect = client.get(&format!("/containers/{}/json", item.id)).await?;
+            object.inspect = client.get(&paths::container(&item.id)).await?;
             let base = object.inspect.get("Image").and_then(Value::as_str).unwrap_or_default();
-            let base: Value = client.get(&format!("/images/{base}/json")).await.unwrap_or_default();
+            let base: Value = client.get(&paths::image(base)).await.unwrap_or_default();
             object.digests = digests(&base);
             object.recoverable = Recoverable::Trash;
             object.missing = if item.size == Some(0) { String::new() } else { format!("its own layer{size}") };
         }
         ObjectKind::Network => {
-            object.inspect = client.get(&format!("/networks/{}", item.id)).await?;
+            object.inspect = client.get(&paths::network(&item.id)).await?;
             object.recoverable = Recoverable::Trash;
             object.missing = String::new();
         }
@@ -166,7 +167,7 @@ async fn noted(client: &Arc<Client>, item: &Item) -> Result<Object, EngineProble
         }
         ObjectKind::Image if item.recoverable == Recoverable::Pull => {
             object.recoverable = Recoverable::Pull;
-            object.inspect = client.get(&format!("/images/{}/json", item.id)).await?;
+            object.inspect = client.get(&paths::image(&item.id)).await?;
             object.digests = digests(&object.inspect);
         }
         _ => object.missing = format!("{}{size}", object.missing),
@@ -222,7 +223,7 @@ impl Keeper<'_> {
 
     async fn contents(&mut self, item: &Item, object: &mut Object) -> Result<(), EngineProblem> {
         if item.kind == ObjectKind::Image {
-            object.inspect = self.client.get(&format!("/images/{}/json", item.id)).await?;
+            object.inspect = self.client.get(&paths::image(&item.id)).await?;
             object.digests = digests(&object.inspect);
         }
         if item.recoverable != Recoverable::Trash {
@@ -235,7 +236,7 @@ impl Keeper<'_> {
                 let apart = self.save(&item.id, HashSet::new()).await?;
                 object.file = Some(self.write(&apart)?);
             }
-            ObjectKind::Network => object.inspect = self.client.get(&format!("/networks/{}", item.id)).await?,
+            ObjectKind::Network => object.inspect = self.client.get(&paths::network(&item.id)).await?,
             _ => {}
         }
         Ok(())
@@ -246,7 +247,7 @@ impl Keeper<'_> {
     }
 
     async fn volume(&mut self, object: &mut Object) -> Result<(), EngineProblem> {
-        object.inspect = self.client.get(&format!("/volumes/{}", segment(&object.name))).await?;
+        object.inspect = self.client.get(&paths::volume(&object.name)).await?;
         let image = match &self.image {
             Some(image) => image.clone(),
             None => {
@@ -257,7 +258,7 @@ impl Keeper<'_> {
         };
         let container = helper::container(&self.client, &image, &object.name, true).await?;
         let name = self.next_file("volume") + ".tar.zst";
-        let path = format!("/containers/{container}/archive?path=/v");
+        let path = paths::files(&container, "/v");
         let kept = match self.client.send(Method::GET, &path, nothing(), None).await {
             Ok(reply) => archive::keep(reply, self.folder, &name, &self.bar).await,
             Err(problem) => Err(problem),
@@ -270,7 +271,7 @@ impl Keeper<'_> {
 
     /// An image's archive, without the layers in `without`.
     async fn save(&mut self, id: &str, without: HashSet<String>) -> Result<Apart, EngineProblem> {
-        let reply = self.client.send(Method::GET, &format!("/images/{id}/get"), nothing(), None).await?;
+        let reply = self.client.send(Method::GET, &paths::save_image(id), nothing(), None).await?;
         archive::take_apart(reply, self.locked, without, &self.bar).await
     }
 
@@ -290,19 +291,19 @@ impl Keeper<'_> {
     }
 
     async fn container(&mut self, object: &mut Object) -> Result<(), EngineProblem> {
-        object.inspect = self.client.get(&format!("/containers/{}/json", object.id)).await?;
+        object.inspect = self.client.get(&paths::container(&object.id)).await?;
         let base = object.inspect.get("Image").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let base: Value = self.client.get(&format!("/images/{base}/json")).await.unwrap_or_default();
+        let base: Value = self.client.get(&paths::image(&base)).await.unwrap_or_default();
         object.digests = digests(&base);
         const DELETED: i64 = 2;
-        let changes: Value = self.client.get(&format!("/containers/{}/changes", object.id)).await?;
+        let changes: Value = self.client.get(&paths::changes(&object.id)).await?;
         let changes: Vec<&Value> = changes.as_array().into_iter().flatten().collect();
         if changes.is_empty() {
             return Ok(());
         }
         let deletes = changes.iter().any(|it| it.get("ObjectKind").and_then(Value::as_i64) == Some(DELETED));
         let tag = format!("{}-layer", helper::tag());
-        let path = format!("/commit?container={}&repo={}&tag={tag}", object.id, helper::REPOSITORY);
+        let path = paths::commit(&object.id, helper::REPOSITORY, &tag);
         let answer = self.client.call(Method::POST, &path, Some(&json!({}))).await?;
         let made: Value = serde_json::from_slice(&answer).unwrap_or_default();
         let id = made.get("Id").and_then(Value::as_str).unwrap_or_default().to_owned();

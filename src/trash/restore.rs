@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::store::{Entry, Locked, Object};
 use super::{archive, helper, settings};
-use crate::engine::connection::{Client, Connection, RequestBody, nothing, segment, value};
+use crate::engine::connection::{Client, Connection, RequestBody, nothing};
+use crate::engine::paths;
 use crate::ui::progress::Bar;
 use fender_core::api::EngineProblem;
 use fender_core::lower::{Body, Request};
@@ -101,15 +102,15 @@ pub fn requests(object: &Object) -> anyhow::Result<Vec<Request>> {
             };
             let mut body = settings::container(&object.inspect, &around).map_err(anyhow::Error::msg)?.body;
             settings::without_defaults(&mut body);
-            made("/containers/create", Body::Container(Box::new(serde_json::from_value(body).with_context(read)?)))
+            made(paths::CREATE_CONTAINER, Body::Container(Box::new(serde_json::from_value(body).with_context(read)?)))
         }
         ObjectKind::Volume => {
             let body = settings::volume(&object.inspect, &object.name);
-            made("/volumes/create", Body::Volume(Box::new(serde_json::from_value(body).with_context(read)?)))
+            made(paths::CREATE_VOLUME, Body::Volume(Box::new(serde_json::from_value(body).with_context(read)?)))
         }
         ObjectKind::Network => {
             let body = Value::Object(settings::network(&object.inspect, &object.name));
-            made("/networks/create", Body::Network(Box::new(serde_json::from_value(body).with_context(read)?)))
+            made(paths::CREATE_NETWORK, Body::Network(Box::new(serde_json::from_value(body).with_context(read)?)))
         }
         _ => Vec::new(),
     })
@@ -135,7 +136,7 @@ pub fn layer_image(
             None => work.base(object).await?,
         };
         let (repository, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
-        let path = format!("/images/{}/tag?repo={}&tag={}", segment(&image), value(repository), value(tag));
+        let path = paths::tag_image(&image, repository, tag);
         work.client.call(Method::POST, &path, None).await
     });
     bar.finish();
@@ -188,7 +189,7 @@ impl Restoration<'_> {
     }
 
     pub(super) async fn pullable(&self, object: &Object) -> Back {
-        match self.exists(&format!("/images/{}/json", object.id)).await {
+        match self.exists(&paths::image(&object.id)).await {
             Ok(Some(_)) => Back::There,
             _ => {
                 let name = object.tags.first().or(object.digests.first()).cloned().unwrap_or_default();
@@ -208,31 +209,31 @@ impl Restoration<'_> {
     }
 
     pub(super) async fn network(&self, object: &Object, name: Option<String>) -> Result<Back, EngineProblem> {
-        if self.exists(&format!("/networks/{}", object.id)).await?.is_some() {
+        if self.exists(&paths::network(&object.id)).await?.is_some() {
             return Ok(Back::There);
         }
         if let Some(made) = self.locked.made(self.entry, &object.id)?
-            && self.exists(&format!("/networks/{made}")).await?.is_some()
+            && self.exists(&paths::network(&made)).await?.is_some()
         {
             return Ok(Back::There);
         }
         let name = name.unwrap_or_else(|| object.name.clone());
-        let filters = value(&json!({ "name": [format!("^{}$", regex_quoted(&name))] }).to_string());
-        let same: Vec<Value> = self.client.get(&format!("/networks?filters={filters}")).await?;
+        let filters = json!({ "name": [format!("^{}$", regex_quoted(&name))] });
+        let same: Vec<Value> = self.client.get(&paths::networks_where(&filters)).await?;
         if same.iter().any(|it| it.get("Name").and_then(Value::as_str) == Some(&name)) {
             return Ok(Back::Taken);
         }
         let mut body = settings::network(&object.inspect, &name);
         let whole = Value::Object(body.clone());
         let mut note = "";
-        let answer = match self.client.call(Method::POST, "/networks/create", Some(&whole)).await {
+        let answer = match self.client.call(Method::POST, paths::CREATE_NETWORK, Some(&whole)).await {
             Ok(answer) => answer,
             Err(first) => {
                 // Its addresses are somebody else's by now: others will do.
                 body.remove("IPAM");
                 note = "with other addresses";
                 let without = Value::Object(body);
-                self.client.call(Method::POST, "/networks/create", Some(&without)).await.map_err(|_| first)?
+                self.client.call(Method::POST, paths::CREATE_NETWORK, Some(&without)).await.map_err(|_| first)?
             }
         };
         let made: Value = serde_json::from_slice(&answer).unwrap_or_default();
@@ -243,7 +244,7 @@ impl Restoration<'_> {
     pub(super) async fn volume(&self, object: &Object, name: Option<String>) -> Result<Back, EngineProblem> {
         let Some(file) = &object.file else { return Ok(Back::NotKept("it was not kept".to_owned())) };
         let name = name.unwrap_or_else(|| object.name.clone());
-        let path = format!("/volumes/{}", segment(&name));
+        let path = paths::volume(&name);
         let body = settings::volume(&object.inspect, &name);
         let made = format!("volume {name}");
         let created;
@@ -257,7 +258,7 @@ impl Restoration<'_> {
             }
         } else {
             self.locked.mark_filling(&self.entry.engine, &name, None)?;
-            self.client.call(Method::POST, "/volumes/create", Some(&body)).await?;
+            self.client.call(Method::POST, paths::CREATE_VOLUME, Some(&body)).await?;
             let now: Value = self.client.get(&path).await?;
             // Somebody else may have made it in between: the engine gives an existing one back as if it were new.
             if settings::labels(&now) != settings::labels(&body) || !self.is_empty(&name).await? {
@@ -269,7 +270,7 @@ impl Restoration<'_> {
         }
         let container = self.helper_with(&name, false).await?;
         let body = archive::file_body(self.file(file)?, &self.bar);
-        let path = format!("/containers/{container}/archive?path=/&copyUIDGID=1");
+        let path = paths::unpack(&container);
         let outcome = self.send(Method::PUT, &path, body).await;
         helper::remove_container(&self.client, &container).await;
         outcome?;
@@ -288,8 +289,8 @@ impl Restoration<'_> {
         if settings::labels(now) != settings::labels(wanted) {
             return Ok(false);
         }
-        let filters = value(&json!({ "volume": [name] }).to_string());
-        let users: Vec<Value> = self.client.get(&format!("/containers/json?all=1&filters={filters}")).await?;
+        let filters = json!({ "volume": [name] });
+        let users: Vec<Value> = self.client.get(&paths::containers_where(&filters)).await?;
         if !users.is_empty() {
             return Ok(false);
         }
@@ -302,7 +303,7 @@ impl Restoration<'_> {
 
     pub(super) async fn is_empty(&self, volume: &str) -> Result<bool, EngineProblem> {
         let container = self.helper_with(volume, true).await?;
-        let path = format!("/containers/{container}/archive?path=/v");
+        let path = paths::files(&container, "/v");
         let outcome = match self.client.send(Method::GET, &path, nothing(), None).await {
             Ok(reply) => archive::has_one_entry(reply).await,
             Err(problem) => Err(problem),
@@ -318,11 +319,11 @@ impl Restoration<'_> {
 
     pub(super) async fn load(&self, file: &str) -> Result<Vec<u8>, EngineProblem> {
         let body = archive::image_body(&self.locked.store, self.file(file)?, &self.bar);
-        self.send(Method::POST, "/images/load?quiet=1", body).await
+        self.send(Method::POST, paths::LOAD_IMAGES, body).await
     }
 
     pub(super) async fn image(&self, object: &Object) -> Result<Back, EngineProblem> {
-        let path = format!("/images/{}/json", object.id);
+        let path = paths::image(&object.id);
         let mut there = true;
         if self.exists(&path).await?.is_none() {
             there = false;
@@ -347,12 +348,12 @@ impl Restoration<'_> {
 
     /// Gives an image a name, unless the name means another one now.
     pub(super) async fn tag(&self, name: &str, id: &str) -> Result<Back, EngineProblem> {
-        if let Some(now) = self.exists(&format!("/images/{}/json", segment(name))).await? {
+        if let Some(now) = self.exists(&paths::image(name)).await? {
             let same = now.get("Id").and_then(Value::as_str) == Some(id);
             return Ok(if same { Back::There } else { Back::Taken });
         }
         let (repository, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
-        let path = format!("/images/{id}/tag?repo={}&tag={}", value(repository), value(tag));
+        let path = paths::tag_image(id, repository, tag);
         self.client.call(Method::POST, &path, None).await?;
         Ok(Back::Is(String::new()))
     }

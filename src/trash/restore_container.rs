@@ -10,14 +10,15 @@ use super::archive::Skip;
 use super::restore::*;
 use super::store::Object;
 use super::{archive, helper, settings};
-use crate::engine::connection::{nothing, segment, value};
+use crate::engine::connection::nothing;
+use crate::engine::paths;
 use fender_core::api::EngineProblem;
 use fender_core::plan::inventory::short;
 use fender_core::plan::{ObjectKind, Recoverable};
 
 impl Restoration<'_> {
     pub(super) async fn container(&self, object: &Object, name: Option<String>) -> Result<Back, EngineProblem> {
-        let known = |id: String| async move { self.exists(&format!("/containers/{id}/json")).await };
+        let known = |id: String| async move { self.exists(&paths::container(&id)).await };
         if known(object.id.clone()).await?.is_some() {
             return Ok(Back::There);
         }
@@ -27,7 +28,7 @@ impl Restoration<'_> {
             return Ok(Back::There);
         }
         let name = name.unwrap_or_else(|| object.name.clone());
-        if self.exists(&format!("/containers/{}/json", segment(&name))).await?.is_some() {
+        if self.exists(&paths::container(&name)).await?.is_some() {
             return Ok(Back::Taken);
         }
         if let Some(what) = self.missing(object).await? {
@@ -38,7 +39,7 @@ impl Restoration<'_> {
             Err(why) => return Ok(Back::Failed(why)),
         };
         // Only a whole container gets the name: one that was cut off is a helper, and goes with the next command.
-        match self.client.call(Method::POST, &format!("/containers/{id}/rename?name={}", value(&name)), None).await {
+        match self.client.call(Method::POST, &paths::rename(&id, &name), None).await {
             Ok(_) => {}
             Err(problem) => {
                 helper::remove_container(&self.client, &id).await;
@@ -62,12 +63,12 @@ impl Restoration<'_> {
     /// A network or named volume that the container had and that is not there: docker would start it without.
     pub(super) async fn missing(&self, object: &Object) -> Result<Option<String>, EngineProblem> {
         for (name, _) in settings::networks(&object.inspect).filter(|(name, _)| settings::is_users(name)) {
-            if self.exists(&format!("/networks/{}", segment(name))).await?.is_none() {
+            if self.exists(&paths::network(name)).await?.is_none() {
                 return Ok(Some(format!("network {name}")));
             }
         }
         for name in settings::needed_volumes(&object.inspect) {
-            if self.exists(&format!("/volumes/{}", segment(&name))).await?.is_none() {
+            if self.exists(&paths::volume(&name)).await?.is_none() {
                 return Ok(Some(format!("volume {name}")));
             }
         }
@@ -122,9 +123,9 @@ impl Restoration<'_> {
         object: &Object,
         image: &str,
     ) -> Result<Result<(String, Vec<String>), String>, EngineProblem> {
-        let now: Value = self.client.get(&format!("/images/{}/json", segment(image))).await?;
+        let now: Value = self.client.get(&paths::image(image)).await?;
         let image_env = settings::texts(&now, "/Config/Env");
-        let volumes: Value = self.client.get("/volumes").await?;
+        let volumes: Value = self.client.get(paths::VOLUMES).await?;
         let volumes: HashSet<String> =
             settings::list(&volumes, "/Volumes").iter().map(|it| settings::text(it, "Name").to_owned()).collect();
         let mut containers = HashMap::new();
@@ -150,8 +151,8 @@ impl Restoration<'_> {
             Ok(made) => made,
             Err(why) => return Ok(Err(why)),
         };
-        let platform = settings::platform(&object.inspect).map(|it| format!("&platform={}", value(&it)));
-        let path = format!("/containers/create?name={}{}", helper::name(), platform.unwrap_or_default());
+        let platform = settings::platform(&object.inspect);
+        let path = paths::create_container(&helper::name(), platform.as_deref());
         let answer = self.client.call(Method::POST, &path, Some(&made.body)).await?;
         let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
         match settings::text(&answer, "Id") {
@@ -169,7 +170,7 @@ impl Restoration<'_> {
     pub(super) async fn container_now(&self, named: &str) -> Result<Option<String>, EngineProblem> {
         let made = self.locked.made_anywhere(&self.entry.engine, named)?;
         for name in made.as_deref().into_iter().chain([named]) {
-            if let Some(found) = self.exists(&format!("/containers/{}/json", segment(name))).await? {
+            if let Some(found) = self.exists(&paths::container(name)).await? {
                 return Ok(Some(settings::text(&found, "Id").to_owned()));
             }
         }
@@ -218,7 +219,7 @@ impl Restoration<'_> {
     }
 
     pub(super) async fn link_target(&self, id: &str, path: &str) -> Result<Looked, EngineProblem> {
-        let path = format!("/containers/{id}/archive?path={}", value(path));
+        let path = paths::files(id, path);
         // An answer to HEAD has no body and so no reason. A path that cannot be looked at counts as it stands: if that is wrong,
         // the copy into the container fails, and the layer comes back as an image.
         let Ok(reply) = self.client.send(Method::HEAD, &path, nothing(), None).await else {
@@ -238,7 +239,7 @@ impl Restoration<'_> {
 
     pub(super) async fn fill(&self, id: &str, sha256: &str, skip: Vec<Skip>) -> Result<(), EngineProblem> {
         let body = archive::layer_body(&self.locked.store, sha256, skip, &self.bar);
-        self.send(Method::PUT, &format!("/containers/{id}/archive?path=/&copyUIDGID=1"), body).await.map(|_| ())
+        self.send(Method::PUT, &paths::unpack(id), body).await.map(|_| ())
     }
 
     /// The networks that it was in, and no others.
@@ -252,19 +253,19 @@ impl Restoration<'_> {
     }
 
     pub(super) async fn connect(&self, id: &str, object: &Object) -> Result<(), EngineProblem> {
-        let made: Value = self.client.get(&format!("/containers/{id}/json")).await?;
+        let made: Value = self.client.get(&paths::container(id)).await?;
         let has = |inspect: &Value, wanted: &str| settings::networks(inspect).any(|(name, _)| name == wanted);
         for (name, endpoint) in settings::networks(&object.inspect) {
             if settings::has_endpoint(name) && !has(&made, name) {
                 let settings = settings::endpoint_settings(&object.inspect, endpoint, false);
                 let body = json!({"Container": id, "EndpointConfig": settings});
-                self.client.call(Method::POST, &format!("/networks/{}/connect", segment(name)), Some(&body)).await?;
+                self.client.call(Method::POST, &paths::connect(name), Some(&body)).await?;
             }
         }
         for (name, _) in settings::networks(&made) {
             if settings::has_endpoint(name) && !has(&object.inspect, name) {
                 let body = json!({"Container": id, "Force": true});
-                self.client.call(Method::POST, &format!("/networks/{}/disconnect", segment(name)), Some(&body)).await?;
+                self.client.call(Method::POST, &paths::disconnect(name), Some(&body)).await?;
             }
         }
         Ok(())
@@ -276,9 +277,9 @@ impl Restoration<'_> {
         if !was("Running") {
             return Ok("stopped as it was");
         }
-        self.client.call(Method::POST, &format!("/containers/{id}/start"), None).await?;
+        self.client.call(Method::POST, &paths::start(id), None).await?;
         if was("Paused") {
-            self.client.call(Method::POST, &format!("/containers/{id}/pause"), None).await?;
+            self.client.call(Method::POST, &paths::pause(id), None).await?;
             return Ok("started again and paused as it was");
         }
         Ok("started again")
@@ -298,14 +299,12 @@ impl Restoration<'_> {
         if let Some(map) = body.as_object_mut() {
             map.remove("MacAddress");
         }
-        let path = format!("/containers/create?name={}", helper::name());
+        let path = paths::create_container(&helper::name(), None);
         let answer = self.client.call(Method::POST, &path, Some(&body)).await?;
         let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
         let id = settings::text(&answer, "Id").to_owned();
         let outcome = match self.fill(&id, sha256, Vec::new()).await {
-            Ok(()) => {
-                self.client.call(Method::POST, &format!("/commit?container={id}&pause=0"), Some(&json!({}))).await
-            }
+            Ok(()) => self.client.call(Method::POST, &paths::commit_unnamed(&id), Some(&json!({}))).await,
             Err(problem) => Err(problem),
         };
         helper::remove_container(&self.client, &id).await;
@@ -338,19 +337,19 @@ impl Restoration<'_> {
         let text =
             |pointer: &str| object.inspect.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (id, named) = (text("/Image"), text("/Config/Image"));
-        if self.exists(&format!("/images/{id}/json")).await?.is_none() {
+        if self.exists(&paths::image(&id)).await?.is_none() {
             for digest in &object.digests {
                 let Some((name, digest)) = digest.split_once('@') else { continue };
                 self.bar.say(format!("pulling {name}"));
-                let path = format!("/images/create?fromImage={}&tag={}", value(name), value(digest));
+                let path = paths::pull_image(name, digest);
                 let _ = self.client.call(Method::POST, &path, None).await;
             }
         }
-        if self.exists(&format!("/images/{id}/json")).await?.is_none() {
+        if self.exists(&paths::image(&id)).await?.is_none() {
             let how = if object.digests.is_empty() { "restore it first" } else { "docker pull it first" };
             return Err(EngineProblem::Unanswered(format!("its image {named} ({}) is not there: {how}", short(&id))));
         }
-        let now = self.exists(&format!("/images/{}/json", segment(&named))).await?;
+        let now = self.exists(&paths::image(&named)).await?;
         let same = now.is_some_and(|now| now.get("Id").and_then(Value::as_str) == Some(&id));
         Ok(if same { named } else { id })
     }

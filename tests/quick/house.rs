@@ -314,6 +314,62 @@ fn one_name_means_one_type() {
     assert!(names.is_empty(), "types that share a name: {names:?}");
 }
 
+/// The folders of the Engine API that fender asks.
+const API: &[&str] = &[
+    "_ping",
+    "auth",
+    "build",
+    "commit",
+    "configs",
+    "containers",
+    "distribution",
+    "events",
+    "exec",
+    "images",
+    "info",
+    "networks",
+    "nodes",
+    "plugins",
+    "secrets",
+    "services",
+    "swarm",
+    "system",
+    "tasks",
+    "version",
+    "volumes",
+];
+
+/// Texts that begin as a path of the Engine API does.
+fn api_paths(text: &str) -> Vec<String> {
+    let begins = text.match_indices("\"/").map(|(at, _)| &text[at + 2..]);
+    let paths = begins.filter(|rest| {
+        let end = rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(rest.len());
+        let (folder, after) = rest.split_at(end);
+        let is_version = folder.strip_prefix('v').is_some_and(|rest| rest.starts_with(|it: char| it.is_ascii_digit()));
+        // A variable takes part in every one of these: `/{kind}/…`.
+        is_version
+            || API.contains(&folder) && (after.starts_with('/') || after.starts_with('"') || after.starts_with('?'))
+    });
+    paths.map(|rest| rest.split('"').next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn api_paths_stand_in_one_file_of_the_edge() {
+    let found = api_paths("get(\"/containers/json\"); get(\"/info\"); a(\"/v1.45/x\"); b(\"/info.txt\"); c(\"/etc\");");
+    assert_eq!(found, ["containers/json", "info", "v1.45/x"]);
+    let sources = sources();
+    let edge = sources.iter().filter(|source| source.module.starts_with("fender::"));
+    let (own, others): (Vec<&Source>, Vec<&Source>) = edge.partition(|source| source.module == "fender::engine::paths");
+    assert!(own.iter().flat_map(|source| api_paths(&source.text)).count() > 30, "the file with the paths is there");
+    let wrong: Vec<String> = others
+        .iter()
+        .flat_map(|source| {
+            api_paths(&source.text).into_iter().map(|path| format!("{}: /{path}", source.path.display()))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "paths of the Engine API outside src/engine/paths.rs: {wrong:#?}");
+}
+
 #[test]
 fn no_file_is_long() {
     let long: Vec<String> = sources()
