@@ -18,10 +18,10 @@ use crate::session::engine;
 use crate::ui::question::{NoTerminal, Reply};
 use crate::ui::report;
 use crate::ui::screen::{Screen, command_line};
+use fender_core::grammar::parse::Invocation;
 use fender_core::judge::fixes::{Fixes, chosen, fixes, needs_no_second_question};
 use fender_core::judge::rewrite::{asked_once, rewrite};
-use fender_core::judge::{Judgement, JudgementContext, changes_nothing, judge};
-use fender_core::lower::read;
+use fender_core::judge::{Judgement, JudgementContext, changes_nothing, judge_parsed, parsed};
 use fender_core::plan::Facts;
 use fender_core::policy::{Action, Policy, PolicyProblem};
 use fender_core::target::Target;
@@ -75,14 +75,14 @@ enum ShimOutcome {
 fn guard(face: Face, words: &[OsString]) -> u8 {
     for look in 0..LOOKS {
         let host = Watched::new(Surroundings { assume_terminal: false });
-        let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        if changes_nothing(&read(&texts, &host)) {
+        let invocation = parsed(words, &host);
+        if changes_nothing(&invocation) {
             return become_client(face, read_client().as_deref(), words);
         }
         if look > 0 {
             say("fender: a file that this command reads has just changed; the command is judged again\n");
         }
-        match judged(face, words, &host) {
+        match judged(face, invocation, words, &host) {
             ShimOutcome::Ended(code) => return code,
             ShimOutcome::Docker(client, words) if host.is_unchanged() => {
                 return become_client(face, Some(&client), &words);
@@ -95,7 +95,7 @@ fn guard(face: Face, words: &[OsString]) -> u8 {
 }
 
 /// Judges, shows and asks; runs nothing but a deletion that was answered.
-fn judged(face: Face, words: &[OsString], host: &Watched) -> ShimOutcome {
+fn judged(face: Face, invocation: Invocation, words: &[OsString], host: &Watched) -> ShimOutcome {
     let policy = match read_layers() {
         Ok(layers) => Policy { layers },
         Err(problem) => return ShimOutcome::Ended(refuse_for_policy(problem)),
@@ -121,7 +121,7 @@ fn judged(face: Face, words: &[OsString], host: &Watched) -> ShimOutcome {
         environment: None,
     };
     let way = Way { face, real: &real, client: &client };
-    match decided(words, &context, &way, None) {
+    match decided(invocation, words, &context, &way, None) {
         ShimDecision::Run(words) => ShimOutcome::Docker(real, words),
         ShimDecision::Ended(code) => ShimOutcome::Ended(code),
     }
@@ -144,13 +144,14 @@ enum ShimDecision {
 
 /// Judges a command and has it answered. `before` is the judgement of the command that this one was chosen instead of.
 fn decided(
+    invocation: Invocation,
     words: &[OsString],
     context: &JudgementContext,
     way: &Way,
     before: Option<(&Judgement, Chosen)>,
 ) -> ShimDecision {
     let (policy, host, hostname) = (context.policy, context.host, context.hostname.as_str());
-    let judgement = judge(words, context);
+    let judgement = judge_parsed(invocation, words, context);
     if judgement.action >= Action::Ask
         && judgement.invocation.refusal.is_some()
         && refused_by(way.real, way.face, &judgement)
@@ -160,7 +161,7 @@ fn decided(
     if let Some((before, Chosen::Fixes)) = &before
         && needs_no_second_question(before, &judgement)
     {
-        return ShimDecision::Run(asked_once(words.to_vec(), host));
+        return ShimDecision::Run(asked_once(&judgement.invocation, words.to_vec()));
     }
     let always = matches!(before, Some((_, Chosen::Smaller)));
     let guard = Guard { words, judgement: &judgement, policy, client: way.client, hostname, host, context, always };
@@ -168,7 +169,9 @@ fn decided(
         Next::Usual if always => return ShimDecision::Ended(not_planned()),
         Next::Usual => {}
         Next::Docker(words) => return ShimDecision::Run(words),
-        Next::Instead(words) => return decided(&words, context, way, Some((&judgement, Chosen::Smaller))),
+        Next::Instead(words) => {
+            return decided(parsed(&words, host), &words, context, way, Some((&judgement, Chosen::Smaller)));
+        }
         Next::Ended(code) => return ShimDecision::Ended(code),
     }
     match judgement.action {
@@ -182,8 +185,11 @@ fn decided(
         }
         Action::Fix => fixed(words, &judgement).map_or(ShimDecision::Ended(NOT_RUN), ShimDecision::Run),
         Action::Ask | Action::Type => match ask(words, &judgement, context) {
-            Asked::Run(words) => ShimDecision::Run(asked_once(words, host)),
-            Asked::Changed(words) => decided(&words, context, way, Some((&judgement, Chosen::Fixes))),
+            Asked::Typed => ShimDecision::Run(asked_once(&judgement.invocation, words.to_vec())),
+            Asked::Fixed(words) => ShimDecision::Run(asked_once(&parsed(&words, host), words)),
+            Asked::Changed(words) => {
+                decided(parsed(&words, host), &words, context, way, Some((&judgement, Chosen::Fixes)))
+            }
             Asked::No => ShimDecision::Ended(NOT_RUN),
         },
         Action::Refuse => {
@@ -258,7 +264,10 @@ fn fixed(words: &[OsString], judgement: &Judgement) -> Option<Vec<OsString>> {
 
 /// What a person answered.
 enum Asked {
-    Run(Vec<OsString>),
+    /// The command as it was typed.
+    Typed,
+    /// With all fixes: nothing is left to ask.
+    Fixed(Vec<OsString>),
     /// With some fixes, which may leave something to ask.
     Changed(Vec<OsString>),
     No,
@@ -270,8 +279,8 @@ fn ask(words: &[OsString], judgement: &Judgement, context: &JudgementContext) ->
     let fixes = fixes(words, judgement, context);
     match report::question(judgement, &fixes, &screen, hostname).ask(&screen) {
         Ok(answer) => match (answer.reply(), fixes.all()) {
-            (Reply::Yes, _) => return Asked::Run(words.to_vec()),
-            (Reply::Key('f'), Some(all)) => return Asked::Run(all.clone()),
+            (Reply::Yes, _) => return Asked::Typed,
+            (Reply::Key('f'), Some(all)) => return Asked::Fixed(all.clone()),
             (Reply::Fixes(numbers), _) => match chosen(words, judgement, &fixes, numbers, context) {
                 Some(changed) => return Asked::Changed(changed),
                 None => say("fender: not run: these fixes cannot be combined\n"),

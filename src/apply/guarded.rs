@@ -15,7 +15,7 @@ use crate::{session, trash};
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
 use fender_core::judge::rewrite::asked_once;
-use fender_core::judge::{Judgement, JudgementContext, deletions, judge};
+use fender_core::judge::{Judgement, JudgementContext, judge};
 use fender_core::plan::{ObjectKind, Plan, Recoverable};
 use fender_core::policy::{Action, Policy};
 use fender_core::rules::Edit;
@@ -60,8 +60,7 @@ impl Guard<'_> {
             Ok(_) => {}
             _ => return Next::Usual,
         }
-        let steps = deletions(&judgement.invocation, &judgement.lowered, &*judgement.facts, self.host);
-        let Ok(plan) = judgement.facts.plan(&steps) else { return Next::Usual };
+        let Ok(plan) = judgement.facts.plan(judgement.deletions(self.host)) else { return Next::Usual };
         let mut plan = (*plan).clone();
         if !asks && plan.skipped_protected().next().is_none() {
             self.note(&plan);
@@ -179,11 +178,11 @@ impl Guard<'_> {
         if judgement.action == Action::Refuse {
             return None;
         }
-        let steps = deletions(&judgement.invocation, &judgement.lowered, &*judgement.facts, self.host);
+        let steps = judgement.deletions(self.host);
         if steps.is_empty() {
             return None;
         }
-        let mut plan = (*judgement.facts.plan(&steps).ok()?).clone();
+        let mut plan = (*judgement.facts.plan(steps).ok()?).clone();
         trash::fit(&mut plan, &self.policy.trash());
         self.foresee(&mut plan);
         let is_known = !plan.unknown && plan.unclear.is_empty() && plan.by_docker.is_none();
@@ -204,7 +203,7 @@ impl Guard<'_> {
             return Next::Ended(NOT_RUN);
         }
         match self.keep(plan, self.words) {
-            Ok(_) => Next::Docker(asked_once(self.words.to_vec(), self.host)),
+            Ok(_) => Next::Docker(asked_once(&self.judgement.invocation, self.words.to_vec())),
             Err(code) => Next::Ended(code),
         }
     }

@@ -3,13 +3,13 @@
 //!
 //! What a policy refuses is refused in any case, because the objects may exist a moment later.
 
-use super::{Complaint, deletions};
+use super::Complaint;
 use crate::docker_files::context_folder;
 use crate::engine::Lookup;
 use crate::grammar::parse::Invocation;
 use crate::host::Host;
 use crate::lower::{Effect, Lowered, Request};
-use crate::plan::{Facts, ObjectKind, Plan};
+use crate::plan::{Facts, ObjectKind, Plan, Step};
 use crate::policy::Action;
 use crate::rules::{Class, is_about_volumes};
 
@@ -20,6 +20,7 @@ pub fn about_what_is_there(
     lowered: &Lowered,
     facts: &dyn Facts,
     host: &dyn Host,
+    deletions: &dyn Fn() -> Vec<Step>,
 ) -> Vec<Complaint> {
     let strongest = complaints.iter().map(|complaint| complaint.decision.action).max().unwrap_or(Action::Allow);
     let refused = |complaint: &Complaint| complaint.decision.action == Action::Refuse;
@@ -37,7 +38,7 @@ pub fn about_what_is_there(
     if facts.protections().is_err() {
         return complaints;
     }
-    let plan = facts.plan(&deletions(invocation, lowered, facts, host));
+    let plan = facts.plan(&deletions());
     let nothing_goes = match &plan {
         Ok(plan) => is_clear(plan) && plan.deletes.is_empty() && !plan.skipped.iter().any(|it| it.protected),
         // Not a manager of a swarm: the engine will not delete what it does not even list.

@@ -5,6 +5,7 @@ mod complaint;
 pub mod fixes;
 pub mod rewrite;
 
+use std::cell::OnceCell;
 use std::ffi::OsString;
 
 use crate::engine::Labels;
@@ -12,7 +13,7 @@ use crate::files::allowance::is_allowed;
 use crate::grammar::parse::{Builder, Invocation, Unknown, parse};
 use crate::host::Host;
 use crate::lower::{Effect, Lowered, Origin, Request, builder, buildkit_is_off, despite, lower, read, with_files};
-use crate::plan::{Facts, steps_of};
+use crate::plan::{Facts, Step, steps_of};
 use crate::policy::{Action, EnginePlace, Environment, Policy, is_ci};
 use crate::rules::{Case, Finding, NOT_UNDERSTOOD, Offers, check};
 use crate::target::{Target, choose};
@@ -53,9 +54,15 @@ pub struct Judgement {
     pub rewrite: Option<Vec<OsString>>,
     /// To ask the engine again, for a screen that is shown.
     pub facts: Box<dyn Facts>,
+    steps: OnceCell<Vec<Step>>,
 }
 
 impl Judgement {
+    /// What the command deletes, in docker's order: worked out once, for the rules, the question and the deletion.
+    pub fn deletions(&self, host: &dyn Host) -> &[Step] {
+        self.steps.get_or_init(|| deletions(&self.invocation, &self.lowered, &*self.facts, host))
+    }
+
     /// The complaints with this action.
     pub fn with(&self, action: Action) -> impl Iterator<Item = &Complaint> {
         self.complaints.iter().filter(move |complaint| complaint.decision.action == action)
@@ -67,26 +74,38 @@ impl Judgement {
     }
 }
 
-/// Judges a parsed command line.
-pub fn judge(words: &[OsString], context: &JudgementContext) -> Judgement {
+/// Arguments, parsed as docker on this host would read them.
+pub fn parsed(words: &[OsString], host: &dyn Host) -> Invocation {
     let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let invocation = read(&texts, context.host);
+    read(&texts, host)
+}
+
+/// Judges a command line.
+pub fn judge(words: &[OsString], context: &JudgementContext) -> Judgement {
+    judge_parsed(parsed(words, context.host), words, context)
+}
+
+/// Judges a command line that was parsed before ([`parsed`]).
+pub fn judge_parsed(invocation: Invocation, words: &[OsString], context: &JudgementContext) -> Judgement {
     let typed = lower(&invocation, context.host);
     let target = choose(&invocation, context.host);
     let facts = (context.facts)(&target);
     let offers = context.policy.offers();
     let mut lowered = typed.clone();
     with_files(&invocation, &mut lowered, &*facts, context.host);
-    let mut findings = look(Some(&invocation), &lowered, &target, &*facts, context, &offers);
+    let steps = OnceCell::new();
+    let deletions =
+        || -> Vec<Step> { steps.get_or_init(|| deletions(&invocation, &lowered, &*facts, context.host)).clone() };
+    let mut findings = look(&lowered, &target, &*facts, context, &offers, &deletions);
     if lowered.refusal.as_ref().is_some_and(|refusal| refusal.unknown) {
-        findings.extend(whatever_they_mean(&texts, &target, &*facts, context, &offers));
+        findings.extend(whatever_they_mean(&invocation.words, &target, &*facts, context, &offers));
     }
     if lowered.refusal.is_some() && invocation.canonical() == "image build" && !buildkit_is_off(context.host) {
-        findings = if_buildx_is_there(&texts, &target, &*facts, context, &offers).unwrap_or(findings);
+        findings = if_buildx_is_there(&invocation.words, &target, &*facts, context, &offers).unwrap_or(findings);
     }
     if lowered.refusal.as_ref().is_some_and(|refusal| !refusal.unknown) {
         // Docker words the error, if it is one. What the words would do if it took them is judged all the same.
-        for finding in if_docker_takes_them(&texts, &target, &*facts, context, &offers) {
+        for finding in if_docker_takes_them(&invocation.words, &target, &*facts, context, &offers) {
             let same = |other: &Finding| other.rule.id == finding.rule.id && other.origins == finding.origins;
             if !findings.iter().any(same) {
                 findings.push(finding);
@@ -95,7 +114,7 @@ pub fn judge(words: &[OsString], context: &JudgementContext) -> Judgement {
     }
     let place = place(&target, &*facts, context, &findings);
     let complaints = decide(findings, &place, context);
-    let complaints = absent::about_what_is_there(complaints, &invocation, &lowered, &*facts, context.host);
+    let complaints = absent::about_what_is_there(complaints, &invocation, &lowered, &*facts, context.host, &deletions);
     let environment = match &context.environment {
         Some(named) => named.clone(),
         // Where nothing was found the engine is not asked for its labels either.
@@ -110,7 +129,7 @@ pub fn judge(words: &[OsString], context: &JudgementContext) -> Judgement {
         .collect();
     let rewrite = rewrite(&invocation, words, &typed, &wanted, context.host);
     drop(place);
-    Judgement { invocation, lowered, target, environment, complaints, action, rewrite, facts }
+    Judgement { invocation, lowered, target, environment, complaints, action, rewrite, facts, steps }
 }
 
 /// Judges requests behind which there is no command line: what an undo would make again. The rules are the same.
@@ -137,7 +156,8 @@ pub fn judge_effects(
     facts: &dyn Facts,
     context: &JudgementContext,
 ) -> Vec<Complaint> {
-    let findings = look(None, lowered, target, facts, context, &context.policy.offers());
+    let deletions = || steps_of(&lowered.effects);
+    let findings = look(lowered, target, facts, context, &context.policy.offers(), &deletions);
     let place = place(target, facts, context, &findings);
     decide(findings, &place, context)
 }
@@ -147,20 +167,16 @@ pub fn environment_of(target: &Target, facts: &dyn Facts, context: &JudgementCon
     context.policy.environment(&place(target, facts, context, &[]))
 }
 
-/// What the rules find; without an invocation nothing was typed.
+/// What the rules find.
 fn look(
-    invocation: Option<&Invocation>,
     lowered: &Lowered,
     target: &Target,
     facts: &dyn Facts,
     context: &JudgementContext,
     offers: &Offers,
+    deletions: &dyn Fn() -> Vec<Step>,
 ) -> Vec<Finding> {
-    let deletions = || match invocation {
-        Some(invocation) => deletions(invocation, lowered, facts, context.host),
-        None => steps_of(&lowered.effects),
-    };
-    let found = check(&Case::new(lowered, target, facts, context.host, offers, context.ids, &deletions));
+    let found = check(&Case::new(lowered, target, facts, context.host, offers, context.ids, deletions));
     let mut findings: Vec<Finding> = Vec::new();
     for finding in found {
         // Replicas of a service have the same to say.
@@ -191,7 +207,8 @@ fn if_buildx_is_there(
     if lowered.refusal.is_some() {
         return None;
     }
-    let findings = look(Some(&invocation), &lowered, target, facts, context, offers);
+    let deletes = || deletions(&invocation, &lowered, facts, context.host);
+    let findings = look(&lowered, target, facts, context, offers, &deletes);
     // It is a guess which command it would be: no fix is offered for it.
     Some(findings.into_iter().map(|finding| Finding { edits: Vec::new(), ..finding }).collect())
 }
@@ -208,7 +225,8 @@ fn if_docker_takes_them(
     let mut findings = Vec::new();
     for (invocation, mut lowered) in despite(texts, Unknown::Despite, &|| builder(context.host), context.host) {
         with_files(&invocation, &mut lowered, facts, context.host);
-        findings.extend(look(Some(&invocation), &lowered, target, facts, context, offers));
+        let deletes = || deletions(&invocation, &lowered, facts, context.host);
+        findings.extend(look(&lowered, target, facts, context, offers, &deletes));
     }
     findings.into_iter().map(|finding| Finding { edits: Vec::new(), ..finding }).collect()
 }
@@ -229,7 +247,8 @@ fn whatever_they_mean(
         .flat_map(|unknown| despite(texts, unknown, &builder, context.host));
     for (invocation, mut lowered) in read {
         with_files(&invocation, &mut lowered, facts, context.host);
-        for finding in look(Some(&invocation), &lowered, target, facts, context, offers) {
+        let deletes = || deletions(&invocation, &lowered, facts, context.host);
+        for finding in look(&lowered, target, facts, context, offers, &deletes) {
             let same = |other: &Finding| other.rule.id == finding.rule.id && other.origins == finding.origins;
             // What the command would be is a guess: no fix is offered for it.
             if !findings.iter().any(same) && *finding.rule != NOT_UNDERSTOOD {

@@ -137,9 +137,7 @@ fn differences(one: &Value, other: &Value, pointer: String, changes: &mut Vec<St
 }
 
 /// docker also asks before a prune. The person has answered already, so `--force` is added and docker does not ask again.
-pub fn asked_once(mut words: Vec<OsString>, host: &dyn Host) -> Vec<OsString> {
-    let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let invocation = read(&texts, host);
+pub fn asked_once(invocation: &Invocation, mut words: Vec<OsString>) -> Vec<OsString> {
     let prunes = invocation.canonical().ends_with(" prune");
     if prunes && invocation.command.is_some_and(|command| command.long("force").is_some()) && !invocation.on("force") {
         let at = invocation.flags_end.min(words.len());
