@@ -26,7 +26,8 @@ fn keep_together(out: &Path) {
     let script = format!("SECTIONS {{ .text.start : {{ {} }} }} INSERT BEFORE .text;\n", patterns.join("\n"));
     let path = out.join("together.ld");
     fs::write(&path, script).expect("OUT_DIR is writable");
-    println!("cargo:rustc-link-arg-bins=-Wl,{}", path.display());
+    // GNU ld takes a script that inserts something into its own only behind -T; lld takes both.
+    println!("cargo:rustc-link-arg-bins=-Wl,-T,{}", path.display());
 }
 
 /// A static program starts a quarter of a millisecond sooner, and fender starts before every docker command.

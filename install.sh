@@ -210,8 +210,18 @@ else
     fail "building needs Rust $needed or newer, and this is $has: run rustup update, or use --binary FILE with a built program"
   fi
   say "building   with Rust $has ($needed or newer is needed); the first build takes some minutes"
-  (cd "$here" && cargo build --release --locked)
-  built=${CARGO_TARGET_DIR:-$here/target}/release/fender
+  # A program for musl starts sooner in front of every command: it is made where Rust and the C compiler for it are installed.
+  musl=$(uname -m)-unknown-linux-musl
+  built=${CARGO_TARGET_DIR:-$here/target}
+  if ls "$(cd "$here" && rustc --print target-libdir --target "$musl" 2>/dev/null)"/libstd-*.rlib >/dev/null 2>&1 &&
+    command -v musl-gcc >/dev/null 2>&1; then
+    say "           for $musl"
+    (cd "$here" && cargo build --release --locked --target "$musl")
+    built=$built/$musl/release/fender
+  else
+    (cd "$here" && cargo build --release --locked)
+    built=$built/release/fender
+  fi
 fi
 
 new_folders=''

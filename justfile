@@ -43,6 +43,14 @@ new-rule NAME:
 bench *NAMES:
     tests/bench.py run {{ NAMES }}
 
+# The list of functions that lie together in the program, made again by tracing it
+order:
+    CARGO_PROFILE_BENCH_STRIP=none cargo bench --locked --bench order -- --write
+
+# The same for musl, added to the list
+order-musl:
+    CARGO_PROFILE_BENCH_STRIP=none cargo bench --locked --bench order --target "$(uname -m)-unknown-linux-musl" -- --write --add
+
 # This tree's benchmarks against another commit's, one after the other in the same run
 bench-compare BASE="HEAD~1" *NAMES="decision":
     tests/bench.py compare {{ BASE }} {{ NAMES }}

@@ -1,8 +1,8 @@
 //! Which functions the shim runs through before it becomes docker, in the order of their first run.
 //!
 //! `build.rs` puts the functions of `data/order.txt` next to each other, so that few pages have to be mapped. `just order` makes that list
-//! again (`CARGO_PROFILE_BENCH_STRIP=none cargo bench --bench order -- --write`); without `--write` this program says how much of what
-//! ran lies together, and fails where the list is stale.
+//! again (`CARGO_PROFILE_BENCH_STRIP=none cargo bench --bench order -- --write`, and once more for musl with `--target` and `--add`, which
+//! keeps what the list has); without `--write` this program says how much of what ran lies together, and fails where the list is stale.
 #![expect(unsafe_code, reason = "a program that is to be traced says so between fork and exec")]
 #![allow(
     clippy::unwrap_used,
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
         sections.iter().any(|s| s.name == name && (s.start..s.start + s.size).contains(&address))
     };
     if write {
-        return write_list(&runs);
+        return write_list(&runs, env::args().any(|arg| arg == "--add"));
     }
     let mut stale = false;
     for (args, run) in COMMANDS.iter().zip(&runs) {
@@ -150,7 +150,9 @@ fn sections(bytes: &[u8]) -> Vec<Section> {
         .collect()
 }
 
-fn write_list(runs: &[Vec<u64>]) -> ExitCode {
+/// Writes the list of the functions that ran, behind those that it has where `add` is set.
+fn write_list(runs: &[Vec<u64>], add: bool) -> ExitCode {
+    const LIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/order.txt");
     let output = Command::new("nm").args(["--defined-only", PROGRAM]).output().expect("nm, of binutils");
     let text = String::from_utf8_lossy(&output.stdout);
     let mut symbols = BTreeMap::new();
@@ -167,6 +169,10 @@ fn write_list(runs: &[Vec<u64>]) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let mut patterns: Vec<String> = Vec::new();
+    if add {
+        let known = fs::read_to_string(LIST).expect("data/order.txt can be read");
+        patterns.extend(known.lines().filter(|line| !line.starts_with('#')).map(str::to_owned));
+    }
     for address in runs.iter().flatten() {
         let Some((_, name)) = symbols.range(..=*address).next_back() else { continue };
         if let Some(pattern) = pattern(name)
@@ -176,8 +182,7 @@ fn write_list(runs: &[Vec<u64>]) -> ExitCode {
         }
     }
     let head = "# The functions that common commands run through, in order, as patterns of their sections' names; made by `just order`.\n";
-    fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/data/order.txt"), format!("{head}{}\n", patterns.join("\n")))
-        .expect("data/order.txt can be written");
+    fs::write(LIST, format!("{head}{}\n", patterns.join("\n"))).expect("data/order.txt can be written");
     println!("data/order.txt: {} functions", patterns.len());
     ExitCode::SUCCESS
 }

@@ -148,6 +148,33 @@ needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 path=$place/old:$path run ./install.sh && fail "it builds with an old Rust"
 has "building needs Rust $needed or newer, and this is 1.70.0"
 [ ! -e "$home/.local" ] || fail "an installation that failed left $(find "$home/.local")"
+# Where Rust and the C compiler for musl are installed the program is made for musl, otherwise for the host.
+musl=$(uname -m)-unknown-linux-musl
+mkdir -p "$place/musl/lib" "$place/built/release" "$place/built/$musl/release"
+touch "$place/musl/lib/libstd-1.rlib"
+cat >"$place/musl/rustc" <<EOF
+#!/bin/sh
+[ "\$*" = "--print target-libdir --target $musl" ] || exit 1
+echo "$place/musl/lib"
+EOF
+cat >"$place/musl/cargo" <<EOF
+#!/bin/sh
+[ "\$1" != --version ] || { echo "cargo $needed.0 (x 2026-01-01)"; exit; }
+echo "cargo \$*" >&2
+EOF
+printf '#!/bin/sh\n' >"$place/musl/musl-gcc"
+chmod +x "$place/musl/rustc" "$place/musl/cargo" "$place/musl/musl-gcc"
+cp "$built" "$place/built/release/fender"
+cp "$built" "$place/built/$musl/release/fender"
+new_home gerd
+CARGO_TARGET_DIR=$place/built path=$place/musl:$path run ./install.sh
+has "for $musl"
+has "cargo build --release --locked --target $musl"
+rm "$place/musl/lib/libstd-1.rlib" "$place/built/$musl/release/fender"
+new_home gesa
+CARGO_TARGET_DIR=$place/built path=$place/musl:$path run ./install.sh
+grep -qF "$musl" "$place/out" && fail "it builds for musl, which is not there"
+new_home fred
 path=/usr/bin:/bin run ./install.sh && fail "it builds without Rust"
 has "building needs Rust $needed or newer"
 run ./install.sh --binary "$place/real/docker" && fail "it installs another program"

@@ -125,9 +125,11 @@ impl<'a> Deserializer<'a> for GoValue<'a> {
     ) -> Result<V::Value, Error> {
         let text = if self.0.is_null() { Some(String::new()) } else { self.0.text() };
         let text = text.ok_or_else(|| Error::custom("a text is wanted"))?;
-        // Go reads any text here. One that the engine does not know it refuses later, and the rest of the body is judged all the same.
-        let known = if variants.contains(&text.as_str()) { text } else { String::new() };
-        known.into_deserializer().deserialize_enum(name, variants, visitor)
+        // Go reads any text here, and the engine refuses later what it does not know. Where the API's type has an empty value, the rest of
+        // the body is judged all the same; elsewhere the body is not understood.
+        let known = variants.contains(&text.as_str()) || !variants.contains(&"");
+        let text = if known { text } else { String::new() };
+        text.into_deserializer().deserialize_enum(name, variants, visitor)
     }
 
     fn deserialize_newtype_struct<V: Visitor<'a>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
@@ -143,7 +145,7 @@ impl<'a> Deserializer<'a> for GoValue<'a> {
 
 #[cfg(test)]
 mod tests {
-    use bollard_stubs::models::{ContainerCreateBody, Mount};
+    use bollard_stubs::models::{ContainerCreateBody, Mount, RestartPolicy};
 
     use super::*;
 
@@ -173,7 +175,9 @@ mod tests {
 
     #[test]
     fn a_kind_that_the_api_does_not_have_hides_nothing() {
-        let mount: Mount = read_body(br#"{"Type":"new-kind","Source":"/"}"#).unwrap();
-        assert_eq!(mount.source.as_deref(), Some("/"));
+        let policy: RestartPolicy = read_body(br#"{"Name":"new-kind","MaximumRetryCount":3}"#).unwrap();
+        assert_eq!(policy.maximum_retry_count, Some(3));
+        let error = read_body::<Mount>(br#"{"Type":"new-kind","Source":"/"}"#).unwrap_err();
+        assert!(error.contains("new-kind"), "{error}");
     }
 }
