@@ -5,13 +5,15 @@
 #   ./install.sh --system         for everybody: /usr/local
 #   ./install.sh --prefix DIR     below another folder
 #   ./install.sh --binary FILE    install this program instead of building one
+#   ./install.sh --system --state-for USER   also create a state folder for a user without a home
 #   ./install.sh --uninstall      remove what was installed (with the same --system or --prefix)
 #   ./install.sh --uninstall --purge   remove the trash too: what fender kept of deleted objects
 #
 # It creates DIR/bin/fender, a link named docker that comes before the real docker on PATH (and docker-compose, if it is
 # installed), and completions for bash, zsh and fish. If PATH has to be changed, it adds one marked line to the startup files of
 # your shells. DIR/lib/fender/installed lists what it created. It does not replace files that are not fender's. You can run it
-# again at any time.
+# again at any time. With --system it also creates /var/lib/fender, where root keeps its state under another user's HOME, and in
+# it a folder for each member of the group docker that has no home.
 set -eu
 # Folders and files that others have to read, whatever the umask of the caller is; and none that others can write.
 umask 022
@@ -21,7 +23,7 @@ fail() { printf 'install.sh: %s\n' "$*" >&2; exit 1; }
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 mark='# put here by fender install.sh'
-system='' uninstall='' purge='' prefix='' binary=''
+system='' uninstall='' purge='' prefix='' binary='' state_for=''
 while [ $# -gt 0 ]; do
   case $1 in
   --system) system=1 ;;
@@ -31,12 +33,15 @@ while [ $# -gt 0 ]; do
   --prefix=*) prefix=${1#--prefix=} ;;
   --binary) [ $# -gt 1 ] || fail "--binary needs a file"; binary=$2; shift ;;
   --binary=*) binary=${1#--binary=} ;;
-  -h | --help) sed -n '2,15s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  --state-for) [ $# -gt 1 ] || fail "--state-for needs a user"; state_for="$state_for $2"; shift ;;
+  --state-for=*) state_for="$state_for ${1#--state-for=}" ;;
+  -h | --help) sed -n '2,18s/^# \{0,1\}//p' "$0"; exit 0 ;;
   *) fail "unknown option $1 (see --help)" ;;
   esac
   shift
 done
 [ -z "$purge" ] || [ -n "$uninstall" ] || fail "--purge needs --uninstall"
+[ -z "$state_for" ] || [ -n "$system" ] || fail "--state-for needs --system"
 if [ -z "$prefix" ]; then
   if [ -n "$system" ]; then prefix=/usr/local; else prefix=${HOME:?HOME is not set}/.local; fi
 fi
@@ -183,12 +188,56 @@ if [ -n "$uninstall" ]; then
   exit 0
 fi
 
+# Folders for fender's state where there is no home for it. Only root can write to the folder that holds them, so nobody can
+# create another user's. Each one has its user's number and mode 700.
+users=/var/lib/fender/users
+accounts() { getent passwd 2>/dev/null || cat /etc/passwd; }
+group() { getent group docker 2>/dev/null || grep '^docker:' /etc/group; }
+homeless() {
+  say "$state_for" | tr ' ' '\n'
+  gid=$(group | cut -d: -f3)
+  [ -n "$gid" ] || return 0
+  members=$(group | cut -d: -f4 | tr ',' '\n'; accounts | awk -F: -v gid="$gid" '$4 == gid {print $1}')
+  accounts | while IFS=: read -r name _ uid _ _ home _; do
+    if [ "$uid" != 0 ] && [ ! -d "$home" ] && say "$members" | grep -qxF -- "$name"; then say "$name"; fi
+  done
+}
+# The users, after everything that stands in the way was looked at.
+check_state_folders() {
+  check_way "$users"
+  homeless | sort -u | while IFS= read -r name; do
+    [ -n "$name" ] || continue
+    uid=$(id -u -- "$name" 2>/dev/null) || fail "there is no user $name"
+    folder=$users/$uid
+    if [ -L "$folder" ] || { [ -e "$folder" ] && [ "$(stat -c %u "$folder")" != "$uid" ]; }; then
+      fail "$folder does not belong to $name"
+    fi
+    say "$name"
+  done
+}
+make_state_folders() {
+  make_folder "$users"
+  chmod 755 /var/lib/fender "$users"
+  for name in $1; do
+    uid=$(id -u -- "$name")
+    [ ! -e "$users/$uid" ] || continue
+    mkdir -m 700 "$users/$uid"
+    new_folders="folder $users/$uid
+$new_folders"
+    chown "$uid:$(id -g -- "$name")" "$users/$uid"
+    say "created    $users/$uid, for $name, who has no home"
+  done
+}
+
 if [ -z "$system" ] && [ -d "${HOME:-}" ] && [ "$(stat -c %u "$HOME")" != "$me" ]; then
   fail "HOME is $HOME, which belongs to another user: use --system, or set HOME"
 fi
 for way in "$bin" "$own/bin" "$(dirname "$bash_completion")" "$(dirname "$zsh_completion")" "$(dirname "$fish_completion")"; do
   check_way "$way"
 done
+
+homeless_users=''
+if [ -n "$system" ] && [ "$me" = 0 ]; then homeless_users=$(check_state_folders); fi
 
 # A release has the program beside this script; the sources have Cargo.toml.
 if [ -z "$binary" ] && [ ! -e "$here/Cargo.toml" ] && [ -x "$here/fender" ]; then binary=$here/fender; fi
@@ -243,6 +292,7 @@ if { [ -e "$bin/docker" ] || [ -L "$bin/docker" ]; } && ! is_ours "$bin/docker";
   links=$own/bin
   make_folder "$links"
 fi
+if [ -n "$system" ] && [ "$me" = 0 ]; then make_state_folders "$homeless_users"; fi
 printf '%s' "$new_folders" >>"$made"
 
 put_link() {

@@ -199,17 +199,60 @@ set -eu
 mount -t tmpfs -o mode=755 none /usr/local
 mkdir /usr/local/bin /usr/local/share
 mount -t tmpfs -o mode=755 none /etc/profile.d
+mount -t tmpfs -o mode=755 none /var/lib
+# Two users without a home, one of whom may use docker, and one with a home.
+cp /etc/passwd /etc/group "$HOME"
+printf 'svc:x:64990:64990::/nonexistent:/bin/sh\nother:x:64991:64991::/nonexistent:/bin/sh\nanna:x:64992:64992::/tmp:/bin/sh\n' >>"$HOME/passwd"
+grep -v '^docker:' /etc/group >"$HOME/group" || true
+printf 'docker:x:64999:svc,anna\n' >>"$HOME/group"
+mount --bind "$HOME/passwd" /etc/passwd
+mount --bind "$HOME/group" /etc/group
+users=/var/lib/fender/users
+as() { user=$1; shift; setpriv --reuid "$user" --regid "$user" --clear-groups env -i PATH="$PATH" "$@"; }
+# Somebody planted a folder, or a link: nothing is installed over it.
+mkdir -p "$users"
+ln -s /tmp "$users/64990"
+if ./install.sh --system --binary "$BUILT" 2>"$HOME/said"; then exit 1; fi
+grep -q "$users/64990 does not belong to svc" "$HOME/said"
+[ -z "$(find /usr/local /etc/profile.d -type f -o -type l)" ]
+rm "$users/64990"
+chown 64991 "$users"
+if ./install.sh --system --binary "$BUILT" 2>"$HOME/said"; then exit 1; fi
+grep -q "$users belongs to another user" "$HOME/said"
+rm -r /var/lib/fender
 umask 077
 ./install.sh --system --binary "$BUILT"
 umask 022
+[ "$(stat -c '%a %u' /var/lib/fender "$users" "$users/64990" | tr '\n' ' ')" = '755 0 755 0 700 64990 ' ]
+[ "$(ls "$users")" = 64990 ]
+# It is theirs alone, and no one makes another's.
+as 64990 /usr/local/bin/fender trash list | grep -q 'the trash is empty'
+[ "$(stat -c '%a %u' "$users/64990/trash")" = '700 64990' ]
+if as 64991 mkdir "$users/64991" 2>/dev/null; then exit 1; fi
+if as 64991 ls "$users/64990" 2>/dev/null; then exit 1; fi
+if as 64991 /usr/local/bin/fender trash list 2>"$HOME/said"; then exit 1; fi
+grep -q 'the trash cannot be read' "$HOME/said"
+./install.sh --system --binary "$BUILT" --state-for other
+as 64991 /usr/local/bin/fender trash list | grep -q 'the trash is empty'
+if ./install.sh --system --binary "$BUILT" --state-for nosuch 2>"$HOME/said"; then exit 1; fi
+grep -q 'there is no user nosuch' "$HOME/said"
+# What root keeps with another user's HOME makes a folder that the others can still go through.
+rm -r /var/lib/fender
+HOME="$THEIRS" /usr/local/bin/fender trash list | grep -q 'the trash is empty'
+[ "$(stat -c '%a %u' /var/lib/fender /var/lib/fender/trash | tr '\n' ' ')" = '755 0 700 0 ' ]
+rm -r /var/lib/fender
+./install.sh --system --binary "$BUILT"
 [ "$(stat -c %a /etc/profile.d/fender.sh /usr/local/bin/fender | tr '\n' ' ')" = '644 755 ' ]
 said=$(setpriv --reuid 65534 --regid 65534 --clear-groups sh -c '. /etc/profile.d/fender.sh; docker ps -a')
 [ "$said" = "real: ps -a" ]
 ./install.sh --system --uninstall
 [ -d /usr/local/bin ] && [ -d /usr/local/share ]
+[ "$(find /var/lib -mindepth 1 | wc -l)" = 0 ]
 [ -z "$(find /usr/local /etc/profile.d -type f -o -type l)" ]
 [ "$(find /usr/local -mindepth 1 | wc -l)" = 2 ]
 IN
-  run env BUILT="$built" unshare --mount sh "$place/system" || { cat "$place/out" >&2; fail "for everybody"; }
+  mkdir "$place/theirhome"
+  chown 65534 "$place/theirhome"
+  run env BUILT="$built" THEIRS="$place/theirhome" unshare --mount sh "$place/system" || { cat "$place/out" >&2; fail "for everybody"; }
 fi
 echo "installed and taken away: what was there is there, nothing else is left"

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::{ItemOutcome, Outcome, RemovalMessages, carry_out, same_engine};
 use crate::environment::host::notes_wanted;
 use crate::exit::NOT_RUN;
-use crate::trash::Entry;
+use crate::trash::{Entry, KeptNow};
 use crate::ui::question::{NoTerminal, Question, Reply};
 use crate::ui::screen::{Screen, list};
 use crate::ui::{plan as shown, report};
@@ -209,7 +209,7 @@ impl Guard<'_> {
     }
 
     /// Keeps what the plan promises; Err with the exit code where it cannot.
-    fn keep(&self, plan: &Plan, words: &[OsString]) -> Result<Option<u64>, u8> {
+    fn keep(&self, plan: &Plan, words: &[OsString]) -> Result<Option<KeptNow>, u8> {
         if !plan.deletes.iter().any(|item| item.recoverable == Recoverable::Trash) {
             return Ok(None);
         }
@@ -258,8 +258,14 @@ impl Guard<'_> {
                 code = code.max(1);
             }
         }
-        if let Some(id) = kept.filter(|_| outcome.items.contains(&ItemOutcome::Gone)) {
-            say(&format!("fender: kept in the trash as {id}: fender undo\n"));
+        if let Some(kept) = kept {
+            // What another one took meanwhile, fender may be the only one to have.
+            let was_gone = outcome.items.contains(&ItemOutcome::WasGone) && kept.has_kept();
+            if outcome.items.contains(&ItemOutcome::Gone) {
+                say(&format!("fender: kept in the trash as {}: fender undo\n", kept.id));
+            } else if !was_gone {
+                kept.forget();
+            }
         }
         code
     }

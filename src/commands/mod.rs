@@ -23,6 +23,7 @@ use clap_complete::Shell;
 
 use crate::exit::{DONE, FailureKind, Running};
 use crate::failure::ended;
+use crate::trash::{WATCH, watch};
 
 #[derive(Debug, Parser)]
 #[command(name = "fender", version, arg_required_else_help = true)]
@@ -83,6 +84,10 @@ pub fn command() -> Command {
 
 /// Runs one of fender's own commands; the first argument is the name it was called by.
 pub fn run(arguments: &[OsString]) -> u8 {
+    // No command of a person's: fender starts itself so.
+    if arguments.get(1).is_some_and(|word| word == WATCH) {
+        return watch();
+    }
     let parsed = command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     let command = match parsed {
         Ok(cli) => cli.command,

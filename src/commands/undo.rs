@@ -63,7 +63,7 @@ impl Here {
         };
         let mut all = Vec::new();
         for object in objects {
-            let requests = requests(object)?;
+            let requests = requests(object, &self.info.defaults())?;
             if requests.is_empty() {
                 continue;
             }

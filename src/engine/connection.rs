@@ -14,6 +14,7 @@ use hyper::header::{CONTENT_TYPE, HOST, HeaderMap};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
@@ -72,9 +73,7 @@ impl EngineReply {
 
 /// The asynchronous side, shared by requests that run at once.
 pub struct Client {
-    socket: Option<String>,
-    docker: Option<OsString>,
-    globals: Vec<String>,
+    route: Route,
     /// Connections that wait for the next request.
     idle: Mutex<Vec<SendRequest<RequestBody>>>,
     /// `/v1.45`, once the engine has said what it speaks.
@@ -107,18 +106,19 @@ impl Client {
     }
 
     async fn connect(&self) -> Result<SendRequest<RequestBody>, EngineProblem> {
-        if let Some(socket) = &self.socket {
+        if let Some(socket) = &self.route.socket {
             let stream = UnixStream::connect(socket).await.map_err(|error| not_connected(&error, socket))?;
             let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(EngineProblem::unanswered)?;
             tokio::spawn(connection);
             return Ok(sender);
         }
         let docker = self
+            .route
             .docker
             .clone()
             .ok_or_else(|| EngineProblem::Unanswered("there is no docker client to reach it with".into()))?;
         let mut child = tokio::process::Command::new(docker)
-            .args(&self.globals)
+            .args(&self.route.globals)
             .args(["system", "dial-stdio"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -269,9 +269,18 @@ pub fn whole(bytes: impl Into<Bytes>) -> RequestBody {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
+/// How an engine is reached, for another process that reaches it, too.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Route {
+    socket: Option<String>,
+    docker: Option<OsString>,
+    globals: Vec<String>,
+}
+
 /// A connection to an engine, with the runtime that its requests run on.
 pub struct Connection {
     runtime: Runtime,
+    route: Route,
     pub client: Arc<Client>,
 }
 
@@ -287,17 +296,28 @@ impl Connection {
         {
             return Err(not_connected(&error, socket));
         }
+        let socket = target.socket().map(str::to_owned);
+        Connection::along(&Route { socket, docker, globals: target.globals.clone() })
+    }
+
+    /// The same way again.
+    pub fn along(route: &Route) -> Result<Connection, EngineProblem> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime =
             runtime.map_err(|error| EngineProblem::Unanswered(format!("it cannot be asked from here: {error}")))?;
-        let client = Client {
-            socket: target.socket().map(str::to_owned),
-            docker,
-            globals: target.globals.clone(),
-            idle: Mutex::default(),
-            prefix: Mutex::default(),
-        };
-        Ok(Connection { runtime, client: Arc::new(client) })
+        let route = route.clone();
+        let client = Client { route: route.clone(), idle: Mutex::default(), prefix: Mutex::default() };
+        Ok(Connection { runtime, route, client: Arc::new(client) })
+    }
+
+    /// Whether it leads to a socket of this machine.
+    pub fn is_local(&self) -> bool {
+        self.route.socket.is_some()
+    }
+
+    /// How the engine is reached.
+    pub fn route(&self) -> &Route {
+        &self.route
     }
 
     /// Runs until it is done.

@@ -56,6 +56,20 @@ pub struct Info {
     system_time: String,
     #[serde(default)]
     swarm: SwarmState,
+    /// None where the engine does not tell them.
+    #[serde(default)]
+    security_options: Option<Vec<String>>,
+    #[serde(default)]
+    default_runtime: String,
+}
+
+/// What an engine gives a container that asks for nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EngineDefaults {
+    /// The host's control groups, as on every host with version 1 of them.
+    pub cgroup_of_host: bool,
+    /// The OCI runtime; empty where it is not told.
+    pub runtime: String,
 }
 
 /// The version of a program that the engine uses.
@@ -70,6 +84,16 @@ impl Info {
     /// does not tell its version.
     pub fn has_init(&self) -> bool {
         self.init_commit.as_ref().is_some_and(|commit| commit.id != "N/A")
+    }
+
+    /// moby `daemon/info.go`: `name=cgroupns` stands among the security options where a container gets control groups of its
+    /// own unless it asks for the host's.
+    pub fn defaults(&self) -> EngineDefaults {
+        let own_cgroups = |options: &Vec<String>| options.iter().any(|option| option == "name=cgroupns");
+        EngineDefaults {
+            cgroup_of_host: self.security_options.as_ref().is_some_and(|options| !own_cgroups(options)),
+            runtime: self.default_runtime.clone(),
+        }
     }
 }
 

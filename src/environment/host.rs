@@ -197,6 +197,16 @@ pub fn uptime() -> Option<(i64, String)> {
     Some((up, read("/proc/sys/kernel/random/boot_id")?.trim().to_owned()))
 }
 
+/// When a process was started, in ticks since the machine was: with its number it is known from every other one. None where it
+/// is gone.
+pub fn birth(process: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // proc(5): the name in parentheses may hold anything.
+    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+    let is_dead = matches!(fields.first(), Some(&("Z" | "X")));
+    if is_dead { None } else { fields.get(19)?.parse().ok() }
+}
+
 /// Whether notes are wanted: on a terminal, or where `FENDER_NOTES` says always.
 pub fn notes_wanted() -> bool {
     io::stderr().is_terminal() || env::var_os("FENDER_NOTES").is_some_and(|value| value == "always")

@@ -18,6 +18,9 @@ use std::sync::OnceLock;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+/// The system's state: everybody reads the locks in it.
+pub const SYSTEM_STATE: &str = "/var/lib/fender";
+
 /// Links that are followed on one path, as the kernel counts them.
 const MOST_LINKS: usize = 40;
 
@@ -272,7 +275,9 @@ pub(super) fn walk(path: &Path, owners: Owners, make: bool) -> io::Result<Walk> 
                     return Err(io::Error::other(text));
                 }
                 if make && first.is_none() {
-                    match rustix::fs::mkdirat(folder, &name, Mode::from_raw_mode(0o700)) {
+                    // In the system's state are locks that bind everybody, and folders of users without a home.
+                    let mode = if here == Path::new(SYSTEM_STATE) { 0o755 } else { 0o700 };
+                    match rustix::fs::mkdirat(folder, &name, Mode::from_raw_mode(mode)) {
                         Ok(()) | Err(Errno::EXIST) => {}
                         Err(error) => return Err(at(&here, error)),
                     }

@@ -12,7 +12,7 @@ use super::owned::{self, Distrust, Owners, caller};
 use fender_core::plan::protect::ProtectLock;
 
 /// The system's state.
-pub const SYSTEM: &str = "/var/lib/fender";
+pub const SYSTEM: &str = owned::SYSTEM_STATE;
 const LOCKS: &str = "locks.json";
 /// Locks are a line each.
 const MOST_LOCKS: u64 = 16 << 20;

@@ -127,10 +127,10 @@ pub async fn keep(reply: EngineReply, folder: &Folder, name: &str, bar: &Bar) ->
     .await
 }
 
-/// Whether an archive has nothing but its root folder. The rest of it is not read.
-pub async fn has_one_entry(mut reply: EngineReply) -> Result<bool, EngineProblem> {
+/// The whole archive where it has nothing but its root folder. The rest of a longer one is not read.
+pub async fn only_entry(mut reply: EngineReply) -> Result<Option<Vec<u8>>, EngineProblem> {
     // One header and two blocks of zeros; a second entry begins where these would be.
-    const ENOUGH: usize = 2 * BLOCK as usize;
+    const ENOUGH: usize = 3 * BLOCK as usize;
     let mut seen: Vec<u8> = Vec::new();
     while seen.len() < ENOUGH {
         match reply.piece().await? {
@@ -138,8 +138,8 @@ pub async fn has_one_entry(mut reply: EngineReply) -> Result<bool, EngineProblem
             None => break,
         }
     }
-    let second = seen.get(BLOCK as usize..ENOUGH);
-    Ok(second.is_some_and(|block| block.iter().all(|byte| *byte == 0)))
+    let end = seen.get(BLOCK as usize..ENOUGH);
+    Ok(end.is_some_and(|end| end.iter().all(|byte| *byte == 0)).then(|| seen[..ENOUGH].to_vec()))
 }
 
 /// The end of an archive: two blocks of zeros. The engine ends an archive that went wrong without them.

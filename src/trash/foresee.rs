@@ -3,94 +3,247 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use fender_core::plan::{Keeping, ObjectKind, Plan, Recoverable};
+use fender_core::api::EngineProblem;
+use fender_core::plan::{CopySource, Keeping, KeepingCopy, ObjectKind, Plan, Recoverable};
 use serde_json::Value;
 
-use super::settings::{list, text};
-use crate::engine::connection::Connection;
+use super::settings::{list, needed_containers, text};
+use super::speed::{self, Speeds};
+use super::store::TrashStore;
+use crate::engine::connection::{Client, Connection};
 use crate::engine::paths;
 
-/// How long the engine may take for it: only words depend on it.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// Measured: bytes in a second from a local engine through compression to the disk, and over a network.
-const LOCAL: u64 = 100_000_000;
-const REMOTE: u64 = 10_000_000;
-/// Measured: milliseconds for a commit, and for a container through which a volume is read.
-const COMMIT: u64 = 500;
-const HELPER: u64 = 250;
+/// How long the engine may take for it.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Of so many containers each is looked at; of more only those that go.
+const LOOKED_AT: usize = 200;
 
-/// Estimates time and room for what the plan promises to keep, and adds what does not come back.
-pub fn foresee(connection: &Connection, plan: &mut Plan, is_local: bool) {
-    let kept: Vec<usize> =
-        (0..plan.deletes.len()).filter(|at| plan.deletes[*at].recoverable == Recoverable::Trash).collect();
-    let containers = plan.of(ObjectKind::Container).next().is_some();
-    let asked = connection.within(PATIENCE, async {
-        if !containers {
-            return Ok((Value::Null, Value::Null));
-        }
-        let all: Value = connection.client.get(paths::CONTAINERS).await?;
-        let images: Value = connection.client.get(paths::IMAGES).await?;
-        Ok((all, images))
-    });
-    let (all, images) = asked.unwrap_or_default();
-    let sizes: HashMap<String, u64> = list(&images, "")
-        .iter()
-        .filter_map(|image| Some((text(image, "Id").to_owned(), image.get("Size")?.as_u64()?)))
-        .collect();
-    let all = list(&all, "");
-    let (mut bytes, mut read, mut milliseconds) = (0_u64, 0_u64, 0_u64);
-    for at in &kept {
-        let item = &plan.deletes[*at];
-        let size = u64::try_from(item.size.unwrap_or(0)).unwrap_or(0);
-        bytes = bytes.saturating_add(size);
-        read = read.saturating_add(size);
-        match item.kind {
-            // The engine sends a container's own layer with all the layers of its image.
-            ObjectKind::Container if item.size != Some(0) => {
-                let own = all.iter().find(|it| text(it, "Id") == item.id);
-                let base = own.and_then(|it| sizes.get(text(it, "ImageID"))).copied().unwrap_or(0);
-                read = read.saturating_add(base);
-                milliseconds += COMMIT;
-            }
-            ObjectKind::Volume => milliseconds += HELPER,
-            _ => {}
-        }
-    }
-    let rate = if is_local { LOCAL } else { REMOTE };
-    plan.keeping = Keeping { seconds: read / rate + milliseconds / 1000, bytes };
-    namespaces(plan, &all);
+/// What the engine says of its containers and images.
+#[derive(Default)]
+struct Around {
+    containers: Vec<Value>,
+    /// Settings by the container's id.
+    settings: HashMap<String, Value>,
+    /// Bytes by the image's id.
+    images: HashMap<String, u64>,
 }
 
-/// A container that shares another's network names it by its id, which does not come back.
-fn namespaces(plan: &mut Plan, all: &[Value]) {
-    let mode = |it: &Value| {
-        let mode = it.pointer("/HostConfig/NetworkMode").and_then(Value::as_str).unwrap_or_default();
-        mode.strip_prefix("container:").map(str::to_owned)
-    };
-    let name = |it: &Value| {
-        let name = it.pointer("/Names/0").and_then(Value::as_str).unwrap_or_default();
-        name.trim_start_matches('/').to_owned()
-    };
-    let going: HashMap<String, String> =
-        plan.of(ObjectKind::Container).map(|item| (item.id.clone(), item.name.clone())).collect();
-    for it in all {
-        let Some(other) = mode(it) else { continue };
-        let is_going = going.contains_key(text(it, "Id"));
-        if let Some(needed) = going.get(&other).filter(|_| !is_going) {
-            plan.warnings.push(format!(
-                "container {} uses the network of {needed} by its id: it cannot start again, also after an undo, and has to be \
-                 created again",
-                name(it)
-            ));
+/// Estimates time and room for what the plan promises to keep, and finds what does not come back.
+pub fn foresee(connection: &Connection, plan: &mut Plan, is_local: bool) {
+    let mut around = Around::default();
+    if plan.of(ObjectKind::Container).next().is_some() {
+        match connection.within(PATIENCE, look(&connection.client, plan)) {
+            Ok(looked) => around = looked,
+            Err(problem) => plan.warnings.push(format!(
+                "whether what other containers share can be restored is not known, because the engine did not say it: {problem}"
+            )),
         }
-        let there = all.iter().any(|it| text(it, "Id") == other || name(it) == other);
-        if is_going && !there {
-            let lost = plan.deletes.iter_mut().filter(|item| item.id == text(it, "Id"));
-            for item in lost.filter(|item| item.recoverable == Recoverable::Trash) {
-                item.recoverable = Recoverable::No;
-                item.not_kept =
-                    Some("it uses the network of a container that is gone, so it cannot be created again".to_owned());
+        let store = TrashStore::at(super::folder());
+        let engine = plan.engine.clone();
+        depend(plan, &around, &|id| store.made_anywhere(&engine, id).ok().flatten());
+    }
+    plan.keeping = estimate(plan, &around, &speed::recall(&super::folder(), &plan.engine, is_local));
+}
+
+async fn look(client: &std::sync::Arc<Client>, plan: &Plan) -> Result<Around, EngineProblem> {
+    let all: Value = client.get(paths::CONTAINERS).await?;
+    let images: Value = client.get(paths::IMAGES).await?;
+    let containers = list(&all, "");
+    let is_going = |id: &str| plan.of(ObjectKind::Container).any(|item| item.id == id);
+    let mut settings = HashMap::new();
+    for id in containers.iter().map(|it| text(it, "Id")) {
+        if containers.len() <= LOOKED_AT || is_going(id) {
+            match client.get(&paths::container(id)).await {
+                Ok(inspect) => drop(settings.insert(id.to_owned(), inspect)),
+                Err(problem) if problem.is(404) => {}
+                Err(problem) => return Err(problem),
             }
         }
+    }
+    let size = |image: &Value| Some((text(image, "Id").to_owned(), image.get("Size")?.as_u64()?));
+    let images = list(&images, "").iter().filter_map(size).collect();
+    Ok(Around { containers, settings, images })
+}
+
+/// What each kept object costs, in bytes and in seconds at these speeds.
+fn estimate(plan: &Plan, around: &Around, speeds: &Speeds) -> Keeping {
+    let mut keeping = Keeping::default();
+    let mut taken = Duration::ZERO;
+    for (at, item) in plan.deletes.iter().enumerate().filter(|(_, item)| item.recoverable == Recoverable::Trash) {
+        let size = u64::try_from(item.size.unwrap_or(0)).unwrap_or(0);
+        keeping.bytes = keeping.bytes.saturating_add(size);
+        let copy = match item.kind {
+            // The engine sends a container's own layer with all the layers of its image.
+            ObjectKind::Container if item.size != Some(0) => {
+                let own = around.containers.iter().find(|it| text(it, "Id") == item.id);
+                let base = own.and_then(|it| around.images.get(text(it, "ImageID"))).copied().unwrap_or(0);
+                KeepingCopy { at, source: CopySource::Layers, bytes: size.saturating_add(base) }
+            }
+            ObjectKind::Image => KeepingCopy { at, source: CopySource::Layers, bytes: size },
+            ObjectKind::Volume => KeepingCopy { at, source: CopySource::Files, bytes: size },
+            _ => continue,
+        };
+        taken += speeds.time(copy);
+        keeping.copies.push(copy);
+    }
+    keeping.seconds = taken.as_secs();
+    keeping
+}
+
+/// The id of a container that is there, by the name or id that another one has for it.
+fn there<'a>(containers: &'a [Value], named: &str) -> Option<&'a str> {
+    let is = |it: &&Value| {
+        let names = it.get("Names").and_then(Value::as_array).into_iter().flatten();
+        text(it, "Id") == named
+            || names.filter_map(Value::as_str).any(|name| name.trim_start_matches('/') == named)
+            || named.len() >= 12 && text(it, "Id").starts_with(named)
+    };
+    containers.iter().find(is).map(|it| text(it, "Id"))
+}
+
+/// A container that shares a namespace with another one, or has a link to it, comes back only with that one; and one that
+/// stays does not find it again. `made` knows the id of what was brought back before, by the id that it had.
+fn depend(plan: &mut Plan, around: &Around, made: &dyn Fn(&str) -> Option<String>) {
+    let found = |named: &str| {
+        let id = there(&around.containers, named).map(str::to_owned);
+        id.or_else(|| there(&around.containers, &made(named)?).map(str::to_owned))
+    };
+    // What `--volumes-from` gave has names of its own.
+    let needs = |id: &str| -> Vec<(&'static str, String)> {
+        let all = around.settings.get(id).map(needed_containers).unwrap_or_default();
+        all.into_iter().filter(|(what, _)| *what != "volumes").collect()
+    };
+    loop {
+        let kept: HashMap<String, bool> = plan
+            .of(ObjectKind::Container)
+            .map(|item| (item.id.clone(), item.recoverable == Recoverable::Trash))
+            .collect();
+        let mut changed = false;
+        for item in plan.deletes.iter_mut() {
+            if item.kind != ObjectKind::Container || item.recoverable != Recoverable::Trash {
+                continue;
+            }
+            let why = needs(&item.id).into_iter().find_map(|(what, named)| {
+                let how = if what == "link" { "has a link to".to_owned() } else { format!("uses the {what} of") };
+                match found(&named) {
+                    None => Some(format!("it {how} a container that is gone, so it cannot be created again")),
+                    Some(id) if kept.get(&id) == Some(&false) => {
+                        Some(format!("it {how} a container that goes too and is not kept"))
+                    }
+                    Some(_) => None,
+                }
+            });
+            if let Some(why) = why {
+                item.recoverable = Recoverable::No;
+                item.not_kept = Some(why);
+                changed = true;
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
+    let going: HashMap<String, String> =
+        plan.of(ObjectKind::Container).map(|item| (item.id.clone(), item.name.clone())).collect();
+    for it in around.containers.iter().filter(|it| !going.contains_key(text(it, "Id"))) {
+        let name = it.pointer("/Names/0").and_then(Value::as_str).unwrap_or_default().trim_start_matches('/');
+        for (what, named) in needs(text(it, "Id")) {
+            let Some(needed) = found(&named).and_then(|id| going.get(&id)) else { continue };
+            plan.warnings.push(match what {
+                "link" => format!(
+                    "container {name} has a link to {needed}: it does not find it again, also after an undo, and has to be created \
+                     again"
+                ),
+                what => format!(
+                    "container {name} uses the {what} of {needed} by its id: it cannot start again, also after an undo, and has to \
+                     be created again"
+                ),
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fender_core::plan::Item;
+    use serde_json::json;
+
+    use super::*;
+
+    fn item(name: &str) -> Item {
+        Item {
+            kind: ObjectKind::Container,
+            id: name.repeat(64),
+            name: name.to_owned(),
+            tags: Vec::new(),
+            size: Some(0),
+            reason: String::new(),
+            recoverable: Recoverable::Trash,
+            not_kept: None,
+            about: Vec::new(),
+            created: None,
+            used: None,
+            mark: String::new(),
+            force: true,
+            volumes: false,
+            frees: 0,
+            users: Vec::new(),
+            step: 0,
+        }
+    }
+
+    fn around(containers: &[(&str, Value)]) -> Around {
+        let id = |name: &str| name.repeat(64);
+        Around {
+            containers: containers
+                .iter()
+                .map(|(name, _)| json!({"Id": id(name), "Names": [format!("/{name}"), format!("/x/{name}")]}))
+                .collect(),
+            settings: containers.iter().map(|(name, host)| (id(name), json!({ "HostConfig": host }))).collect(),
+            images: HashMap::new(),
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_created_again_is_not_called_kept() {
+        let gone = "c".repeat(64);
+        for (host, why) in [
+            (json!({"NetworkMode": format!("container:{gone}")}), "it uses the network of a container that is gone"),
+            (json!({"PidMode": format!("container:{gone}")}), "it uses the PID namespace of a container that is gone"),
+            (json!({"IpcMode": format!("container:{gone}")}), "it uses the IPC namespace of a container that is gone"),
+            (json!({"Links": ["/c/a/alias", "/c:/a/alias"]}), "it has a link to a container that is gone"),
+        ] {
+            let mut plan = Plan { deletes: vec![item("a")], ..Plan::default() };
+            let around = around(&[("a", host.clone()), ("b", json!({}))]);
+            depend(&mut plan, &around, &|_| None);
+            assert_eq!(plan.deletes[0].recoverable, Recoverable::No, "{host}");
+            assert!(
+                plan.deletes[0].not_kept.as_ref().is_some_and(|text| text.starts_with(why)),
+                "{:?}",
+                plan.deletes[0]
+            );
+            // One that was brought back under another id is found.
+            let mut plan = Plan { deletes: vec![item("a")], ..Plan::default() };
+            depend(&mut plan, &around, &|_| Some("b".repeat(64)));
+            assert_eq!(plan.deletes[0].recoverable, Recoverable::Trash, "{host}");
+        }
+        // The volumes of one that is gone have names of their own.
+        let mut plan = Plan { deletes: vec![item("a")], ..Plan::default() };
+        depend(&mut plan, &around(&[("a", json!({"VolumesFrom": [gone]}))]), &|_| None);
+        assert_eq!(plan.deletes[0].recoverable, Recoverable::Trash);
+    }
+
+    #[test]
+    fn a_chain_is_kept_whole_or_not_at_all() {
+        let uses = |name: &str| json!({"NetworkMode": format!("container:{}", name.repeat(64))});
+        let around = around(&[("a", json!({})), ("b", uses("a")), ("d", uses("b")), ("e", uses("b"))]);
+        let mut plan = Plan { deletes: vec![item("d"), item("b"), item("a")], ..Plan::default() };
+        depend(&mut plan, &around, &|_| None);
+        assert!(plan.deletes.iter().all(|item| item.recoverable == Recoverable::Trash));
+        assert_eq!(plan.warnings.len(), 1, "{:?}", plan.warnings);
+        assert!(plan.warnings[0].starts_with("container e uses the network of b by its id"), "{:?}", plan.warnings);
+        plan.deletes[2].recoverable = Recoverable::No;
+        depend(&mut plan, &around, &|_| None);
+        assert!(plan.deletes.iter().all(|item| item.recoverable == Recoverable::No), "{:?}", plan.deletes);
     }
 }

@@ -1,112 +1,107 @@
-//! Helper objects that fender creates on an engine to read or write a volume: an empty image, and containers of it that are never started.
-//! Their names contain the process that created them, so that those of a killed fender are found and removed.
+//! What fender makes on an engine to read or write a volume: an empty image, and containers of it that are never started.
+//! They carry their maker's mark. They go when they have done their work; should their maker be killed before, another
+//! process of fender's removes them (`watcher.rs`), and should that be killed too, the next command that keeps or restores.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use hyper::Method;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
-use crate::engine::connection::{Client, whole};
+use super::leftovers::{LAYER, REPOSITORY, host, is_left, sweep};
+pub use super::leftovers::{remove_container, remove_image};
+use super::watcher::Watcher;
+use crate::engine::connection::{Client, Connection, whole};
 use crate::engine::paths;
+use crate::environment::host::birth;
 use fender_core::api::EngineProblem;
 
-/// The repository of everything that is made for a moment.
-pub const REPOSITORY: &str = "fender.helper";
-
-/// The tag of this process's own: host and process.
-pub fn tag() -> String {
-    format!("{}-{}", host(), std::process::id())
+/// What this process has on an engine for a moment. Only this makes any of it, so that nothing is made unwatched.
+pub struct Helpers {
+    client: Arc<Client>,
+    mark: String,
+    watcher: Watcher,
+    /// The empty image, once it is there: a second one would leave the first without a name.
+    image: OnceCell<String>,
 }
 
-/// A new name for a container that is not whole yet: known for what it is by its name, because its labels are its own.
-pub fn name() -> String {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    format!("{REPOSITORY}-{}-{}", tag(), NUMBER.fetch_add(1, Ordering::Relaxed))
-}
-
-/// This host's name as a part of a tag.
-fn host() -> String {
-    let name = nix::sys::utsname::uname().map(|it| it.nodename().to_string_lossy().into_owned()).unwrap_or_default();
-    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
-    format!("h{}", plain.to_lowercase())
-}
-
-/// An empty image: enough for a container that is never started.
-pub async fn image(client: &Arc<Client>) -> Result<String, EngineProblem> {
-    let name = format!("{REPOSITORY}:{}", tag());
-    let path = paths::import_image(REPOSITORY, &tag());
-    // Two blocks of zeros: the end of an archive with nothing in it.
-    client.send(Method::POST, &path, whole(vec![0_u8; 1024]), Some("application/x-tar")).await?.bytes().await?;
-    Ok(name)
-}
-
-/// A container that has the volume at `/v`.
-pub async fn container(
-    client: &Arc<Client>,
-    image: &str,
-    volume: &str,
-    read_only: bool,
-) -> Result<String, EngineProblem> {
-    let body = json!({
-        "Image": image, "Cmd": ["never"], "Labels": { REPOSITORY: tag() }, "NetworkDisabled": true,
-        "HostConfig": {
-            "NetworkMode": "none",
-            "Mounts": [{"Type": "volume", "Source": volume, "Target": "/v", "ReadOnly": read_only,
-                "VolumeOptions": {"NoCopy": true}}],
-        },
-    });
-    let answer = client.call(Method::POST, paths::CREATE_CONTAINER, Some(&body)).await?;
-    let made: Value = serde_json::from_slice(&answer).unwrap_or_default();
-    match made.get("Id").and_then(Value::as_str) {
-        Some(id) => Ok(id.to_owned()),
-        None => Err(EngineProblem::Unanswered("the engine made a container without an id".to_owned())),
+impl Helpers {
+    /// Removes what a killed fender left behind, and lets another process watch over this one.
+    pub async fn begin(connection: &Connection) -> Helpers {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let process = std::process::id();
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let mark = format!("{}-{process}-{}.{number}", host(), birth(process).unwrap_or_default());
+        // What cannot be removed now is in nobody's way here, and is tried again by the next one.
+        let _ = sweep(&connection.client, &is_left).await;
+        let watcher = Watcher::start(connection.route(), &mark);
+        Helpers { client: connection.client.clone(), mark, watcher, image: OnceCell::new() }
     }
-}
 
-pub async fn remove_container(client: &Arc<Client>, id: &str) {
-    let _ = client.call(Method::DELETE, &paths::discard_container(id), None).await;
-}
-
-pub async fn remove_image(client: &Arc<Client>, name: &str) {
-    let _ = client.call(Method::DELETE, &paths::delete_image(name, true), None).await;
-}
-
-/// The maker of a container that is not whole yet, from its name `fender.helper-HOST-PROCESS-NUMBER`.
-fn mark_of(container: &Value) -> Option<&str> {
-    let name = container.pointer("/Names/0").and_then(Value::as_str)?.trim_start_matches('/');
-    let (mark, _) = name.strip_prefix(REPOSITORY)?.strip_prefix('-')?.rsplit_once('-')?;
-    Some(mark)
-}
-
-/// Removes the helper objects of this process, and those of processes on this machine that have ended.
-pub async fn sweep(client: &Arc<Client>) {
-    let left = |mark: &str| match mark.strip_prefix(&format!("{}-", host())) {
-        Some(process) => process == std::process::id().to_string() || !Path::new("/proc").join(process).exists(),
-        None => false,
-    };
-    for filter in [json!({ "label": [REPOSITORY] }), json!({ "name": [format!("^/?{REPOSITORY}-")] })] {
-        let path = paths::containers_where(&filter);
-        let containers: Vec<Value> = client.get(&path).await.unwrap_or_default();
-        for it in containers {
-            let label = it.pointer(&format!("/Labels/{REPOSITORY}")).and_then(Value::as_str);
-            if let Some(id) = it.get("Id").and_then(Value::as_str)
-                && mark_of(&it).or(label).is_some_and(left)
-            {
-                remove_container(client, id).await;
-            }
+    /// Removes what is left. Where the engine does not let it, the watcher goes on trying.
+    pub async fn end(self) {
+        let own = |mark: &str| mark == self.mark;
+        // What was found is looked for again: only an engine without any of it is clean.
+        let clean =
+            matches!(sweep(&self.client, &own).await, Ok(0)) || matches!(sweep(&self.client, &own).await, Ok(0));
+        if clean {
+            self.watcher.done();
         }
     }
-    let filters = json!({ "reference": [REPOSITORY] });
-    let images: Vec<Value> = client.get(&paths::images_where(&filters)).await.unwrap_or_default();
-    for it in images {
-        for name in it.get("RepoTags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
-            if let Some(mark) = name.strip_prefix(&format!("{REPOSITORY}:"))
-                && left(mark.trim_end_matches("-layer"))
-            {
-                remove_image(client, name).await;
-            }
+
+    /// A new name for a container that is not whole yet: known for what it is by its name, because its labels are its own.
+    pub fn name(&self) -> String {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        format!("{REPOSITORY}-{}-{}", self.mark, NUMBER.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The repository and the tag of an image that holds a container's layer for a moment.
+    pub fn layer(&self) -> (&'static str, String) {
+        (REPOSITORY, format!("{}{LAYER}", self.mark))
+    }
+
+    /// An empty image: enough for a container that is never started.
+    async fn image(&self) -> Result<&String, EngineProblem> {
+        self.image.get_or_try_init(|| self.make_image()).await
+    }
+
+    async fn make_image(&self) -> Result<String, EngineProblem> {
+        let path = paths::import_image(REPOSITORY, &self.mark);
+        // Two blocks of zeros: the end of an archive with nothing in it.
+        self.client
+            .send(Method::POST, &path, whole(vec![0_u8; 1024]), Some("application/x-tar"))
+            .await?
+            .bytes()
+            .await?;
+        Ok(format!("{REPOSITORY}:{}", self.mark))
+    }
+
+    /// A container that has the volume at `/v`. An engine that is started anew removes it, for it is never started
+    /// (moby `daemon/daemon.go`, restore).
+    pub async fn container(&self, volume: &str, read_only: bool) -> Result<String, EngineProblem> {
+        let body = json!({
+            "Image": self.image().await?, "Cmd": ["never"], "Labels": { REPOSITORY: self.mark }, "NetworkDisabled": true,
+            "HostConfig": {
+                "NetworkMode": "none", "AutoRemove": true,
+                "Mounts": [{"Type": "volume", "Source": volume, "Target": "/v", "ReadOnly": read_only,
+                    "VolumeOptions": {"NoCopy": true}}],
+            },
+        });
+        self.create(paths::CREATE_CONTAINER, &body).await
+    }
+
+    /// Any other container, under a helper's name; `platform` is `os/architecture`, None for the engine's own.
+    pub async fn create_named(&self, platform: Option<&str>, body: &Value) -> Result<String, EngineProblem> {
+        self.create(&paths::create_container(&self.name(), platform), body).await
+    }
+
+    async fn create(&self, path: &str, body: &Value) -> Result<String, EngineProblem> {
+        let answer = self.client.call(Method::POST, path, Some(body)).await?;
+        let made: Value = serde_json::from_slice(&answer).map_err(EngineProblem::unanswered)?;
+        match made.get("Id").and_then(Value::as_str) {
+            Some(id) => Ok(id.to_owned()),
+            None => Err(EngineProblem::unanswered("the engine made a container without an id")),
         }
     }
 }

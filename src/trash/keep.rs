@@ -4,29 +4,49 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use hyper::Method;
 use serde_json::{Value, json};
 
 use super::archive::{self, Apart};
-use super::helper;
+use super::helper::{self, Helpers};
+use super::settings;
 use super::store::{Entry, Kept, Locked, Object, TrashStore};
-use super::{folder, now};
+use super::{folder, now, speed};
 use crate::engine::connection::{Client, Connection, nothing};
 use crate::engine::paths;
 use crate::environment::folder::Folder;
-use crate::ui::progress::Bar;
+use crate::ui::progress::{Bar, after_two_seconds};
 use fender_core::api::EngineProblem;
 use fender_core::plan::freed::total;
 use fender_core::plan::inventory::short;
-use fender_core::plan::{Item, ObjectKind, Plan, Recoverable};
+use fender_core::plan::{Item, KeepingCopy, ObjectKind, Plan, Recoverable};
 use fender_core::policy::TrashLimits;
 use fender_core::text::bytes;
 
-/// Keeps the plan's objects under the words of the command; the entry's number.
-pub fn keep(connection: &Connection, plan: &Plan, command: &[String], trash: &TrashLimits) -> anyhow::Result<u64> {
+/// An entry that was just written. While this stands no other fender keeps or restores: what two of them kept at once of one
+/// object would come back twice, and a helper of the one would stand in the other's way.
+pub struct KeptNow {
+    pub id: u64,
+    locked: Locked,
+}
+
+impl KeptNow {
+    /// Takes the entry away again where nothing of it was deleted, and nobody else deleted what it keeps.
+    pub fn forget(self) {
+        let _ = self.locked.remove(self.id).and_then(|()| self.locked.sweep());
+    }
+
+    /// Whether it keeps anything: others may have taken all of it before.
+    pub fn has_kept(&self) -> bool {
+        self.locked.store.entry(self.id).is_ok_and(|entry| entry.has_kept())
+    }
+}
+
+/// Keeps the plan's objects under the words of the command.
+pub fn keep(connection: &Connection, plan: &Plan, command: &[String], trash: &TrashLimits) -> anyhow::Result<KeptNow> {
     keep_in(&folder(), connection, plan, command, trash)
 }
 
@@ -37,9 +57,11 @@ pub fn keep_in(
     plan: &Plan,
     command: &[String],
     trash: &TrashLimits,
-) -> anyhow::Result<u64> {
+) -> anyhow::Result<KeptNow> {
     let failed = || format!("the trash at {} cannot be written", root.display());
+    let waiting = after_two_seconds("waiting for another fender that uses the trash".to_owned());
     let locked = TrashStore::at(root.to_path_buf()).lock().with_context(failed)?;
+    drop(waiting);
     let written = locked.begin().with_context(failed)?;
     let entry = Entry {
         id: locked.next_id(),
@@ -54,22 +76,17 @@ pub fn keep_in(
     let kept = plan.deletes.iter().filter(|it| it.recoverable == Recoverable::Trash);
     let total = total(kept.filter_map(|it| it.size));
     let bar = Bar::new("keeping", u64::try_from(total).ok().filter(|total| *total > 0));
-    let mut keeper = Keeper {
-        client: connection.client.clone(),
-        locked: &locked,
-        folder: &written,
-        entry,
-        image: None,
-        bar: bar.clone(),
-    };
-    let outcome = connection.block_on(async {
-        helper::sweep(&keeper.client).await;
+    let (client, folder) = (connection.client.clone(), &written);
+    let (outcome, entry, taken) = connection.block_on(async {
+        let helpers = Helpers::begin(connection).await;
+        let taken = Vec::new();
+        let mut keeper = Keeper { client, locked: &locked, folder, entry, helpers: &helpers, bar: bar.clone(), taken };
         let outcome = keeper.all(plan).await;
-        helper::sweep(&keeper.client).await;
-        outcome
+        let (entry, taken) = (keeper.entry, keeper.taken);
+        helpers.end().await;
+        (outcome, entry, taken)
     });
     bar.finish();
-    let entry = keeper.entry;
     // What was said to be kept is kept whole, also where the copy is larger than the engine's number for it.
     let outcome = outcome.and_then(|()| locked.finish(&written, &entry).with_context(failed));
     if outcome.is_err() {
@@ -79,7 +96,8 @@ pub fn keep_in(
     // Older ones make room; what that fails at does not touch the new one.
     let _ = locked.expire(trash, id);
     locked.store.is_there(&entry)?;
-    Ok(id)
+    speed::learn(root, &plan.engine, connection.is_local(), &taken);
+    Ok(KeptNow { id, locked })
 }
 
 /// How long a deletion that is only noted waits: for the engine, and for another fender that has the trash.
@@ -115,7 +133,14 @@ pub fn note(
         for item in &plan.deletes {
             match noted(&connection.client, item).await {
                 Err(problem) if problem.is(404) => {}
-                object => objects.push(object?),
+                object => {
+                    let mut object = object?;
+                    if let Some(why) = needs_what_is_gone(&connection.client, &locked, plan, &object).await? {
+                        object.recoverable = Recoverable::No;
+                        object.missing = why;
+                    }
+                    objects.push(object);
+                }
             }
         }
         Ok(objects)
@@ -130,6 +155,30 @@ pub fn note(
     outcome?;
     let _ = locked.expire(trash, entry.id);
     Ok(Some(entry))
+}
+
+/// Why a container cannot be created again: it shares a namespace with one that is gone, or has a link to it.
+async fn needs_what_is_gone(
+    client: &Arc<Client>,
+    locked: &Locked,
+    plan: &Plan,
+    object: &Object,
+) -> Result<Option<String>, EngineProblem> {
+    for (what, named) in settings::needed_containers(&object.inspect) {
+        let goes_too = plan.of(ObjectKind::Container).any(|item| item.id == named || item.name == named);
+        if what == "volumes" || goes_too {
+            continue;
+        }
+        let now = locked.store.made_anywhere(&plan.engine, &named)?.unwrap_or_else(|| named.clone());
+        match client.get::<Value>(&paths::container(&now)).await {
+            Ok(_) => {}
+            Err(problem) if problem.is(404) => {
+                return Ok(Some(format!("the container whose {what} it uses is gone")));
+            }
+            Err(problem) => return Err(problem),
+        }
+    }
+    Ok(None)
 }
 
 /// What is known of one object without copying anything.
@@ -180,21 +229,25 @@ struct Keeper<'a> {
     locked: &'a Locked,
     folder: &'a Folder,
     entry: Entry,
-    /// The empty image, once it is needed.
-    image: Option<String>,
+    helpers: &'a Helpers,
     bar: Bar,
+    /// How long what took how long.
+    taken: Vec<(KeepingCopy, Duration)>,
 }
 
 impl Keeper<'_> {
     async fn all(&mut self, plan: &Plan) -> anyhow::Result<()> {
-        for item in &plan.deletes {
+        for (at, item) in plan.deletes.iter().enumerate() {
             let name = format!(
                 "{} {}",
                 item.kind.name(),
                 if item.kind == ObjectKind::BuildCache { short(&item.id) } else { &item.name }
             );
             self.bar.say(format!("keeping {name}"));
+            let start = Instant::now();
             let object = self.one(item).await.with_context(|| format!("{name} could not be kept"))?;
+            let copies = plan.keeping.copies.iter().filter(|copy| copy.at == at && object.file.is_some());
+            self.taken.extend(copies.map(|copy| (*copy, start.elapsed())));
             self.entry.objects.push(object);
         }
         Ok(())
@@ -248,15 +301,7 @@ impl Keeper<'_> {
 
     async fn volume(&mut self, object: &mut Object) -> Result<(), EngineProblem> {
         object.inspect = self.client.get(&paths::volume(&object.name)).await?;
-        let image = match &self.image {
-            Some(image) => image.clone(),
-            None => {
-                let image = helper::image(&self.client).await?;
-                self.image = Some(image.clone());
-                image
-            }
-        };
-        let container = helper::container(&self.client, &image, &object.name, true).await?;
+        let container = self.helpers.container(&object.name, true).await?;
         let name = self.next_file("volume") + ".tar.zst";
         let path = paths::files(&container, "/v");
         let kept = match self.client.send(Method::GET, &path, nothing(), None).await {
@@ -302,13 +347,13 @@ impl Keeper<'_> {
             return Ok(());
         }
         let deletes = changes.iter().any(|it| it.get("ObjectKind").and_then(Value::as_i64) == Some(DELETED));
-        let tag = format!("{}-layer", helper::tag());
-        let path = paths::commit(&object.id, helper::REPOSITORY, &tag);
+        let (repository, tag) = self.helpers.layer();
+        let path = paths::commit(&object.id, repository, &tag);
         let answer = self.client.call(Method::POST, &path, Some(&json!({}))).await?;
         let made: Value = serde_json::from_slice(&answer).unwrap_or_default();
         let id = made.get("Id").and_then(Value::as_str).unwrap_or_default().to_owned();
         let outcome = self.layer(object, &id, &base, deletes).await;
-        helper::remove_image(&self.client, &format!("{}:{tag}", helper::REPOSITORY)).await;
+        helper::remove_image(&self.client, &format!("{repository}:{tag}")).await;
         outcome
     }
 

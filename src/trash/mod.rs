@@ -3,13 +3,17 @@
 mod archive;
 mod args;
 mod clock;
+mod empty_volumes;
 mod foresee;
 mod helper;
 mod keep;
+mod leftovers;
 mod restore;
 mod restore_container;
 mod settings;
+mod speed;
 mod store;
+mod watcher;
 
 use std::path::PathBuf;
 
@@ -20,9 +24,10 @@ use fender_core::plan::{ObjectKind, Plan, Recoverable};
 use fender_core::policy::TrashLimits;
 use fender_core::text::bytes;
 pub use foresee::foresee;
-pub use keep::{keep, keep_in, note};
+pub use keep::{KeptNow, keep, keep_in, note};
 pub use restore::{Back, fits, layer_image, requests, restore};
 pub use store::{Entry, Locked, Object, TrashStore};
+pub use watcher::{WATCH, watch};
 
 /// Where the trash is: in the user's state, or the system's.
 pub fn folder() -> PathBuf {

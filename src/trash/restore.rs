@@ -7,9 +7,11 @@ use anyhow::Context as _;
 use hyper::Method;
 use serde_json::{Value, json};
 
+use super::helper::Helpers;
 use super::store::{Entry, Locked, Object};
 use super::{archive, helper, settings};
 use crate::engine::connection::{Client, Connection, RequestBody, nothing};
+use crate::engine::inventory::EngineDefaults;
 use crate::engine::paths;
 use crate::ui::progress::Bar;
 use fender_core::api::EngineProblem;
@@ -45,10 +47,11 @@ pub fn restore(
     const ORDER: [ObjectKind; 5] =
         [ObjectKind::Network, ObjectKind::Volume, ObjectKind::Image, ObjectKind::Tag, ObjectKind::Container];
     let bar = Bar::new("bringing back", None);
-    let work = Restoration { client: connection.client.clone(), locked, entry, bar: bar.clone() };
     let mut all = true;
     connection.block_on(async {
-        helper::sweep(&work.client).await;
+        let helpers = Helpers::begin(connection).await;
+        let work =
+            Restoration { client: connection.client.clone(), helpers: &helpers, locked, entry, bar: bar.clone() };
         let wanted = |object: &&Object| only.is_none_or(|name| fits(object, name));
         let mut objects: Vec<&Object> = entry.objects.iter().filter(wanted).collect();
         objects.sort_by_key(|object| ORDER.iter().position(|kind| *kind == object.kind).unwrap_or(ORDER.len()));
@@ -75,17 +78,18 @@ pub fn restore(
             }
             objects = again.into_iter().map(|(object, _)| object).collect();
         }
-        helper::sweep(&work.client).await;
+        helpers.end().await;
     });
     bar.finish();
     all
 }
 
-/// What would be asked of the engine to bring back one object, as far as rules look at it.
+/// What would be asked of the engine to bring back one object, as far as rules look at it: without what the engine does by
+/// itself.
 ///
 /// # Errors
 /// Its settings cannot be read, or an engine does not take them.
-pub fn requests(object: &Object) -> anyhow::Result<Vec<Request>> {
+pub fn requests(object: &Object, usual: &EngineDefaults) -> anyhow::Result<Vec<Request>> {
     let read = || format!("the settings of {} cannot be read", object.name);
     let made = |path: &str, body: Body| vec![Request::new("POST", path, Vec::new()).body(body)];
     if object.recoverable != Recoverable::Trash {
@@ -101,7 +105,7 @@ pub fn requests(object: &Object) -> anyhow::Result<Vec<Request>> {
                 has_volume: &|_| true,
             };
             let mut body = settings::container(&object.inspect, &around).map_err(anyhow::Error::msg)?.body;
-            settings::without_defaults(&mut body);
+            settings::without_defaults(&mut body, usual);
             made(paths::CREATE_CONTAINER, Body::Container(Box::new(serde_json::from_value(body).with_context(read)?)))
         }
         ObjectKind::Volume => {
@@ -125,22 +129,16 @@ pub fn layer_image(
     name: &str,
 ) -> Result<(), EngineProblem> {
     let bar = Bar::new("loading", None);
-    let work = Restoration { client: connection.client.clone(), locked, entry, bar: bar.clone() };
     let outcome = connection.block_on(async {
-        let image = match object.file.as_deref() {
-            Some(file) if layer_of(file).is_none() => work.own_image(file).await?,
-            Some(file) => {
-                let base = work.base(object).await?;
-                work.image_with_layer(object, &base, layer_of(file).unwrap_or_default()).await?
-            }
-            None => work.base(object).await?,
-        };
-        let (repository, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
-        let path = paths::tag_image(&image, repository, tag);
-        work.client.call(Method::POST, &path, None).await
+        let helpers = Helpers::begin(connection).await;
+        let work =
+            Restoration { client: connection.client.clone(), helpers: &helpers, locked, entry, bar: bar.clone() };
+        let outcome = work.named_layer(object, name).await;
+        helpers.end().await;
+        outcome
     });
     bar.finish();
-    outcome.map(|_| ())
+    outcome
 }
 
 /// Whether a name or the beginning of an id means this object.
@@ -152,6 +150,7 @@ pub fn fits(object: &Object, name: &str) -> bool {
 
 pub(super) struct Restoration<'a> {
     pub(super) client: Arc<Client>,
+    pub(super) helpers: &'a Helpers,
     pub(super) locked: &'a Locked,
     pub(super) entry: &'a Entry,
     pub(super) bar: Bar,
@@ -212,7 +211,7 @@ impl Restoration<'_> {
         if self.exists(&paths::network(&object.id)).await?.is_some() {
             return Ok(Back::There);
         }
-        if let Some(made) = self.locked.made(self.entry, &object.id)?
+        if let Some(made) = self.locked.store.made_anywhere(&self.entry.engine, &object.id)?
             && self.exists(&paths::network(&made)).await?.is_some()
         {
             return Ok(Back::There);
@@ -246,11 +245,14 @@ impl Restoration<'_> {
         let name = name.unwrap_or_else(|| object.name.clone());
         let path = paths::volume(&name);
         let body = settings::volume(&object.inspect, &name);
-        let made = format!("volume {name}");
+        // Two deletions at once may both have kept it: it is one volume by its name and its time of creation.
+        let made = format!("volume {} of {}", object.name, settings::text(&object.inspect, "CreatedAt"));
         let created;
         if let Some(now) = self.exists(&path).await? {
             created = settings::text(&now, "CreatedAt").to_owned();
-            if self.locked.made(self.entry, &made)?.is_some_and(|known| known == created) {
+            let by_older = self.locked.made(self.entry, &format!("volume {name}"))?;
+            let known = self.locked.store.made_anywhere(&self.entry.engine, &made)?;
+            if [by_older, known].into_iter().flatten().any(|known| known == created) {
                 return Ok(Back::There);
             }
             if !self.is_half_filled(&now, &body).await? {
@@ -305,7 +307,7 @@ impl Restoration<'_> {
         let container = self.helper_with(volume, true).await?;
         let path = paths::files(&container, "/v");
         let outcome = match self.client.send(Method::GET, &path, nothing(), None).await {
-            Ok(reply) => archive::has_one_entry(reply).await,
+            Ok(reply) => archive::only_entry(reply).await.map(|entry| entry.is_some()),
             Err(problem) => Err(problem),
         };
         helper::remove_container(&self.client, &container).await;
@@ -313,8 +315,22 @@ impl Restoration<'_> {
     }
 
     pub(super) async fn helper_with(&self, volume: &str, read_only: bool) -> Result<String, EngineProblem> {
-        let image = helper::image(&self.client).await?;
-        helper::container(&self.client, &image, volume, read_only).await
+        self.helpers.container(volume, read_only).await
+    }
+
+    /// What a container wrote, as an image of this name.
+    async fn named_layer(&self, object: &Object, name: &str) -> Result<(), EngineProblem> {
+        let image = match object.file.as_deref() {
+            Some(file) if layer_of(file).is_none() => self.own_image(file).await?,
+            Some(file) => {
+                let base = self.base(object).await?;
+                self.image_with_layer(object, &base, layer_of(file).unwrap_or_default()).await?
+            }
+            None => self.base(object).await?,
+        };
+        let (repository, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
+        let path = paths::tag_image(&image, repository, tag);
+        self.client.call(Method::POST, &path, None).await.map(|_| ())
     }
 
     pub(super) async fn load(&self, file: &str) -> Result<Vec<u8>, EngineProblem> {

@@ -22,7 +22,7 @@ impl Restoration<'_> {
         if known(object.id.clone()).await?.is_some() {
             return Ok(Back::There);
         }
-        if let Some(made) = self.locked.made(self.entry, &object.id)?
+        if let Some(made) = self.locked.store.made_anywhere(&self.entry.engine, &object.id)?
             && known(made).await?.is_some()
         {
             return Ok(Back::There);
@@ -147,18 +147,18 @@ impl Restoration<'_> {
             container: &|named| containers.get(named).cloned(),
             has_volume: &|name| volumes.contains(name),
         };
-        let made = match settings::container(&object.inspect, &around) {
+        let mut made = match settings::container(&object.inspect, &around) {
             Ok(made) => made,
             Err(why) => return Ok(Err(why)),
         };
+        let empty = self.empty_volumes(&mut made, image).await?;
         let platform = settings::platform(&object.inspect);
-        let path = paths::create_container(&helper::name(), platform.as_deref());
-        let answer = self.client.call(Method::POST, &path, Some(&made.body)).await?;
-        let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
-        match settings::text(&answer, "Id") {
-            "" => Err(EngineProblem::unanswered("the engine made a container without an id")),
-            id => Ok(Ok((id.to_owned(), made.notes))),
+        let id = self.helpers.create_named(platform.as_deref(), &made.body).await?;
+        if let Err(problem) = self.put_back(empty).await {
+            helper::remove_container(&self.client, &id).await;
+            return Err(problem);
         }
+        Ok(Ok((id, made.notes)))
     }
 
     pub(super) fn is_kept_container(&self, named: &str) -> bool {
@@ -168,7 +168,7 @@ impl Restoration<'_> {
 
     /// The id that a container has now which had this id, or has this name.
     pub(super) async fn container_now(&self, named: &str) -> Result<Option<String>, EngineProblem> {
-        let made = self.locked.made_anywhere(&self.entry.engine, named)?;
+        let made = self.locked.store.made_anywhere(&self.entry.engine, named)?;
         for name in made.as_deref().into_iter().chain([named]) {
             if let Some(found) = self.exists(&paths::container(name)).await? {
                 return Ok(Some(settings::text(&found, "Id").to_owned()));
@@ -299,10 +299,7 @@ impl Restoration<'_> {
         if let Some(map) = body.as_object_mut() {
             map.remove("MacAddress");
         }
-        let path = paths::create_container(&helper::name(), None);
-        let answer = self.client.call(Method::POST, &path, Some(&body)).await?;
-        let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
-        let id = settings::text(&answer, "Id").to_owned();
+        let id = self.helpers.create_named(None, &body).await?;
         let outcome = match self.fill(&id, sha256, Vec::new()).await {
             Ok(()) => self.client.call(Method::POST, &paths::commit_unnamed(&id), Some(&json!({}))).await,
             Err(problem) => Err(problem),

@@ -5,6 +5,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::engine::inventory::EngineDefaults;
+
 /// What has to be known to make a container again.
 pub struct ContainerSurroundings<'a> {
     /// The image to create it from: a name or an id.
@@ -98,10 +100,16 @@ pub fn container(inspect: &Value, around: &ContainerSurroundings) -> Result<Made
 
 /// Takes out what an engine fills in by itself, for the rules: it was not chosen. A list of masked paths counts as the engine's
 /// if it has the paths that give most away.
-pub fn without_defaults(body: &mut Value) {
+pub fn without_defaults(body: &mut Value, usual: &EngineDefaults) {
     const MASKED: [&str; 3] = ["/proc/kcore", "/proc/keys", "/sys/firmware"];
     const READ_ONLY: [&str; 2] = ["/proc/sys", "/proc/sysrq-trigger"];
     let Some(host) = body.get_mut("HostConfig") else { return };
+    if usual.cgroup_of_host && text(host, "CgroupnsMode") == "host" {
+        remove(host, "CgroupnsMode");
+    }
+    if !usual.runtime.is_empty() && text(host, "Runtime") == usual.runtime {
+        remove(host, "Runtime");
+    }
     for (key, usual) in [("MaskedPaths", &MASKED[..]), ("ReadonlyPaths", &READ_ONLY[..])] {
         let paths = texts(host, &format!("/{key}"));
         let is_null = host.get(key).is_some_and(Value::is_null);

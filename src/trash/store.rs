@@ -241,6 +241,24 @@ impl TrashStore {
         !matches!(self.entry_folder(id), Ok(None))
     }
 
+    /// What has become of an object that any entry of an engine brought back, by the id that it had.
+    pub fn made_anywhere(&self, engine: &str, id: &str) -> io::Result<Option<String>> {
+        for entry in self.entries().into_iter().rev().filter_map(|(_, entry)| entry.ok()) {
+            if entry.engine == engine
+                && let Some(now) = self.all_made(entry.id)?.remove(id)
+            {
+                return Ok(Some(now));
+            }
+        }
+        Ok(None)
+    }
+
+    fn all_made(&self, entry: u64) -> io::Result<BTreeMap<String, String>> {
+        let folder = self.entry_folder(entry)?;
+        let text = folder.map(|folder| folder.read(MADE, LARGEST_MARK)).transpose()?.flatten();
+        Ok(text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default())
+    }
+
     /// Opens a file of an entry. Its name is a plain one: none leads out of the entry.
     pub fn entry_file(&self, id: u64, name: &str) -> io::Result<File> {
         self.entry_folder(id)?.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?.file(name)
@@ -453,31 +471,13 @@ impl Locked {
 
     /// The id that a container of this entry got when it was brought back.
     pub fn made(&self, entry: &Entry, id: &str) -> io::Result<Option<String>> {
-        Ok(self.all_made(entry.id)?.remove(id))
-    }
-
-    /// The same for any entry of an engine.
-    pub fn made_anywhere(&self, engine: &str, id: &str) -> io::Result<Option<String>> {
-        for entry in self.store.entries().into_iter().rev().filter_map(|(_, entry)| entry.ok()) {
-            if entry.engine == engine
-                && let Some(now) = self.made(&entry, id)?
-            {
-                return Ok(Some(now));
-            }
-        }
-        Ok(None)
+        Ok(self.store.all_made(entry.id)?.remove(id))
     }
 
     pub fn remember(&self, entry: &Entry, id: &str, now: &str) -> io::Result<()> {
-        let mut all = self.all_made(entry.id)?;
+        let mut all = self.store.all_made(entry.id)?;
         all.insert(id.to_owned(), now.to_owned());
         self.entries.make_folder(&entry.id.to_string())?.write_whole(MADE, &serde_json::to_vec(&all)?, 0o600)
-    }
-
-    fn all_made(&self, entry: u64) -> io::Result<BTreeMap<String, String>> {
-        let folder = self.entries.folder(&entry.to_string())?;
-        let text = folder.map(|folder| folder.read(MADE, LARGEST_MARK)).transpose()?.flatten();
-        Ok(text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default())
     }
 
     pub fn remove(&self, id: u64) -> io::Result<()> {

@@ -29,3 +29,4 @@ mod restore;
 mod system_policy;
 mod trust;
 mod undo;
+mod undo_faults;

@@ -4,8 +4,11 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use crate::support::place::{Place, script};
 use crate::support::process;
+use crate::support::recorder::{Answers, Recorder};
 use crate::support::terminal::Terminal;
 
 /// Asks in every environment: an escape, which has no fix.
@@ -387,6 +390,33 @@ fn f_is_offered_only_where_it_clears() {
         assert!(flat.contains(says), "{line:?}\n{seen}");
         // No fixed command is shown that still has what was warned about.
         assert!(!says.starts_with("no fix") || !seen.contains("    + docker"), "{seen}");
+    }
+}
+
+#[test]
+fn no_init_is_offered_where_the_engine_has_none() {
+    for (commit, has_init) in [
+        (json!({"ID": "N/A", "Expected": ""}), false),
+        (Value::Null, false),
+        (json!({"ID": "", "Expected": ""}), true),
+        (json!({"ID": "de40ad0", "Expected": "de40ad0"}), true),
+    ] {
+        let place = Place::new();
+        place.policy(STRICT);
+        let mut answers = Answers::default();
+        answers.info["InitCommit"] = commit.clone();
+        answers.image["Config"] = json!({"Cmd": ["/bin/sh", "-c", "serve; true"]});
+        let socket = place.path("engine.sock");
+        let _recorder = Recorder::start(&socket, answers);
+        let mut command = docker(&place, &["run", "-d", "example.com/api:1"]);
+        command.env("DOCKER_HOST", format!("unix://{}", socket.display()));
+        let mut terminal = Terminal::start(&command, None);
+        terminal.expect_question();
+        let seen = terminal.seen();
+        assert!(seen.contains("pid1-signals"), "{commit}: {seen}");
+        assert_eq!(seen.contains("--init"), has_init, "{commit}: {seen}");
+        terminal.send("\n");
+        terminal.wait();
     }
 }
 

@@ -163,6 +163,13 @@ impl Terminal {
         let _ = self.child.wait();
     }
 
+    /// Kills the program with `kill -9`, and nothing that it started. `setsid` has become it: it does not fork here, because it
+    /// leads no process group.
+    pub fn kill_alone(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// How it ended, if it has.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         let status = self.child.try_wait().unwrap()?;

@@ -155,12 +155,34 @@ pub struct Skipped {
 }
 
 /// What it takes to keep what a plan promises, estimated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keeping {
     /// How long it takes, in seconds.
     pub seconds: u64,
     /// On the disk of the trash, before they are compressed.
     pub bytes: u64,
+    /// What the engine has to send for each object that takes time.
+    pub copies: Vec<KeepingCopy>,
+}
+
+/// One object that is copied to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepingCopy {
+    /// Its place in the plan's list.
+    pub at: usize,
+    /// What the engine sends for it.
+    pub source: CopySource,
+    /// In the engine's own numbers.
+    pub bytes: u64,
+}
+
+/// What an engine sends: engines are not equally fast at both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopySource {
+    /// The files of a volume.
+    Files,
+    /// The layers of an image, or of a container with those of its image.
+    Layers,
 }
 
 /// Everything that a command would delete on one engine.
