@@ -147,7 +147,7 @@ mod tests {
         assert!((90_000_000..110_000_000).contains(&one.layers), "{one:?}");
         assert_eq!(recall(&trash, "two", true), LOCAL);
         assert_eq!(recall(&trash, "two", false), REMOTE);
-        std::fs::write(state.path().join(FILE), "{").unwrap();
+        Folder::make(state.path()).unwrap().write_whole(FILE, b"{", MODE).unwrap();
         assert_eq!(recall(&trash, "0", true), LOCAL);
     }
 }
