@@ -19,7 +19,7 @@ impl RemovalMessages {
     /// For a command, such as `system prune`.
     pub fn of(command: &str, plan: &Plan, outcome: &Outcome) -> RemovalMessages {
         let mut words = RemovalMessages::default();
-        match command.rsplit(' ').next().unwrap_or_default() {
+        match command.rsplit_once(' ').map_or(command, |(_, last)| last) {
             _ if command.starts_with("compose ") => words.compose(plan, outcome),
             "prune" if command.starts_with("build") => words.cache_table(plan, outcome),
             "prune" => words.pruned(command, plan, outcome),

@@ -182,7 +182,9 @@ impl Guard<'_> {
         if steps.is_empty() {
             return None;
         }
-        let mut plan = (*judgement.facts.plan(steps).ok()?).clone();
+        // What it would delete is not known: it is not offered.
+        let Ok(plan) = judgement.facts.plan(steps) else { return None };
+        let mut plan = (*plan).clone();
         trash::fit(&mut plan, &self.policy.trash());
         self.foresee(&mut plan);
         let is_known = !plan.unknown && plan.unclear.is_empty() && plan.by_docker.is_none();

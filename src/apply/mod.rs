@@ -147,7 +147,9 @@ impl Work<'_> {
         if runs && !ran {
             return Ok(ItemOutcome::Left("it has been started since".to_owned()));
         }
-        let name = now.get("Name").and_then(Value::as_str).unwrap_or_default().trim_start_matches('/');
+        let Some(name) = now.get("Name").and_then(Value::as_str).map(|name| name.trim_start_matches('/')) else {
+            return Ok(ItemOutcome::Left("the engine does not say its name".to_owned()));
+        };
         if name != item.name {
             return Ok(ItemOutcome::Left(format!("it is called {name} now")));
         }
@@ -170,7 +172,12 @@ impl Work<'_> {
     async fn volume(&self, item: &Item) -> Result<ItemOutcome, EngineProblem> {
         let path = paths::volume(&item.name);
         let now: Value = self.client.get(&path).await?;
-        if now.get("CreatedAt").and_then(Value::as_str).unwrap_or_default() != item.mark {
+        // Some drivers do not say when: then they did not when it was shown either.
+        let is_shown = match now.get("CreatedAt") {
+            None | Some(Value::Null) => item.mark.is_empty(),
+            Some(created) => created.as_str() == Some(item.mark.as_str()),
+        };
+        if !is_shown {
             return Ok(ItemOutcome::Left("another volume has that name now".to_owned()));
         }
         self.call_delete(&path).await?;
@@ -191,13 +198,8 @@ impl Work<'_> {
         // Parents that go are objects of the plan by themselves.
         let path = paths::delete_image(name, force);
         let answer = self.client.call(Method::DELETE, &path, None).await?;
-        let said: Vec<Value> = serde_json::from_slice(&answer).unwrap_or_default();
-        for entry in said {
-            for (key, text) in entry.as_object().into_iter().flatten() {
-                let pair = (key.clone(), text.as_str().unwrap_or_default().to_owned());
-                self.outcome.said.entry(at).or_default().push(pair);
-            }
-        }
+        let said: Vec<BTreeMap<String, String>> = serde_json::from_slice(&answer).map_err(EngineProblem::unanswered)?;
+        self.outcome.said.entry(at).or_default().extend(said.into_iter().flatten());
         Ok(())
     }
 
@@ -273,7 +275,7 @@ impl Work<'_> {
     async fn cache(&self, item: &Item) -> Result<ItemOutcome, EngineProblem> {
         let filters = json!({ "id": [item.id] });
         let answer = self.client.call(Method::POST, &paths::prune_cache(&filters), None).await?;
-        let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
+        let answer: Value = serde_json::from_slice(&answer).map_err(EngineProblem::unanswered)?;
         let gone = answer.get("CachesDeleted").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
         Ok(if gone { ItemOutcome::Gone } else { ItemOutcome::InUse("a build is using it".to_owned()) })
     }

@@ -199,7 +199,7 @@ pub async fn read(client: &Arc<Client>, needs: Needs, api: Option<Version>) -> R
         name: info.name.clone(),
         containerd: info.containerd(),
         api: api.map_or(version, |wanted| wanted.min(version)),
-        now: seconds(&info.system_time).unwrap_or_default() as i64,
+        now: now(&info)?,
         containers: containers.0,
         images: images.0,
         volumes: volumes.volumes,
@@ -235,6 +235,12 @@ pub async fn read(client: &Arc<Client>, needs: Needs, api: Option<Version>) -> R
     Ok(inventory)
 }
 
+/// The engine's own clock, in seconds since 1970: what is older than a filter says is reckoned from it.
+fn now(info: &Info) -> Result<i64, EngineProblem> {
+    let time = seconds(&info.system_time).map(|time| time as i64);
+    time.ok_or_else(|| EngineProblem::unanswered(format!("it does not say its time: {:?}", info.system_time)))
+}
+
 /// The volumes, without their sizes.
 pub async fn volumes_of(client: &Arc<Client>) -> Result<Vec<Volume>, EngineProblem> {
     Ok(client.get::<Volumes>(paths::VOLUMES).await?.volumes)
@@ -259,9 +265,10 @@ async fn list<T: Default + serde::de::DeserializeOwned + Send + 'static>(
     if path.is_empty() { Ok(T::default()) } else { client.get(path).await }
 }
 
-/// Answers to many requests, in their order; None where one failed.
-async fn many(client: &Arc<Client>, paths: Vec<String>) -> Vec<Option<Bytes>> {
-    let mut answers: Vec<Option<Bytes>> = vec![None; paths.len()];
+/// Answers to many requests, in their order.
+async fn many(client: &Arc<Client>, paths: Vec<String>) -> Vec<Result<Bytes, EngineProblem>> {
+    let unasked = || Err(EngineProblem::unanswered("it was not asked to the end"));
+    let mut answers: Vec<Result<Bytes, EngineProblem>> = paths.iter().map(|_| unasked()).collect();
     let mut running = JoinSet::new();
     let mut waiting = paths.into_iter().enumerate();
     loop {
@@ -269,13 +276,22 @@ async fn many(client: &Arc<Client>, paths: Vec<String>) -> Vec<Option<Bytes>> {
             && let Some((at, path)) = waiting.next()
         {
             let client = client.clone();
-            running.spawn(async move { (at, client.call(Method::GET, &path, None).await.ok()) });
+            running.spawn(async move { (at, client.call(Method::GET, &path, None).await) });
         }
         match running.join_next().await {
             None => return answers,
             Some(Ok((at, answer))) => answers[at] = answer,
             Some(Err(_)) => {}
         }
+    }
+}
+
+/// The answer about one object; None where it is gone by now. What else goes wrong leaves the plan open.
+fn about(answer: Result<Bytes, EngineProblem>) -> Result<Option<Value>, EngineProblem> {
+    match answer {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(EngineProblem::unanswered),
+        Err(problem) if problem.is(404) => Ok(None),
+        Err(problem) => Err(problem),
     }
 }
 
@@ -316,7 +332,7 @@ async fn look_closer(client: &Arc<Client>, inventory: &mut Inventory, plan: &Pla
     if !with_volumes.is_empty() {
         learnt = Learnt::More;
     }
-    for (id, named) in named_volumes(client, &with_volumes).await {
+    for (id, named) in named_volumes(client, &with_volumes).await? {
         if let Some(container) = inventory.containers.iter_mut().find(|it| it.id == id) {
             container.named_volumes = Some(named);
         }
@@ -324,7 +340,7 @@ async fn look_closer(client: &Arc<Client>, inventory: &mut Inventory, plan: &Pla
     if inventory.images.is_empty() {
         return Ok(learnt);
     }
-    if inventory.containerd && as_containerd_sees_it(client, inventory, plan).await {
+    if inventory.containerd && as_containerd_sees_it(client, inventory, plan).await? {
         learnt = Learnt::More;
     }
     let gone: HashSet<&str> = plan.of(ObjectKind::Image).map(|item| item.id.as_str()).collect();
@@ -336,7 +352,7 @@ async fn look_closer(client: &Arc<Client>, inventory: &mut Inventory, plan: &Pla
         let wanted: Vec<usize> = (0..inventory.images.len())
             .filter(|at| sharing(&inventory.images[*at]) || gone.contains(inventory.images[*at].id.as_str()))
             .collect();
-        layers(client, inventory, &wanted).await;
+        layers(client, inventory, &wanted).await?;
         learnt = Learnt::More;
     }
     Ok(learnt)
@@ -362,12 +378,12 @@ async fn sizes(client: &Arc<Client>, going: &[&Item]) -> Result<HashMap<String, 
 }
 
 /// The volumes that a container was given by name: `-v NAME:…` and `--mount source=NAME`.
-async fn named_volumes(client: &Arc<Client>, ids: &[String]) -> Vec<(String, Vec<String>)> {
+async fn named_volumes(client: &Arc<Client>, ids: &[String]) -> Result<Vec<(String, Vec<String>)>, EngineProblem> {
     let paths = ids.iter().map(|id| paths::container(id)).collect();
     let answers = many(client, paths).await;
     let mut out = Vec::new();
     for (id, answer) in ids.iter().zip(answers) {
-        let Some(inspect) = answer.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok()) else { continue };
+        let Some(inspect) = about(answer)? else { continue };
         let texts = |pointer: &str| {
             inspect.pointer(pointer).and_then(Value::as_array).into_iter().flatten().cloned().collect::<Vec<_>>()
         };
@@ -380,18 +396,22 @@ async fn named_volumes(client: &Arc<Client>, ids: &[String]) -> Vec<(String, Vec
         );
         out.push((id.clone(), named));
     }
-    out
+    Ok(out)
 }
 
 /// The names that containers were made with, when records were made, and whether registries have what goes.
-async fn as_containerd_sees_it(client: &Arc<Client>, inventory: &mut Inventory, plan: &Plan) -> bool {
+async fn as_containerd_sees_it(
+    client: &Arc<Client>,
+    inventory: &mut Inventory,
+    plan: &Plan,
+) -> Result<bool, EngineProblem> {
     // A name that has moved on since is shown as an id: the store goes by the name.
     let moved: Vec<usize> = (0..inventory.containers.len())
         .filter(|at| inventory.containers[*at].image == inventory.containers[*at].image_id)
         .collect();
     let paths = moved.iter().map(|at| paths::container(&inventory.containers[*at].id)).collect();
     for (at, answer) in moved.iter().zip(many(client, paths).await) {
-        let inspect = answer.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+        let inspect = about(answer)?;
         if let Some(name) = inspect.as_ref().and_then(|it| it.pointer("/Config/Image")).and_then(Value::as_str) {
             inventory.containers[*at].image = name.to_owned();
         }
@@ -400,7 +420,7 @@ async fn as_containerd_sees_it(client: &Arc<Client>, inventory: &mut Inventory, 
     if timed {
         let paths = inventory.images.iter().map(|image| paths::image(&image.id)).collect();
         for (image, answer) in inventory.images.iter_mut().zip(many(client, paths).await) {
-            let inspect = answer.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+            let inspect = about(answer)?;
             let time = inspect.as_ref().and_then(|it| it.pointer("/Metadata/LastTagTime")).and_then(Value::as_str);
             image.stored = time.and_then(seconds).map(|time| time as i64);
         }
@@ -414,27 +434,29 @@ async fn as_containerd_sees_it(client: &Arc<Client>, inventory: &mut Inventory, 
         .take(ASKED_OF_REGISTRY)
         .collect();
     let paths = asked.iter().filter_map(|at| inventory.images[*at].digests().next().map(paths::distribution)).collect();
-    let answers = tokio::time::timeout(REGISTRY, many(client, paths)).await.unwrap_or_default();
-    for (at, answer) in asked.iter().zip(answers) {
-        inventory.images[*at].in_registry = Some(answer.is_some());
+    // Without an answer nothing says that it could be pulled again.
+    if let Ok(answers) = tokio::time::timeout(REGISTRY, many(client, paths)).await {
+        for (at, answer) in asked.iter().zip(answers) {
+            inventory.images[*at].in_registry = Some(answer.is_ok());
+        }
     }
-    !moved.is_empty() || timed || !asked.is_empty()
+    Ok(!moved.is_empty() || timed || !asked.is_empty())
 }
 
 /// The layers of these images with their sizes: the chain from the image, the sizes from its history.
-async fn layers(client: &Arc<Client>, inventory: &mut Inventory, wanted: &[usize]) {
+async fn layers(client: &Arc<Client>, inventory: &mut Inventory, wanted: &[usize]) -> Result<(), EngineProblem> {
     let id = |at: &usize| inventory.images[*at].id.as_str();
     let inspects = many(client, wanted.iter().map(|at| paths::image(id(at))).collect()).await;
     let histories = many(client, wanted.iter().map(|at| paths::history(id(at))).collect()).await;
-    let parse = |bytes: Option<Bytes>| bytes.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
     for ((at, inspect), history) in wanted.iter().zip(inspects).zip(histories) {
-        let (Some(inspect), Some(history)) = (parse(inspect), parse(history)) else { continue };
+        let (Some(inspect), Some(history)) = (about(inspect)?, about(history)?) else { continue };
         let image = &mut inventory.images[*at];
         image.layers = Some(chain(&inspect, &history));
     }
     if inventory.containerd {
         with_blobs(&mut inventory.images);
     }
+    Ok(())
 }
 
 /// containerd's store keeps the compressed blobs beside the unpacked layers, and says the sum of both for whole images
@@ -475,7 +497,7 @@ fn chain(inspect: &Value, history: &Value) -> Vec<ImageLayer> {
         .flatten()
         .rev()
         .filter_map(|entry| {
-            let made_by = entry.get("CreatedBy").and_then(Value::as_str).unwrap_or_default();
+            let made_by = entry.get("CreatedBy").and_then(Value::as_str)?;
             Some((entry.get("Size").and_then(Value::as_i64)?, made_by))
         })
         .collect();
@@ -517,7 +539,8 @@ struct Changed {
 /// The path in a container's own layer that holds most of it: `/var/lib/app 398 MB`.
 async fn largest_path(client: &Arc<Client>, id: &str) -> Option<String> {
     const DELETED: u8 = 2;
-    let List(changes): List<Changed> = client.get(&paths::changes(id)).await.ok()?;
+    let changes = client.get::<List<Changed>>(&paths::changes(id)).await;
+    let Ok(List(changes)) = changes else { return None };
     let paths: Vec<&str> = changes.iter().filter(|it| it.kind != DELETED).map(|it| it.path.as_str()).collect();
     let folders: HashSet<&str> =
         paths.iter().filter_map(|path| path.rsplit_once('/').map(|(folder, _)| folder)).collect();
@@ -526,10 +549,11 @@ async fn largest_path(client: &Arc<Client>, id: &str) -> Option<String> {
     let mut total = 0;
     for path in files {
         let Some(size) = size_of(client, id, path).await else { continue };
-        total += size;
+        total = size.saturating_add(total);
         let mut end = path.len();
         loop {
-            *sums.entry(path[..end].to_owned()).or_default() += size;
+            let sum = sums.entry(path[..end].to_owned()).or_default();
+            *sum = size.saturating_add(*sum);
             match path[..end].rfind('/') {
                 Some(0) | None => break,
                 Some(slash) => end = slash,
@@ -537,7 +561,7 @@ async fn largest_path(client: &Arc<Client>, id: &str) -> Option<String> {
         }
     }
     // The deepest path that still has most of it.
-    let mut best: Vec<(String, i64)> = sums.into_iter().filter(|(_, sum)| *sum > 0 && *sum * 10 >= total * 6).collect();
+    let mut best: Vec<(String, i64)> = sums.into_iter().filter(|(_, sum)| *sum > 0 && *sum / 6 >= total / 10).collect();
     best.sort_by_key(|(path, _)| (std::cmp::Reverse(path.matches('/').count()), path.clone()));
     let (path, size) = best.into_iter().next()?;
     Some(format!("{path} {}", bytes(size)))
@@ -545,11 +569,11 @@ async fn largest_path(client: &Arc<Client>, id: &str) -> Option<String> {
 
 async fn size_of(client: &Arc<Client>, id: &str, path: &str) -> Option<i64> {
     let path = paths::files(id, path);
-    let reply = client.send(Method::HEAD, &path, nothing(), None).await.ok()?;
-    let header = reply.headers.get("x-docker-container-path-stat")?.to_str().ok()?.to_owned();
-    reply.bytes().await.ok()?;
-    let decoded = base64::engine::general_purpose::STANDARD.decode(header).ok()?;
-    let stat: Value = serde_json::from_slice(&decoded).ok()?;
+    let Ok(reply) = client.send(Method::HEAD, &path, nothing(), None).await else { return None };
+    let header = reply.headers.get("x-docker-container-path-stat").map(|header| header.as_bytes().to_vec());
+    let (Some(header), Ok(_)) = (header, reply.bytes().await) else { return None };
+    let Ok(decoded) = base64::engine::general_purpose::STANDARD.decode(header) else { return None };
+    let Ok(stat) = serde_json::from_slice::<Value>(&decoded) else { return None };
     /// Go's `os.ModeDir`.
     const FOLDER: u64 = 1 << 31;
     let is_folder = stat.get("mode")?.as_u64()? & FOLDER != 0;

@@ -9,12 +9,9 @@ use fender_core::files::text::Place;
 
 /// The place with its line. A secret's value is not shown again.
 pub fn snippet(place: &Place, screen: &Screen, secret: bool) -> String {
-    let ((line, column), (end_line, end_column)) = (place.start(), place.end());
+    let ((line, _), (end_line, _)) = (place.start(), place.end());
     let mut out = format!("  {}\n", shown(&place.name()));
-    let whole = place.text.line(line).trim_start_matches('\u{feff}');
-    let (before, marked) = split(whole, column - 1);
-    let marked = if end_line > line { marked } else { split(marked, end_column.saturating_sub(column)).0 };
-    let after = &whole[before.len() + marked.len()..];
+    let (before, marked, after) = parts(place, end_line > line);
     let (marked, after) = match secret.then(|| marked.find([':', '='])).flatten() {
         Some(at) => (&marked[..at], " …"),
         None if secret => (marked, if after.is_empty() { "" } else { " …" }),
@@ -26,11 +23,14 @@ pub fn snippet(place: &Place, screen: &Screen, secret: bool) -> String {
     let room = screen.width.saturating_sub(number.len() + 8).max(20);
     let (mut before, mut marked) = (shown(before).replace('\t', " "), shown(marked).replace('\t', " "));
     if width(&before) + width(&marked) > room {
-        let mut kept = before.as_str();
-        while width(kept) > 12 {
-            kept = &kept[kept.chars().next().map_or(0, char::len_utf8)..];
+        let mut kept = before.len();
+        for (at, _) in before.char_indices().rev().take_while(|(at, _)| before.len() - at < 12 * 4) {
+            if width(&before[at..]) > 12 {
+                break;
+            }
+            kept = at;
         }
-        before = if kept.len() < before.len() { format!("…{kept}") } else { before };
+        before = if kept > 0 { format!("…{}", &before[kept..]) } else { before };
         marked = cut(&marked, room.saturating_sub(width(&before)));
     }
     let used = width(&before) + width(&marked);
@@ -51,10 +51,30 @@ pub fn snippet(place: &Place, screen: &Screen, secret: bool) -> String {
     out
 }
 
-/// A text at its letter with this number.
-fn split(text: &str, letters: usize) -> (&str, &str) {
-    let at = text.char_indices().nth(letters).map_or(text.len(), |(at, _)| at);
-    text.split_at(at)
+/// So many bytes before and behind a mark are looked at, and of the mark itself: a file may be one line.
+const NEAR: usize = 1024;
+
+/// The marked line: what stands before the mark, the mark, and what follows it.
+fn parts(place: &Place, to_the_end: bool) -> (&str, &str, &str) {
+    let text = &place.text.text;
+    let (line, end) = (place.text.line_start(place.span.start), place.text.line_end(place.span.start));
+    let start = place.span.start.min(end);
+    let stop = if to_the_end { end } else { place.span.end.clamp(start, end) };
+    let mut from = line;
+    if start - line > NEAR {
+        // A word of which the beginning is not seen is not shown: it may be a secret.
+        let near = boundary(text, start - NEAR);
+        from = text[near..start].find(char::is_whitespace).map_or(start, |at| near + at);
+    }
+    let stop_shown = boundary(text, stop.min(start + NEAR));
+    let after = &text[boundary(text, stop)..boundary(text, end.min(stop + NEAR))];
+    let before = text[from..start].trim_start_matches('\u{feff}');
+    (before, &text[start..stop_shown.max(start)], after.trim_end_matches('\r'))
+}
+
+/// The last place not behind this byte at which a letter begins.
+fn boundary(text: &str, byte: usize) -> usize {
+    (0..=byte).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 /// For `--format json`.

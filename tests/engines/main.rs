@@ -20,6 +20,7 @@ mod faults;
 mod fix_harm;
 mod harness;
 mod kept;
+mod limits;
 mod lint;
 mod plan;
 mod programs;

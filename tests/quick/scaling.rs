@@ -24,7 +24,7 @@ const MOST: f64 = 7.0;
 /// Below this nothing is said: it would be noise.
 const NOISE: Duration = Duration::from_millis(20);
 
-fn spent(run: &dyn Fn()) -> Duration {
+pub fn spent(run: &dyn Fn()) -> Duration {
     let now = || Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap());
     let start = now();
     run();
@@ -32,7 +32,7 @@ fn spent(run: &dyn Fn()) -> Duration {
 }
 
 /// Whether four times the input takes too long; then with the times.
-fn too_slow(small: &dyn Fn(), large: &dyn Fn()) -> Option<(Duration, Duration)> {
+pub fn too_slow(small: &dyn Fn(), large: &dyn Fn()) -> Option<(Duration, Duration)> {
     let mut best: Option<(Duration, Duration)> = None;
     // The best of several: what is slow once may be slow for reasons of the machine.
     for _ in 0..4 {
@@ -52,7 +52,7 @@ fn too_slow(small: &dyn Fn(), large: &dyn Fn()) -> Option<(Duration, Duration)> 
 }
 
 /// How many times larger than usual the inputs are: `FENDER_SCALING=8` finds what only shows late.
-fn scale() -> usize {
+pub fn scale() -> usize {
     std::env::var("FENDER_SCALING").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 

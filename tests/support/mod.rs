@@ -4,6 +4,7 @@
 pub mod api;
 pub mod engine;
 pub mod example;
+pub mod extremes;
 pub mod faulty;
 pub mod generator;
 pub mod guarded;

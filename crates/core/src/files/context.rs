@@ -151,12 +151,13 @@ impl Survey {
     /// Folders in it that a command makes again, and `.git`: what an ignore file would save.
     pub fn needless(&self) -> Vec<ContextEntry> {
         let mut found: BTreeMap<&str, ContextEntry> = BTreeMap::new();
+        let is_dotnet = self.files.iter().any(|file| file.path.ends_with(".csproj"));
         for file in &self.files {
             let mut from = 0;
             for (at, _) in file.path.match_indices('/') {
                 let name = &file.path[from..at];
                 from = at + 1;
-                let surely = is_surely_needless(name, &file.path[..at], self);
+                let surely = is_surely_needless(name, &file.path[..at], self, is_dotnet);
                 if surely {
                     let entry = found.entry(&file.path[..=at]).or_insert_with(|| ContextEntry {
                         path: file.path[..=at].to_owned(),
@@ -181,7 +182,7 @@ impl Survey {
 }
 
 /// Whether a folder of this name holds nothing that a build needs: by the name alone, or by what lies beside it.
-fn is_surely_needless(name: &str, path: &str, survey: &Survey) -> bool {
+fn is_surely_needless(name: &str, path: &str, survey: &Survey, is_dotnet: bool) -> bool {
     let beside = |file: &str| {
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         let file = if parent.is_empty() { file.to_owned() } else { format!("{parent}/{file}") };
@@ -192,7 +193,7 @@ fn is_surely_needless(name: &str, path: &str, survey: &Survey) -> bool {
         | ".terraform" | ".svn" | ".hg" | ".next" | ".nuxt" | ".parcel-cache" | ".turbo" | ".idea" => true,
         "target" => beside("Cargo.toml") || beside("pom.xml"),
         "venv" => beside("requirements.txt") || beside("pyproject.toml"),
-        "obj" => survey.files.iter().any(|file| file.path.ends_with(".csproj")),
+        "obj" => is_dotnet,
         _ => false,
     }
 }

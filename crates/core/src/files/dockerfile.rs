@@ -9,7 +9,7 @@ use std::rc::Rc;
 use parse_dockerfile as parser;
 
 pub use super::expansion::is_nested_too_deep;
-use super::expansion::{DEEPEST, expanded};
+use super::expansion::{DEEPEST, Variables, expanded};
 use super::here_documents::{directives, without_here_documents};
 use super::instruction::Reading;
 pub use super::instruction::{CommandForm, Directive, Instruction, Span, Word};
@@ -30,8 +30,6 @@ pub struct Stage {
     pub keyword: Span,
     /// What follows, in order.
     pub instructions: Vec<Instruction>,
-    /// The variables that are set at its end.
-    variables: HashMap<String, String>,
 }
 
 /// A Dockerfile, read.
@@ -47,6 +45,8 @@ pub struct Dockerfile {
     pub globals: Vec<Instruction>,
     /// The stages in order.
     pub stages: Vec<Stage>,
+    /// The last stage of each name.
+    names: HashMap<String, usize>,
     /// Where docker would stop reading; what stands before it is read.
     pub problem: Option<FileProblem>,
 }
@@ -73,6 +73,7 @@ pub fn read(text: &Rc<Text>, given: &Given) -> Dockerfile {
         escape: '\\',
         globals: Vec::new(),
         stages: Vec::new(),
+        names: HashMap::new(),
         problem: None,
     };
     let said = |error: &parser::Error| {
@@ -107,7 +108,6 @@ pub fn read(text: &Rc<Text>, given: &Given) -> Dockerfile {
                 parent: None,
                 keyword: moved(&from.from.span),
                 instructions: Vec::new(),
-                variables: HashMap::new(),
             });
             continue;
         }
@@ -117,11 +117,21 @@ pub fn read(text: &Rc<Text>, given: &Given) -> Dockerfile {
             None => dockerfile.globals.push(instruction),
         }
     }
-    if dockerfile.problem.is_none() {
-        dockerfile.problem = nested_too_deep(&dockerfile);
+    for (at, stage) in dockerfile.stages.iter().enumerate() {
+        dockerfile.names.extend(stage.name.clone().map(|name| (name, at)));
     }
-    fill_in(&mut dockerfile, given);
+    let too_much = fill_in(&mut dockerfile, given);
+    if dockerfile.problem.is_none() {
+        let too_much =
+            too_much.map(|span| problem_at(text, span.start, "variables make more text of it than fender fills in"));
+        dockerfile.problem = nested_too_deep(&dockerfile).or(too_much);
+    }
     dockerfile
+}
+
+fn problem_at(text: &Text, byte: usize, reason: &str) -> FileProblem {
+    let (line, column) = text.position(byte);
+    FileProblem { path: text.path.clone(), line, column, reason: reason.to_owned() }
 }
 
 /// The first instruction in which variables are nested too deep.
@@ -134,85 +144,174 @@ fn nested_too_deep(dockerfile: &Dockerfile) -> Option<FileProblem> {
         instructions.filter(|it| !matches!(it.what, Directive::Run(_) | Directive::Cmd(_) | Directive::Entrypoint(_)));
     let spans = bases.chain(filled.map(|it| &it.span));
     let deep = spans.filter(|span| text.text.get((*span).clone()).is_some_and(is_nested_too_deep));
-    let (line, column) = text.position(deep.map(|span| span.start).min()?);
     let reason = format!("variables are nested more than {DEEPEST} deep; fender does not fill them in");
-    Some(FileProblem { path: text.path.clone(), line, column, reason })
+    Some(problem_at(text, deep.map(|span| span.start).min()?, &reason))
 }
 
 /// Arguments that BuildKit sets by itself.
 const PREDEFINED: &[(&str, &str)] =
     &[("TARGETOS", "linux"), ("BUILDOS", "linux"), ("TARGETVARIANT", ""), ("TARGETSTAGE", "")];
 
-/// Works out what each stage is built from.
-fn fill_in(dockerfile: &mut Dockerfile, given: &Given) {
-    let escape = dockerfile.escape;
-    let said =
-        |name: &str| given.arguments.iter().rev().find(|(given, _)| given == name).and_then(|(_, value)| value.clone());
-    let mut globals: HashMap<String, String> =
-        PREDEFINED.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let add =
-        |variables: &mut HashMap<String, String>, name: &str, default: Option<&String>, global: Option<&String>| {
-            let value = said(name)
-                .or_else(|| default.and_then(|text| expanded(text, escape, variables)))
-                .or_else(|| global.cloned());
-            if let Some(value) = value {
-                variables.insert(name.to_owned(), value);
-            }
-        };
+/// Works out what each stage is built from, and fills variables in; where that becomes too much, the place.
+fn fill_in(dockerfile: &mut Dockerfile, given: &Given) -> Option<Span> {
+    let said: HashMap<&str, Option<&String>> =
+        given.arguments.iter().map(|(name, value)| (name.as_str(), value.as_ref())).collect();
+    let mut globals = Variables::default();
+    globals.known.extend(PREDEFINED.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    let filling = Filler { escape: dockerfile.escape, said: &said };
+    let mut too_much = None;
     for instruction in &dockerfile.globals {
-        if let Directive::Arg(list) = &instruction.what {
-            for (name, default) in list {
-                add(&mut globals, &name.text, default.as_ref(), None);
+        let Directive::Arg(list) = &instruction.what else { continue };
+        for (name, default) in list {
+            if let Some(value) = filling.argument(name, default.as_ref(), &globals, None) {
+                globals.known.insert(name.text.clone(), value);
+            }
+        }
+        if globals.is_exhausted() {
+            too_much.get_or_insert_with(|| instruction.span.clone());
+        }
+    }
+    let children = families(dockerfile, &globals, filling.escape);
+    // A stage knows what those that it is built from set. One set of variables is carried down each line of stages, and what
+    // a stage has set is taken back behind it, so that no stage copies them.
+    let mut scope = Scope { variables: globals.others(HashMap::new()), before: Vec::new() };
+    let mut steps: Vec<StageStep> = roots(dockerfile).map(StageStep::Enter).collect();
+    while let Some(step) = steps.pop() {
+        match step {
+            StageStep::Leave(length) => scope.back_to(length),
+            StageStep::Enter(at) => {
+                steps.push(StageStep::Leave(scope.before.len()));
+                for instruction in &mut dockerfile.stages[at].instructions {
+                    filling.instruction(instruction, &mut scope, &globals);
+                    if globals.is_exhausted() {
+                        too_much.get_or_insert_with(|| instruction.span.clone());
+                    }
+                }
+                steps.extend(children[at].iter().copied().map(StageStep::Enter));
             }
         }
     }
-    for at in 0..dockerfile.stages.len() {
-        let image = expanded(&dockerfile.stages[at].base.text, escape, &globals).unwrap_or_default();
-        let parent = dockerfile.stages[..at]
-            .iter()
-            .rposition(|stage| stage.name.as_deref() == Some(image.to_lowercase().as_str()));
-        let mut variables = parent.map(|parent| dockerfile.stages[parent].variables.clone()).unwrap_or_default();
-        let stage = &mut dockerfile.stages[at];
-        for instruction in stage.instructions.iter_mut().filter(|instruction| !instruction.on_build) {
-            match &mut instruction.what {
-                Directive::Arg(list) => {
-                    for (name, default) in list.iter() {
-                        let global = globals.get(&name.text).cloned();
-                        add(&mut variables, &name.text, default.as_ref(), global.as_ref());
-                    }
-                }
-                Directive::Env(list) => {
-                    let before = variables.clone();
-                    for (name, value) in list.iter() {
-                        match expanded(value, escape, &before) {
-                            Some(value) => variables.insert(name.text.clone(), value),
-                            None => variables.remove(&name.text),
-                        };
-                    }
-                }
-                Directive::Copy { from, sources, target, .. } => {
-                    // BuildKit takes arguments in `--from` from before the first stage.
-                    if let Some(from) = from
-                        && let Some(text) = expanded(&from.text, escape, &globals)
-                    {
-                        from.text = text;
-                    }
-                    for word in sources.iter_mut().chain(std::iter::once(target)) {
-                        if let Some(text) = expanded(&word.text, escape, &variables) {
-                            word.text = text;
-                        }
-                    }
-                }
-                Directive::User(word) | Directive::Workdir(word) => {
-                    // What is not known is no reason to take it for root.
-                    word.text = expanded(&word.text, escape, &variables).unwrap_or_else(|| word.text.clone());
-                }
-                _ => {}
-            }
+    too_much
+}
+
+/// Names what each stage is built from; the stages that are built from each.
+fn families(dockerfile: &mut Dockerfile, globals: &Variables, escape: char) -> Vec<Vec<usize>> {
+    let mut children = vec![Vec::new(); dockerfile.stages.len()];
+    let mut names: HashMap<String, usize> = HashMap::new();
+    for (at, stage) in dockerfile.stages.iter_mut().enumerate() {
+        stage.image = expanded(&stage.base.text, escape, globals).unwrap_or_default();
+        stage.parent = names.get(&stage.image.to_lowercase()).copied();
+        if let Some(parent) = stage.parent {
+            children[parent].push(at);
         }
-        stage.image = image;
-        stage.parent = parent;
-        stage.variables = variables;
+        names.extend(stage.name.clone().map(|name| (name, at)));
+    }
+    children
+}
+
+/// The stages that are built from no other one.
+fn roots(dockerfile: &Dockerfile) -> impl Iterator<Item = usize> {
+    dockerfile.stages.iter().enumerate().filter(|(_, stage)| stage.parent.is_none()).map(|(at, _)| at)
+}
+
+/// A step on the way through the stages.
+enum StageStep {
+    Enter(usize),
+    /// The stage and all that are built from it are done: so many changes of variables stay.
+    Leave(usize),
+}
+
+/// The variables of a stage, and what each of them was before it was set.
+struct Scope {
+    variables: Variables,
+    before: Vec<(String, Option<String>)>,
+}
+
+impl Scope {
+    fn set(&mut self, name: &str, value: Option<String>) {
+        let before = match value {
+            Some(value) => self.variables.known.insert(name.to_owned(), value),
+            None => self.variables.known.remove(name),
+        };
+        self.before.push((name.to_owned(), before));
+    }
+
+    fn back_to(&mut self, length: usize) {
+        while self.before.len() > length {
+            match self.before.pop() {
+                Some((name, Some(value))) => self.variables.known.insert(name, value),
+                Some((name, None)) => self.variables.known.remove(&name),
+                None => None,
+            };
+        }
+    }
+}
+
+/// Fills variables in.
+struct Filler<'a> {
+    escape: char,
+    /// What the command line says of arguments.
+    said: &'a HashMap<&'a str, Option<&'a String>>,
+}
+
+impl Filler<'_> {
+    /// What an argument is; None where nothing says it.
+    fn argument(
+        &self,
+        name: &Word,
+        default: Option<&String>,
+        variables: &Variables,
+        global: Option<&String>,
+    ) -> Option<String> {
+        let said = self.said.get(name.text.as_str()).copied().flatten().cloned();
+        said.or_else(|| default.and_then(|text| expanded(text, self.escape, variables))).or_else(|| global.cloned())
+    }
+
+    /// Fills one instruction of a stage in, and sets the variables that it sets.
+    fn instruction(&self, instruction: &mut Instruction, scope: &mut Scope, globals: &Variables) {
+        if instruction.on_build {
+            return;
+        }
+        let escape = self.escape;
+        match &mut instruction.what {
+            Directive::Arg(list) => {
+                for (name, default) in list.iter() {
+                    let global = globals.known.get(&name.text);
+                    let value = self.argument(name, default.as_ref(), &scope.variables, global);
+                    if value.is_some() {
+                        scope.set(&name.text, value);
+                    }
+                }
+            }
+            Directive::Env(list) => {
+                // The values of one instruction do not see each other.
+                let values: Vec<Option<String>> =
+                    list.iter().map(|(_, value)| expanded(value, escape, &scope.variables)).collect();
+                for ((name, _), value) in list.iter().zip(values) {
+                    scope.set(&name.text, value);
+                }
+            }
+            Directive::Copy { from, sources, target, .. } => {
+                // BuildKit takes arguments in `--from` from before the first stage.
+                if let Some(from) = from
+                    && let Some(text) = expanded(&from.text, escape, globals)
+                {
+                    from.text = text;
+                }
+                for word in sources.iter_mut().chain(std::iter::once(target)) {
+                    if let Some(text) = expanded(&word.text, escape, &scope.variables) {
+                        word.text = text;
+                    }
+                }
+            }
+            Directive::User(word) | Directive::Workdir(word) => {
+                // What is not known is no reason to take it for root.
+                if let Some(text) = expanded(&word.text, escape, &scope.variables) {
+                    word.text = text;
+                }
+            }
+            _ => {}
+        }
     }
 }
 
@@ -225,7 +324,7 @@ impl Dockerfile {
     /// The stage with this name or number.
     pub fn find(&self, name: &str) -> Option<usize> {
         let lower = name.to_lowercase();
-        let named = self.stages.iter().rposition(|stage| stage.name.as_deref() == Some(lower.as_str()));
+        let named = self.names.get(&lower).copied();
         named.or_else(|| name.parse::<usize>().ok().filter(|at| *at < self.stages.len()))
     }
 
@@ -249,6 +348,8 @@ impl Dockerfile {
     /// Every stage that a build of this one needs, in their order.
     pub fn needed(&self, stage: usize) -> Vec<usize> {
         let mut needed = vec![stage];
+        let mut is_needed = vec![false; self.stages.len()];
+        is_needed[stage] = true;
         let mut at = 0;
         while let Some(stage) = needed.get(at).copied() {
             at += 1;
@@ -263,7 +364,7 @@ impl Dockerfile {
                 }
             }
             for one in more {
-                if !needed.contains(&one) {
+                if !std::mem::replace(&mut is_needed[one], true) {
                     needed.push(one);
                 }
             }

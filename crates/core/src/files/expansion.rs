@@ -1,6 +1,8 @@
 //! Words of a Dockerfile: joined lines, quotes, and variables as BuildKit puts them in. Pure.
 
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 /// A script with its continuation lines joined, and without the comments between them.
 pub fn joined(written: &str, escape: char) -> String {
@@ -26,43 +28,62 @@ pub fn joined(written: &str, escape: char) -> String {
     out.trim().to_owned()
 }
 
-/// Words with blanks between, quotes kept.
-pub fn split(text: &str, escape: char) -> Vec<String> {
+/// Words with blanks between, quotes kept, and where each begins.
+pub fn split(text: &str, escape: char) -> Vec<(usize, &str)> {
     let mut words = Vec::new();
-    let mut word = String::new();
+    let mut start = None;
     let mut quote: Option<char> = None;
-    let mut letters = text.chars();
-    while let Some(letter) = letters.next() {
+    let mut letters = text.char_indices();
+    while let Some((at, letter)) = letters.next() {
+        if quote.is_none() && letter.is_whitespace() {
+            words.extend(start.take().map(|start| (start, &text[start..at])));
+            continue;
+        }
+        start = start.or(Some(at));
         match (quote, letter) {
-            (None, letter) if letter.is_whitespace() => {
-                if !word.is_empty() {
-                    words.push(std::mem::take(&mut word));
-                }
-                continue;
-            }
             (None, '"' | '\'') => quote = Some(letter),
             (Some(open), letter) if letter == open => quote = None,
             (None | Some('"'), letter) if letter == escape => {
-                word.push(letter);
-                if let Some(next) = letters.next() {
-                    word.push(next);
-                }
-                continue;
+                letters.next();
             }
             _ => {}
         }
-        word.push(letter);
     }
-    if !word.is_empty() {
-        words.push(word);
-    }
+    words.extend(start.map(|start| (start, &text[start..])));
     words
 }
 
 /// Deeper than this nobody nests `${A:-${B:-…}}`: what does is not filled in.
 pub const DEEPEST: usize = 100;
 /// Variables that hold each other can make a short file endless: no text becomes longer, in bytes.
-const LONGEST: usize = 64 * 1024;
+pub const LONGEST: usize = 64 * 1024;
+/// So many bytes are filled in for one file: many texts of that length are endless, too.
+const MOST: usize = 4 * 1024 * 1024;
+
+/// The variables at a place of a file, and how much more may be filled in for the whole of it.
+#[derive(Debug)]
+pub struct Variables {
+    pub known: HashMap<String, String>,
+    room: Rc<Cell<usize>>,
+}
+
+impl Default for Variables {
+    fn default() -> Variables {
+        Variables { known: HashMap::new(), room: Rc::new(Cell::new(MOST)) }
+    }
+}
+
+impl Variables {
+    /// Whether more was wanted than is filled in for one file.
+    pub fn is_exhausted(&self) -> bool {
+        self.room.get() == 0
+    }
+
+    /// Others in the same file.
+    pub fn others(&self, known: HashMap<String, String>) -> Variables {
+        Variables { known, room: self.room.clone() }
+    }
+}
 
 /// Whether variables are nested deeper in a text than fender follows.
 pub fn is_nested_too_deep(text: &str) -> bool {
@@ -82,40 +103,50 @@ pub fn is_nested_too_deep(text: &str) -> bool {
 }
 
 /// A word without its quotes and with variables filled in; None where one of them is not known.
-pub fn expanded(text: &str, escape: char, variables: &HashMap<String, String>) -> Option<String> {
-    if is_nested_too_deep(text) {
+pub fn expanded(text: &str, escape: char, variables: &Variables) -> Option<String> {
+    if is_nested_too_deep(text) || variables.is_exhausted() && text.contains('$') {
         return None;
     }
     let mut out = String::new();
+    let known = filled(text, escape, variables, &mut out);
+    let more = out.len().saturating_sub(text.len());
+    variables.room.set(variables.room.get().saturating_sub(more));
+    known.map(|()| out)
+}
+
+/// Fills a word in; None where a variable is not known, or where the word becomes too long.
+fn filled(text: &str, escape: char, variables: &Variables, out: &mut String) -> Option<()> {
     let mut letters = text.chars().peekable();
     let mut quote: Option<char> = None;
     while let Some(letter) = letters.next() {
-        if out.len() > LONGEST {
-            return None;
-        }
         match (quote, letter) {
             (None, '\'') | (Some('\''), '\'') => quote = if quote.is_some() { None } else { Some('\'') },
             (Some('\''), letter) => out.push(letter),
             (_, '"') => quote = if quote.is_some() { None } else { Some('"') },
             (_, letter) if letter == escape => out.extend(letters.next()),
-            (_, '$') => out.push_str(&variable(&mut letters, escape, variables)?),
+            (_, '$') => {
+                out.push_str(&variable(&mut letters, escape, variables)?);
+                if out.len() > LONGEST.max(text.len()) {
+                    return None;
+                }
+            }
             (_, letter) => out.push(letter),
         }
     }
-    Some(out)
+    Some(())
 }
 
 pub fn variable(
     letters: &mut std::iter::Peekable<std::str::Chars>,
     escape: char,
-    variables: &HashMap<String, String>,
+    variables: &Variables,
 ) -> Option<String> {
     if letters.next_if_eq(&'{').is_none() {
         let mut name = String::new();
         while let Some(letter) = letters.next_if(|letter| letter.is_ascii_alphanumeric() || *letter == '_') {
             name.push(letter);
         }
-        return if name.is_empty() { Some("$".to_owned()) } else { variables.get(&name).cloned() };
+        return if name.is_empty() { Some("$".to_owned()) } else { variables.known.get(&name).cloned() };
     }
     let (mut inside, mut depth) = (String::new(), 1);
     for letter in letters.by_ref() {
@@ -131,7 +162,7 @@ pub fn variable(
     }
     let end = inside.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(inside.len());
     let (name, modifier) = inside.split_at(end);
-    let known = variables.get(name);
+    let known = variables.known.get(name);
     let spoken = known.filter(|value| !value.is_empty());
     let other = |rest: &str| expanded(rest, escape, variables);
     match modifier.as_bytes() {

@@ -38,6 +38,7 @@ impl Expression {
         let mut items: Vec<ClassItem> = Vec::new();
         // The first `^` is docker's own, and so is the end.
         let mut letters = text.strip_prefix('^')?.chars().peekable();
+        let mut may_close = true;
         while let Some(letter) = letters.next() {
             let what = match letter {
                 '(' => {
@@ -49,7 +50,7 @@ impl Expression {
                 }
                 '^' => Piece::Start,
                 '.' => Piece::Any,
-                '[' => class(&mut letters)?,
+                '[' => class(&mut letters, &mut may_close)?,
                 '\\' => escape(letters.next()?)?,
                 letter => Piece::Letter(letter),
             };
@@ -75,63 +76,110 @@ impl Expression {
             return false;
         }
         let letters: Vec<char> = text.chars().collect();
-        let mut tried = Tried::default();
-        self.run(0, 0, &letters, &mut tried)
+        // Trying one way after the other is quick for nearly all; what it is not for is followed in all ways at once.
+        let mut steps = PATIENCE;
+        let tried = if self.items.len() > FEW { None } else { self.tried(0, 0, &letters, &mut steps) };
+        tried.unwrap_or_else(|| self.followed(&letters))
     }
 
-    fn run(&self, mut item: usize, mut at: usize, text: &[char], tried: &mut Tried) -> bool {
+    /// Tries one way after the other; None where it takes too many steps.
+    fn tried(&self, mut item: usize, mut at: usize, text: &[char], steps: &mut usize) -> Option<bool> {
         loop {
-            let Some(next) = self.items.get(item) else { return at == text.len() };
-            if !tried.first_time(item, at, self.items.len() + 1) {
-                return false;
-            }
+            let Some(next) = self.items.get(item) else { return Some(at == text.len()) };
+            *steps = steps.checked_sub(1)?;
             if let Piece::Folders = next.what {
-                if self.run(item + 1, at, text, tried) {
-                    return true;
+                if self.tried(item + 1, at, text, steps)? {
+                    return Some(true);
                 }
-                let reach = text[at..].iter().position(|letter| *letter == '\n').map_or(text.len(), |end| at + end);
-                return (at..reach).filter(|end| text[*end] == '/').any(|end| self.run(item + 1, end + 1, text, tried));
+                for (end, letter) in text.iter().enumerate().skip(at).take_while(|(_, letter)| **letter != '\n') {
+                    if *letter == '/' && self.tried(item + 1, end + 1, text, steps)? {
+                        return Some(true);
+                    }
+                }
+                return Some(false);
             }
             if next.many {
                 let mut end = at;
                 loop {
-                    if self.run(item + 1, end, text, tried) {
-                        return true;
+                    if self.tried(item + 1, end, text, steps)? {
+                        return Some(true);
                     }
                     match step(&next.what, end, text) {
                         Some(after) if after > end => end = after,
-                        _ => return false,
+                        _ => return Some(false),
                     }
                 }
             }
             match step(&next.what, at, text) {
                 Some(after) => (item, at) = (item + 1, after),
-                None => return false,
+                None => return Some(false),
             }
         }
     }
+
+    /// Follows all ways at once: as many steps as the pattern has parts, times the letters of the text.
+    fn followed(&self, text: &[char]) -> bool {
+        // Where a way may be: before a part, or within `(.*/)?`.
+        let mut ways = Ways { now: vec![(0, false)], seen: vec![0; 2 * (self.items.len() + 1)] };
+        for at in 0..=text.len() {
+            let mut next = Vec::new();
+            let mut done = 0;
+            while let Some((item, within)) = ways.now.get(done).copied() {
+                done += 1;
+                let Some(it) = self.items.get(item) else {
+                    if at == text.len() {
+                        return true;
+                    }
+                    continue;
+                };
+                let letter = text.get(at).filter(|letter| **letter != '\n');
+                if let Piece::Folders = it.what {
+                    if !within {
+                        ways.add((item + 1, false), at);
+                        ways.add((item, true), at);
+                    } else if let Some(letter) = letter {
+                        next.push((item, true));
+                        next.extend((*letter == '/').then_some((item + 1, false)));
+                    }
+                    continue;
+                }
+                if it.many {
+                    ways.add((item + 1, false), at);
+                }
+                match step(&it.what, at, text) {
+                    Some(after) if after > at => next.push((if it.many { item } else { item + 1 }, false)),
+                    Some(_) if !it.many => ways.add((item + 1, false), at),
+                    _ => {}
+                }
+            }
+            ways.now.clear();
+            for way in next {
+                ways.add(way, at + 1);
+            }
+        }
+        false
+    }
 }
 
-/// What was tried without success: kept once a match takes long, so that no pattern takes long.
-#[derive(Default)]
-struct Tried {
-    steps: usize,
-    seen: Vec<bool>,
+/// So many steps are tried one after the other.
+const PATIENCE: usize = 2_000;
+/// Patterns with more parts are not tried: each part may be a call deeper.
+const FEW: usize = 200;
+
+/// The ways that are open at one letter, each once.
+struct Ways {
+    now: Vec<(usize, bool)>,
+    /// For each way the letter after which it was last added, counted from 1.
+    seen: Vec<usize>,
 }
 
-impl Tried {
-    const PATIENCE: usize = 2_000;
-
-    fn first_time(&mut self, item: usize, at: usize, items: usize) -> bool {
-        self.steps += 1;
-        if self.steps < Tried::PATIENCE {
-            return true;
+impl Ways {
+    fn add(&mut self, way: (usize, bool), at: usize) {
+        let known = &mut self.seen[2 * way.0 + usize::from(way.1)];
+        if *known != at + 1 {
+            *known = at + 1;
+            self.now.push(way);
         }
-        let state = at * items + item;
-        if self.seen.len() <= state {
-            self.seen.resize(state + 1, false);
-        }
-        !std::mem::replace(&mut self.seen[state], true)
     }
 }
 
@@ -192,8 +240,8 @@ fn control(letter: char) -> Option<char> {
     })
 }
 
-/// What stands in brackets, after the first of them.
-fn class(letters: &mut std::iter::Peekable<std::str::Chars>) -> Option<Piece> {
+/// What stands in brackets, after the first of them. `may_close` says whether `:]` may still follow: it is looked for once.
+fn class(letters: &mut std::iter::Peekable<std::str::Chars>, may_close: &mut bool) -> Option<Piece> {
     let negated = letters.next_if_eq(&'^').is_some();
     let mut ranges: Vec<(char, char)> = Vec::new();
     let mut is_first = true;
@@ -204,13 +252,18 @@ fn class(letters: &mut std::iter::Peekable<std::str::Chars>) -> Option<Piece> {
         }
         is_first = false;
         if letter == '[' && letters.peek() == Some(&':') {
-            let rest: String = letters.clone().skip(1).collect();
-            if let Some((name, _)) = rest.split_once(":]") {
+            let near: String = letters.clone().skip(1).take(LONGEST_NAME + 2).collect();
+            if let Some((name, _)) = near.split_once(":]") {
                 ranges.extend(posix(name)?);
                 for _ in 0..name.chars().count() + 3 {
                     letters.next();
                 }
                 continue;
+            }
+            *may_close = *may_close && closes(letters.clone());
+            // A name as long as this is none.
+            if *may_close {
+                return None;
             }
         }
         let low = if letter == '\\' {
@@ -249,6 +302,15 @@ fn class(letters: &mut std::iter::Peekable<std::str::Chars>) -> Option<Piece> {
     }
 }
 
+/// The longest name of a class, `^xdigit`.
+const LONGEST_NAME: usize = 7;
+
+/// Whether `:]` follows.
+fn closes(letters: std::iter::Peekable<std::str::Chars>) -> bool {
+    let mut before = ' ';
+    letters.skip(1).any(|letter| std::mem::replace(&mut before, letter) == ':' && letter == ']')
+}
+
 /// Everything outside of these ranges, which are in order.
 fn but(ranges: &[(char, char)]) -> Vec<(char, char)> {
     let mut out = Vec::new();
@@ -284,4 +346,33 @@ fn posix(name: &str) -> Option<Vec<(char, char)>> {
         _ => return None,
     };
     Some(if negated { but(ranges) } else { ranges.to_vec() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_of_matching_agree() {
+        let patterns =
+            ["^a*b", "^(.*/)?x[^/]*y", "^[^/]*[^/]*c", "^.*", "^a^b", "^\\bab\\B*c", "^(.*/)?(.*/)?z", "^[a-c]*/d.*"];
+        let texts =
+            ["", "a", "b", "aaab", "x/y/xay", "xy", "abc", "a/b/c", "q/z", "z", "a\nb/z", "abcabc/dx", "/z", "c"];
+        for pattern in patterns {
+            let expression = Expression::parse(pattern).unwrap();
+            for text in texts {
+                let letters: Vec<char> = text.chars().collect();
+                let tried = expression.tried(0, 0, &letters, &mut 100_000).unwrap();
+                assert_eq!(expression.followed(&letters), tried, "{pattern} {text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn named_classes_end_where_go_ends_them() {
+        assert!(Expression::parse("^[[:digit:]x]").is_some_and(|it| it.matches("7") && it.matches("x")));
+        assert!(Expression::parse("^[[:nosuchname:]]").is_none());
+        assert!(Expression::parse("^[[:a long one that is none:]]").is_none());
+        assert!(Expression::parse("^[[:x]").is_some_and(|it| it.matches(":") && it.matches("[")));
+    }
 }

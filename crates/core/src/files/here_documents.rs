@@ -1,5 +1,7 @@
 //! Parser directives of a Dockerfile (`# syntax`, `# escape`), and its here-documents, which are removed before lexing. Pure.
 
+use std::collections::VecDeque;
+
 use super::instruction::{Span, Word};
 
 /// The parser directives that count here: comments of the form `# name=value` before anything else.
@@ -28,13 +30,13 @@ pub fn without_here_documents(text: &str) -> (String, Vec<Span>) {
     let escape = directives(text, 0).1;
     let mut out = String::with_capacity(text.len());
     let mut bodies = Vec::new();
-    let mut waiting: Vec<(String, bool)> = Vec::new();
+    let mut waiting: VecDeque<(String, bool)> = VecDeque::new();
     let (mut in_body, mut continued, mut takes_here, mut at) = (false, false, false, 0);
     for line in text.split_inclusive('\n') {
         let bare = line.trim_end_matches(['\n', '\r']);
         at += line.len();
         if in_body {
-            if let Some((delimiter, strips)) = waiting.first() {
+            if let Some((delimiter, strips)) = waiting.front() {
                 let compared = if *strips { bare.trim_start_matches('\t') } else { bare };
                 let is_end = compared == delimiter;
                 hide(&mut out, line);
@@ -43,7 +45,7 @@ pub fn without_here_documents(text: &str) -> (String, Vec<Span>) {
                     body.end = at;
                 }
                 if is_end {
-                    waiting.remove(0);
+                    waiting.pop_front();
                     in_body = !waiting.is_empty();
                     if in_body {
                         bodies.push(at..at);
@@ -70,7 +72,7 @@ pub fn without_here_documents(text: &str) -> (String, Vec<Span>) {
         if takes_here {
             for (mark, delimiter, strips) in here_marks(bare) {
                 shown.replace_range(mark..mark + 2, "__");
-                waiting.push((delimiter, strips));
+                waiting.push_back((delimiter, strips));
             }
         }
         out.push_str(&shown);

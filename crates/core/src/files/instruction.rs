@@ -146,7 +146,8 @@ impl Reading<'_> {
         let line_end = self.plain[at.min(self.plain.len())..].find('\n').map_or(self.plain.len(), |end| at + end + 1);
         let mut end = at;
         let mut next = line_end;
-        for body in self.here.iter().filter(|body| body.start >= line_end) {
+        let first = self.here.partition_point(|body| body.start < line_end);
+        for body in &self.here[first..] {
             if body.start != next {
                 break;
             }
@@ -167,7 +168,8 @@ impl Reading<'_> {
                 let written = &self.plain[text.span.start..text.span.end];
                 let mut script = joined(written, self.escape);
                 // A script in a here-document is the script.
-                for body in self.here.iter().filter(|body| body.start > text.span.end && body.end <= end + 2) {
+                let first = self.here.partition_point(|body| body.start <= text.span.end);
+                for body in self.here[first..].iter().take_while(|body| body.end <= end + 2) {
                     script.push('\n');
                     script.push_str(&self.plain[body.clone()]);
                 }
@@ -296,43 +298,107 @@ impl Reading<'_> {
     /// `NAME=value …`, or the old `NAME value`.
     pub fn pairs(&self, arguments: &parser::UnescapedString) -> Vec<(Word, String)> {
         let text = arguments.value.as_ref();
+        let written = self.written(arguments);
         let first = text.split_whitespace().next().unwrap_or_default();
         if !first.contains('=') {
             let (name, value) = text.trim().split_once(char::is_whitespace).unwrap_or((text.trim(), ""));
-            return vec![(self.located(arguments, name), value.trim().to_owned())];
+            let at = text.len() - text.trim_start().len();
+            return vec![(self.located(&written, at, name), value.trim().to_owned())];
         }
-        let words = split(text, self.escape);
-        words
+        split(text, self.escape)
             .into_iter()
-            .map(|word| {
-                let (name, value) = word.split_once('=').unwrap_or((&word, ""));
-                (self.located(arguments, name), value.to_owned())
+            .map(|(at, word)| {
+                let (name, value) = word.split_once('=').unwrap_or((word, ""));
+                (self.located(&written, at, name), value.to_owned())
             })
             .collect()
     }
 
     pub fn names(&self, arguments: &parser::UnescapedString) -> Vec<(Word, Option<String>)> {
-        let words = split(arguments.value.as_ref(), self.escape);
-        words
+        let written = self.written(arguments);
+        split(arguments.value.as_ref(), self.escape)
             .into_iter()
-            .map(|word| match word.split_once('=') {
-                Some((name, value)) => (self.located(arguments, name), Some(value.to_owned())),
-                None => (self.located(arguments, &word), None),
+            .map(|(at, word)| match word.split_once('=') {
+                Some((name, value)) => (self.located(&written, at, name), Some(value.to_owned())),
+                None => (self.located(&written, at, word), None),
             })
             .collect()
     }
 
-    /// Where a name stands in an instruction's arguments: as a whole word before `=` or a blank.
-    pub fn located(&self, arguments: &parser::UnescapedString, name: &str) -> Word {
-        let written = &self.plain[arguments.span.clone()];
-        let whole = |at: &usize| {
-            let before = written[..*at].chars().next_back().is_none_or(char::is_whitespace);
-            let after = written[at + name.len()..].chars().next();
-            before && after.is_none_or(|letter| letter == '=' || letter.is_whitespace())
-        };
-        let at = written.match_indices(name).map(|(at, _)| at).find(whole).unwrap_or(0);
-        let start = arguments.span.start + at;
-        let end = (start + name.len()).min(arguments.span.end);
-        Word { text: name.to_owned(), span: self.span(&(start..end)) }
+    fn written(&self, arguments: &parser::UnescapedString) -> Written {
+        let written = self.plain.get(arguments.span.clone()).unwrap_or_default();
+        Written { span: arguments.span.clone(), runs: runs(&arguments.value, written, self.escape) }
+    }
+
+    /// A name that begins at this byte of an instruction's arguments.
+    fn located(&self, written: &Written, at: usize, name: &str) -> Word {
+        let (start, end) = (written.start(at), written.end(at + name.len()));
+        let is_whole = self.plain.get(start..end).is_some();
+        let span = if is_whole { start..end } else { written.span.clone() };
+        Word { text: name.to_owned(), span: self.span(&span) }
+    }
+}
+
+/// An instruction's arguments as they stand in the file, where lines that go on may lie between their letters.
+struct Written {
+    span: Span,
+    /// Where a run of arguments begins in their text, and where it stands.
+    runs: Vec<(usize, usize)>,
+}
+
+impl Written {
+    /// Where what begins at this byte of the arguments stands.
+    fn start(&self, at: usize) -> usize {
+        self.place(at, self.runs.partition_point(|(start, _)| *start <= at))
+    }
+
+    /// Where what ends at this byte of the arguments ends.
+    fn end(&self, at: usize) -> usize {
+        self.place(at, self.runs.partition_point(|(start, _)| *start < at))
+    }
+
+    fn place(&self, at: usize, after: usize) -> usize {
+        let (start, place) = self.runs[after.saturating_sub(1)];
+        (self.span.start + place + (at - start)).min(self.span.end)
+    }
+}
+
+/// The pieces of a text as it is written, between which its lines go on.
+fn runs(text: &str, written: &str, escape: char) -> Vec<(usize, usize)> {
+    let mut runs = vec![(0, 0)];
+    if text.len() == written.len() {
+        return runs;
+    }
+    let (mut length, mut at) = (0, 0);
+    for line in written.split_inclusive('\n') {
+        let start = at;
+        at += line.len();
+        // A comment or nothing between lines that go on.
+        let is_left_out = start > 0 && (line.trim().is_empty() || line.trim_start().starts_with('#'));
+        if is_left_out {
+            continue;
+        }
+        if start > 0 {
+            runs.push((length, start));
+        }
+        let bare = line.trim_end_matches(['\n', '\r', ' ', '\t']);
+        length += bare.strip_suffix(escape).map_or(line.len(), str::len);
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_lead_back_to_what_is_written() {
+        let written = "A=1 \\\n  # a comment\n\n  B=2 \\  \nC=3";
+        let text = "A=1   B=2 C=3";
+        let written_at = Written { span: 10..10 + written.len(), runs: runs(text, written, '\\') };
+        for name in ["A", "B", "C"] {
+            let (at, place) = (text.find(name).unwrap(), written.find(name).unwrap());
+            assert_eq!((written_at.start(at), written_at.end(at + 1)), (10 + place, 11 + place), "{name}");
+        }
     }
 }

@@ -1,7 +1,13 @@
 //! A file's text, and places in it that findings point at. Pure.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 use std::rc::Rc;
+
+use super::allowance::Allowances;
+
+/// So many bytes are counted at most to know how many letters stand before a place.
+const STEP: usize = 64;
 
 /// One file, as it was read.
 #[derive(Debug, Default)]
@@ -12,6 +18,10 @@ pub struct Text {
     pub text: String,
     /// Where each line begins.
     lines: Vec<usize>,
+    /// How many letters begin before each [`STEP`] bytes; empty where each byte is a letter. A line may be as long as its file.
+    letters: Vec<usize>,
+    /// What its comments allow, read at the first look.
+    allowances: OnceCell<Allowances>,
     /// Where it stands, if it is a part of another file: every place in it is one in that file.
     inside: Option<Inside>,
 }
@@ -30,8 +40,29 @@ struct Inside {
 impl Text {
     /// The text of a file at this path.
     pub fn new(path: impl Into<String>, text: String) -> Rc<Text> {
+        Rc::new(Text::indexed(path.into(), text, None))
+    }
+
+    fn indexed(path: String, text: String, inside: Option<Inside>) -> Text {
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Rc::new(Text { path: path.into(), text, lines, inside: None })
+        let mut letters = Vec::new();
+        if !text.is_ascii() {
+            let mut before = 0;
+            for bytes in text.as_bytes().chunks(STEP) {
+                letters.push(before);
+                before += begun(bytes);
+            }
+            letters.push(before);
+        }
+        Text { path, text, lines, letters, allowances: OnceCell::new(), inside }
+    }
+
+    /// How many letters begin before this byte.
+    fn letters_before(&self, byte: usize) -> usize {
+        match self.letters.get(byte / STEP) {
+            None => byte,
+            Some(before) => before + begun(&self.text.as_bytes()[byte / STEP * STEP..byte]),
+        }
     }
 
     /// A text that a file carries, such as `dockerfile_inline` of a compose file: `near` is what names it there; it begins in that
@@ -41,8 +72,10 @@ impl Text {
         let key_line = file.position(near.start).0;
         // Compose writes a dollar twice; what else it fills in is not undone.
         let same = |number: usize, wanted: &str| {
-            let line = file.line(number).trim();
-            line == wanted.trim() || line.contains("$$") && line.replace("$$", "$") == wanted.trim()
+            let (line, wanted) = (file.line(number).trim(), wanted.trim());
+            // A line of a file of one line is not looked through for each text that it carries.
+            let may_be = line.len() <= 2 * wanted.len() && line.contains("$$");
+            line == wanted || may_be && line.replace("$$", "$") == wanted
         };
         let begins = |first: usize| wanted.iter().zip(first..).all(|(wanted, number)| same(number, wanted));
         let is_blank = wanted.iter().all(|line| line.trim().is_empty());
@@ -55,11 +88,9 @@ impl Text {
             });
             starts.collect()
         });
-        let whole_end = file.text[near.start..].find('\n').map_or(near.end, |at| near.end.min(near.start + at));
-        let whole = near.start..whole_end.max(near.start);
-        let own = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let whole = near.start..near.end.min(file.line_end(near.start)).max(near.start);
         let inside = Some(Inside { file: file.clone(), whole, lines });
-        Rc::new(Text { path: file.path.clone(), text: text.to_owned(), lines: own, inside })
+        Rc::new(Text::indexed(file.path.clone(), text.to_owned(), inside))
     }
 
     /// Whether it is a part of another file, and not one of its own.
@@ -85,9 +116,17 @@ impl Text {
         let byte = byte.min(self.text.len());
         let line = self.lines.partition_point(|start| *start <= byte);
         let start = self.lines[line.saturating_sub(1)];
-        let column =
-            self.text.get(start..byte).map_or(0, |before| before.trim_start_matches('\u{feff}').chars().count());
-        (line, column + 1)
+        if !self.text.is_char_boundary(byte) {
+            return (line, 1);
+        }
+        // A byte order mark is no letter of its line.
+        let mark = usize::from(byte > start && self.text[start..].starts_with('\u{feff}'));
+        (line, self.letters_before(byte) - self.letters_before(start) - mark + 1)
+    }
+
+    /// What its comments allow.
+    pub fn allowances(&self) -> &Allowances {
+        self.allowances.get_or_init(|| Allowances::read((1..=self.lines.len()).map(|number| self.line(number))))
     }
 
     /// The line with this number, without its end.
@@ -105,9 +144,39 @@ impl Text {
     /// The byte of a line and column as a parser counts them: lines from 1, columns in letters from 0.
     pub fn byte(&self, line: usize, column: usize) -> usize {
         let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or(self.text.len());
-        let rest = &self.text[start..];
-        rest.char_indices().nth(column).map_or(self.text.len(), |(at, _)| start + at)
+        let wanted = self.letters_before(start) + column;
+        if self.letters.is_empty() {
+            return wanted.min(self.text.len());
+        }
+        let step = self.letters.partition_point(|before| *before <= wanted).saturating_sub(1);
+        // Steps end within letters: the count goes on from the last letter that begins before one.
+        let mut left = wanted - self.letters[step];
+        for (at, byte) in self.text.as_bytes().iter().enumerate().skip(step * STEP) {
+            if is_start(*byte) {
+                if left == 0 {
+                    return at;
+                }
+                left -= 1;
+            }
+        }
+        self.text.len()
     }
+
+    /// Where the line of this byte ends, without its line feed.
+    pub fn line_end(&self, byte: usize) -> usize {
+        let next = self.lines.partition_point(|start| *start <= byte);
+        self.lines.get(next).map_or(self.text.len(), |next| next - 1)
+    }
+}
+
+/// Whether a letter begins with this byte of UTF-8.
+fn is_start(byte: u8) -> bool {
+    byte & 0xc0 != 0x80
+}
+
+/// How many letters begin in these bytes.
+fn begun(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| is_start(**byte)).count()
 }
 
 impl Inside {
@@ -190,6 +259,11 @@ impl Place {
         format!("{}:{line}:{column}", self.path())
     }
 
+    /// Whether the lines of comment above it allow a rule there.
+    pub fn is_allowed(&self, id: &str) -> bool {
+        self.text.allowances().allow(id, self.start().0)
+    }
+
     /// The text that is meant.
     pub fn marked(&self) -> &str {
         self.text.text.get(self.span.clone()).unwrap_or_default()
@@ -205,6 +279,23 @@ impl PartialEq for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn positions_are_what_counting_says() {
+        for text in ["", "abc\nd", "\u{feff}ab\nc", "é", &"ü".repeat(500), &"aé€𝄞\n".repeat(300), &"x€".repeat(1000)]
+        {
+            let indexed = Text::new("f", text.to_owned());
+            for byte in (0..=text.len()).filter(|byte| text.is_char_boundary(*byte)) {
+                let start = text[..byte].rfind('\n').map_or(0, |at| at + 1);
+                let column = text[start..byte].trim_start_matches('\u{feff}').chars().count();
+                let line = text[..byte].matches('\n').count() + 1;
+                assert_eq!(indexed.position(byte), (line, column + 1), "{text:?} {byte}");
+                let letters = text[start..byte].chars().count();
+                assert_eq!(indexed.byte(line, letters), byte, "{text:?} {byte}");
+            }
+            assert_eq!(indexed.byte(1, 100_000), text.len());
+        }
+    }
 
     #[test]
     fn a_place_in_a_carried_text_is_one_in_its_file() {

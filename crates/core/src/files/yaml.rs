@@ -9,13 +9,17 @@ use serde_json::{Map, Value};
 
 use super::text::{FileProblem, Text};
 
-/// Deeper than this nobody nests; a file that does is refused, not followed.
+/// Deeper than this nobody nests; a file that does is refused, not followed. Aliases count as what they stand for.
 const DEEPEST: usize = 100;
-/// Aliases can make a small file large: no file becomes more nodes than this.
-const MOST: usize = 200_000;
+/// No file has more of its own, in nodes; a long text weighs as much as several.
+const MOST: usize = 2_000_000;
+/// Aliases can make a small file large: they bring in no more than this, as in docker's own reader (go-yaml, `decode.go`).
+const MOST_BROUGHT: usize = 400_000;
+/// A text weighs one more for each of these bytes.
+const WEIGHT: usize = 128;
 
 /// One value of a YAML file.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Node {
     /// Where it stands.
     pub span: Range<usize>,
@@ -24,14 +28,58 @@ pub struct Node {
 }
 
 /// The kinds of values.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub enum NodeValue {
     /// The text, and whether it stands without quotes.
     Scalar(String, bool),
     /// A list.
     List(Vec<Rc<Node>>),
-    /// In the order written.
-    Map(Vec<(Rc<Node>, Rc<Node>)>),
+    /// A map.
+    Map(Entries),
+}
+
+/// The entries of a map, in the order written, those that `<<` brings in last.
+#[derive(Debug, Default)]
+pub struct Entries {
+    list: Vec<(Rc<Node>, Rc<Node>)>,
+    /// Where the first of each key is.
+    places: HashMap<String, usize>,
+}
+
+impl Entries {
+    /// From what is written, and how many entries `<<` brought in; None where there are more than `most`.
+    fn new(written: Vec<(Rc<Node>, Rc<Node>)>, most: usize) -> Option<(Entries, usize)> {
+        let mut entries = Entries::default();
+        let (merges, own): (Vec<_>, Vec<_>) = written.into_iter().partition(|(key, _)| key.text() == Some("<<"));
+        for entry in own {
+            entries.push(entry);
+        }
+        let mut brought = 0;
+        for (_, merged) in merges {
+            let single = [merged.clone()];
+            for source in if merged.list().is_empty() { &single[..] } else { merged.list() } {
+                brought += source.entries().len();
+                if brought > most {
+                    return None;
+                }
+                for (key, value) in source.entries() {
+                    if key.text().is_some_and(|name| !entries.places.contains_key(name)) {
+                        entries.push((key.clone(), value.clone()));
+                    }
+                }
+            }
+        }
+        Some((entries, brought))
+    }
+
+    fn push(&mut self, entry: (Rc<Node>, Rc<Node>)) {
+        if let Some(name) = entry.0.text()
+            && !self.places.contains_key(name)
+        {
+            self.places.insert(name.to_owned(), self.list.len());
+        }
+        self.list.push(entry);
+    }
 }
 
 /// The first document of a file; None for an empty one.
@@ -42,13 +90,14 @@ pub fn read(text: &Rc<Text>) -> Result<Option<Rc<Node>>, FileProblem> {
         shift,
         anchors: HashMap::new(),
         nodes: 0,
+        brought: 0,
         parser: Parser::new_from_str(&text.text[shift..]),
     };
     loop {
         match reader.next()? {
             (Event::StreamStart | Event::DocumentStart(_) | Event::Nothing, _) => {}
             (Event::StreamEnd | Event::DocumentEnd, _) => return Ok(None),
-            (event, span) => return reader.node(event, span, 0).map(Some),
+            (event, span) => return reader.node(event, span, 0).map(|(node, _)| Some(node)),
         }
     }
 }
@@ -56,9 +105,19 @@ pub fn read(text: &Rc<Text>) -> Result<Option<Rc<Node>>, FileProblem> {
 struct YamlReader<'a> {
     text: &'a Rc<Text>,
     shift: usize,
-    anchors: HashMap<usize, (Rc<Node>, usize)>,
+    anchors: HashMap<usize, Anchored>,
+    /// How much was read, with what aliases brought in; the latter alone.
     nodes: usize,
+    brought: usize,
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
+}
+
+/// What an alias stands for.
+#[derive(Clone)]
+struct Anchored {
+    node: Rc<Node>,
+    size: usize,
+    height: usize,
 }
 
 impl<'a> YamlReader<'a> {
@@ -88,23 +147,42 @@ impl<'a> YamlReader<'a> {
         start..end.max(start)
     }
 
-    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Rc<Node>, FileProblem> {
-        self.nodes += 1;
+    /// Takes more in, where the file does not become too large by it.
+    fn take(&mut self, size: usize, brought: bool, span: Span) -> Result<(), FileProblem> {
+        self.nodes += size;
+        self.brought += if brought { size } else { 0 };
+        let reason = match () {
+            () if self.brought > MOST_BROUGHT => "aliases make more of this file than docker reads",
+            () if self.nodes - self.brought > MOST => "too much for a file of this kind",
+            () => return Ok(()),
+        };
+        Err(self.problem(span.start.line(), span.start.col() + 1, reason))
+    }
+
+    /// A node, and how many lie within each other in it.
+    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<(Rc<Node>, usize), FileProblem> {
+        self.take(1, false, span)?;
         let (line, column) = (span.start.line(), span.start.col() + 1);
-        if depth > DEEPEST || self.nodes > MOST {
-            return Err(self.problem(line, column, "nested too deep, or too much for a file of this kind"));
+        let too_deep = |reader: &Self| reader.problem(line, column, "nested too deep for a file of this kind");
+        if depth > DEEPEST {
+            return Err(too_deep(self));
         }
-        let before = self.nodes;
+        let before = self.nodes - 1;
         let mut whole = self.span(span);
+        let mut height = 0;
         let (what, anchor) = match event {
             Event::Alias(anchor) => {
-                let Some((node, size)) = self.anchors.get(&anchor).cloned() else {
+                let Some(known) = self.anchors.get(&anchor).cloned() else {
                     return Err(self.problem(line, column, "an alias of something that is not there"));
                 };
-                self.nodes += size;
-                return Ok(node);
+                if depth + known.height > DEEPEST {
+                    return Err(too_deep(self));
+                }
+                self.take(known.size, true, span)?;
+                return Ok((known.node, known.height));
             }
             Event::Scalar(text, style, anchor, tag) => {
+                self.take(text.len() / WEIGHT, false, span)?;
                 let plain = style == ScalarStyle::Plain && tag.is_none_or(|tag| tag.suffix != "str");
                 // A block's span ends with the line that follows it.
                 whole.end = whole.start + self.text.text[whole.clone()].trim_end().len();
@@ -119,7 +197,7 @@ impl<'a> YamlReader<'a> {
                             break;
                         }
                         (Event::StreamEnd, _) => break,
-                        (event, span) => list.push(self.node(event, span, depth + 1)?),
+                        (event, span) => list.push(self.below(event, span, depth, &mut height)?),
                     }
                 }
                 whole.end = list.last().map_or(whole.end, |last| whole.end.max(last.span.end));
@@ -135,21 +213,37 @@ impl<'a> YamlReader<'a> {
                         }
                         (Event::StreamEnd, _) => break,
                         (event, span) => {
-                            let key = self.node(event, span, depth + 1)?;
+                            let key = self.below(event, span, depth, &mut height)?;
                             let (event, span) = self.next()?;
-                            map.push((key, self.node(event, span, depth + 1)?));
+                            map.push((key, self.below(event, span, depth, &mut height)?));
                         }
                     }
                 }
-                (NodeValue::Map(map), anchor)
+                let most = MOST_BROUGHT.saturating_sub(self.brought);
+                let (entries, brought) = Entries::new(map, most).unwrap_or((Entries::default(), most + 1));
+                self.take(brought, true, span)?;
+                (NodeValue::Map(entries), anchor)
             }
             _ => (NodeValue::Scalar(String::new(), true), 0),
         };
         whole.end = whole.start + self.text.text.get(whole.clone()).map_or(0, |text| text.trim_end().len());
         let node = Rc::new(Node { span: whole, what });
         if anchor > 0 {
-            self.anchors.insert(anchor, (node.clone(), self.nodes - before));
+            self.anchors.insert(anchor, Anchored { node: node.clone(), size: self.nodes - before, height });
         }
+        Ok((node, height))
+    }
+
+    /// A node within another, whose height grows with it.
+    fn below(
+        &mut self,
+        event: Event<'a>,
+        span: Span,
+        depth: usize,
+        height: &mut usize,
+    ) -> Result<Rc<Node>, FileProblem> {
+        let (node, its) = self.node(event, span, depth + 1)?;
+        *height = (*height).max(its + 1);
         Ok(node)
     }
 }
@@ -172,30 +266,33 @@ impl Node {
     }
 
     /// Keys and values, those that `<<` brings in last.
-    pub fn entries(&self) -> Vec<(Rc<Node>, Rc<Node>)> {
-        let NodeValue::Map(map) = &self.what else { return Vec::new() };
-        let (merges, mut own): (Vec<_>, Vec<_>) = map.iter().cloned().partition(|(key, _)| key.text() == Some("<<"));
-        for (_, merged) in merges {
-            let sources = if merged.list().is_empty() { vec![merged] } else { merged.list().to_vec() };
-            for source in sources {
-                for (key, value) in source.entries() {
-                    if !own.iter().any(|(known, _)| known.text() == key.text()) {
-                        own.push((key, value));
-                    }
-                }
-            }
+    pub fn entries(&self) -> &[(Rc<Node>, Rc<Node>)] {
+        match &self.what {
+            NodeValue::Map(entries) => &entries.list,
+            _ => &[],
         }
-        own
     }
 
     /// The key of this name in a map, and its value.
     pub fn entry(&self, name: &str) -> Option<(Rc<Node>, Rc<Node>)> {
-        self.entries().into_iter().find(|(key, _)| key.text() == Some(name))
+        let NodeValue::Map(entries) = &self.what else { return None };
+        entries.places.get(name).and_then(|at| entries.list.get(*at)).cloned()
     }
 
     /// The value of this key in a map.
     pub fn get(&self, name: &str) -> Option<Rc<Node>> {
         self.entry(name).map(|(_, value)| value)
+    }
+
+    /// The first text in it, by its place in the file, of which this is so.
+    pub fn find(&self, wanted: &dyn Fn(&str) -> bool) -> Option<&Node> {
+        match &self.what {
+            NodeValue::Scalar(text, _) => wanted(text).then_some(self),
+            NodeValue::List(list) => list.iter().find_map(|node| node.find(wanted)),
+            NodeValue::Map(_) => {
+                self.entries().iter().find_map(|(key, value)| key.find(wanted).or_else(|| value.find(wanted)))
+            }
+        }
     }
 
     /// As JSON, plain words after YAML's core schema.

@@ -6,16 +6,17 @@ pub mod fixes;
 pub mod rewrite;
 
 use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::ffi::OsString;
 
 use crate::engine::Labels;
-use crate::files::allowance::is_allowed;
+use crate::files::text::Place;
 use crate::grammar::parse::{Builder, Invocation, Unknown, parse};
 use crate::host::Host;
 use crate::lower::{Effect, Lowered, Origin, Request, builder, buildkit_is_off, despite, lower, read, with_files};
 use crate::plan::{Facts, Step, steps_of};
-use crate::policy::{Action, EnginePlace, Environment, Policy, is_ci};
-use crate::rules::{Case, Finding, NOT_UNDERSTOOD, Offers, check};
+use crate::policy::{Action, Decision, EnginePlace, Environment, Policy, is_ci};
+use crate::rules::{Case, Class, Finding, NOT_UNDERSTOOD, Offers, Seen, check};
 use crate::target::{Target, choose};
 pub use complaint::{Complaint, deletions};
 use rewrite::rewrite;
@@ -105,12 +106,12 @@ pub fn judge_parsed(invocation: Invocation, words: &[OsString], context: &Judgem
     }
     if lowered.refusal.as_ref().is_some_and(|refusal| !refusal.unknown) {
         // Docker words the error, if it is one. What the words would do if it took them is judged all the same.
-        for finding in if_docker_takes_them(&invocation.words, &target, &*facts, context, &offers) {
-            let same = |other: &Finding| other.rule.id == finding.rule.id && other.origins == finding.origins;
-            if !findings.iter().any(same) {
-                findings.push(finding);
-            }
+        let mut seen = Seen::default();
+        for finding in &findings {
+            seen.is_new_by_origin(finding);
         }
+        let more = if_docker_takes_them(&invocation.words, &target, &*facts, context, &offers);
+        findings.extend(more.into_iter().filter(|finding| seen.is_new_by_origin(finding)));
     }
     let place = place(&target, &*facts, context, &findings);
     let complaints = decide(findings, &place, context);
@@ -177,20 +178,9 @@ fn look(
     deletions: &dyn Fn() -> Vec<Step>,
 ) -> Vec<Finding> {
     let found = check(&Case::new(lowered, target, facts, context.host, offers, context.ids, deletions));
-    let mut findings: Vec<Finding> = Vec::new();
-    for finding in found {
-        // Replicas of a service have the same to say.
-        let same = |other: &Finding| {
-            other.rule.id == finding.rule.id
-                && other.title == finding.title
-                && other.origins == finding.origins
-                && other.places == finding.places
-        };
-        if finding.places.is_empty() || !findings.iter().any(same) {
-            findings.push(finding);
-        }
-    }
-    findings
+    let mut seen = Seen::default();
+    // Replicas of a service have the same to say.
+    found.into_iter().filter(|finding| finding.places.is_empty() || seen.is_new(finding)).collect()
 }
 
 /// Words that the legacy builder refuses, where no buildx was found: docker may look for it in places of its own, and what
@@ -240,7 +230,7 @@ fn whatever_they_mean(
     context: &JudgementContext,
     offers: &Offers,
 ) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = Vec::new();
+    let (mut findings, mut seen) = (Vec::new(), Seen::default());
     let builder = || if buildkit_is_off(context.host) { Builder::Legacy } else { Builder::Buildx };
     let read = [Unknown::Despite, Unknown::TakesValue]
         .into_iter()
@@ -249,9 +239,8 @@ fn whatever_they_mean(
         with_files(&invocation, &mut lowered, facts, context.host);
         let deletes = || deletions(&invocation, &lowered, facts, context.host);
         for finding in look(&lowered, target, facts, context, offers, &deletes) {
-            let same = |other: &Finding| other.rule.id == finding.rule.id && other.origins == finding.origins;
             // What the command would be is a guess: no fix is offered for it.
-            if !findings.iter().any(same) && *finding.rule != NOT_UNDERSTOOD {
+            if *finding.rule != NOT_UNDERSTOOD && seen.is_new_by_origin(&finding) {
                 findings.push(Finding { edits: Vec::new(), ..finding });
             }
         }
@@ -290,19 +279,22 @@ fn place_with<'a>(target: &Target, context: &'a JudgementContext, labels: impl F
 }
 
 fn decide(findings: Vec<Finding>, place: &EnginePlace, context: &JudgementContext) -> Vec<Complaint> {
+    // A policy may be long, and so may the list of findings: each rule is looked up once for each class.
+    let mut decided: HashMap<(&str, Class), Decision> = HashMap::new();
     findings
         .into_iter()
         .map(|finding| {
-            let mut decision = match &context.environment {
+            let decide = || match &context.environment {
                 Some(named) => context.policy.decide_in(finding.rule, finding.class, named),
                 None => context.policy.decide(finding.rule, finding.class, place),
             };
+            let mut decision = decided.entry((finding.rule.id, finding.class)).or_insert_with(decide).clone();
             // An action that a policy file sets for this rule applies unchanged.
             if finding.short_lived && decision.source.is_none() {
                 decision.action = decision.action.less_strict().max(decision.least);
             }
             // A rule that a comment in the Dockerfile allows is not reported for the build.
-            let allowed = |place| is_allowed(place, finding.rule.id);
+            let allowed = |place: &Place| place.is_allowed(finding.rule.id);
             if finding.note_only && finding.places.first().is_some_and(allowed) {
                 decision.action = Action::Allow;
             }

@@ -5,10 +5,10 @@ pub mod fix;
 pub mod sarif;
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
-use crate::files::allowance::{allowance, is_allowed};
+use crate::files::allowance::allowance;
 use crate::files::context::{self, ContextRequest, Survey};
 use crate::files::ignore::{self, Matcher};
 use crate::files::text::{FileProblem, Place, Text};
@@ -16,7 +16,7 @@ use crate::grammar::parse::{Builder, Unknown, parse};
 use crate::host::Host;
 use crate::lower::{Build, Effect, Lowered, UNREAD, lower, with_files};
 use crate::plan::Facts;
-use crate::rules::{Case, Class, Finding, NOT_UNDERSTOOD, Offers, READS_HOST_FILE, check, rule, unknown_rule};
+use crate::rules::{Case, Class, Finding, NOT_UNDERSTOOD, Offers, READS_HOST_FILE, Seen, check, rule, unknown_rule};
 use crate::target::Target;
 
 /// How much a finding weighs, after its class.
@@ -170,33 +170,42 @@ impl Host for Looking<'_> {
 pub fn lint(files: &[(String, FileKind)], facts: &dyn Facts, host: &dyn Host) -> Report {
     let host = Looking { host, surveys: RefCell::default() };
     let mut report = Report { files: files.len(), ..Report::default() };
-    let mut built: BTreeSet<String> = BTreeSet::new();
+    let mut known = Known { paths: files.iter().map(|(path, _)| path.as_str()).collect(), ..Known::default() };
     let of = |kind: FileKind| files.iter().filter(move |(_, other)| *other == kind).map(|(path, _)| path.as_str());
     for path in of(FileKind::Ignore) {
         report.findings.extend(ignore_problem(path, &host));
     }
     for path in of(FileKind::Compose) {
         let mut words = vec!["compose", "--profile", "*"];
-        let base = base_of(path, files, &host);
+        let base = base_of(path, &known.paths, &host);
         for file in base.iter().map(String::as_str).chain([path]) {
             words.extend(["-f", file]);
         }
         words.push("create");
-        run(&words, path, &host, facts, &mut report, &mut built);
+        run(&words, path, &host, facts, &mut report, &mut known);
     }
     for path in of(FileKind::Bake) {
-        run(&["buildx", "bake", "-f", path], path, &host, facts, &mut report, &mut built);
+        run(&["buildx", "bake", "-f", path], path, &host, facts, &mut report, &mut known);
     }
     for path in of(FileKind::Dockerfile) {
-        if built.contains(path) {
+        if known.built.contains(path) {
             continue;
         }
         let folder = path.rsplit_once('/').map_or(".", |(folder, _)| if folder.is_empty() { "/" } else { folder });
-        run(&["buildx", "build", "-f", path, folder], path, &host, facts, &mut report, &mut built);
+        run(&["buildx", "build", "-f", path, folder], path, &host, facts, &mut report, &mut known);
     }
-    quiet(&mut report.findings, &host);
-    report.findings.sort_by(|one, other| position(one).cmp(&position(other)));
+    quiet(&mut report.findings);
+    report.findings.sort_by_cached_key(position);
     report
+}
+
+/// What is known of all files while they are judged one after the other.
+#[derive(Default)]
+struct Known<'a> {
+    paths: HashSet<&'a str>,
+    /// The Dockerfiles that are built by what was judged.
+    built: BTreeSet<String>,
+    seen: Seen,
 }
 
 fn position(finding: &Finding) -> (String, (usize, usize), &'static str) {
@@ -205,7 +214,7 @@ fn position(finding: &Finding) -> (String, (usize, usize), &'static str) {
 }
 
 /// The file that an override is laid over: the usual one beside it.
-fn base_of(path: &str, files: &[(String, FileKind)], host: &dyn Host) -> Option<String> {
+fn base_of(path: &str, files: &HashSet<&str>, host: &dyn Host) -> Option<String> {
     let (folder, name) = path.rsplit_once('/').map_or(("", path), |(folder, name)| (folder, name));
     let stem = name.split('.').next().unwrap_or_default();
     if name.matches('.').count() < 2 {
@@ -213,20 +222,11 @@ fn base_of(path: &str, files: &[(String, FileKind)], host: &dyn Host) -> Option<
     }
     let beside = |end: &str| if folder.is_empty() { format!("{stem}.{end}") } else { format!("{folder}/{stem}.{end}") };
     let candidates = [beside("yaml"), beside("yml")];
-    candidates
-        .into_iter()
-        .find(|base| files.iter().any(|(path, _)| path == base) || host.exists(base) && !host.is_directory(base))
+    candidates.into_iter().find(|base| files.contains(base.as_str()) || host.exists(base) && !host.is_directory(base))
 }
 
 /// The findings of one command that point into files.
-fn run(
-    words: &[&str],
-    path: &str,
-    host: &Looking<'_>,
-    facts: &dyn Facts,
-    report: &mut Report,
-    built: &mut BTreeSet<String>,
-) {
+fn run(words: &[&str], path: &str, host: &Looking<'_>, facts: &dyn Facts, report: &mut Report, known: &mut Known) {
     let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
     let invocation = parse(&words, Unknown::Refuse, &|| Builder::Buildx);
     let mut lowered: Lowered = lower(&invocation, host);
@@ -243,12 +243,14 @@ fn run(
         report.findings.push(finding);
         return;
     }
+    let problems = lowered.problems.iter().filter_map(|problem| problem_at(problem, host));
+    report.findings.extend(problems.filter(|finding| known.seen.is_new_in_files(finding)));
     for effect in &lowered.effects {
         let Effect::Builds(build) = effect else { continue };
         if let Some(problem) = &build.problem {
             report.findings.extend(problem_at(problem, host));
         }
-        built.extend(build.path.clone());
+        known.built.extend(build.path.clone());
         report.builds.push((**build).clone());
     }
     let target = Target::default();
@@ -260,10 +262,7 @@ fn run(
         if finding.places.is_empty() && invocation.canonical() == "buildx bake" && *finding.rule != READS_HOST_FILE {
             finding.places.extend(start_of(path, host));
         }
-        let same = |other: &Finding| {
-            other.rule.id == finding.rule.id && other.title == finding.title && other.places == finding.places
-        };
-        if !finding.places.is_empty() && !finding.image_unknown && !report.findings.iter().any(same) {
+        if !finding.places.is_empty() && !finding.image_unknown && known.seen.is_new_in_files(&finding) {
             report.findings.push(finding);
         }
     }
@@ -282,10 +281,15 @@ const UNREAD_FILE: &str = "Other problems in this file may not have been found."
 /// A finding about a file as a whole, at its first line. The rule's own texts are about arguments, so `why` says what it means here, and
 /// the title says what is wrong.
 fn not_understood(path: &str, title: &str, why: &str, host: &dyn Host) -> Finding {
+    let place = start_of(path, host).unwrap_or_else(|| Place::new(&Text::new(path, String::new()), 0..0));
+    not_understood_at(place, title, why)
+}
+
+fn not_understood_at(place: Place, title: &str, why: &str) -> Finding {
     let mut finding = NOT_UNDERSTOOD.found(&[]).titled(title);
     why.clone_into(&mut finding.why);
     finding.instead.clear();
-    finding.places.push(start_of(path, host).unwrap_or_else(|| Place::new(&Text::new(path, String::new()), 0..0)));
+    finding.places.push(place);
     finding
 }
 
@@ -297,10 +301,9 @@ fn problem_at(problem: &FileProblem, host: &dyn Host) -> Option<Finding> {
         Err(_) => Text::new(problem.path.as_str(), "\n".repeat(problem.line)),
     };
     let start = text.byte(problem.line, problem.column.saturating_sub(1));
-    let end = start + text.text[start..].find('\n').unwrap_or(text.text.len() - start);
-    let mut finding = not_understood(&problem.path, &format!("cannot be read: {}", problem.reason), UNREAD_FILE, host);
-    finding.places = vec![Place::new(&text, start..end)];
-    Some(finding)
+    let end = text.line_end(start);
+    let title = format!("cannot be read: {}", problem.reason);
+    Some(not_understood_at(Place::new(&text, start..end), &title, UNREAD_FILE))
 }
 
 fn ignore_problem(path: &str, host: &dyn Host) -> Option<Finding> {
@@ -310,14 +313,14 @@ fn ignore_problem(path: &str, host: &dyn Host) -> Option<Finding> {
 }
 
 /// Takes out what is allowed, and adds what is wrong with the allowing.
-fn quiet(findings: &mut Vec<Finding>, host: &dyn Host) {
-    let mut texts: Vec<Rc<Text>> = Vec::new();
+fn quiet(findings: &mut Vec<Finding>) {
+    let (mut texts, mut paths): (Vec<Rc<Text>>, HashSet<String>) = (Vec::new(), HashSet::new());
     for place in findings.iter().flat_map(|finding| &finding.places) {
-        if !texts.iter().any(|text| text.path == place.text.path) {
+        if paths.insert(place.text.path.clone()) {
             texts.push(place.text.clone());
         }
     }
-    findings.retain(|finding| !is_allowed(&finding.places[0], finding.rule.id));
+    findings.retain(|finding| !finding.places[0].is_allowed(finding.rule.id));
     for text in texts {
         let mut start = 0;
         for line in text.text.split_inclusive('\n') {
@@ -332,9 +335,7 @@ fn quiet(findings: &mut Vec<Finding>, host: &dyn Host) {
                 }
                 None => continue,
             };
-            let mut finding = not_understood(&text.path, &wrong, "The exception has no effect.", host);
-            finding.places = vec![Place::new(&text, span)];
-            findings.push(finding);
+            findings.push(not_understood_at(Place::new(&text, span), &wrong, "The exception has no effect."));
         }
     }
 }

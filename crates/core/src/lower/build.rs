@@ -1,5 +1,6 @@
 //! `build` with the legacy builder: docker/cli `cli/command/image/build.go`.
 
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use super::Origins;
@@ -25,7 +26,7 @@ pub struct Build {
     /// A folder of this host that is sent.
     pub context: Option<ContextRequest>,
     /// Names of other contexts, which an image's name may be.
-    pub named: Vec<String>,
+    pub named: BTreeSet<String>,
     /// `--build-arg` names that choose the program which reads the Dockerfile.
     pub frontend: Option<(String, Origins)>,
     /// The words of the context.
@@ -45,16 +46,48 @@ pub struct Said<'a> {
     /// Build arguments and the target.
     pub given: Given,
     /// Names of additional contexts.
-    pub named: Vec<String>,
+    pub named: BTreeSet<String>,
     /// Which builder sends the context.
     pub sender: Sender,
     /// Where it comes from.
     pub origins: Origins,
 }
 
+/// The Dockerfiles that one command reads: each once, and no more than so many bytes of them for all its builds.
+#[derive(Debug)]
+pub struct Dockerfiles {
+    read: HashMap<String, Rc<Dockerfile>>,
+    room: usize,
+}
+
+/// Bytes of Dockerfiles that are looked at for one command.
+const MOST: usize = 16 * 1024 * 1024;
+
+impl Default for Dockerfiles {
+    fn default() -> Dockerfiles {
+        Dockerfiles { read: HashMap::new(), room: MOST }
+    }
+}
+
+impl Dockerfiles {
+    /// Reads a text as a Dockerfile, once for the same `key`.
+    fn read(&mut self, text: &Rc<Text>, given: &Given, key: Option<String>) -> Result<Rc<Dockerfile>, FileProblem> {
+        let Some(left) = self.room.checked_sub(text.text.len()) else {
+            let reason = format!(
+                "one command builds more than {} MiB of Dockerfiles; fender does not read this one",
+                MOST >> 20
+            );
+            return Err(FileProblem { path: text.path.clone(), line: 1, column: 1, reason });
+        };
+        self.room = left;
+        let Some(key) = key else { return Ok(Rc::new(dockerfile::read(text, given))) };
+        Ok(self.read.entry(key).or_insert_with(|| Rc::new(dockerfile::read(text, given))).clone())
+    }
+}
+
 impl Build {
     /// Reads what the command names; None where there is nothing to read.
-    pub fn read(said: Said, host: &dyn Host) -> Option<Build> {
+    pub fn read(said: Said, dockerfiles: &mut Dockerfiles, host: &dyn Host) -> Option<Build> {
         let Said { folder, dockerfile, text, carrier, given, named, sender, origins } = said;
         let path = if text.is_some() { None } else { dockerfile.clone() };
         let name = dockerfile.clone().unwrap_or_else(|| "Dockerfile".to_owned());
@@ -65,6 +98,8 @@ impl Build {
         };
         let frontend = given.arguments.iter().find(|(name, _)| name == "BUILDKIT_SYNTAX");
         let frontend = frontend.and_then(|(_, value)| Some((value.clone()?, origins.clone())));
+        // The stage that is wanted says nothing about how the file is read.
+        let key = path.as_ref().map(|path| format!("{path:?} {:?}", given.arguments));
         let mut build = Build { path, named, frontend, origins, ..Build::default() };
         let wanted = |copied| {
             folder.map(|folder| ContextRequest {
@@ -74,13 +109,15 @@ impl Build {
                 copied,
             })
         };
-        match Text::from_bytes(&name, bytes) {
-            Ok(text) => {
-                let text = match carrier {
-                    Some(place) => Text::carried(&place.text, place.span.clone(), &text.text),
-                    None => text,
-                };
-                let read = dockerfile::read(&text, &given);
+        let read = Text::from_bytes(&name, bytes).and_then(|text| {
+            let text = match carrier {
+                Some(place) => Text::carried(&place.text, place.span.clone(), &text.text),
+                None => text,
+            };
+            dockerfiles.read(&text, &given, key)
+        });
+        match read {
+            Ok(read) => {
                 build.problem.clone_from(&read.problem);
                 if let Some(stage) = read.target(&given) {
                     build.stage = stage;
@@ -96,7 +133,7 @@ impl Build {
                     Sender::BuildKit => read.copied(&build.needed),
                 };
                 build.context = wanted(copied);
-                build.dockerfile = Some(Rc::new(read));
+                build.dockerfile = Some(read);
             }
             Err(problem) => {
                 build.problem = Some(problem);
@@ -155,6 +192,6 @@ impl Build {
 
     /// Whether an image's name is another context, or nothing at all.
     pub fn is_own(&self, image: &str) -> bool {
-        image.is_empty() || image == "scratch" || self.named.iter().any(|name| name == image)
+        image.is_empty() || image == "scratch" || self.named.contains(image)
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::build::{Build, Said};
+use super::build::{Build, Dockerfiles, Said};
 use super::{Body, Effect, Effects, PredictedOperation, Request, Typed, create, filled_env, origins_of, to_map};
 use crate::files::context::Sender;
 use crate::files::dockerfile::Given;
@@ -33,6 +33,7 @@ pub fn of_words(invocation: &Invocation, host: &dyn Host, sender: Sender) -> Opt
     let folder = (context == Context::Folder).then_some(typed);
     Build::read(
         Said { folder, dockerfile, text, carrier: None, given, named, sender, origins: invocation.operands.origins() },
+        &mut Dockerfiles::default(),
         host,
     )
 }

@@ -5,6 +5,7 @@ use super::operation::PredictedOperation;
 use super::origin::Origins;
 use super::request::Request;
 use super::workload::Workload;
+use crate::files::text::FileProblem;
 use crate::grammar::parse::Refusal;
 
 /// One thing that would happen.
@@ -70,6 +71,8 @@ pub struct Lowered {
     pub command: Origins,
     /// fender could not tell everything the command does.
     pub blind: bool,
+    /// Files that could not be read, or not be followed to their end: nothing in them is pointed at.
+    pub problems: Vec<FileProblem>,
 }
 
 /// A family's lowering gives its effects, or what docker would say against the words.

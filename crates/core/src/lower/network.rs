@@ -1,5 +1,6 @@
 //! Networks: docker/cli `cli/command/network`.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
@@ -99,54 +100,35 @@ fn address_management(invocation: &Invocation) -> Result<Ipam, String> {
         };
         configs.push((subnet.clone(), config));
     }
+    let subnets = Subnets::default();
     for range in &ranges {
-        let mut found = false;
-        for (subnet, config) in &mut configs {
-            parse_cidr(range)?;
-            if !matches(subnet, range)? {
-                continue;
-            }
-            if let Some(other) = &config.ip_range {
-                return Err(format!(
-                    "cannot configure multiple ranges ({range}, {other}) on the same subnet ({subnet})"
-                ));
-            }
-            config.ip_range = Some(range.clone());
-            found = true;
-        }
-        if !found {
+        parse_cidr(range)?;
+        let Some(at) = subnets.of(&configs, range)? else {
             return Err(format!("no matching subnet for range {range}"));
+        };
+        let (subnet, config) = &mut configs[at];
+        if let Some(other) = &config.ip_range {
+            return Err(format!("cannot configure multiple ranges ({range}, {other}) on the same subnet ({subnet})"));
         }
+        config.ip_range = Some(range.clone());
     }
     for gateway in &gateways {
-        let mut found = false;
-        for (subnet, config) in &mut configs {
-            if !matches(subnet, gateway)? {
-                continue;
-            }
-            if let Some(other) = &config.gateway {
-                return Err(format!(
-                    "cannot configure multiple gateways ({gateway}, {other}) for the same subnet ({subnet})"
-                ));
-            }
-            config.gateway = Some(gateway.clone());
-            found = true;
-        }
-        if !found {
+        let Some(at) = subnets.of(&configs, gateway)? else {
             return Err(format!("no matching subnet for gateway {gateway}"));
+        };
+        let (subnet, config) = &mut configs[at];
+        if let Some(other) = &config.gateway {
+            return Err(format!(
+                "cannot configure multiple gateways ({gateway}, {other}) for the same subnet ({subnet})"
+            ));
         }
+        config.gateway = Some(gateway.clone());
     }
     for (name, address) in to_map(&invocation.list("aux-address")) {
-        let mut found = false;
-        for (subnet, config) in &mut configs {
-            if matches(subnet, &address)? {
-                config.auxiliary_addresses.get_or_insert_default().insert(name.clone(), address.clone());
-                found = true;
-            }
-        }
-        if !found {
+        let Some(at) = subnets.of(&configs, &address)? else {
             return Err(format!("no matching subnet for aux-address {address}"));
-        }
+        };
+        configs[at].1.auxiliary_addresses.get_or_insert_default().insert(name, address);
     }
     Ok(Ipam {
         driver: Some(invocation.text("ipam-driver").to_owned()),
@@ -164,17 +146,37 @@ fn parse_cidr(text: &str) -> Result<(IpAddr, u8), String> {
     if length > most { Err(invalid()) } else { Ok((address, length)) }
 }
 
-/// Whether the address, or the start of the range, lies in the subnet.
-fn matches(subnet: &str, data: &str) -> Result<bool, String> {
-    let (network, length) = parse_cidr(subnet).map_err(|error| format!("invalid subnet: {error}"))?;
-    let address = match data.contains('/') {
-        true => parse_cidr(data)?.0,
-        false => match data.parse() {
-            Ok(address) => address,
-            Err(_) => return Ok(false),
-        },
-    };
-    Ok(prefix(network, length) == prefix(address, length))
+/// The subnets of a network, none of which overlap, by their prefix; read at the first look.
+#[derive(Default)]
+struct Subnets(OnceCell<HashMap<Prefix, usize>>);
+
+/// The first bits of an address, with its kind, and how many they are.
+type Prefix = ((bool, u128), u8);
+
+impl Subnets {
+    /// The subnet in which the address, or the start of the range, lies.
+    fn of(&self, configs: &[(String, IpamConfig)], data: &str) -> Result<Option<usize>, String> {
+        let known = match self.0.get() {
+            Some(known) => known,
+            None => {
+                let mut known = HashMap::new();
+                for (at, (subnet, _)) in configs.iter().enumerate() {
+                    let (network, length) = parse_cidr(subnet).map_err(|error| format!("invalid subnet: {error}"))?;
+                    known.insert((prefix(network, length), length), at);
+                }
+                self.0.get_or_init(|| known)
+            }
+        };
+        let address = match data.contains('/') {
+            true if configs.is_empty() => return Ok(None),
+            true => parse_cidr(data)?.0,
+            false => match data.parse() {
+                Ok(address) => address,
+                Err(_) => return Ok(None),
+            },
+        };
+        Ok((0..=128).find_map(|length| known.get(&(prefix(address, length), length)).copied()))
+    }
 }
 
 /// Whether the address is one of IPv4, and its first bits.

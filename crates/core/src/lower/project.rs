@@ -1,12 +1,12 @@
 //! What compose would ask of the engine for its model: docker/compose `pkg/compose/create.go`, in the API's own fields.
 //! compose itself reads the files and prints the model. The positions of its parts in the files are found separately.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use bollard_stubs::models::{ContainerCreateBody, ExecConfig, NetworkCreateRequest, VolumeCreateRequest};
 use serde_json::Value;
 
-use super::build::Said;
+use super::build::{Dockerfiles, Said};
 use super::model::*;
 use super::{Body, Build, Effect, Origin, Origins, Parts, PredictedOperation, Request, Runs};
 use crate::files::context::Sender;
@@ -60,10 +60,19 @@ pub struct ProjectLowering<'a> {
     pub effects: Vec<Effect>,
     /// The words of the command, where a place cannot be found.
     pub origins: Origins,
+    /// The Dockerfiles that were read, and the builds that were seen.
+    dockerfiles: Dockerfiles,
+    built: HashSet<String>,
+    /// Where the files of bake carry Dockerfiles, by the files' names.
+    carried: HashMap<String, Vec<usize>>,
+    /// How many parts of containers more are told apart from those of other replicas.
+    room: usize,
 }
 
 /// More containers of one service are not told apart.
 const MOST_REPLICAS: usize = 1000;
+/// Nor are those of all services together once they have so many parts.
+const MOST_PARTS: usize = 3_000;
 
 impl<'a> ProjectLowering<'a> {
     /// Starts with a model and its files.
@@ -74,7 +83,18 @@ impl<'a> ProjectLowering<'a> {
         has_image: &'a dyn Fn(&str) -> bool,
         origins: &Origins,
     ) -> Self {
-        ProjectLowering { model, sources, host, has_image, effects: Vec::new(), origins: origins.clone() }
+        ProjectLowering {
+            model,
+            sources,
+            host,
+            has_image,
+            effects: Vec::new(),
+            origins: origins.clone(),
+            dockerfiles: Dockerfiles::default(),
+            built: HashSet::new(),
+            carried: HashMap::new(),
+            room: MOST_PARTS,
+        }
     }
 
     /// The project's name.
@@ -92,12 +112,14 @@ impl<'a> ProjectLowering<'a> {
         if wanted.services.is_empty() {
             return all;
         }
-        let mut chosen: Vec<String> = all.iter().filter(|name| wanted.services.contains(name)).cloned().collect();
+        let named: HashSet<&String> = wanted.services.iter().collect();
+        let mut chosen: Vec<String> = all.iter().filter(|name| named.contains(name)).cloned().collect();
+        let mut is_chosen: HashSet<String> = chosen.iter().cloned().collect();
         let mut at = 0;
         while wanted.dependencies && at < chosen.len() {
-            let service = self.service(&chosen[at]).cloned().unwrap_or_default();
-            for (name, _) in entries(&service, "depends_on") {
-                if all.contains(name) && !chosen.contains(name) {
+            let needed = self.service(&chosen[at]).into_iter().flat_map(|service| entries(service, "depends_on"));
+            for (name, _) in needed {
+                if self.service(name).is_some() && is_chosen.insert(name.clone()) {
                     chosen.push(name.clone());
                 }
             }
@@ -111,8 +133,10 @@ impl<'a> ProjectLowering<'a> {
         place.map_or_else(|| self.origins.clone(), |place| vec![Origin::File(place)])
     }
 
+    /// Where the files say it; where they do not, the service.
     pub(super) fn at(&mut self, service: &str, path: &[PathStep], value: Option<&Value>) -> Origins {
         let place = self.sources.of_service(service, path, value, self.host);
+        let place = place.or_else(|| self.sources.of_service(service, &[], None, self.host));
         self.point(place)
     }
 
@@ -279,7 +303,13 @@ impl<'a> ProjectLowering<'a> {
         }
         let (mut body, parts) = self.container(name, service);
         let whole = self.at(name, &[], None);
+        let each = 1 + parts.iter().count() + body.env.as_ref().map_or(0, Vec::len);
         for number in 1..=replicas.min(MOST_REPLICAS) {
+            // One of each service is always looked at.
+            if number > 1 {
+                let Some(left) = self.room.checked_sub(each) else { break };
+                self.room = left;
+            }
             let container =
                 spoken(service, "container_name").unwrap_or_else(|| format!("{}-{name}-{number}", self.name()));
             if let Some(labels) = &mut body.labels {
@@ -325,7 +355,7 @@ impl<'a> ProjectLowering<'a> {
 }
 
 /// Where the text of an inline Dockerfile stands: behind its key, or for bake behind the target's first line.
-fn carrier(project: &ProjectLowering, service: &str, below: &[PathStep], origins: &Origins) -> Option<Place> {
+fn carrier(project: &mut ProjectLowering, service: &str, below: &[PathStep], origins: &Origins) -> Option<Place> {
     let mut path = below.to_vec();
     path.push(PathStep::Key("dockerfile_inline"));
     if let Some(place) = project.sources.of_service(service, &path, None, project.host) {
@@ -333,11 +363,16 @@ fn carrier(project: &ProjectLowering, service: &str, below: &[PathStep], origins
     }
     let target = origins.iter().find_map(Origin::place)?;
     let key = "dockerfile-inline";
-    let span = match target.text.text[target.span.start..].find(key) {
-        Some(at) => target.span.start + at..target.span.start + at + key.len(),
+    let text = &target.text;
+    let found = project
+        .carried
+        .entry(text.path.clone())
+        .or_insert_with(|| text.text.match_indices(key).map(|(at, _)| at).collect());
+    let span = match found.get(found.partition_point(|at| *at < target.span.start)) {
+        Some(at) => *at..at + key.len(),
         None => target.span.clone(),
     };
-    Some(Place::new(&target.text, span))
+    Some(Place::new(text, span))
 }
 
 /// The effects of one `build` section, or of one target of bake, whose keys are the same but for some names.
@@ -381,10 +416,10 @@ pub fn of_build(
             value.as_str().map(str::to_owned).or_else(|| (!value.is_null()).then(|| value.to_string())),
         ));
     }
-    let mut named = Vec::new();
+    let mut named = BTreeSet::new();
     for key in ["additional_contexts", "contexts"] {
         for (name, place) in entries(build, key) {
-            named.push(name.clone());
+            named.insert(name.clone());
             let place = place.as_str().unwrap_or_default();
             if crate::lower::sources::is_remote(place) {
                 let origins = at(key, Some(name));
@@ -405,6 +440,11 @@ pub fn of_build(
     let carrier = inline.as_ref().and_then(|_| carrier(project, service, below, &origins));
     let given = Given { arguments, target: spoken(build, "target") };
     effects.push(Effect::ReadsFile { path: context.clone(), origins: origins.clone() });
+    let key = format!("{context:?} {shown:?} {inline:?} {given:?} {named:?} {:?}", carrier.as_ref().map(Place::name));
+    // What several services build in the same way is looked at once.
+    if !project.built.insert(key) {
+        return effects;
+    }
     let said = Said {
         folder: Some(&context),
         dockerfile: inline.is_none().then_some(shown),
@@ -415,7 +455,7 @@ pub fn of_build(
         sender: Sender::BuildKit,
         origins,
     };
-    if let Some(read) = Build::read(said, project.host) {
+    if let Some(read) = Build::read(said, &mut project.dockerfiles, project.host) {
         for (name, place) in ["additional_contexts", "contexts"].iter().flat_map(|key| entries(build, key)) {
             let place = place.as_str().unwrap_or_default();
             if project.host.is_directory(place)

@@ -1,14 +1,15 @@
 //! The positions of a compose model's parts in its files, through extends, includes and merges. compose itself makes
 //! the model; this module only finds where each part is written.
 
-use std::collections::HashMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use serde_json::Value;
 
 use crate::files::dockerfile::is_nested_too_deep;
 use crate::files::ignore::clean;
-use crate::files::text::{Place, Text};
+use crate::files::text::{FileProblem, Place, Text};
 use crate::files::yaml::{self, Node};
 use crate::grammar::parse::Invocation;
 use crate::host::Host;
@@ -17,6 +18,13 @@ use crate::host::Host;
 const USUAL: &[&str] = &["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 const OVERRIDES: &[&str] =
     &["compose.override.yml", "compose.override.yaml", "docker-compose.override.yml", "docker-compose.override.yaml"];
+
+/// Files that include each other, and services that extend each other, are followed so far.
+const DEEPEST: usize = 20;
+/// A text with variables is filled in up to this length, in bytes.
+const LONGEST: usize = 64 * 1024;
+/// So many bytes of lists are searched for what no item of them says whole; after that the list itself is pointed at.
+const SEARCHED: usize = 4 * 1024 * 1024;
 
 /// One step down into a file.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +41,43 @@ pub struct Sources {
     files: Vec<Source>,
     variables: HashMap<String, (String, &'static str)>,
     folder: String,
+    /// The files that have an entry of a section, such as a service: each file is not asked for each of them.
+    declared: HashMap<(String, String), Vec<usize>>,
+    /// Why a file was not read, or not followed further.
+    problems: RefCell<Vec<FileProblem>>,
+    /// The files of `extends`, each read once; None for one that cannot be.
+    bases: RefCell<HashMap<String, Option<Source>>>,
+    /// What describes each service, worked out once.
+    services: RefCell<HashMap<String, Rc<Vec<ServiceSource>>>>,
+    /// What the items of lists say, by the lists' nodes, which live as long as the files.
+    items: RefCell<HashMap<*const Node, Rc<Items>>>,
+    searched: Cell<usize>,
+}
+
+/// What the items of a list say.
+#[derive(Default)]
+struct Items {
+    /// The first item that says this, without case: the whole of it, then a part of it.
+    whole: HashMap<String, usize>,
+    parts: HashMap<String, usize>,
+    /// All texts, each with its item.
+    texts: Vec<(String, usize)>,
+}
+
+impl Items {
+    fn add(&mut self, text: String, item: usize, is_item: bool) {
+        let add = |to: &mut HashMap<String, usize>, part: &str| {
+            if !part.is_empty() {
+                to.entry(part.to_ascii_lowercase()).or_insert(item);
+            }
+        };
+        add(if is_item { &mut self.whole } else { &mut self.parts }, &text);
+        for part in text.split([':', '=', ',', '/']).chain(text.split([':', '='])) {
+            add(&mut self.parts, part);
+            add(&mut self.parts, part.trim_end_matches('/'));
+        }
+        self.texts.push((text, item));
+    }
 }
 
 #[derive(Clone)]
@@ -81,21 +126,71 @@ impl Sources {
             sources.folder = if parent.is_empty() { "/".to_owned() } else { parent.to_owned() };
         }
         sources.read_variables(&above("env-file"), host);
-        for path in &paths {
-            sources.add(path, None, host, 0);
-        }
-        sources.files.reverse();
+        sources.add_all(&paths, host);
         sources
     }
 
     /// Files that are named one by one, such as a stack's.
     pub fn of_files(paths: &[String], host: &dyn Host) -> Sources {
         let mut sources = Sources { folder: ".".to_owned(), ..Sources::default() };
-        for path in paths {
-            sources.add(path, None, host, 0);
-        }
-        sources.files.reverse();
+        sources.add_all(paths, host);
         sources
+    }
+
+    fn add_all(&mut self, paths: &[String], host: &dyn Host) {
+        let mut known = HashSet::new();
+        for path in paths {
+            self.add(path, None, host, 0, &mut known);
+        }
+        self.files.reverse();
+        for (at, source) in self.files.iter().enumerate() {
+            for (section, node) in source.root.entries() {
+                for (name, _) in node.entries() {
+                    let key =
+                        section.text().zip(name.text()).map(|(section, name)| (section.to_owned(), name.to_owned()));
+                    self.declared.entry(key.unwrap_or_default()).or_default().push(at);
+                }
+            }
+        }
+    }
+
+    /// The files that have this entry of a section.
+    fn declaring(&self, section: &str, name: &str) -> impl Iterator<Item = &Source> {
+        let files = self.declared.get(&(section.to_owned(), name.to_owned()));
+        files.into_iter().flatten().filter_map(|at| self.files.get(*at))
+    }
+
+    fn problem(&self, text: &Text, byte: usize, reason: &str) {
+        let (line, column) = text.position(byte);
+        let problem = FileProblem { path: text.path.clone(), line, column, reason: reason.to_owned() };
+        let mut problems = self.problems.borrow_mut();
+        if problems.last() != Some(&problem) {
+            problems.push(problem);
+        }
+    }
+
+    /// A file as YAML; None where it is none, which is kept as a problem.
+    fn read_yaml(&self, path: &str, bytes: Vec<u8>) -> Option<(Rc<Text>, Rc<Node>)> {
+        let name = if path == "-" { "standard input" } else { path };
+        let read = Text::from_bytes(name, bytes).and_then(|text| Ok((text.clone(), yaml::read(&text)?)));
+        match read {
+            Ok((text, root)) => {
+                let root = root?;
+                if let Some(deep) = root.find(&is_nested_too_deep) {
+                    self.problem(&text, deep.span.start, "variables are nested too deep; fender does not fill them in");
+                }
+                Some((text, root))
+            }
+            Err(problem) => {
+                self.problems.borrow_mut().push(problem);
+                None
+            }
+        }
+    }
+
+    /// Why a file was not read, or not followed further, as far as it was looked at.
+    pub fn problems(&self) -> Vec<FileProblem> {
+        self.problems.borrow().clone()
     }
 
     /// The text of every file.
@@ -122,22 +217,30 @@ impl Sources {
         all
     }
 
-    fn add(&mut self, path: &str, through: Option<Place>, host: &dyn Host, depth: usize) {
+    /// Adds a file and those that it includes, each once.
+    fn add(&mut self, path: &str, through: Option<Place>, host: &dyn Host, depth: usize, known: &mut HashSet<String>) {
+        if !known.insert(path.to_owned()) {
+            return;
+        }
         let bytes = if path == "-" { host.input() } else { host.read(path).ok() };
-        let name = if path == "-" { "standard input" } else { path };
-        let Some(text) = bytes.and_then(|bytes| Text::from_bytes(name, bytes).ok()) else { return };
-        let Ok(Some(root)) = yaml::read(&text) else { return };
-        let folder = path.rsplit_once('/').map_or_else(|| ".".to_owned(), |(folder, _)| folder.to_owned());
-        if depth < 10 {
-            for include in root.get("include").iter().flat_map(|node| node.list().to_vec()) {
-                let listed = include.get("path").unwrap_or_else(|| include.clone());
-                let single = [listed.clone()];
-                for one in if listed.list().is_empty() { &single[..] } else { listed.list() } {
-                    let Some(named) = one.text().filter(|named| !named.contains("://")) else { continue };
-                    let place = Place::new(&text, one.span.clone());
-                    let inside = join(&folder, &self.interpolated(named, host).0);
-                    self.add(&inside, Some(place), host, depth + 1);
-                }
+        let Some((text, root)) = bytes.and_then(|bytes| self.read_yaml(path, bytes)) else { return };
+        let folder = folder_of(path);
+        for include in root.get("include").iter().flat_map(|node| node.list()) {
+            if depth == DEEPEST {
+                self.problem(
+                    &text,
+                    include.span.start,
+                    "files include each other too deep; fender does not follow them",
+                );
+                break;
+            }
+            let listed = include.get("path").unwrap_or_else(|| include.clone());
+            let single = [listed.clone()];
+            for one in if listed.list().is_empty() { &single[..] } else { listed.list() } {
+                let Some(named) = one.text().filter(|named| !named.contains("://")) else { continue };
+                let place = Place::new(&text, one.span.clone());
+                let inside = join(&folder, &self.interpolated(named, host).0);
+                self.add(&inside, Some(place), host, depth + 1, known);
             }
         }
         self.files.push(Source { text, root, folder, through });
@@ -147,7 +250,7 @@ impl Sources {
     pub fn remote(&self) -> Vec<(String, Place)> {
         let mut found = Vec::new();
         for source in &self.files {
-            for include in source.root.get("include").iter().flat_map(|node| node.list().to_vec()) {
+            for include in source.root.get("include").iter().flat_map(|node| node.list()) {
                 let listed = include.get("path").unwrap_or_else(|| include.clone());
                 let single = [listed.clone()];
                 for one in if listed.list().is_empty() { &single[..] } else { listed.list() } {
@@ -162,7 +265,8 @@ impl Sources {
 
     /// Where a top-level entry or what is below it stands.
     pub fn find(&self, path: &[PathStep], host: &dyn Host) -> Option<Place> {
-        self.files.iter().find_map(|source| {
+        let [PathStep::Key(section), PathStep::Key(name), ..] = path else { return None };
+        self.declaring(section, name).find_map(|source| {
             let found = ServiceSource {
                 text: source.text.clone(),
                 key: 0..0,
@@ -191,7 +295,7 @@ impl Sources {
     /// The env files that a service names, with where it does.
     pub fn env_files(&self, service: &str, host: &dyn Host) -> Vec<(String, Place)> {
         let mut files = Vec::new();
-        for found in self.services(service, host) {
+        for found in self.services(service, host).iter() {
             let Some(listed) = found.node.get("env_file") else { continue };
             let single = [listed.clone()];
             for item in if listed.list().is_empty() { &single[..] } else { listed.list() } {
@@ -207,69 +311,55 @@ impl Sources {
         files
     }
 
-    /// Where a text begins in the files, for those that are no YAML.
-    pub fn of_targets(paths: &[String], target: &str, host: &dyn Host) -> Option<Place> {
-        paths.iter().find_map(|path| {
-            let text = Text::from_bytes(path, host.read(path).ok()?).ok()?;
-            let quoted = format!("\"{target}\"");
-            let at = text.text.match_indices(&quoted).map(|(at, _)| at).find(|at| {
-                let line = &text.text[text.line_start(*at)..*at];
-                line.trim_start().starts_with("target") || text.text[at + quoted.len()..].trim_start().starts_with(':')
-            })?;
-            let start = text.line_start(at);
-            let start = start + text.text[start..at].len() - text.text[start..at].trim_start().len();
-            let mut place = Place::new(&text, start..at + quoted.len());
-            place.of = Some(format!("target {target}"));
-            Some(place)
-        })
-    }
-
     /// Everything that describes a service, the last word first.
-    fn services(&self, service: &str, host: &dyn Host) -> Vec<ServiceSource> {
-        let mut all = Vec::new();
-        for source in &self.files {
-            if let Some((key, node)) = source.root.get("services").and_then(|services| services.entry(service)) {
-                self.with_bases(source, (&key, node), source.through.clone(), host, 0, &mut all);
-            }
+    fn services(&self, service: &str, host: &dyn Host) -> Rc<Vec<ServiceSource>> {
+        if let Some(known) = self.services.borrow().get(service) {
+            return known.clone();
         }
+        let mut all = Vec::new();
+        for source in self.declaring("services", service) {
+            self.with_bases(source, service, host, &mut all);
+        }
+        let all = Rc::new(all);
+        self.services.borrow_mut().insert(service.to_owned(), all.clone());
         all
     }
 
-    fn with_bases(
-        &self,
-        source: &Source,
-        (key, node): (&Node, Rc<Node>),
-        through: Option<Place>,
-        host: &dyn Host,
-        depth: usize,
-        all: &mut Vec<ServiceSource>,
-    ) {
-        all.push(ServiceSource {
-            text: source.text.clone(),
-            key: key.span.clone(),
-            node: node.clone(),
-            through: through.clone(),
-        });
-        let Some((key, extends)) = node.entry("extends").filter(|_| depth < 20) else { return };
-        let name = extends.text().map(str::to_owned).or_else(|| extends.get("service")?.text().map(str::to_owned));
-        let Some(name) = name else { return };
-        let mut place = Place::new(&source.text, key.span.start..extends.span.end);
-        place.through = through.map(Box::new);
-        let base = match extends.get("file").and_then(|file| file.text().map(str::to_owned)) {
-            Some(file) => {
-                let path = join(&source.folder, &self.interpolated(&file, host).0);
-                let text = host.read(&path).ok().and_then(|bytes| Text::from_bytes(&path, bytes).ok());
-                let Some((text, root)) = text.and_then(|text| Some((text.clone(), yaml::read(&text).ok()??))) else {
-                    return;
-                };
-                let folder = path.rsplit_once('/').map_or_else(|| ".".to_owned(), |(folder, _)| folder.to_owned());
-                Source { text, root, folder, through: None }
+    /// A service of a file, and those that it extends.
+    fn with_bases(&self, source: &Source, service: &str, host: &dyn Host, all: &mut Vec<ServiceSource>) {
+        let (mut source, mut service, mut through) = (source.clone(), service.to_owned(), source.through.clone());
+        for depth in 0.. {
+            let found = source.root.get("services").and_then(|services| services.entry(&service));
+            let Some((key, node)) = found else { return };
+            let text = source.text.clone();
+            all.push(ServiceSource { text, key: key.span.clone(), node: node.clone(), through: through.clone() });
+            let Some((key, extends)) = node.entry("extends") else { return };
+            if depth == DEEPEST {
+                let reason = "services extend each other too deep; fender does not follow them";
+                return self.problem(&source.text, key.span.start, reason);
             }
-            None => source.clone(),
-        };
-        if let Some((key, node)) = base.root.get("services").and_then(|services| services.entry(&name)) {
-            self.with_bases(&base, (&key, node), Some(place), host, depth + 1, all);
+            let name = extends.text().map(str::to_owned).or_else(|| extends.get("service")?.text().map(str::to_owned));
+            let Some(name) = name else { return };
+            let mut place = Place::new(&source.text, key.span.start..extends.span.end);
+            place.through = through.map(Box::new);
+            if let Some(file) = extends.get("file").and_then(|file| file.text().map(str::to_owned)) {
+                let path = join(&source.folder, &self.interpolated(&file, host).0);
+                let Some(base) = self.base(&path, host) else { return };
+                source = base;
+            }
+            (service, through) = (name, Some(place));
         }
+    }
+
+    /// The file of an `extends`.
+    fn base(&self, path: &str, host: &dyn Host) -> Option<Source> {
+        if let Some(known) = self.bases.borrow().get(path) {
+            return known.clone();
+        }
+        let read = host.read(path).ok().and_then(|bytes| self.read_yaml(path, bytes));
+        let base = read.map(|(text, root)| Source { text, root, folder: folder_of(path), through: None });
+        self.bases.borrow_mut().insert(path.to_owned(), base.clone());
+        base
     }
 
     fn descend(&self, found: &ServiceSource, path: &[PathStep], host: &dyn Host) -> Option<Place> {
@@ -292,37 +382,49 @@ impl Sources {
     }
 
     /// The item of a list, or the entry of a map, that says this.
-    fn item(&self, node: &Node, wanted: &str, host: &dyn Host) -> Option<(std::ops::Range<usize>, Rc<Node>)> {
-        for (key, value) in node.entries() {
-            if key.text() == Some(wanted) {
-                return Some((key.span.start..value.span.end.max(key.span.end), value));
-            }
+    fn item(&self, node: &Rc<Node>, wanted: &str, host: &dyn Host) -> Option<(std::ops::Range<usize>, Rc<Node>)> {
+        if let Some((key, value)) = node.entry(wanted) {
+            return Some((key.span.start..value.span.end.max(key.span.end), value));
         }
-        let mut best: Option<(u8, &Rc<Node>)> = None;
-        for item in node.list() {
-            let score = self.score(item, wanted, host);
-            if score > best.map_or(0, |(score, _)| score) {
-                best = Some((score, item));
-            }
+        if node.list().is_empty() {
+            return None;
         }
-        best.map(|(_, item)| (item.span.clone(), item.clone()))
+        let known = self.items.borrow().get(&Rc::as_ptr(node)).cloned();
+        let items = known.unwrap_or_else(|| {
+            let mut items = Items::default();
+            for (at, item) in node.list().iter().enumerate() {
+                self.add_texts(item, at, true, &mut items, host);
+            }
+            let items = Rc::new(items);
+            self.items.borrow_mut().insert(Rc::as_ptr(node), items.clone());
+            items
+        });
+        let lower = wanted.to_ascii_lowercase();
+        let said = items.whole.get(&lower).or_else(|| items.parts.get(&lower)).copied();
+        let at = said.or_else(|| self.containing(&items, wanted))?;
+        node.list().get(at).map(|item| (item.span.clone(), item.clone()))
     }
 
-    /// How surely an item says this.
-    fn score(&self, item: &Node, wanted: &str, host: &dyn Host) -> u8 {
-        let Some(text) = item.text() else {
-            let below = item.entries().into_iter().map(|(_, value)| value).chain(item.list().iter().cloned());
-            return below.map(|value| self.score(&value, wanted, host)).max().unwrap_or(0).min(3);
-        };
-        let text = self.interpolated(text, host).0;
-        if text.eq_ignore_ascii_case(wanted) {
-            return 4;
+    /// What an item says; of one that is a map or a list, what is in it.
+    fn add_texts(&self, node: &Node, at: usize, is_item: bool, items: &mut Items, host: &dyn Host) {
+        if let Some(text) = node.text() {
+            items.add(self.interpolated(text, host).0, at, is_item);
         }
-        let parts = || text.split([':', '=', ',', '/']).chain(text.split([':', '=']));
-        if parts().any(|part| part.eq_ignore_ascii_case(wanted) || part.trim_end_matches('/') == wanted) {
-            return 3;
+        for below in node.entries().iter().map(|(_, value)| value).chain(node.list()) {
+            self.add_texts(below, at, false, items, host);
         }
-        u8::from(!wanted.is_empty() && text.contains(wanted))
+    }
+
+    /// The first item that has this in it. Long lists are not searched again and again.
+    fn containing(&self, items: &Items, wanted: &str) -> Option<usize> {
+        if wanted.is_empty() {
+            return None;
+        }
+        items.texts.iter().find_map(|(text, at)| {
+            let searched = self.searched.get() + text.len() + 1;
+            self.searched.set(searched);
+            (searched < SEARCHED && text.contains(wanted)).then_some(*at)
+        })
     }
 
     /// What a marked text with variables in it means, and why.
@@ -346,7 +448,11 @@ impl Sources {
             return (text.to_owned(), vec!["the variables are nested too deep to be filled in".to_owned()]);
         }
         let (mut out, mut why, mut rest) = (String::new(), Vec::new(), text);
+        let mut said = BTreeSet::new();
         while let Some(at) = rest.find('$') {
+            if out.len() > LONGEST.max(text.len()) {
+                return (text.to_owned(), vec!["the variables make too long a text to be filled in".to_owned()]);
+            }
             out.push_str(&rest[..at]);
             rest = &rest[at + 1..];
             if let Some(after) = rest.strip_prefix('$') {
@@ -384,7 +490,9 @@ impl Sources {
                 (None, Some((value, file))) => (Some(value.clone()), format!("{name} is set in {file}")),
                 (None, None) => (None, format!("{name} is not set")),
             };
-            why.push(from);
+            if said.insert(name) {
+                why.push(from);
+            }
             let spoken = value.clone().filter(|value| !value.is_empty());
             let other = |from: usize| self.interpolated(&modifier[from..], host).0;
             out.push_str(&match modifier.as_bytes() {
@@ -425,6 +533,54 @@ fn usual(folder: Option<&str>, host: &dyn Host) -> Vec<String> {
             Some((parent, _)) if !parent.is_empty() => at = parent.to_owned(),
             Some(_) if at != "/" => "/".clone_into(&mut at),
             _ => return Vec::new(),
+        }
+    }
+}
+
+fn folder_of(path: &str) -> String {
+    path.rsplit_once('/').map_or_else(|| ".".to_owned(), |(folder, _)| folder.to_owned())
+}
+
+/// Where the targets of bake's files begin, for files that are no YAML.
+pub struct Targets(HashMap<String, Place>);
+
+impl Targets {
+    /// Reads these files, as far as they can be read.
+    pub fn read(paths: &[String], host: &dyn Host) -> Targets {
+        let mut all = HashMap::new();
+        for path in paths {
+            let text = host.read(path).ok().and_then(|bytes| Text::from_bytes(path, bytes).ok());
+            text.iter().for_each(|text| in_text(text, &mut all));
+        }
+        Targets(all)
+    }
+
+    /// Where a target begins.
+    pub fn get(&self, target: &str) -> Option<Place> {
+        self.0.get(target).cloned()
+    }
+}
+
+/// The quoted names that begin a target: those in a line that starts with `target`, and those that are keys.
+fn in_text(text: &Rc<Text>, all: &mut HashMap<String, Place>) {
+    let quotes: Vec<usize> = text.text.match_indices('"').map(|(at, _)| at).collect();
+    // Where the line of the quote before begins, and what in it is no blank.
+    let (mut line, mut first) = (usize::MAX, 0);
+    for (open, close) in quotes.iter().zip(quotes.iter().skip(1)).map(|(open, close)| (*open, *close)) {
+        let start = text.line_start(open);
+        if start != line {
+            line = start;
+            first = start + text.text[start..].find(|letter: char| !letter.is_whitespace()).unwrap_or(0);
+        }
+        let names = text.text[first.min(open)..open].starts_with("target");
+        if !names && !text.text[close + 1..].trim_start().starts_with(':') {
+            continue;
+        }
+        let name = &text.text[open + 1..close];
+        if !all.contains_key(name) {
+            let mut place = Place::new(text, first.min(open)..close + 1);
+            place.of = Some(format!("target {name}"));
+            all.insert(name.to_owned(), place);
         }
     }
 }

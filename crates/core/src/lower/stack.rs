@@ -82,7 +82,7 @@ pub fn services(model: &Value, stack: &str, sources: &Sources, host: &dyn Host, 
             let found = at(&[PathStep::Key("volumes"), PathStep::Item(&target)], volume.get("source"));
             request.parts.push((format!("Mounts/{}", mounts.len()), found));
             let kind = of("type").unwrap_or_default();
-            let declared = of("source").map(|source| (model["volumes"][&source].clone(), source));
+            let declared = of("source").map(|source| (&model["volumes"][&source], source));
             let source = match (&declared, kind.as_str()) {
                 (Some((declared, source)), "volume") if declared["external"].as_bool() != Some(true) => {
                     Some(declared["name"].as_str().map_or_else(|| format!("{stack}_{source}"), str::to_owned))
@@ -96,6 +96,8 @@ pub fn services(model: &Value, stack: &str, sources: &Sources, host: &dyn Host, 
                     options: declared["driver_opts"].as_object().map(|options| {
                         options
                             .iter()
+                            // What rules read: a volume may have many options, and many services.
+                            .filter(|(key, _)| matches!(key.as_str(), "type" | "device" | "o"))
                             .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()))
                             .collect()
                     }),

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::compose::model_words;
 use super::project::{Builds, ProjectLowering, WantedServices, of_build};
-use super::sources::{PathStep, Sources, is_remote};
+use super::sources::{PathStep, Sources, Targets, is_remote};
 use super::stack::services as stack_services;
 use super::{Body, Effect, Lowered, Origin, Origins, Ports, Request, Runs, Typed, Workload};
 use crate::engine::{Inspect, Lookup};
@@ -158,6 +158,7 @@ fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts:
         _ => {}
     }
     lowered.effects.append(&mut project.effects);
+    lowered.problems = sources.problems();
 }
 
 /// The container of `compose run`: the service's, with what the words say.
@@ -263,6 +264,7 @@ fn stack(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Inspect, ho
     let name = invocation.operand(0).to_owned();
     let effects = stack_services(&root.value(), &name, &sources, host, &invocation.named_by.origins());
     lowered.effects.extend(effects);
+    lowered.problems = sources.problems();
 }
 
 /// The files that bake reads: those that are named, else the usual ones that are there.
@@ -288,13 +290,13 @@ fn bake(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Inspect, hos
         return unknown(lowered, invocation, "docker-buildx");
     };
     let files = bake_files(invocation, host);
-    let sources = Sources::default();
+    let (sources, targets) = (Sources::default(), Targets::read(&files, host));
     let has_image = |_: &str| false;
     let typed: Origins = invocation.named_by.origins();
     let mut project = ProjectLowering::new(&model, &sources, host, &has_image, &typed);
     for (name, target) in model["target"].as_object().into_iter().flatten() {
         // Where its block begins; what it is made of may stand anywhere.
-        let origins = match Sources::of_targets(&files, name, host) {
+        let origins = match targets.get(name) {
             Some(place) => vec![Origin::File(place)],
             None => typed.clone(),
         };

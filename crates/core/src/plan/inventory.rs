@@ -480,7 +480,8 @@ pub fn seconds(text: &str) -> Option<f64> {
         "Z" | "z" => 0,
         zone => {
             let (hours, minutes) = zone.get(1..)?.split_once(':')?;
-            let size = hours.parse::<i64>().ok()? * 3600 + minutes.parse::<i64>().ok()? * 60;
+            let number = |text: &str| text.parse::<i64>().ok().filter(|number| (0..100).contains(number));
+            let size = number(hours)? * 3600 + number(minutes)? * 60;
             if zone.starts_with('-') { -size } else { size }
         }
     };

@@ -198,6 +198,15 @@ fn in_stage<'a>(build: &Build, instructions: &'a [Instruction], host: &dyn Host)
     let copy_at = own().position(|instruction| is_broad(&instruction.what))?;
     let copy = own().nth(copy_at)?;
     let Directive::Copy { target, .. } = &copy.what else { return None };
+    let installed: Vec<&Ecosystem> = own()
+        .take(copy_at)
+        .filter_map(|it| match &it.what {
+            Directive::Run(command) => Some(installing(command)?.0),
+            _ => None,
+        })
+        .collect();
+    let is_installed: Vec<bool> =
+        ECOSYSTEMS.iter().map(|it| installed.iter().any(|other| std::ptr::eq(*other, it))).collect();
     for run in own().skip(copy_at + 1) {
         let Directive::Run(command) = &run.what else { continue };
         let cached = mounts(run).iter().any(|mount| mount.iter().any(|(key, value)| key == "type" && value == "cache"));
@@ -206,11 +215,7 @@ fn in_stage<'a>(build: &Build, instructions: &'a [Instruction], host: &dyn Host)
         }
         let Some((ecosystem, words, is_install)) = installing(command) else { continue };
         // Installed before, from fewer files: this only makes it complete.
-        let before = own().take(copy_at).any(|it| match &it.what {
-            Directive::Run(command) => installing(command).is_some_and(|(other, _, _)| std::ptr::eq(other, ecosystem)),
-            _ => false,
-        });
-        if before {
+        if ECOSYSTEMS.iter().zip(&is_installed).any(|(it, known)| *known && std::ptr::eq(it, ecosystem)) {
             continue;
         }
         let folder = build.context.as_ref().map(|wanted| wanted.folder.as_str());

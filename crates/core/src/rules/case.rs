@@ -1,10 +1,12 @@
 //! What a rule looks at.
 
 use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::offers::Offers;
 use crate::engine::{ImageFacts, Lookup};
-use crate::files::context::Survey;
+use crate::files::context::{ContextRequest, Survey};
 use crate::host::Host;
 use crate::lower::{Build, Effect, Lowered, Origins, PredictedOperation, Request, Workload};
 use crate::plan::{Facts, Step};
@@ -26,7 +28,7 @@ pub struct Case<'a> {
     /// The caller's own ids.
     pub ids: (u32, u32),
     workloads: OnceCell<Vec<Workload>>,
-    surveys: OnceCell<Vec<Option<Survey>>>,
+    surveys: OnceCell<Vec<Option<Rc<Survey>>>>,
     deletions: &'a dyn Fn() -> Vec<Step>,
     steps: OnceCell<Vec<Step>>,
 }
@@ -92,9 +94,17 @@ impl<'a> Case<'a> {
 
     /// The builds with what each would send; None where that is not known.
     pub fn contexts(&self) -> impl Iterator<Item = (&'a Build, Option<&Survey>)> {
-        let looked =
-            || self.builds().map(|build| build.context.as_ref().and_then(|wanted| self.host.survey(wanted).ok()));
-        self.builds().zip(self.surveys.get_or_init(|| looked().collect()).iter().map(Option::as_ref))
+        let looked = || {
+            // Several images may be built from the same files.
+            let mut known: HashMap<&ContextRequest, Option<Rc<Survey>>> = HashMap::new();
+            self.builds()
+                .map(|build| {
+                    let wanted = build.context.as_ref()?;
+                    known.entry(wanted).or_insert_with(|| self.host.survey(wanted).ok().map(Rc::new)).clone()
+                })
+                .collect()
+        };
+        self.builds().zip(self.surveys.get_or_init(looked).iter().map(Option::as_deref))
     }
 
     /// The origins of every predicted operation that is this one; None where there is none.

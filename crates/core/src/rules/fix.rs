@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crate::files::allowance::is_allowed;
 use crate::files::context::Survey;
 use crate::files::dockerfile::{Dockerfile, Instruction};
 use crate::host::Host;
@@ -22,7 +21,7 @@ pub struct FileChange {
 }
 
 /// How sure it is that the image works as before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Grade {
     /// It changes nothing that the image does.
     Safe,
@@ -44,7 +43,7 @@ impl Grade {
 pub type TextEdit = (Range<usize>, String);
 
 /// One fix that could be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Proposal {
     /// The rule's id.
     pub rule: &'static str,
@@ -142,7 +141,7 @@ impl<'a> Fixing<'a> {
 
     /// Whether a comment in the file allows the rule here.
     pub fn is_allowed(&self, span: &Range<usize>) -> bool {
-        is_allowed(&self.file.place(span), self.rule)
+        self.file.place(span).is_allowed(self.rule)
     }
 
     /// How lines end in this file.

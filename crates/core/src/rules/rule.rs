@@ -1,5 +1,6 @@
 //! What a rule is, and what it finds.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::case::Case;
@@ -302,4 +303,44 @@ impl Edit {
             None => Edit::set(field, value),
         }
     }
+}
+
+/// Findings that were there before: what says the same at the same place is said once.
+#[derive(Debug, Default)]
+pub struct Seen(HashSet<(&'static str, String, Vec<String>, Vec<PlaceKey>)>);
+
+/// A place by its file, its bytes, and what it belongs to.
+type PlaceKey = (String, usize, usize, Option<String>);
+
+impl Seen {
+    /// Whether it is the first one with this rule, title, origins and places.
+    pub fn is_new(&mut self, finding: &Finding) -> bool {
+        self.is_new_by(finding, &finding.title, &finding.origins)
+    }
+
+    /// Whether it is the first one of its rule with these origins, whatever it says.
+    pub fn is_new_by_origin(&mut self, finding: &Finding) -> bool {
+        self.0.insert((finding.rule.id, String::new(), keys(&finding.origins), Vec::new()))
+    }
+
+    /// Whether it is the first one with this rule, title and places.
+    pub fn is_new_in_files(&mut self, finding: &Finding) -> bool {
+        self.is_new_by(finding, &finding.title, &[])
+    }
+
+    fn is_new_by(&mut self, finding: &Finding, title: &str, origins: &[Origin]) -> bool {
+        let places = finding.places.iter();
+        let places =
+            places.map(|place| (place.path().to_owned(), place.span.start, place.span.end, place.of.clone())).collect();
+        self.0.insert((finding.rule.id, title.to_owned(), keys(origins), places))
+    }
+}
+
+/// Origins as texts that are equal where they are.
+fn keys(origins: &[Origin]) -> Vec<String> {
+    let key = |origin: &Origin| match origin {
+        Origin::File(place) => format!("{} {:?} {:?}", place.path(), place.span, place.of),
+        other => format!("{other:?}"),
+    };
+    origins.iter().map(key).collect()
 }

@@ -1,6 +1,8 @@
 //! A secret as a build argument.
 
 use super::secret_in_env::is_named_like_one;
+use std::collections::HashSet;
+
 use super::{COMMON, Case, Class, Example, Finding, Rule};
 use crate::files::dockerfile::Directive;
 use crate::files::secrets::is_secret_name;
@@ -63,10 +65,10 @@ fn in_dockerfile(build: &Build) -> Vec<Finding> {
         .iter()
         .chain(stages)
         .filter_map(|it| if let Directive::Arg(list) = &it.what { Some(list) } else { None });
-    let mut findings: Vec<Finding> = Vec::new();
+    let (mut findings, mut names) = (Vec::new(), HashSet::new());
     for (name, _) in declared.flatten().filter(|(name, _)| is_named_like_one(&name.text)) {
         let title = format!("secret in the build argument {}", name.text);
-        if !findings.iter().any(|finding| finding.title == title) {
+        if names.insert(name.text.as_str()) {
             findings.push(RULE.found(&build.origins).titled(title).in_file(file.place(&name.span)));
         }
     }

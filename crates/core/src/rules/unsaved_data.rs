@@ -102,7 +102,9 @@ fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
         }
     }
     let within = |path: &str, of: &str| path == of || path.strip_prefix(of).is_some_and(|rest| rest.starts_with('/'));
+    // Each known place is compared once with all volumes, not each word that names it.
     let is_covered = |place: &str| covered.iter().any(|path| within(place, path) || within(path, place));
+    let open: Vec<&str> = DATA.iter().map(|(_, place)| *place).filter(|place| !is_covered(place)).collect();
     for instruction in instructions().filter(|instruction| !instruction.on_build) {
         let words: Vec<String> = match &instruction.what {
             Directive::Env(list) => list.iter().map(|(_, value)| value.trim_matches(['"', '\'']).to_owned()).collect(),
@@ -114,10 +116,11 @@ fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
         let places =
             words.iter().filter_map(|word| word.rsplit_once('=').map_or(Some(word.as_str()), |(_, value)| Some(value)));
         // `/data` alone may be anything.
-        let known = |word: &str| {
-            DATA.iter().any(|(_, place)| place.len() > "/data/db".len() && *place == word.trim_end_matches('/'))
+        let is_open = |word: &str| {
+            let word = word.trim_end_matches('/');
+            word.len() > "/data/db".len() && open.contains(&word)
         };
-        if let Some(place) = places.into_iter().find(|word| known(word) && !is_covered(word.trim_end_matches('/'))) {
+        if let Some(place) = places.into_iter().find(|word| is_open(word)) {
             let title = format!("no VOLUME for {place}, where the program keeps its data");
             return Some(RULE.found(&build.origins).titled(title).in_file(file.place(&instruction.span)));
         }

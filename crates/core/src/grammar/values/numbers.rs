@@ -250,7 +250,7 @@ fn fraction(above: &str, below: &str) -> Option<Option<u64>> {
 /// `1.5e-3`, `0x1.8p4` in billionths, the lowest 64 bits; as [`fraction`].
 fn scaled(text: &str) -> Option<Option<u64>> {
     // Go takes no larger exponent, so that a few letters do not become a million digits.
-    const LARGEST: i64 = 1_000_000;
+    const LARGEST: u64 = 1_000_000;
     let (base, rest) = base_of(text, false);
     let marks: &[char] = if base == 16 { &['p', 'P'] } else { &['e', 'E', 'p', 'P'] };
     let (mantissa, exponent, two) = match rest.find(marks) {
@@ -262,7 +262,7 @@ fn scaled(text: &str) -> Option<Option<u64>> {
     let (mut number, part) = (read(whole)?, read(part)?);
     let places = i64::try_from(part.len()).ok()?;
     number.extend(part);
-    if number.is_empty() || exponent.abs() > LARGEST {
+    if number.is_empty() || exponent.unsigned_abs() > LARGEST {
         return None;
     }
     if number.iter().all(|digit| *digit == 0) {

@@ -42,14 +42,14 @@ impl Published {
 
     /// One mapping for each port, as the client sends them.
     pub fn mappings(&self) -> impl Iterator<Item = PortMapping> + '_ {
-        (self.ports.0..=self.ports.1).zip(0u16..).map(|(port, offset)| PortMapping {
+        (self.ports.0..=self.ports.1).map(|port| PortMapping {
             port: format!("{port}/{}", self.protocol),
             host_ip: self.host_ip.clone(),
             host_port: match self.host_ports {
                 None => String::new(),
                 // The engine takes a free one of the range.
                 Some((first, last)) if self.count() == 1 && first != last => format!("{first}-{last}"),
-                Some((first, _)) => first.saturating_add(offset).to_string(),
+                Some((first, _)) => first.saturating_add(port - self.ports.0).to_string(),
             },
         })
     }

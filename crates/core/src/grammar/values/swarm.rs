@@ -89,7 +89,8 @@ pub fn service_port(value: &str) -> Result<Vec<ServicePort>, ValueProblem> {
         });
     };
     let (first, last) = published.ports;
-    for (target, offset) in (first..=last).zip(0u16..) {
+    for target in first..=last {
+        let offset = target - first;
         match published.host_ports {
             None => add(target, 0, &published.protocol),
             // One port of the container behind each port of a range.

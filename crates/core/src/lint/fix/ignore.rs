@@ -1,5 +1,7 @@
 //! The ignore file, written or completed for what a build would send.
 
+use std::collections::HashSet;
+
 use super::{Choice, FileChange, Proposal};
 use crate::host::Host;
 use crate::lower::Build;
@@ -40,7 +42,8 @@ pub(super) fn ignore_file<'a>(
     };
     let mut after = current.clone().unwrap_or_default();
     let end = if after.contains("\r\n") { "\r\n" } else { "\n" };
-    let missing = patterns.into_iter().filter(|(_, pattern, _)| !after.lines().any(|line| line.trim() == pattern));
+    let there: HashSet<&str> = after.lines().map(str::trim).collect();
+    let missing = patterns.into_iter().filter(|(_, pattern, _)| !there.contains(pattern.as_str()));
     let proposals: Vec<Proposal> = missing
         .map(|(rule, about, grade)| Proposal { rule, path: path.clone(), line: 0, grade, about, edits: Vec::new() })
         .collect();

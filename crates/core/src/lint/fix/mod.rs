@@ -5,7 +5,7 @@
 
 mod ignore;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
 use crate::files::dockerfile::{self, Dockerfile, Given};
@@ -31,13 +31,15 @@ pub struct FixOutcome {
     pub made: Vec<Proposal>,
     /// Fixes of the chosen rules that are unsafe and were not asked for.
     pub left: Vec<Proposal>,
+    /// All that is in these lists.
+    known: HashSet<Proposal>,
 }
 
 impl FixOutcome {
     fn sort(&mut self, proposals: Vec<Proposal>, choice: &Choice) {
         for proposal in proposals.into_iter().filter(|proposal| choice.names(proposal)) {
-            let list = if choice.takes(&proposal) { &mut self.made } else { &mut self.left };
-            if !list.contains(&proposal) {
+            if self.known.insert(proposal.clone()) {
+                let list = if choice.takes(&proposal) { &mut self.made } else { &mut self.left };
                 list.push(proposal);
             }
         }
@@ -109,10 +111,12 @@ fn fixed(
 }
 
 fn apply(text: &str, mut edits: Vec<TextEdit>) -> String {
-    edits.sort_by_key(|(span, _)| span.start);
-    let mut out = text.to_owned();
-    for (span, with) in edits.into_iter().rev() {
-        out.replace_range(span, &with);
+    edits.sort_by_key(|(span, _)| (span.start, span.end));
+    let (mut out, mut at) = (String::with_capacity(text.len()), 0);
+    for (span, with) in edits {
+        out.push_str(text.get(at..span.start).unwrap_or_default());
+        out.push_str(&with);
+        at = at.max(span.end);
     }
-    out
+    out + text.get(at..).unwrap_or_default()
 }
