@@ -52,7 +52,7 @@ pub fn snippet(place: &Place, screen: &Screen, secret: bool) -> String {
 }
 
 /// So many bytes before and behind a mark are looked at, and of the mark itself: a file may be one line.
-const NEAR: usize = 1024;
+const NEAR: usize = 384;
 
 /// The marked line: what stands before the mark, the mark, and what follows it.
 fn parts(place: &Place, to_the_end: bool) -> (&str, &str, &str) {

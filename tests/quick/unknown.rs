@@ -260,7 +260,7 @@ fn no_default_stands_for_an_answer() {
         "src/engine/inventory.rs",
         "src/apply/mod.rs",
         "src/apply/guarded.rs",
-        "src/apply/words.rs",
+        "src/apply/docker_output.rs",
         "crates/core/src/engine.rs",
         "crates/core/src/lookup.rs",
         "crates/core/src/rules/protected.rs",
