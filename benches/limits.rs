@@ -3,6 +3,14 @@
 //!
 //! The docker behind fender is a static program that ends at once, so that what is measured is what stands in front; the
 //! real client comes from `tests/engine.sh`. It ends with 1 where fender takes longer.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark that cannot measure ends by a panic, and its output is its result"
+)]
 
 #[path = "support/result.rs"]
 mod result;
