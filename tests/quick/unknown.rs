@@ -258,6 +258,7 @@ fn no_default_stands_for_an_answer() {
         "src/engine/connection.rs",
         "src/engine/list.rs",
         "src/engine/inventory.rs",
+        "src/engine/paths.rs",
         "src/apply/mod.rs",
         "src/apply/guarded.rs",
         "src/apply/docker_output.rs",
