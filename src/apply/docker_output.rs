@@ -3,9 +3,9 @@
 
 use std::fmt::Write as _;
 
-use super::{ItemOutcome, Outcome, typed_names};
+use super::{Cause, ItemOutcome, Outcome, typed_names};
 use fender_core::plan::freed::total;
-use fender_core::plan::{Item, ObjectKind, Plan, Skipped, Step};
+use fender_core::plan::{Item, ObjectKind, Plan, Step};
 
 /// Both streams, and the exit code.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,8 +34,16 @@ impl RemovalMessages {
         self.output.push('\n');
     }
 
+    /// What the engine itself answered.
     fn error(&mut self, text: &str) {
         let _ = writeln!(self.errors, "Error response from daemon: {text}");
+        self.code = 1;
+    }
+
+    /// Why something named is still there that the engine was not asked to delete.
+    fn left(&mut self, kind: &str, name: &str, why: &str) {
+        let (name, why) = (crate::ui::screen::shown(name), crate::ui::screen::shown(why));
+        let _ = writeln!(self.errors, "fender: not deleted: {kind} {name}: {why}");
         self.code = 1;
     }
 
@@ -104,22 +112,23 @@ impl RemovalMessages {
                         || is_volume(what, &plan.deletes[*at], step)
                 })
                 .collect();
-            let failed = mine.iter().find_map(|at| match &outcome.items[*at] {
-                ItemOutcome::WasGone => Some(missing(what, name)),
-                item_outcome => item_outcome.why().map(str::to_owned),
-            });
+            let failed = mine.iter().map(|at| &outcome.items[*at]).find(|fate| **fate != ItemOutcome::Gone);
             let skipped = plan.skipped.iter().find(|it| it.step == step && !it.protected);
             match (failed, skipped) {
-                (Some(why), _) => self.error(&why),
-                (None, Some(it)) => {
-                    let quiet = matches!(what, Step::Container { force: true, .. } | Step::Image { force: true, .. })
-                        && it.reason.to_lowercase().starts_with("no such");
-                    let text = refusal(what, name, it);
-                    self.error(&text);
-                    if quiet {
-                        self.code = 0;
+                (Some(ItemOutcome::WasGone), _) => self.not_there(what, name, step, outcome),
+                (Some(fate), _) => match fate.engine_said() {
+                    Some(text) => self.error(text),
+                    // Why it was left is said once for every object.
+                    None => self.code = 1,
+                },
+                (None, Some(it)) if it.reason.to_lowercase().starts_with("no such") => {
+                    let code = self.code;
+                    self.not_there(what, name, step, outcome);
+                    if matches!(what, Step::Container { force: true, .. } | Step::Image { force: true, .. }) {
+                        self.code = code;
                     }
                 }
+                (None, Some(it)) => self.left(it.kind.name(), name, &it.reason),
                 (None, None) if matches!(what, Step::Image { .. }) => {
                     for at in &mine {
                         for (key, text) in outcome.said.get(at).into_iter().flatten() {
@@ -129,7 +138,7 @@ impl RemovalMessages {
                 }
                 // An earlier word named the same object.
                 (None, None) if mine.is_empty() && !matches!(what, Step::Volume { force: true, .. }) => {
-                    self.error(&missing(what, name));
+                    self.not_there(what, name, step, outcome);
                 }
                 (None, None) => self.line(name),
             }
@@ -138,6 +147,14 @@ impl RemovalMessages {
         if networks && self.code != 0 {
             // docker/cli `cli/command/network/remove.go` ends with the status itself for a message.
             self.errors.push_str("exit status 1\n");
+        }
+    }
+
+    /// A name for which nothing went, in the engine's words.
+    fn not_there(&mut self, what: &Step, name: &str, step: usize, outcome: &Outcome) {
+        match outcome.missing.get(&step) {
+            Some(text) => self.error(text),
+            None => self.left(kind_of(what), name, "it was not there when the list was made"),
         }
     }
 
@@ -160,8 +177,8 @@ impl RemovalMessages {
 
     /// Compose speaks on standard error; its lines came while it was done.
     fn compose(&mut self, plan: &Plan, outcome: &Outcome) {
-        for (item, item_outcome) in outcome.left(plan) {
-            if let ItemOutcome::Failed(why) = item_outcome
+        for (item, fate) in outcome.left(plan) {
+            if let ItemOutcome::Failed(Cause::Engine(why)) = fate
                 && !matches!(item.kind, ObjectKind::Network | ObjectKind::Volume | ObjectKind::Image | ObjectKind::Tag)
             {
                 self.error(why);
@@ -191,33 +208,15 @@ fn is_volume(step: &Step, item: &Item, at: usize) -> bool {
     matches!(step, Step::Volume { .. }) && item.step == at && item.kind == ObjectKind::Volume
 }
 
-fn missing(step: &Step, name: &str) -> String {
+fn kind_of(step: &Step) -> &'static str {
     match step {
-        Step::Container { .. } => format!("No such container: {name}"),
-        Step::Volume { .. } => format!("get {name}: no such volume"),
-        Step::Network { .. } => format!("network {name} not found"),
-        Step::Image { .. } => {
-            let named = fender_core::grammar::values::reference(name)
-                .map_or_else(|_| name.to_owned(), |it| it.familiar_with_tag());
-            format!("No such image: {named}")
-        }
-        Step::Service { .. } => format!("service {name} not found"),
-        Step::Secret { .. } => format!("secret {name} not found"),
-        Step::Config { .. } => format!("config {name} not found"),
-        _ => format!("{name} not found"),
-    }
-}
-
-fn refusal(step: &Step, name: &str, skipped: &Skipped) -> String {
-    if skipped.reason.to_lowercase().starts_with("no such") {
-        return missing(step, name);
-    }
-    match step {
-        Step::Container { .. } => format!("cannot remove container \"{name}\": {}", skipped.reason),
-        Step::Volume { .. } => format!("remove {name}: volume is in use: {}", skipped.reason),
-        Step::Network { .. } => format!("error while removing network: {name}: {}", skipped.reason),
-        Step::Image { .. } => format!("conflict: unable to delete {name}: {}", skipped.reason),
-        _ => format!("{name}: {}", skipped.reason),
+        Step::Volume { .. } => "volume",
+        Step::Network { .. } => "network",
+        Step::Image { .. } => "image",
+        Step::Service { .. } => "service",
+        Step::Secret { .. } => "secret",
+        Step::Config { .. } => "config",
+        _ => "container",
     }
 }
 

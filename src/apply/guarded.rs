@@ -5,6 +5,7 @@ use std::io::{Write, stderr, stdout};
 use std::path::Path;
 
 use super::{ItemOutcome, Outcome, RemovalMessages, carry_out, same_engine};
+use crate::ending::Ending;
 use crate::environment::host::notes_wanted;
 use crate::exit::NOT_RUN;
 use crate::trash::{Entry, KeptNow};
@@ -23,8 +24,8 @@ use fender_core::rules::Edit;
 /// What the shim does next.
 #[derive(Debug)]
 pub enum Next {
-    /// It is done, or was left: the exit code.
-    Ended(u8),
+    /// It is done, or was left.
+    Ended(Ending),
     /// Docker does it, with these words.
     Docker(Vec<OsString>),
     /// Another deletion was chosen, which is judged and asked about like any other.
@@ -73,13 +74,33 @@ impl Guard<'_> {
             return self.nothing_to_delete(&plan);
         }
         let asked_by_docker = !asks && self.would_docker_ask();
-        let reply = if asks || asked_by_docker { self.ask(&plan, asked_by_docker) } else { Reply::Yes };
+        let reply = if asks || asked_by_docker { self.ask(&plan, asked_by_docker) } else { Ok(Reply::Yes) };
         match reply {
-            Reply::Yes if by_docker => self.by_docker(&plan),
-            Reply::Yes => Next::Ended(self.delete(&plan, &judgement.invocation, self.words)),
-            Reply::Key('s') => self.smaller_words().map_or(Next::Ended(NOT_RUN), Next::Instead),
-            Reply::Key(_) | Reply::Fixes(_) | Reply::No => Next::Ended(NOT_RUN),
+            Err(ending) => Next::Ended(ending),
+            Ok(Reply::Yes) if by_docker => self.by_docker(&plan),
+            Ok(Reply::Yes) => {
+                Next::Ended(self.delete(&plan, &judgement.invocation, self.words).unwrap_or_else(|ending| ending))
+            }
+            Ok(Reply::Key('s')) => {
+                self.smaller_words().map_or_else(|| Next::Ended(self.not_run("not confirmed")), Next::Instead)
+            }
+            Ok(Reply::Key(_) | Reply::Fixes(_) | Reply::No) => Next::Ended(self.not_run("not confirmed")),
         }
+    }
+
+    /// What the rules stopped, and nobody confirmed.
+    fn not_run(&self, why: &str) -> Ending {
+        Ending::not_run(NOT_RUN, &report::not_run(self.judgement, why))
+    }
+
+    /// What was confirmed, and could not be done as it was shown.
+    fn nothing_deleted(&self, reason: &str, why: &str, remedy: &str) -> Ending {
+        let why = format!("nothing was deleted: {why}");
+        Ending::not_run(NOT_RUN, &report::ended(self.judgement, reason, &why, remedy))
+    }
+
+    fn engine_did_not_answer(&self, why: &str) -> Ending {
+        self.nothing_deleted("engine", why, "to delete: run it again when the engine answers")
     }
 
     /// Adds to the plan how much space keeping needs and what cannot be restored.
@@ -112,7 +133,7 @@ impl Guard<'_> {
         }
         self.tell_skipped(plan);
         let words = RemovalMessages::of(self.judgement.invocation.canonical(), plan, &Outcome::default());
-        Next::Ended(speak(&words))
+        Next::Ended(Ending::carried_out(speak(&words)))
     }
 
     /// Every complaint is about what would be deleted.
@@ -126,7 +147,7 @@ impl Guard<'_> {
         invocation.canonical().ends_with(" prune") && !invocation.on("force")
     }
 
-    fn ask(&self, plan: &Plan, docker_asks: bool) -> Reply {
+    fn ask(&self, plan: &Plan, docker_asks: bool) -> Result<Reply, Ending> {
         let screen = Screen::of_questions();
         let now = trash::now();
         let smaller = self.smaller_plan();
@@ -151,16 +172,10 @@ impl Guard<'_> {
             question = question.key('s', "show the smaller deletion");
         }
         match question.ask(&screen) {
-            Ok(answer) => {
-                if *answer.reply() == Reply::No {
-                    say("fender: not run\n");
-                }
-                answer.reply().clone()
-            }
+            Ok(answer) => Ok(answer.reply().clone()),
             Err(NoTerminal) => {
                 say(&report::deletion(self.judgement, plan, &Screen::new(false), self.hostname, now));
-                say(&report::not_run(self.judgement, "no terminal to ask on"));
-                Reply::No
+                Err(self.not_run("no terminal to ask on"))
             }
         }
     }
@@ -201,50 +216,36 @@ impl Guard<'_> {
     fn by_docker(&self, plan: &Plan) -> Next {
         if plan.skipped_protected().next().is_some() {
             self.tell_skipped(plan);
-            say(&report::not_run(self.judgement, "docker cannot skip the protected objects here"));
-            return Next::Ended(NOT_RUN);
+            let why = "docker cannot skip the protected objects here";
+            let remedy = "to delete the rest: name it (fender protect lists what is protected)";
+            return Next::Ended(self.nothing_deleted("protected", why, remedy));
         }
         match self.keep(plan, self.words) {
             Ok(_) => Next::Docker(asked_once(&self.judgement.invocation, self.words.to_vec())),
-            Err(code) => Next::Ended(code),
+            Err(ending) => Next::Ended(ending),
         }
     }
 
-    /// Keeps what the plan promises; Err with the exit code where it cannot.
-    fn keep(&self, plan: &Plan, words: &[OsString]) -> Result<Option<KeptNow>, u8> {
+    /// Keeps what the plan promises; Err where it cannot.
+    fn keep(&self, plan: &Plan, words: &[OsString]) -> Result<Option<KeptNow>, Ending> {
         if !plan.deletes.iter().any(|item| item.recoverable == Recoverable::Trash) {
             return Ok(None);
         }
         let engine = session::engine(&self.judgement.target, self.client, self.policy);
         let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        let connection = engine.connection().map_err(|problem| {
-            say(&format!("fender: not run, nothing was deleted: {}\n", safe(&problem.to_string())));
-            NOT_RUN
-        })?;
-        trash::keep(connection, plan, &texts, &self.policy.trash()).map(Some).map_err(|why| {
-            say(&format!("fender: not run, nothing was deleted: {}\n", safe(&format!("{why:#}"))));
-            NOT_RUN
-        })
+        let connection = engine.connection().map_err(|problem| self.engine_did_not_answer(&problem.to_string()))?;
+        let remedy = "to delete: fix this and run it again (fender trash list shows what is kept)";
+        trash::keep(connection, plan, &texts, &self.policy.trash())
+            .map(Some)
+            .map_err(|why| self.nothing_deleted("trash", &format!("{why:#}"), remedy))
     }
 
-    fn delete(&self, plan: &Plan, invocation: &Invocation, words: &[OsString]) -> u8 {
+    fn delete(&self, plan: &Plan, invocation: &Invocation, words: &[OsString]) -> Result<Ending, Ending> {
         let engine = session::engine(&self.judgement.target, self.client, self.policy);
-        let connection = match engine.connection() {
-            Ok(connection) => connection,
-            Err(problem) => {
-                say(&format!("fender: not run, nothing was deleted: {}\n", safe(&problem.to_string())));
-                return NOT_RUN;
-            }
-        };
-        if let Err(why) = same_engine(connection, plan) {
-            say(&format!("fender: not run, nothing was deleted: {why}\n"));
-            return NOT_RUN;
-        }
+        let connection = engine.connection().map_err(|problem| self.engine_did_not_answer(&problem.to_string()))?;
+        same_engine(connection, plan).map_err(|why| self.engine_did_not_answer(&why))?;
         self.tell_skipped(plan);
-        let kept = match self.keep(plan, words) {
-            Ok(kept) => kept,
-            Err(code) => return code,
-        };
+        let kept = self.keep(plan, words)?;
         let compose = invocation.canonical().starts_with("compose ");
         let outcome = carry_out(connection, plan, &mut |item, item_outcome| {
             if compose && let Some(lines) = super::docker_output::compose_lines(item, item_outcome) {
@@ -269,7 +270,7 @@ impl Guard<'_> {
                 kept.forget();
             }
         }
-        code
+        Ok(Ending::carried_out(code))
     }
 }
 

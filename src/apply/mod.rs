@@ -27,17 +27,48 @@ pub enum ItemOutcome {
     /// It is not what was shown any more: why.
     Left(String),
     /// The engine refuses, because it has come into use.
-    InUse(String),
+    InUse(Cause),
     /// The engine could not.
-    Failed(String),
+    Failed(Cause),
+}
+
+/// Why something did not go, and whose words these are: what the engine never said is not shown as its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    Engine(String),
+    Own(String),
+}
+
+impl Cause {
+    fn of(problem: &EngineProblem) -> Cause {
+        match problem {
+            EngineProblem::Said { message, .. } => Cause::Engine(message.clone()),
+            problem => Cause::Own(problem.to_string()),
+        }
+    }
+
+    fn text(&self) -> &str {
+        match self {
+            Cause::Engine(text) | Cause::Own(text) => text,
+        }
+    }
 }
 
 impl ItemOutcome {
     /// Why it is still there, if it is.
     pub fn why(&self) -> Option<&str> {
         match self {
-            ItemOutcome::Left(why) | ItemOutcome::InUse(why) | ItemOutcome::Failed(why) => Some(why),
+            ItemOutcome::Left(why) => Some(why),
+            ItemOutcome::InUse(why) | ItemOutcome::Failed(why) => Some(why.text()),
             ItemOutcome::Gone | ItemOutcome::WasGone => None,
+        }
+    }
+
+    /// What the engine itself said against it, if it did.
+    pub fn engine_said(&self) -> Option<&str> {
+        match self {
+            ItemOutcome::InUse(Cause::Engine(text)) | ItemOutcome::Failed(Cause::Engine(text)) => Some(text),
+            _ => None,
         }
     }
 }
@@ -48,6 +79,8 @@ pub struct Outcome {
     pub items: Vec<ItemOutcome>,
     /// What the engine said of each image: `Untagged: …`, `Deleted: …`.
     pub said: BTreeMap<usize, Vec<(String, String)>>,
+    /// What it said of a name for which nothing went, by the plan's step: `No such container: web`.
+    pub missing: BTreeMap<usize, String>,
 }
 
 impl Outcome {
@@ -77,6 +110,7 @@ pub fn carry_out(connection: &Connection, plan: &Plan, report: &mut dyn FnMut(&I
         let mut work = Work { client: connection.client.clone(), plan, outcome: Outcome::default() };
         work.outcome.items = vec![ItemOutcome::WasGone; plan.deletes.len()];
         work.all(report).await;
+        work.ask_for_missing().await;
         work.outcome
     })
 }
@@ -131,8 +165,34 @@ impl Work<'_> {
         match outcome {
             Ok(item_outcome) => item_outcome,
             Err(problem) if problem.is(404) => ItemOutcome::WasGone,
-            Err(problem) if problem.is(409) || problem.is(403) => ItemOutcome::InUse(problem.to_string()),
-            Err(problem) => ItemOutcome::Failed(problem.to_string()),
+            Err(problem) if problem.is(409) || problem.is(403) => ItemOutcome::InUse(Cause::of(&problem)),
+            Err(problem) => ItemOutcome::Failed(Cause::of(&problem)),
+        }
+    }
+
+    /// Names for which nothing went are looked up once more, so that the engine itself says that they are not there.
+    async fn ask_for_missing(&mut self) {
+        let plan = self.plan;
+        for (step, name) in typed_names(plan) {
+            let mut items =
+                plan.deletes.iter().zip(&self.outcome.items).filter(|(item, _)| item.step == step).peekable();
+            let nothing = items.peek().is_none();
+            if !nothing && !items.any(|(_, fate)| *fate == ItemOutcome::WasGone) {
+                continue;
+            }
+            let path = match plan.steps.get(step) {
+                Some(Step::Container { .. }) => paths::container(name),
+                Some(Step::Volume { .. }) => paths::volume(name),
+                Some(Step::Network { .. }) => paths::network(name),
+                Some(Step::Image { .. }) => paths::image(name),
+                Some(Step::Service { .. }) => paths::service(name),
+                Some(Step::Secret { .. }) => paths::secret(name),
+                Some(Step::Config { .. }) => paths::config(name),
+                _ => continue,
+            };
+            if let Err(EngineProblem::Said { status: 404, message }) = self.client.get::<Value>(&path).await {
+                self.outcome.missing.insert(step, message);
+            }
         }
     }
 
@@ -277,7 +337,7 @@ impl Work<'_> {
         let answer = self.client.call(Method::POST, &paths::prune_cache(&filters), None).await?;
         let answer: Value = serde_json::from_slice(&answer).map_err(EngineProblem::unanswered)?;
         let gone = answer.get("CachesDeleted").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
-        Ok(if gone { ItemOutcome::Gone } else { ItemOutcome::InUse("a build is using it".to_owned()) })
+        Ok(if gone { ItemOutcome::Gone } else { ItemOutcome::InUse(Cause::Own("a build is using it".to_owned())) })
     }
 }
 

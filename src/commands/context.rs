@@ -42,7 +42,8 @@ impl ContextCommand {
     pub fn run(self) -> Result<u8, Failure> {
         let sender = match lower::builder(&Surroundings { assume_terminal: true }) {
             Builder::Legacy => Sender::Legacy,
-            Builder::Buildx => Sender::BuildKit,
+            // What another builder sends is not known: as BuildKit would.
+            Builder::Buildx | Builder::Other(_) => Sender::BuildKit,
         };
         let dockerfile = self.file.clone().unwrap_or_else(|| format!("{}/Dockerfile", self.path.trim_end_matches('/')));
         let wanted = ContextRequest { folder: self.path.clone(), dockerfile: Some(dockerfile), sender, copied: None };

@@ -16,11 +16,15 @@ use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
+use tokio::process::ChildStderr;
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 
 use super::body;
 use super::paths;
+use super::reach::{abstract_name, look, not_connected, of_pipe};
 use fender_core::api::{EngineProblem, Version, parse_version};
 use fender_core::target::Target;
 
@@ -29,6 +33,8 @@ pub type RequestBody = UnsyncBoxBody<Bytes, io::Error>;
 
 /// How long an engine may take to accept a connection.
 const CONNECTS: Duration = Duration::from_secs(10);
+/// How long a client that carried a connection may take to say why it ended.
+const EXPLAINS: Duration = Duration::from_secs(2);
 /// How long it may take until its answer begins.
 const ANSWERS: Duration = Duration::from_secs(20);
 /// The same where it walks through files first.
@@ -78,6 +84,20 @@ pub struct Client {
     idle: Mutex<Vec<SendRequest<RequestBody>>>,
     /// `/v1.45`, once the engine has said what it speaks.
     prefix: Mutex<Option<String>>,
+    /// What the client that carries the newest connection says on its standard error.
+    said: Mutex<Option<JoinHandle<String>>>,
+    /// That nobody is at a remote endpoint, once it is known.
+    nobody: Mutex<Option<EngineProblem>>,
+}
+
+/// What a client says on its standard error, until it ends; of what is too much the rest is read and forgotten.
+async fn words_of(mut errors: ChildStderr) -> String {
+    const MOST: usize = 64 << 10;
+    let (mut said, mut piece) = (Vec::new(), [0; 4096]);
+    while let Ok(length @ 1..) = errors.read(&mut piece).await {
+        said.extend(&piece[..length.min(MOST.saturating_sub(said.len()))]);
+    }
+    String::from_utf8_lossy(&said).into_owned()
 }
 
 impl Client {
@@ -107,10 +127,17 @@ impl Client {
 
     async fn connect(&self) -> Result<SendRequest<RequestBody>, EngineProblem> {
         if let Some(socket) = &self.route.socket {
-            let stream = UnixStream::connect(socket).await.map_err(|error| not_connected(&error, socket))?;
+            let path = match abstract_name(socket) {
+                Some(name) => format!("\0{name}"),
+                None => socket.clone(),
+            };
+            let stream = UnixStream::connect(path).await.map_err(|error| not_connected(&error, socket))?;
             let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(EngineProblem::unanswered)?;
             tokio::spawn(connection);
             return Ok(sender);
+        }
+        if let Some(problem) = self.nobody() {
+            return Err(problem);
         }
         let docker = self
             .route
@@ -122,7 +149,7 @@ impl Client {
             .args(["system", "dial-stdio"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| {
@@ -131,6 +158,9 @@ impl Client {
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(EngineProblem::Unanswered("the docker client gave no pipe to it".to_owned()));
         };
+        if let (Some(errors), Ok(mut said)) = (child.stderr.take(), self.said.lock()) {
+            *said = Some(tokio::spawn(words_of(errors)));
+        }
         let pipe = TokioIo::new(tokio::io::join(output, input));
         let (sender, connection) = handshake(pipe).await.map_err(EngineProblem::unanswered)?;
         tokio::spawn(async move {
@@ -138,6 +168,50 @@ impl Client {
             let _ = child.kill().await;
         });
         Ok(sender)
+    }
+
+    /// What it means that a connection ended without an answer.
+    async fn ended(&self, error: &str) -> EngineProblem {
+        let task = match self.said.lock() {
+            Ok(mut said) => said.take(),
+            Err(_) => None,
+        };
+        let Some(task) = task else { return EngineProblem::unanswered(error) };
+        let Ok(Ok(said)) = tokio::time::timeout(EXPLAINS, task).await else { return EngineProblem::unanswered(error) };
+        let mut problem = of_pipe(&self.route.host, &said, error);
+        if !matches!(problem, EngineProblem::NoEngine(_))
+            && let Some(said) = self.what_a_client_says().await
+        {
+            problem = of_pipe(&self.route.host, &said, error);
+        }
+        if let (EngineProblem::NoEngine(_), Ok(mut nobody)) = (&problem, self.nobody.lock()) {
+            *nobody = Some(problem.clone());
+        }
+        problem
+    }
+
+    /// What a client says that is given nothing to send: one that was sent something may only say that it could not be handed on.
+    async fn what_a_client_says(&self) -> Option<String> {
+        let mut command = tokio::process::Command::new(self.route.docker.as_ref()?);
+        command.args(&self.route.globals).args(["system", "dial-stdio"]).kill_on_drop(true);
+        let output = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).output();
+        match tokio::time::timeout(CONNECTS, output).await {
+            Ok(Ok(output)) if !output.status.success() => Some(String::from_utf8_lossy(&output.stderr).into_owned()),
+            _ => None,
+        }
+    }
+
+    /// That nobody is at a remote endpoint is found out once.
+    fn nobody(&self) -> Option<EngineProblem> {
+        match self.nobody.lock() {
+            Ok(nobody) => nobody.clone(),
+            Err(_) => None,
+        }
+    }
+
+    /// Whether it answers at all.
+    pub async fn answers(self: &Arc<Client>) -> Result<(), EngineProblem> {
+        self.prefix().await.map(|_| ())
     }
 
     /// Sends one request to this path as it stands; an answer of 300 and above is a problem.
@@ -154,7 +228,10 @@ impl Client {
         }
         let request = request.body(body).map_err(EngineProblem::unanswered)?;
         let mut sender = self.sender().await?;
-        let response = sender.send_request(request).await.map_err(EngineProblem::unanswered)?;
+        let response = match sender.send_request(request).await {
+            Ok(response) => response,
+            Err(error) => return Err(self.ended(&error.to_string()).await),
+        };
         let status = response.status();
         let (head, body) = response.into_parts();
         let reply = EngineReply { headers: head.headers, body, client: self.clone(), sender };
@@ -234,17 +311,6 @@ impl Client {
     }
 }
 
-/// Only two errors say that there is no engine; every other one leaves open what docker's client would find.
-fn not_connected(error: &io::Error, socket: &str) -> EngineProblem {
-    match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-            EngineProblem::NoEngine(format!("{socket}: {error}"))
-        }
-        io::ErrorKind::PermissionDenied => EngineProblem::NotAllowed(format!("{socket}: {error}")),
-        _ => EngineProblem::Unanswered(format!("{socket}: {error}")),
-    }
-}
-
 /// What an answer that is no success means. Engines give their reason as JSON; what else stands between may say what it
 /// likes, and says nothing about the engine.
 fn no(status: u16, bytes: &[u8]) -> EngineProblem {
@@ -272,6 +338,8 @@ pub fn whole(bytes: impl Into<Bytes>) -> RequestBody {
 /// How an engine is reached, for another process that reaches it, too.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Route {
+    /// The endpoint, as docker names it.
+    host: String,
     socket: Option<String>,
     docker: Option<OsString>,
     globals: Vec<String>,
@@ -291,13 +359,11 @@ impl Connection {
             // Docker's client says so, too, before it asks anything.
             return Err(EngineProblem::NoEngine(format!("there is no context {:?}", target.context)));
         }
-        if let Some(socket) = target.socket()
-            && let Err(error) = std::fs::metadata(socket)
-        {
-            return Err(not_connected(&error, socket));
+        if let Some(socket) = target.socket() {
+            look(socket)?;
         }
         let socket = target.socket().map(str::to_owned);
-        Connection::along(&Route { socket, docker, globals: target.globals.clone() })
+        Connection::along(&Route { host: target.host.clone(), socket, docker, globals: target.globals.clone() })
     }
 
     /// The same way again.
@@ -306,7 +372,13 @@ impl Connection {
         let runtime =
             runtime.map_err(|error| EngineProblem::Unanswered(format!("it cannot be asked from here: {error}")))?;
         let route = route.clone();
-        let client = Client { route: route.clone(), idle: Mutex::default(), prefix: Mutex::default() };
+        let client = Client {
+            route: route.clone(),
+            idle: Mutex::default(),
+            prefix: Mutex::default(),
+            said: Mutex::default(),
+            nobody: Mutex::default(),
+        };
         Ok(Connection { runtime, route, client: Arc::new(client) })
     }
 

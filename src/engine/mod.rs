@@ -1,11 +1,13 @@
 //! Asks the engine what a rule needs to know, and reads what it holds before a deletion.
 
+pub mod access;
 pub mod body;
 pub mod connection;
 pub mod inventory;
 pub mod list;
 mod offline;
 pub mod paths;
+pub mod reach;
 
 use std::any::Any;
 use std::cell::{OnceCell, RefCell};
@@ -27,7 +29,7 @@ use crate::environment::client::Printer;
 use crate::environment::{memory, state};
 use connection::{Client, Connection, nothing};
 use fender_core::api::{EngineProblem, Version, parse_version};
-use fender_core::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Labels, Lookup, MountFacts};
+use fender_core::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Labels, Lookup, MountFacts, Reach};
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
 use fender_core::lower::model_words;
@@ -225,6 +227,22 @@ async fn labelled(client: &Arc<Client>) -> Result<bool, EngineProblem> {
 }
 
 impl Inspect for Engine {
+    fn reach(&self) -> Reach {
+        let answer = self.connection().and_then(|connection| {
+            let _waiting = self.says_what_it_waits_for();
+            connection.within(self.patience(PATIENCE), connection.client.answers())
+        });
+        match answer {
+            Err(EngineProblem::NoEngine(_)) => Reach::NoEngine,
+            Err(EngineProblem::NotAllowed(_)) => Reach::NotAllowed,
+            Ok(()) | Err(EngineProblem::Unanswered(_) | EngineProblem::Said { .. }) => Reach::Open,
+        }
+    }
+
+    fn may_open(&self) -> bool {
+        !self.target.socket().is_some_and(reach::is_denied)
+    }
+
     fn image(&self, name: &str) -> Lookup<ImageFacts> {
         if let Some(known) = self.images.borrow().get(name) {
             return known.clone();

@@ -6,15 +6,16 @@ use std::ffi::OsString;
 
 use super::command;
 use super::question::Question;
-use super::screen::{Screen, command_line, cut, quoted_masked, shown, width};
+use super::screen::{Screen, command_line, cut, quoted, quoted_masked, shown, width};
 use super::snippet::snippet;
+use crate::ending::LastLine;
 use fender_core::engine::Lookup;
 use fender_core::files::mask;
 use fender_core::grammar::parse::Invocation;
 use fender_core::judge::fixes::Fixes;
 use fender_core::judge::{Complaint, Judgement};
 use fender_core::plan::Plan;
-use fender_core::policy::Action;
+use fender_core::policy::{Action, toml_key};
 use fender_core::rules::{Finding, NO_MEMORY_LIMIT};
 use fender_core::text::{bytes, count};
 
@@ -31,8 +32,8 @@ pub fn engine_name(judgement: &Judgement, hostname: &str) -> String {
     }
 }
 
-/// The last line of a refusal: many programs show only this one. It names the rules, the environment and the remedy.
-pub fn not_run(judgement: &Judgement, why: &str) -> String {
+/// The last line of a command that rules stopped: the rules, the environment, and how to allow it there.
+pub fn not_run(judgement: &Judgement, why: &str) -> LastLine {
     let mut ids: Vec<&str> = Vec::new();
     // What a policy refuses is the reason, and not what would only have been asked.
     let refuses = judgement.action == Action::Refuse;
@@ -43,26 +44,38 @@ pub fn not_run(judgement: &Judgement, why: &str) -> String {
             ids.push(complaint.finding.rule.id);
         }
     }
-    let environment = shown(&judgement.environment.name);
-    let Some(first) = ids.first() else { return format!("fender: not run ({environment}): {}\n", shown(why)) };
+    let Some(first) = ids.first().copied() else {
+        return ended(judgement, "deletion", why, "to delete: run it again, and answer its question");
+    };
     // What a policy file says, and what it refuses, a line in another file may not undo.
     let fixed =
         |complaint: &Complaint| complaint.decision.action == Action::Refuse || complaint.decision.source.is_some();
-    let table = match environment.as_str() {
+    let name = &judgement.environment.name;
+    let table = match name.as_str() {
         "dev" => "[rules]".to_owned(),
-        name => format!("[environments.{name}.rules]"),
+        name => format!("[environments.{}.rules]", toml_key(name)),
     };
     let remedy = match ids.len() {
         1..=3 if !stopping().any(fixed) => {
             let lines: Vec<String> = ids.iter().map(|id| format!("{id} = \"note\"")).collect();
             format!("to allow: {table} {}", lines.join(", "))
         }
-        _ => format!("see: fender rules {first}"),
+        _ => format!("see: fender rules {first} --environment {}", quoted(name)),
     };
     let more = ids.len().saturating_sub(3);
     ids.truncate(3);
     let named = if more > 0 { format!("{} and {more} more", ids.join(", ")) } else { ids.join(", ") };
-    format!("fender: not run ({named}, {environment}): {}; {remedy}\n", shown(why))
+    ended(judgement, &named, why, &remedy)
+}
+
+/// The last line of a command that ends for another `reason` than a rule, once it is known where it would have run.
+pub fn ended(judgement: &Judgement, reason: &str, why: &str, remedy: &str) -> LastLine {
+    LastLine {
+        reason: reason.to_owned(),
+        environment: Some(shown(&judgement.environment.name)),
+        why: shown(why),
+        remedy: shown(remedy),
+    }
 }
 
 /// The question that wants the engine's name typed, for `to` = `run` or `delete`.
@@ -111,11 +124,8 @@ fn notes_on_files(judgement: &Judgement) -> Vec<String> {
         .map(|(path, number)| {
             let path = shown(path);
             // Here is the folder that lint looks at by itself.
-            let how = if path.contains('/') {
-                format!("fender lint {}", super::screen::quoted(&path))
-            } else {
-                "fender lint".to_owned()
-            };
+            let how =
+                if path.contains('/') { format!("fender lint {}", quoted(&path)) } else { "fender lint".to_owned() };
             format!("fender: {} in {path} (run: {how})", count(number, "problem"))
         })
         .collect()

@@ -178,7 +178,7 @@ fn the_disk_is_full_while_keeping() {
     terminal.send(&format!("{}\n", guarded.name));
     assert_eq!(terminal.wait().code(), Some(125), "{}", terminal.seen());
     let seen = flat(&terminal.seen());
-    assert!(seen.contains("not run, nothing was deleted"), "{seen}");
+    assert!(seen.contains("fender: not run (trash, ") && seen.contains("nothing was deleted: "), "{seen}");
     assert_eq!(there(&engine), before);
     assert!(TrashStore::at(guarded.trash()).entries().is_empty());
     // A disk that has no room is said before the answer.

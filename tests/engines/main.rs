@@ -12,6 +12,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod client_config;
 mod compose;
 mod context;
 mod deletion;
@@ -24,9 +25,12 @@ mod limits;
 mod lint;
 mod plan;
 mod programs;
+mod reach;
 mod real_client;
 mod real_engine;
 mod restore;
+mod scenarios;
+mod syscalls;
 mod system_policy;
 mod trust;
 mod undo;

@@ -12,6 +12,7 @@
 mod support;
 
 mod documents;
+mod endings;
 mod fix_harm;
 mod help;
 mod house;

@@ -43,13 +43,13 @@ fn seen(line: &str, environment: &str, answer: &str) -> String {
             Action::Note => out.push_str(&report::note(&judgement, &screen).unwrap()),
             Action::Refuse => {
                 out.push_str(&report::stopping(&judgement, &Fixes::default(), &screen, "build-7"));
-                out.push_str(&report::not_run(&judgement, "refused by policy"));
+                let _ = writeln!(out, "{}", report::not_run(&judgement, "refused by policy"));
             }
             _ => {
                 let question = report::question(&judgement, &fixes(&words, &judgement, context), &screen, "build-7");
                 let _ = writeln!(out, "{}{answer}", question.shown(&screen));
                 if answer == "n" {
-                    out.push_str("fender: not run\n");
+                    let _ = writeln!(out, "{}", report::not_run(&judgement, "not confirmed"));
                 }
             }
         }

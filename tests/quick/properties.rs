@@ -118,7 +118,7 @@ proptest! {
         line.extend(words);
         for unknown in [Unknown::Refuse, Unknown::Alone, Unknown::TakesValue] {
             for builder in [Builder::Legacy, Builder::Buildx] {
-                let _ = lower(&parse(&line, unknown, &|| builder), &host());
+                let _ = lower(&parse(&line, unknown, &|| builder.clone()), &host());
             }
         }
         let _ = judged(&line);

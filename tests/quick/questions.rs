@@ -150,7 +150,7 @@ fn a_paste_into_a_shell_confirms_nothing() {
     pause(400);
     assert!(place.reached().is_none(), "{}", terminal.seen());
     terminal.send("n\n");
-    terminal.expect("fender: not run");
+    terminal.expect("fender: not run (host-mount, dev): not confirmed; to allow: ");
     assert!(place.reached().is_none(), "{}", terminal.seen());
     terminal.send("exit\n");
     terminal.wait();
@@ -199,7 +199,7 @@ fn one_each(start: &str, args: &[&str]) {
         let seen = terminal.seen();
         let other = if keep == "one" { "two" } else { "one" };
         assert_eq!(all(&place), [format!("run -v /:/h alpine:{other}")], "{start}: keep {keep}\n{seen}");
-        assert_eq!(seen.matches("fender: not run\n").count(), 1, "{seen}");
+        assert_eq!(seen.matches("fender: not run (host-mount, dev): not confirmed").count(), 1, "{seen}");
     }
 }
 
@@ -277,7 +277,10 @@ fn control_d_ends_the_line() {
     terminal.expect_question();
     terminal.send("\u{4}");
     assert_eq!(terminal.wait().code(), Some(125));
-    assert!(terminal.seen().ends_with("Enter to cancel: \nfender: not run\n"), "{:?}", terminal.seen());
+    let seen = terminal.seen();
+    let (_, last) = seen.rsplit_once("Enter to cancel: \n").unwrap_or_default();
+    assert!(last.starts_with("fender: not run (host-mount, prod): not confirmed; "), "{seen:?}");
+    assert_eq!(last.lines().count(), 1, "{seen:?}");
 }
 
 /// Ctrl-Z and fg: the screen holds something else by then, so the whole question is shown again.
@@ -295,7 +298,7 @@ fn after_control_z_the_question_is_shown_again() {
     terminal.send("docker run -v /:/h alpine:other\n");
     terminal.expect_questions(2);
     terminal.send("n\n");
-    terminal.expect("fender: not run");
+    terminal.expect("fender: not run (host-mount, dev): not confirmed; to allow: ");
     terminal.send("fg\n");
     terminal.expect_questions(3);
     let seen = terminal.seen();

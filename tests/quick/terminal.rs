@@ -94,17 +94,17 @@ fn on_production_the_name_has_to_be_typed() {
         ("y\n", None),
         ("yes\n", None),
         ("other\n", None),
-        ("prod\n", Some(&["--context", "prod", "system", "prune", "-a", "--force"][..])),
+        ("prod\n", Some(&["--context", "prod", "run", "--privileged", "alpine"][..])),
         ("f\n", None),
     ] {
         let place = Place::new();
-        let mut command = docker(&place, &["--context", "prod", "system", "prune", "-a"]);
+        place.policy("[environments.prod.rules]\nprivileged = \"type\"\n");
+        let mut command = docker(&place, &["--context", "prod", "run", "--privileged", "alpine"]);
         command.env_remove("DOCKER_HOST");
         let mut terminal = Terminal::start(&command, None);
         terminal.expect("Type prod to run, Enter to cancel: ");
         terminal.send(answer);
         let code = terminal.wait().code();
-        // Docker's own question is answered with ours: it is asked once.
         assert_eq!(place.reached(), reached.map(words), "{answer:?}");
         assert_eq!(code, Some(if reached.is_some() { 0 } else { 125 }), "{answer:?}");
     }
@@ -119,7 +119,9 @@ fn refused_without_a_question() {
     assert_eq!(terminal.wait().code(), Some(125));
     let seen = terminal.seen();
     assert!(
-        seen.contains("fender: not run (privileged, prod): refused by policy; see: fender rules privileged"),
+        seen.contains(
+            "fender: not run (privileged, prod): refused by policy; see: fender rules privileged --environment prod"
+        ),
         "{seen}"
     );
     assert!(seen.contains("an entry in a policy: fender rules privileged"), "{seen}");
@@ -129,7 +131,7 @@ fn refused_without_a_question() {
 #[test]
 fn control_c_leaves_the_terminal_as_it_was() {
     let place = Place::new();
-    let mut terminal = Terminal::start(&docker(&place, &["volume", "rm", "pg"]), None);
+    let mut terminal = Terminal::start(&docker(&place, &["run", "--privileged", "alpine"]), None);
     let before = terminal.state();
     terminal.expect("Run it? [y/N] ");
     let asking = terminal.state();
@@ -146,8 +148,10 @@ fn control_c_leaves_the_terminal_as_it_was() {
 fn the_question_is_read_from_the_terminal_not_from_a_pipe() {
     let place = Place::new();
     let mut yes = program("sh").args(["-c", "yes | head -100"]).stdout(Stdio::piped()).spawn().unwrap();
-    let mut terminal =
-        Terminal::start(&docker(&place, &["volume", "rm", "pg"]), Some(Stdio::from(yes.stdout.take().unwrap())));
+    let mut terminal = Terminal::start(
+        &docker(&place, &["run", "--privileged", "alpine"]),
+        Some(Stdio::from(yes.stdout.take().unwrap())),
+    );
     terminal.expect("Run it? [y/N] ");
     std::thread::sleep(std::time::Duration::from_millis(300));
     assert!(place.reached().is_none());
@@ -175,11 +179,11 @@ fn notes_are_one_line_on_a_terminal() {
 #[test]
 fn colour_only_where_it_is_wanted() {
     let place = Place::new();
-    let mut command = docker(&place, &["volume", "rm", "pg"]);
+    let mut command = docker(&place, &["run", "--privileged", "alpine"]);
     command.env_remove("NO_COLOR");
     let mut terminal = Terminal::start(&command, None);
     terminal.expect("[y/N] ");
-    assert!(terminal.seen().contains("\u{1b}[1;91mremoves-volume\u{1b}[0m"), "{:?}", terminal.seen());
+    assert!(terminal.seen().contains("\u{1b}[1;91mprivileged\u{1b}[0m"), "{:?}", terminal.seen());
     terminal.send("\n");
     terminal.wait();
 }

@@ -232,6 +232,52 @@ fn files_are_looked_at_again_before_docker_runs() {
     assert!(out.join("words").exists(), "{}", error(&output));
 }
 
+/// Only docker can say something about an engine that is not there.
+#[test]
+fn where_there_is_no_engine_docker_speaks_alone() {
+    let place = Place::new();
+    let refused = place.path("home/refused.sock");
+    drop(std::os::unix::net::UnixListener::bind(&refused).unwrap());
+    for host in ["unix:///nonexistent/docker.sock".to_owned(), format!("unix://{}", refused.display())] {
+        for words in [
+            &["volume", "rm", "data"][..],
+            &["rm", "-fv", "web"],
+            &["system", "prune", "-af", "--volumes"],
+            &["compose", "-p", "shop", "down", "-v"],
+            &["compose", "down", "-v"],
+            &["exec", "--privileged", "web", "sh"],
+            &["swarm", "leave", "--force"],
+            &["stop", "web"],
+        ] {
+            let _ = fs::remove_file(place.path("out/words"));
+            let mut command = place.docker();
+            command.args(words).env("DOCKER_HOST", &host).env("FENDER_NOTES", "always");
+            let output = command.current_dir(place.path("home")).output().unwrap();
+            assert_eq!(
+                ran(&place).as_deref().map(<[_]>::len),
+                Some(words.len()),
+                "docker {words:?}: {}",
+                error(&output)
+            );
+            assert_eq!(error(&output), "to-error\n", "docker {words:?}");
+        }
+        // It may be there in a moment: what the words alone give away is asked about, what is not the engine's is lost all the same.
+        for words in [&["run", "--privileged", "x"][..], &["context", "rm", "here"]] {
+            let _ = fs::remove_file(place.path("out/words"));
+            let context =
+                place.path("home/.docker/contexts/meta").join(fender_core::docker_files::context_folder("here"));
+            fs::create_dir_all(&context).unwrap();
+            fs::write(context.join("meta.json"), "{}").unwrap();
+            let output = place.docker().args(words).env("DOCKER_HOST", &host).output().unwrap();
+            assert_eq!((output.status.code(), ran(&place)), (Some(125), None), "docker {words:?}: {}", error(&output));
+        }
+    }
+    place.policy("[rules]\nremoves-volume = \"refuse\"\n");
+    let _ = fs::remove_file(place.path("out/words"));
+    let output = place.run(&["volume", "rm", "data"]);
+    assert_eq!((output.status.code(), ran(&place)), (Some(125), None), "{}", error(&output));
+}
+
 #[test]
 fn an_endless_answer_costs_no_memory() {
     for text in [" ", "\"a", "{\"Id\":\"x\",\"Names\":[],\"Labels\":{}},"] {

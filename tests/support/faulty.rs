@@ -61,7 +61,11 @@ pub struct Faulty {
 impl Faulty {
     /// Listens on `socket` until the process ends.
     pub fn start(socket: &Path, labels: &'static [&'static str], at: At, fault: Fault) -> Faulty {
-        let listener = UnixListener::bind(socket).expect("the socket can be made");
+        Faulty::on(UnixListener::bind(socket).expect("the socket can be made"), labels, at, fault)
+    }
+
+    /// Answers on any kind of socket.
+    pub fn on(listener: UnixListener, labels: &'static [&'static str], at: At, fault: Fault) -> Faulty {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let shared = seen.clone();
         thread::spawn(move || {

@@ -54,6 +54,19 @@ pub fn engine_script(arguments: &[&str]) -> Command {
     command
 }
 
+/// The path of a program that `tests/tools.sh` finds or installs.
+pub fn tool(name: &str) -> PathBuf {
+    let mut command = program(root().join("tests/tools.sh"));
+    for name in ["HOME", "XDG_CACHE_HOME", "FENDER_TEST_CACHE"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    let output = command.arg(name).output().unwrap();
+    assert!(output.status.success(), "tests/tools.sh {name}: {}", String::from_utf8_lossy(&output.stderr));
+    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
+}
+
 /// The folder of the repository.
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

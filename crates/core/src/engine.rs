@@ -102,8 +102,27 @@ impl Labels {
     }
 }
 
+/// Whether docker's client can get through to an engine at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// An engine answers, or may answer, or nobody asked.
+    Open,
+    /// There is nobody at the endpoint: docker's client can only say so.
+    NoEngine,
+    /// This user may not open the socket: docker's client can only say so.
+    NotAllowed,
+}
+
 /// Questions about single objects, asked only by those who need the answer.
 pub trait Inspect {
+    /// Whether there is an engine behind the endpoint. Only what is certain is not [`Reach::Open`].
+    fn reach(&self) -> Reach {
+        Reach::Open
+    }
+    /// Whether this user may open the engine's socket, without a request to it.
+    fn may_open(&self) -> bool {
+        true
+    }
     /// The image with this name or id: `GET /images/{name}/json`.
     fn image(&self, name: &str) -> Lookup<ImageFacts>;
     /// The container with this name or id, with the bytes of its own layer if wanted: `GET /containers/{id}/json`.

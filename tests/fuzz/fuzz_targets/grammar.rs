@@ -50,7 +50,7 @@ fuzz_target!(|data: &[u8]| {
         data.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
     for unknown in [Unknown::Refuse, Unknown::Alone, Unknown::TakesValue] {
         for builder in [Builder::Legacy, Builder::Buildx] {
-            let _ = lower(&parse(&words, unknown, &|| builder), &Nowhere);
+            let _ = lower(&parse(&words, unknown, &|| builder.clone()), &Nowhere);
         }
     }
 });

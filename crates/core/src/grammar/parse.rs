@@ -92,18 +92,30 @@ pub enum Unknown {
 }
 
 /// Which program `docker build`, `docker builder` and `docker image build` reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Builder {
     /// The builder of the engine.
     Legacy,
     /// BuildKit, by the plugin buildx.
     Buildx,
+    /// The plugin with this name, where the alias `builder` of config.json says so.
+    Other(String),
 }
 
 impl Invocation {
     /// The canonical command, such as `container run`; empty when there is none.
     pub fn canonical(&self) -> &'static str {
         self.command.map_or("", |command| command.canonical)
+    }
+
+    /// Whether docker asks an engine for it: not for help, nor for what stands in its own files or a registry.
+    pub fn asks_an_engine(&self) -> bool {
+        const OTHERS: [&str; 8] =
+            ["context ", "manifest ", "trust ", "login", "logout", "compose config", "compose version", "buildx "];
+        let command = self.command.filter(|command| !command.group && !command.canonical.is_empty());
+        command.is_some_and(|command| !OTHERS.iter().any(|other| command.canonical.starts_with(other)))
+            && self.shows.is_none()
+            && self.refusal.is_none()
     }
 
     /// All values of the flags with these names, in the order typed.
@@ -240,6 +252,13 @@ impl Reader<'_> {
             }
             _ => {}
         }
+        if let Some((_, words)) = self.build_words(first)
+            && let Builder::Other(name) = builder()
+        {
+            invocation.named_by = (first..first + words).collect();
+            invocation.plugin = Some(name);
+            return Ok(());
+        }
         let (start, at) = match self.forwarded(first, builder) {
             Some((command, named_by)) => {
                 let at = first + named_by;
@@ -253,14 +272,21 @@ impl Reader<'_> {
 
     /// docker/cli `cmd/docker/builder.go`: these words are replaced by a call of the buildx plugin.
     fn forwarded(&self, first: usize, builder: &dyn Fn() -> Builder) -> Option<(&'static Command, usize)> {
-        let (path, words) = match (self.words[first].as_str(), self.words.get(first + 1).map(String::as_str)) {
-            ("bake", _) => return find("buildx bake").map(|command| (command, 1)),
-            ("builder", _) => ("buildx", 1),
-            ("build", _) => ("buildx build", 1),
-            ("image", Some("build")) => ("buildx build", 2),
-            _ => return None,
-        };
+        if self.words[first] == "bake" {
+            return find("buildx bake").map(|command| (command, 1));
+        }
+        let (path, words) = self.build_words(first)?;
         (builder() == Builder::Buildx).then(|| find(path).map(|command| (command, words))).flatten()
+    }
+
+    /// The words that are replaced, as a command of buildx and their number.
+    fn build_words(&self, first: usize) -> Option<(&'static str, usize)> {
+        match (self.words[first].as_str(), self.words.get(first + 1).map(String::as_str)) {
+            ("builder", _) => Some(("buildx", 1)),
+            ("build", _) => Some(("buildx build", 1)),
+            ("image", Some("build")) => Some(("buildx build", 2)),
+            _ => None,
+        }
     }
 
     /// cobra's `Traverse`: down the tree, reading the flags of each group on the way, then the command's own.

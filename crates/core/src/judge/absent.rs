@@ -1,14 +1,16 @@
 //! A command that changes nothing is left to docker, because many scripts begin with a command that removes old objects if there are any.
-//! If the named objects do not exist, or the command would delete nothing, there is no question.
+//! If the named objects do not exist, the command would delete nothing, or there is no engine or compose file for it, there is no question:
+//! docker prints its own error.
 //!
 //! What a policy refuses is refused in any case, because the objects may exist a moment later.
 
 use super::Complaint;
 use crate::docker_files::context_folder;
-use crate::engine::Lookup;
+use crate::engine::{Lookup, Reach};
 use crate::grammar::parse::Invocation;
 use crate::host::Host;
-use crate::lower::{Effect, Lowered, Request};
+use crate::lower::{Effect, Lowered, PredictedOperation, Request};
+use crate::plan::steps::other_builder;
 use crate::plan::{Facts, ObjectKind, Plan, Step};
 use crate::policy::Action;
 use crate::rules::{Class, is_about_volumes};
@@ -24,7 +26,18 @@ pub fn about_what_is_there(
 ) -> Vec<Complaint> {
     let strongest = complaints.iter().map(|complaint| complaint.decision.action).max().unwrap_or(Action::Allow);
     let refused = |complaint: &Complaint| complaint.decision.action == Action::Refuse;
-    if strongest < Action::Note || lowered.blind || lowered.refusal.is_some() {
+    if strongest < Action::Note {
+        return complaints;
+    }
+    if !facts.may_open() || has_no_compose_file(invocation, host) {
+        complaints.retain(refused);
+        return complaints;
+    }
+    if lowered.blind || lowered.refusal.is_some() {
+        return complaints;
+    }
+    if only_changes_what_is_there(invocation, lowered, host) && facts.reach() == Reach::NoEngine {
+        complaints.retain(refused);
         return complaints;
     }
     if names_nothing_that_is_there(invocation, lowered, facts, host) {
@@ -79,11 +92,92 @@ fn names_nothing_that_is_there(invocation: &Invocation, lowered: &Lowered, facts
     }) && asks
 }
 
+/// What compose looks for where no file is named: compose-go `cli/options.go`, `DefaultFileNames` and
+/// `DefaultOverrideFileNames`.
+const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+
+/// Whether compose can only say that there is no file: none of those that are named is there, or none is named and none lies here or in a
+/// folder above. What a variable or an `.env` file may name instead is left to compose.
+fn has_no_compose_file(invocation: &Invocation, host: &dyn Host) -> bool {
+    if !invocation.canonical().starts_with("compose ") || DOES_WITHOUT_FILES.contains(&invocation.canonical()) {
+        return false;
+    }
+    let above = |name: &str| -> Vec<&str> {
+        invocation.above.iter().filter(|set| set.flag.name == name).map(|set| set.value.as_str()).collect()
+    };
+    let set = |name: &str| host.env(name).is_some_and(|value| !value.is_empty());
+    if set("COMPOSE_PROJECT_NAME") || set("COMPOSE_FILE") {
+        return false;
+    }
+    let is_gone = |path: &str| host.read_own(path) == Ok(None);
+    let here = host.directory();
+    let files = above("file");
+    if !files.is_empty() {
+        let path = |file: &str| if file.starts_with('/') { file.to_owned() } else { format!("{here}/{file}") };
+        return files.iter().any(|file| *file != "-" && !file.contains("://") && is_gone(&path(file)));
+    }
+    let elsewhere = ["project-name", "project-directory", "workdir", "env-file"];
+    if elsewhere.iter().any(|name| !above(name).is_empty()) || !is_gone(&format!("{here}/.env")) {
+        return false;
+    }
+    let mut folder = here.as_str();
+    loop {
+        if COMPOSE_FILES.iter().any(|name| !is_gone(&format!("{folder}/{name}"))) {
+            return false;
+        }
+        match folder.rfind('/') {
+            Some(at) if !folder.is_empty() => folder = &folder[..at],
+            _ => return true,
+        }
+    }
+}
+
+/// Commands of compose that need no project.
+const DOES_WITHOUT_FILES: [&str; 3] = ["compose ls", "compose version", "compose bridge"];
+
 fn no_context_is_there(invocation: &Invocation, host: &dyn Host) -> bool {
     let folder = host.config_folder(invocation.global("config").map(|set| set.value.as_str()));
     let gone =
         |name: &str| host.read_own(&format!("{folder}/contexts/meta/{}/meta.json", context_folder(name))) == Ok(None);
     !invocation.operands.is_empty() && invocation.operands.iter().all(|word| gone(&invocation.words[*word]))
+}
+
+/// Whether all that the command does is to change, stop, enter or delete what an engine holds already.
+fn only_changes_what_is_there(invocation: &Invocation, lowered: &Lowered, host: &dyn Host) -> bool {
+    let mut changes = false;
+    lowered.effects.iter().all(|effect| match effect {
+        Effect::Request(request) => {
+            changes = true;
+            request.method == "DELETE"
+                || ["/prune", "/connect", "/disconnect"].iter().any(|end| request.path.ends_with(end))
+                || request.path == "/swarm/leave"
+                || looked_up_at(&request.path).is_some()
+        }
+        Effect::Does { operation, .. } => {
+            changes = true;
+            match operation {
+                PredictedOperation::RemovesStack(_)
+                | PredictedOperation::RemovesServices
+                | PredictedOperation::RemovesContainers
+                | PredictedOperation::RemovesRunning
+                | PredictedOperation::RemovesVolumes
+                | PredictedOperation::RemovesNetworks
+                | PredictedOperation::RemovesImages
+                | PredictedOperation::KillsContainers
+                | PredictedOperation::ScalesToZero
+                | PredictedOperation::PrivilegedExec => true,
+                // Another builder may have its cache elsewhere.
+                PredictedOperation::PrunesCache | PredictedOperation::PrunesAllCache => {
+                    other_builder(invocation, host).is_none()
+                }
+                _ => false,
+            }
+        }
+        Effect::Runs(runs) => runs.known,
+        // Read to be sent along.
+        Effect::ReadsFile { .. } => true,
+        _ => false,
+    }) && changes
 }
 
 /// Whether the engine has nothing that this request could change.

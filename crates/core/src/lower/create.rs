@@ -16,6 +16,7 @@ use crate::docker_files::ConfigFile;
 use crate::grammar::parse::{Invocation, Set};
 use crate::grammar::values::{self, Attachment, Device};
 use crate::host::Host;
+use crate::target::choose;
 
 /// The request that creates the container, with what is read and written around it.
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
@@ -517,12 +518,19 @@ fn capabilities(names: &[String]) -> Vec<String> {
     unique.into_iter().collect()
 }
 
-/// The proxies of `config.json` for this engine become variables of the container, unless they are set.
-fn with_proxies(invocation: &Invocation, host: &dyn Host, env: Vec<String>) -> Vec<String> {
+/// docker/cli `cli/connhelper/connhelper.go`.
+const BEHIND_SSH: &str = "http://docker.example.com";
+
+/// The proxies of `config.json` become variables of the container or of the build, unless they are set: those for this engine's address,
+/// else the default ones. docker/cli `cli/config/configfile/file.go`, `ParseProxyConfig`.
+pub fn with_proxies(invocation: &Invocation, host: &dyn Host, env: Vec<String>) -> Vec<String> {
     let folder = host.config_folder(invocation.global("config").map(|set| set.value.as_str()));
     let Ok(Some(text)) = host.read_own(&format!("{folder}/config.json")) else { return env };
     let config = ConfigFile::read(&text);
-    let Some(proxies) = config.proxies.get("default") else { return env };
+    let endpoint = choose(invocation, host).host;
+    // The client calls every engine that it reaches through ssh by this name.
+    let endpoint = if endpoint.starts_with("ssh://") { BEHIND_SSH } else { &endpoint };
+    let Some(proxies) = config.proxies.get(endpoint).or_else(|| config.proxies.get("default")) else { return env };
     let mut filled = env;
     for (value, name) in [
         (&proxies.http, "HTTP_PROXY"),

@@ -184,7 +184,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
 
 fn build_arguments(invocation: &Invocation, host: &dyn Host, mut request: Request) -> Request {
     let mut arguments = Map::new();
-    for text in filled_env(host, invocation.list("build-arg")) {
+    for text in create::with_proxies(invocation, host, filled_env(host, invocation.list("build-arg"))) {
         let (key, value) = match text.split_once('=') {
             Some((key, value)) => (key.to_owned(), Value::from(value)),
             None => (text, Value::Null),

@@ -203,7 +203,7 @@ fn step(request: &Request) -> Option<Step> {
 
 /// The builder that buildx would ask, where it is not the engine's own: `--builder`, `BUILDX_BUILDER`, or the one that
 /// `docker buildx use` wrote down. buildx `util/confutil`, `store/storeutil`.
-fn other_builder(invocation: &Invocation, host: &dyn Host) -> Option<String> {
+pub fn other_builder(invocation: &Invocation, host: &dyn Host) -> Option<String> {
     let config = host.config_folder(invocation.global("config").map(|set| set.value.as_str()));
     if invocation.canonical() == "builder prune" && !host.has_plugin("buildx", &config) {
         return None;

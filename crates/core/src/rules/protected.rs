@@ -25,7 +25,7 @@ fn check(case: &Case) -> Vec<Finding> {
     let protections = match case.facts.protections() {
         Ok(protections) => protections,
         // Docker will not reach it either.
-        Err(EngineProblem::NoEngine(_)) => return Vec::new(),
+        Err(EngineProblem::NoEngine(_) | EngineProblem::NotAllowed(_)) => return Vec::new(),
         Err(problem) => return vec![unknown(case, &problem)],
     };
     if protections.is_empty() {

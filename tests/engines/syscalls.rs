@@ -1,0 +1,148 @@
+//! A fault at a system call is not taken for an answer either: each call of a look fails once, or always, and nothing that is
+//! protected goes, and nothing is deleted unasked on an engine whose labels say production. `strace` makes the calls fail.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::support::faulty::{At, Fault, Faulty};
+use crate::support::place::{Place, error};
+use crate::support::process::{tool, without_terminal};
+
+/// System calls of a look, each with the errors that it can give.
+const CALLS: &[(&str, &[&str])] = &[
+    ("socket", &["EMFILE", "ENOMEM", "EACCES", "ENFILE"]),
+    ("connect", &["EACCES", "EINTR", "ETIMEDOUT", "ECONNRESET", "EIO", "ENOTDIR", "ELOOP"]),
+    ("recvfrom", &["ECONNRESET", "EINTR", "EIO", "ENOMEM"]),
+    ("read", &["EIO", "EINTR", "ENOMEM"]),
+    ("readv", &["EIO", "EINTR"]),
+    ("sendto", &["EPIPE", "ECONNRESET", "ENOMEM"]),
+    ("write", &["EIO", "EINTR", "ENOSPC"]),
+    ("writev", &["EIO", "EPIPE"]),
+    ("openat", &["EMFILE", "EACCES", "EIO", "ENOTDIR", "ELOOP", "ENOMEM"]),
+    ("fstat", &["EIO", "ENOMEM"]),
+    ("newfstatat", &["EIO", "EACCES", "ENOTDIR", "ELOOP"]),
+    ("statx", &["EIO", "EACCES", "ENOTDIR", "ELOOP"]),
+    ("faccessat", &["EACCES", "EIO"]),
+    ("faccessat2", &["EACCES", "EIO"]),
+    ("fcntl", &["EMFILE", "EIO"]),
+    ("poll", &["EINTR", "ENOMEM"]),
+    ("epoll_create1", &["EMFILE", "ENOMEM"]),
+    ("epoll_ctl", &["ENOMEM", "EPERM"]),
+    ("epoll_wait", &["EINTR", "EIO"]),
+    ("eventfd2", &["EMFILE", "ENOMEM"]),
+    ("socketpair", &["EMFILE"]),
+    ("getcwd", &["EACCES", "ENOMEM"]),
+    ("readlink", &["EIO", "EACCES"]),
+    ("flock", &["EINTR", "EIO"]),
+    ("clone3", &["EAGAIN", "ENOMEM"]),
+    ("getrandom", &["EIO", "EINTR"]),
+];
+
+const PRODUCTION: &[&str] = &["tier=prod"];
+
+/// A deletion under CI, where losses are only noted: of something protected, and of something on a production engine.
+const COMMANDS: &[(&[&str], &[&str])] = &[(&["volume", "rm", "data"], &[]), (&["volume", "rm", "spare"], PRODUCTION)];
+
+/// How many calls of one kind fail one by one; of more, these are spread over all.
+const MOST: usize = 40;
+
+struct Run {
+    place: Place,
+    engine: Faulty,
+    output: Output,
+}
+
+fn run(strace: &Path, words: &[&str], labels: &'static [&'static str], options: &[&str], log: &str) -> Run {
+    let place = Place::new();
+    let socket = place.path("sock");
+    let engine = Faulty::start(&socket, labels, At::Never, Fault::Closed);
+    let mut command = without_terminal(strace);
+    place.surround(&mut command);
+    command.args(["-f", "-qq", "--seccomp-bpf", "-o"]).arg(place.path(log)).args(options);
+    command.arg(place.path("front/docker")).args(words).env("CI", "1");
+    command.env("DOCKER_HOST", format!("unix://{}", socket.display())).current_dir(place.path("home"));
+    let output = command.output().unwrap();
+    Run { place, engine, output }
+}
+
+/// How often each call is made where nothing fails, by the process that makes it most often.
+fn counted(strace: &Path, words: &[&str], labels: &'static [&'static str]) -> BTreeMap<&'static str, usize> {
+    let all: Vec<&str> = CALLS.iter().map(|(name, _)| *name).collect();
+    let traced = format!("trace={}", all.iter().map(|name| format!("?{name}")).collect::<Vec<_>>().join(","));
+    let run = run(strace, words, labels, &["-e", &traced], "log");
+    assert_eq!(run.place.reached(), None, "docker {words:?}: {}", error(&run.output));
+    let log = fs::read_to_string(run.place.path("log")).unwrap();
+    let mut counts: BTreeMap<(String, &'static str), usize> = BTreeMap::new();
+    for line in log.lines() {
+        let Some((process, rest)) = line.split_once(' ') else { continue };
+        let Some((name, _)) = rest.trim_start().split_once('(') else { continue };
+        if let Some(name) = all.iter().find(|known| **known == name) {
+            *counts.entry((process.to_owned(), name)).or_default() += 1;
+        }
+    }
+    let mut most = BTreeMap::new();
+    for ((_, name), count) in counts {
+        let entry = most.entry(name).or_default();
+        *entry = count.max(*entry);
+    }
+    most
+}
+
+#[test]
+fn no_fault_at_any_system_call_lets_a_protected_object_go() {
+    let strace = tool("strace");
+    let mut work: Vec<(usize, &str, &str, String)> = Vec::new();
+    for (at, (words, labels)) in COMMANDS.iter().enumerate() {
+        let counts = counted(&strace, words, labels);
+        assert!(counts.contains_key("connect") && counts.contains_key("openat"), "{counts:?}");
+        println!("docker {words:?}: {counts:?}");
+        for (name, errors) in CALLS {
+            let Some(count) = counts.get(name) else { continue };
+            // Who is interrupted for ever tries for ever.
+            for error in errors.iter().filter(|error| **error != "EINTR") {
+                work.push((at, name, error, "1+".to_owned()));
+            }
+            let step = count.div_ceil(MOST);
+            for (number, when) in (1..=*count).step_by(step).enumerate() {
+                work.push((at, name, errors[(number + at) % errors.len()], when.to_string()));
+            }
+        }
+    }
+    let (next, failed, started) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Instant::now());
+    let slowest = Mutex::new((Duration::ZERO, String::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some((at, name, error_name, when)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let (words, labels) = COMMANDS[*at];
+                    let trace = format!("trace={name}");
+                    let inject = format!("inject={name}:error={error_name}:when={when}");
+                    let began = Instant::now();
+                    let run = run(&strace, words, labels, &["-e", &trace, "-e", &inject], "log");
+                    let changes = run.engine.changes();
+                    let mut slowest = slowest.lock().unwrap();
+                    *slowest = (began.elapsed(), inject.clone()).max(slowest.clone());
+                    drop(slowest);
+                    let late = began.elapsed() > Duration::from_secs(60);
+                    if run.place.reached().is_some() || !changes.is_empty() || run.output.status.success() || late {
+                        failed.lock().unwrap().push(format!(
+                            "docker {words:?}, {inject}: the client ran: {:?}, changes: {changes:?}, {:?} after {:?}\n{}",
+                            run.place.reached(),
+                            run.output.status,
+                            began.elapsed(),
+                            error(&run.output)
+                        ));
+                    }
+                }
+            });
+        }
+    });
+    println!("{} faults in {:?}; the slowest {:?}", work.len(), started.elapsed(), slowest.into_inner().unwrap());
+    let failed = failed.into_inner().unwrap();
+    assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), work.len(), failed.join("\n\n"));
+}
