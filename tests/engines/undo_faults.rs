@@ -2,7 +2,6 @@
 //! whole in the trash, nothing comes back twice, and nothing of fender's keeps a volume in use.
 
 use std::fs;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use fender::trash::TrashStore;
@@ -12,7 +11,7 @@ use serde_json::Value;
 use crate::support::api::Api;
 use crate::support::engine::Engine;
 use crate::support::guarded::Guarded;
-use crate::support::process::client;
+use crate::support::process::{client, program};
 use crate::support::terminal::Terminal;
 
 const NAMES: [&str; 3] = ["one", "two", "three"];
@@ -383,7 +382,7 @@ fn volumes_that_are_empty(engine: &Engine) {
         let find = "find /var/lib/x -printf '%P %m %U:%G %y\n'";
         mounts.map(|name| {
             let folder = engine.plain(&["volume", "inspect", name, "--format", "{{.Mountpoint}}"]);
-            let output = Command::new("sh").args(["-c", &find.replace("/var/lib/x", &folder)]).output().unwrap();
+            let output = program("sh").args(["-c", &find.replace("/var/lib/x", &folder)]).output().unwrap();
             String::from_utf8_lossy(&output.stdout).into_owned()
         })
     };
