@@ -191,7 +191,9 @@ impl Work<'_> {
                 _ => continue,
             };
             if let Err(EngineProblem::Said { status: 404, message }) = self.client.get::<Value>(&path).await {
-                self.outcome.missing.insert(step, message);
+                // Engine 20.10 says it twice here, and once if it is asked to delete.
+                let at = message.rfind("No such image: ").unwrap_or(0);
+                self.outcome.missing.insert(step, message[at..].to_owned());
             }
         }
     }
