@@ -18,9 +18,8 @@ pub fn how_to_get(socket: &str) -> Option<String> {
         return Some(format!("this user may not look into the folder of {socket}. For access: {other}"));
     };
     let owner = name_of(metadata.uid());
-    let group = Group::from_gid(metadata.gid().into()).ok().flatten();
     let opens_for_group = metadata.mode() & 0o020 != 0;
-    let Some(group) = group.filter(|_| opens_for_group) else {
+    let (true, Ok(Some(group))) = (opens_for_group, Group::from_gid(metadata.gid().into())) else {
         return Some(format!("only {owner} may open {socket}. For access: {other}"));
     };
     let user = name_of(geteuid().as_raw());

@@ -64,7 +64,7 @@ pub fn of_pipe(host: &str, said: &str, error: &str) -> EngineProblem {
 }
 
 fn last_line(said: &str) -> &str {
-    said.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default()
+    said.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("")
 }
 
 /// Whether the client cannot reach the endpoint either: every address refuses the connection, or there is no such name.
