@@ -139,6 +139,9 @@ impl Question {
         let waiting = "\nfender: another command is asking on this terminal; this one waits for its answer\n";
         let mut terminal = Terminal::open(waiting).ok_or(NoTerminal)?;
         let reply = self.asked(&mut terminal, screen, waiting).unwrap_or(Reply::No);
+        if reply == Reply::No {
+            terminal.close_with_the_process();
+        }
         Ok(Answer { reply })
     }
 

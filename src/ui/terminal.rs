@@ -10,6 +10,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -59,7 +60,21 @@ impl Terminal {
         Some(terminal)
     }
 
+    /// Keeps other questions away until this process ends: what it says of its answer stands below its own question, and not
+    /// behind the next one.
+    pub fn close_with_the_process(mut self) {
+        if let (Some(lock), Ok(mut left)) = (self.lock.take(), LEFT.lock()) {
+            *left = Some(lock);
+        }
+    }
+
     fn take_lock(&mut self, waiting: &str) -> io::Result<()> {
+        if let Ok(mut left) = LEFT.lock()
+            && let Some(lock) = left.take()
+        {
+            self.lock = Some(lock);
+            return Ok(());
+        }
         let mut said = false;
         let device = &mut self.device;
         let lock = TerminalLock::take(&mut || {
@@ -216,6 +231,9 @@ fn is_ignored(signal: Signal) -> bool {
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
     mask & (1 << (signal as u32 - 1)) != 0
 }
+
+/// The lock of a question that was answered with no.
+static LEFT: Mutex<Option<TerminalLock>> = Mutex::new(None);
 
 /// One question for each terminal device. It goes with the process, however that ends.
 enum TerminalLock {

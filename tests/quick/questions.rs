@@ -240,7 +240,12 @@ fn many_at_once_are_asked_one_after_the_other() {
     }
     terminal.wait();
     expected.sort();
-    assert_eq!(all(&place), expected, "{}", terminal.seen());
+    let seen = terminal.seen();
+    assert_eq!(all(&place), expected, "{seen}");
+    // What is said of an answer stands in a line of its own, before the next question.
+    let endings = seen.lines().filter(|line| line.contains("fender: not run")).count();
+    assert_eq!(endings, seen.lines().filter(|line| line.starts_with("fender: not run")).count(), "{seen}");
+    assert_eq!(endings, 4, "{seen}");
 }
 
 /// Two terminals do not wait for each other.
