@@ -122,7 +122,8 @@ fn host_config(key: &str, folder: &str) -> Value {
         "NanoCpus" => json!(500_000_000),
         "OomKillDisable" | "Init" | "PublishAllPorts" | "ReadonlyRootfs" | "AutoRemove" | "Privileged" => json!(true),
         "PidsLimit" => json!(50),
-        "Ulimits" => json!([{"Name": "nofile", "Soft": 100, "Hard": 200}]),
+        // Not nofile: Go raises that one in runc for an instant, and a process that is started then may keep it.
+        "Ulimits" => json!([{"Name": "core", "Soft": 100, "Hard": 200}]),
         "CpuCount" | "CpuPercent" => json!(1),
         "IOMaximumIOps" | "IOMaximumBandwidth" => json!(1),
         "Binds" => json!([format!("{folder}:/bound:ro"), "binds:/data"]),

@@ -239,8 +239,8 @@ pub const SCENARIOS: &[Scenario] = &[
             rmi localhost:1/built:1
             rmi localhost:1/built:1
             image ls -q localhost:1/built
-            build -f FOLDER/nosuch FOLDER
-            build FOLDER/nosuch
+            build -q -f FOLDER/nosuch FOLDER
+            build -q FOLDER/nosuch
             image import FOLDER/file imported:1
             image inspect imported:1 --format {{.Os}}
             rmi imported:1
