@@ -1,43 +1,27 @@
 //! No number overflows: every flag, file and answer that has one gets those at and beyond its ends. Tests are built with checks
 //! of overflow, so that each panic is a failure here.
 
-use std::ffi::OsString;
 use std::path::Path;
 
-use fender::engine::Offline;
 use fender_core::api::parse_version;
 use fender_core::grammar::parse::{Builder, Unknown, parse};
 use fender_core::grammar::values;
-use fender_core::judge::{JudgementContext, judge};
 use fender_core::lower::{Effect, lower};
-use fender_core::plan::Facts;
 use fender_core::plan::filters::Filters;
 use fender_core::plan::inventory::seconds;
 use fender_core::policy::{Policy, parse_layer};
-use fender_core::target::Target;
 use fender_core::text::bytes;
 use serde_json::json;
 
 use crate::scaling_files::Files;
 use crate::support::TestHost;
 use crate::support::extremes::{flags, line, texts};
+use crate::support::judged::judged;
 
 /// Judges the words, and writes out the requests that they are.
-fn judged(words: &[String]) {
+fn lowered(words: &[String]) {
     let host = TestHost::new(Path::new("/nonexistent"));
-    let policy = Policy::default();
-    let facts = |_: &Target| -> Box<dyn Facts> { Box::new(Offline::default()) };
-    let environment = policy.named("prod");
-    let bench = JudgementContext {
-        host: &host,
-        policy: &policy,
-        facts: &facts,
-        hostname: "m".to_owned(),
-        ids: (5, 6),
-        environment,
-    };
-    let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-    for effect in judge(&words, &bench).lowered.effects {
+    for effect in judged(&host, words).lowered.effects {
         if let Effect::Request(request) = effect {
             request.body_without_ports();
         }
@@ -67,7 +51,7 @@ fn flags_take_any_number() {
                 let words = line(command, flag, &pattern.replace('#', text));
                 // What rules make of a number they make of containers' alone.
                 if command.path == "run" && every == 1 {
-                    judged(&words);
+                    lowered(&words);
                 } else {
                     written(&words);
                 }

@@ -1,20 +1,17 @@
 //! What must hold for every command line and every policy.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::path::Path;
 
 use crate::support::TestHost;
 use crate::support::generator::command_line;
-use fender::engine::Offline;
+use crate::support::judged;
 use fender_core::grammar::parse::{Builder, Unknown, parse};
 use fender_core::grammar::values;
-use fender_core::judge::{Judgement, JudgementContext, judge};
+use fender_core::judge::Judgement;
 use fender_core::lower::{Effect, lower};
-use fender_core::plan::Facts;
 use fender_core::policy::{Action, EnginePlace, Policy, parse_layer};
 use fender_core::rules::{Class, RULES};
-use fender_core::target::Target;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -25,19 +22,7 @@ fn host() -> TestHost {
 }
 
 fn judged(words: &[String]) -> Judgement {
-    let (host, policy) = (host(), Policy::default());
-    let facts = |_: &Target| -> Box<dyn Facts> { Box::new(Offline::default()) };
-    let environment = policy.named("prod");
-    let context = JudgementContext {
-        host: &host,
-        policy: &policy,
-        facts: &facts,
-        hostname: "m".to_owned(),
-        ids: (5, 6),
-        environment,
-    };
-    let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-    judge(&words, &context)
+    judged::judged(&host(), words)
 }
 
 fn bodies(words: &[String]) -> Option<Vec<Value>> {

@@ -2,21 +2,16 @@
 //! end has an end. Times are this thread's own processor time, so that a busy machine changes nothing.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::support::TestHost;
-use fender::engine::Offline;
+use crate::support::judged::judged;
 use fender::ui::report;
 use fender::ui::screen::Screen;
 use fender_core::files::mask;
 use fender_core::grammar::parse::commands;
 use fender_core::grammar::{Command, Flag, FlagKind};
-use fender_core::judge::{JudgementContext, judge};
-use fender_core::plan::Facts;
-use fender_core::policy::Policy;
-use fender_core::target::Target;
 use nix::time::{ClockId, clock_gettime};
 
 /// Four times the input may take so many times as long. Linear is 4, sorted about 4.5, quadratic 16.
@@ -61,19 +56,7 @@ fn whole(words: &[String]) {
     let mut host = TestHost::new(Path::new("/nonexistent"));
     host.variables.insert("DOCKER_BUILDKIT".to_owned(), "0".to_owned());
     host.plugins = vec!["compose".to_owned(), "buildx".to_owned()];
-    let policy = Policy::default();
-    let facts = |_: &Target| -> Box<dyn Facts> { Box::new(Offline::default()) };
-    let environment = policy.named("prod");
-    let context = JudgementContext {
-        host: &host,
-        policy: &policy,
-        facts: &facts,
-        hostname: "m".to_owned(),
-        ids: (5, 6),
-        environment,
-    };
-    let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-    let judgement = judge(&words, &context);
+    let judgement = judged(&host, words);
     let screen = Screen::plain();
     let _ = (
         report::stopping(&judgement, &fender_core::judge::fixes::Fixes::default(), &screen, "m"),

@@ -8,6 +8,7 @@ pub mod extremes;
 pub mod faulty;
 pub mod generator;
 pub mod guarded;
+pub mod judged;
 pub mod lint;
 pub mod place;
 pub mod process;

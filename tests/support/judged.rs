@@ -1,0 +1,22 @@
+//! A command line judged on production without an engine: the strictest environment, and nothing but the words to go by.
+
+use std::ffi::OsString;
+
+use fender::engine::Offline;
+use fender_core::judge::{Judgement, JudgementContext, judge};
+use fender_core::plan::Facts;
+use fender_core::policy::Policy;
+use fender_core::target::Target;
+
+use super::TestHost;
+
+/// Judges the words under the built-in policy of production.
+pub fn judged(host: &TestHost, words: &[String]) -> Judgement {
+    let policy = Policy::default();
+    let facts = |_: &Target| -> Box<dyn Facts> { Box::new(Offline::default()) };
+    let environment = policy.named("prod");
+    let context =
+        JudgementContext { host, policy: &policy, facts: &facts, hostname: "m".to_owned(), ids: (5, 6), environment };
+    let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+    judge(&words, &context)
+}
