@@ -105,10 +105,12 @@ fn serve(stream: UnixStream, seen: &Mutex<Seen>, labels: &[&str], at: At, fault:
             At::Number(wanted) => number == wanted,
             At::From(first) => number >= first,
         };
+        // The answer to HEAD ends with its headers.
+        let length = if method == "HEAD" { 0 } else { usize::MAX };
         let body = answer(&path, labels).to_string();
         let done = match wrong {
-            false => send(&mut writer, 200, &body),
-            true => misbehave(&mut writer, fault, &body),
+            false => send(&mut writer, 200, &body, length),
+            true => misbehave(&mut writer, fault, &body, length),
         };
         if done.is_err() {
             return;
@@ -116,16 +118,17 @@ fn serve(stream: UnixStream, seen: &Mutex<Seen>, labels: &[&str], at: At, fault:
     }
 }
 
-fn send(writer: &mut UnixStream, status: u16, body: &str) -> std::io::Result<()> {
+/// An answer with at most `length` bytes of its body.
+fn send(writer: &mut UnixStream, status: u16, body: &str, length: usize) -> std::io::Result<()> {
     let head = format!(
         "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nApi-Version: 1.51\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
     writer.write_all(head.as_bytes())?;
-    writer.write_all(body.as_bytes())
+    writer.write_all(&body.as_bytes()[..body.len().min(length)])
 }
 
-fn misbehave(writer: &mut UnixStream, fault: Fault, body: &str) -> std::io::Result<()> {
+fn misbehave(writer: &mut UnixStream, fault: Fault, body: &str, length: usize) -> std::io::Result<()> {
     let closed = || Err(std::io::ErrorKind::ConnectionAborted.into());
     match fault {
         Fault::Closed => closed(),
@@ -139,12 +142,12 @@ fn misbehave(writer: &mut UnixStream, fault: Fault, body: &str) -> std::io::Resu
             writer.write_all(b"\0\0\0\x12\x04\0\0\0\0\0 not http")?;
             closed()
         }
-        Fault::Malformed => send(writer, 200, "[{\"Id\":"),
-        Fault::WrongShape => send(writer, 200, "\"fine\""),
-        Fault::WrongLists => send(writer, 200, r#"{"Volumes":{"a":1},"Labels":{"a":1},"ID":7}"#),
-        Fault::Empty => send(writer, 200, "{}"),
-        Fault::Page(status) => send(writer, status, "<html>not for you</html>"),
-        Fault::Reason(status) => send(writer, status, r#"{"message":"page not found"}"#),
+        Fault::Malformed => send(writer, 200, "[{\"Id\":", length),
+        Fault::WrongShape => send(writer, 200, "\"fine\"", length),
+        Fault::WrongLists => send(writer, 200, r#"{"Volumes":{"a":1},"Labels":{"a":1},"ID":7}"#, length),
+        Fault::Empty => send(writer, 200, "{}", length),
+        Fault::Page(status) => send(writer, status, "<html>not for you</html>", length),
+        Fault::Reason(status) => send(writer, status, r#"{"message":"page not found"}"#, length),
         Fault::Endless(text) => {
             writer.write_all(b"HTTP/1.1 200 X\r\nApi-Version: 1.51\r\nTransfer-Encoding: chunked\r\n\r\n")?;
             writer.write_all(b"2\r\n[ \r\n")?;
@@ -160,7 +163,7 @@ fn misbehave(writer: &mut UnixStream, fault: Fault, body: &str) -> std::io::Resu
         }
         Fault::Late(milliseconds) => {
             thread::sleep(Duration::from_millis(milliseconds));
-            send(writer, 200, body)
+            send(writer, 200, body, length)
         }
     }
 }
