@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# More of everything, by hand: tests/thorough.sh [plan|client|contexts|fuzz|mutants]… (without a word: all of them).
+# More of everything, by hand: tests/thorough.sh [plan|client|contexts|scaling|fuzz|mutants]… (without a word: all of them).
 #
 #   plan      1,000 states on each of the three engines (root, about two hours)
 #   client    50,000 command lines against the real client (about an hour)
 #   contexts  20,000 build contexts against the old builder, 2,000 against BuildKit (root)
+#   scaling   inputs four times as large as in the quick tests, each flag with every filler
 #   fuzz      each fuzz target for ten minutes (cargo-fuzz, nightly)
 #   mutants   cargo mutants on rules and policy: what could be changed without a test that fails (cargo-mutants, many hours)
 #
 # The score of the mutants is the last line; docs/testing.md has the one that was measured last.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[ $# -gt 0 ] || set -- plan client contexts fuzz mutants
+[ $# -gt 0 ] || set -- plan client contexts scaling fuzz mutants
 
 engines() { cargo test --locked --no-fail-fast --test engines -- --nocapture "$@"; }
 
@@ -20,6 +21,7 @@ for part in "$@"; do
   plan) FENDER_PLAN_CASES=1000 FENDER_PLAN_SEED="${FENDER_PLAN_SEED:-1000}" engines plan:: ;;
   client) FENDER_CLIENT_CASES=50000 engines real_client:: ;;
   contexts) FENDER_CONTEXT_CASES=20000 engines context:: ;;
+  scaling) FENDER_SCALING=4 cargo test --locked --test quick scaling ;;
   fuzz)
     for target in $(tests/fuzz.sh); do
       echo "-- $target"
@@ -36,6 +38,6 @@ for part in "$@"; do
     timeout=$(wc -l <target/mutants.out/timeout.txt)
     echo "mutants: $((caught + timeout)) of $((caught + timeout + missed)) caught"
     ;;
-  *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
 done

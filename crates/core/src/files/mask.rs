@@ -329,20 +329,18 @@ fn logins(text: &str, start: usize, found: &mut Vec<Range<usize>>) {
     }
 }
 
+/// Known tokens, each at the beginning of a word.
 fn tokens(text: &str, found: &mut Vec<Range<usize>>) {
-    for start in TOKENS {
-        let mut done = 0;
-        for (at, _) in text.match_indices(start) {
-            let boundary = text[..at].chars().next_back().is_none_or(|letter| !letter.is_ascii_alphanumeric());
-            if at < done || !boundary {
-                continue;
-            }
-            let rest = &text[at..];
-            let length = rest.find(|letter: char| !is_name(letter) && letter != '+').unwrap_or(rest.len());
+    let (mut done, mut inside) = (0, false);
+    for (at, letter) in text.char_indices() {
+        let begins = !inside && at >= done;
+        inside = letter.is_ascii_alphanumeric();
+        let Some(rest) = text.get(at..).filter(|_| begins && inside) else { continue };
+        let Some(start) = TOKENS.iter().find(|start| rest.starts_with(**start)) else { continue };
+        let length = rest.find(|letter: char| !is_name(letter) && letter != '+').unwrap_or(rest.len());
+        if length >= start.len() + TOKEN_LENGTH {
             done = at + length;
-            if length >= start.len() + TOKEN_LENGTH {
-                found.push(at..done);
-            }
+            found.push(at..done);
         }
     }
 }
