@@ -6,6 +6,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::string_slice,
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a benchmark that cannot measure ends by a panic, and its output is its result"

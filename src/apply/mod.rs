@@ -16,6 +16,7 @@ pub use docker_output::RemovalMessages;
 use fender_core::api::EngineProblem;
 use fender_core::plan::inventory::short;
 use fender_core::plan::{Item, ObjectKind, Plan, Step};
+use fender_core::text::part;
 pub use guarded::{Guard, Next};
 
 /// What became of one object of the plan.
@@ -193,7 +194,7 @@ impl Work<'_> {
             if let Err(EngineProblem::Said { status: 404, message }) = self.client.get::<Value>(&path).await {
                 // Engine 20.10 says it twice here, and once if it is asked to delete.
                 let at = message.rfind("No such image: ").unwrap_or(0);
-                self.outcome.missing.insert(step, message[at..].to_owned());
+                self.outcome.missing.insert(step, part(&message, at..).to_owned());
             }
         }
     }

@@ -550,13 +550,13 @@ async fn largest_path(client: &Arc<Client>, id: &str) -> Option<String> {
     for path in files {
         let Some(size) = size_of(client, id, path).await else { continue };
         total = size.saturating_add(total);
-        let mut end = path.len();
+        let mut folder = path;
         loop {
-            let sum = sums.entry(path[..end].to_owned()).or_default();
+            let sum = sums.entry(folder.to_owned()).or_default();
             *sum = size.saturating_add(*sum);
-            match path[..end].rfind('/') {
-                Some(0) | None => break,
-                Some(slash) => end = slash,
+            match folder.rsplit_once('/') {
+                Some((above, _)) if !above.is_empty() => folder = above,
+                _ => break,
             }
         }
     }

@@ -6,14 +6,15 @@ use serde_json::{Value, json};
 
 use super::screen::{Screen, cut, shown, width};
 use fender_core::files::text::Place;
+use fender_core::text::part;
 
 /// The place with its line. A secret's value is not shown again.
 pub fn snippet(place: &Place, screen: &Screen, secret: bool) -> String {
     let ((line, _), (end_line, _)) = (place.start(), place.end());
     let mut out = format!("  {}\n", shown(&place.name()));
     let (before, marked, after) = parts(place, end_line > line);
-    let (marked, after) = match secret.then(|| marked.find([':', '='])).flatten() {
-        Some(at) => (&marked[..at], " …"),
+    let (marked, after) = match secret.then(|| marked.split_once([':', '='])).flatten() {
+        Some((name, _)) => (name, " …"),
         None if secret => (marked, if after.is_empty() { "" } else { " …" }),
         None => (marked, after),
     };
@@ -25,12 +26,12 @@ pub fn snippet(place: &Place, screen: &Screen, secret: bool) -> String {
     if width(&before) + width(&marked) > room {
         let mut kept = before.len();
         for (at, _) in before.char_indices().rev().take_while(|(at, _)| before.len() - at < 12 * 4) {
-            if width(&before[at..]) > 12 {
+            if width(part(&before, at..)) > 12 {
                 break;
             }
             kept = at;
         }
-        before = if kept > 0 { format!("…{}", &before[kept..]) } else { before };
+        before = if kept > 0 { format!("…{}", part(&before, kept..)) } else { before };
         marked = cut(&marked, room.saturating_sub(width(&before)));
     }
     let used = width(&before) + width(&marked);
@@ -64,12 +65,12 @@ fn parts(place: &Place, to_the_end: bool) -> (&str, &str, &str) {
     if start - line > NEAR {
         // A word of which the beginning is not seen is not shown: it may be a secret.
         let near = boundary(text, start - NEAR);
-        from = text[near..start].find(char::is_whitespace).map_or(start, |at| near + at);
+        from = part(text, near..start).find(char::is_whitespace).map_or(start, |at| near + at);
     }
     let stop_shown = boundary(text, stop.min(start + NEAR));
-    let after = &text[boundary(text, stop)..boundary(text, end.min(stop + NEAR))];
-    let before = text[from..start].trim_start_matches('\u{feff}');
-    (before, &text[start..stop_shown.max(start)], after.trim_end_matches('\r'))
+    let after = part(text, boundary(text, stop)..boundary(text, end.min(stop + NEAR)));
+    let before = part(text, from..start).trim_start_matches('\u{feff}');
+    (before, part(text, start..stop_shown.max(start)), after.trim_end_matches('\r'))
 }
 
 /// The last place not behind this byte at which a letter begins.

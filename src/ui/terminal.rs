@@ -176,10 +176,9 @@ const PASTE: (&str, &str) = ("\u{1b}[200~", "\u{1b}[201~");
 /// A paste that holds its own line end is not an answer; one that somebody ended with the Enter key is.
 fn unpasted(line: &str) -> Input {
     let mut text = line.to_owned();
-    while let Some(begin) = text.find(PASTE.0) {
-        let Some(length) = text[begin..].find(PASTE.1) else { return Input::Several };
-        text.replace_range(begin + length..begin + length + PASTE.1.len(), "");
-        text.replace_range(begin..begin + PASTE.0.len(), "");
+    while let Some((before, rest)) = text.split_once(PASTE.0) {
+        let Some((pasted, after)) = rest.split_once(PASTE.1) else { return Input::Several };
+        text = format!("{before}{pasted}{after}");
     }
     if text.contains(PASTE.1) { Input::Several } else { Input::Line(text.trim().to_owned()) }
 }

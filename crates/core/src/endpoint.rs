@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use wildmatch::WildMatch;
 
 use crate::grammar::values::clean;
+use crate::text::part;
 
 /// Whether a pattern of a policy means this endpoint, however either is spelt. A socket is compared by the path that `resolve`
 /// leads to; anything else by its host without case, and whatever the scheme, because an engine can be reached by several.
@@ -59,9 +60,9 @@ fn authority(rest: &str) -> &str {
 /// The part of a pattern in front of its first wildcard is a folder that can be resolved; the rest is taken as it is.
 fn resolved_glob(path: &str, resolve: &dyn Fn(&str) -> String) -> String {
     let Some(wild) = path.find(['*', '?']) else { return resolve(path) };
-    match path[..wild].rfind('/') {
+    match part(path, ..wild).rfind('/') {
         Some(0) | None => path.to_owned(),
-        Some(at) => format!("{}/{}", resolve(&path[..at]).trim_end_matches('/'), &path[at + 1..]),
+        Some(at) => format!("{}/{}", resolve(part(path, ..at)).trim_end_matches('/'), part(path, at + 1..)),
     }
 }
 
@@ -69,13 +70,13 @@ fn resolved_glob(path: &str, resolve: &dyn Fn(&str) -> String) -> String {
 fn port_at(authority: &str) -> Option<usize> {
     let at = authority.rfind(':')?;
     // An address of version 6 without brackets has no port.
-    let alone = authority[..at].ends_with(']') || !authority[..at].contains(':');
-    let number = authority[at + 1..].bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'*' | b'?'));
+    let alone = part(authority, ..at).ends_with(']') || !part(authority, ..at).contains(':');
+    let number = part(authority, at + 1..).bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'*' | b'?'));
     (alone && number).then_some(at)
 }
 
 fn without_port(authority: &str) -> &str {
-    port_at(authority).map_or(authority, |at| &authority[..at])
+    port_at(authority).map_or(authority, |at| part(authority, ..at))
 }
 
 /// One form of an address, with its user and port as they are: numbers as the standard library prints them, no dot at

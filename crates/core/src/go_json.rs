@@ -29,7 +29,7 @@ pub fn first_value(text: &[u8]) -> Result<Option<Raw<'_>>, SyntaxError> {
         return Ok(None);
     }
     let end = end_of_value(text, start)?;
-    Ok(Some(Raw(&text[start..end])))
+    piece(text, start, end).map(Some)
 }
 
 /// The one value of a text, as `Unmarshal` reads it: anything after it is an error.
@@ -37,13 +37,17 @@ pub fn whole_value(text: &[u8]) -> Result<Raw<'_>, SyntaxError> {
     let start = after_blanks(text, 0);
     let end = end_of_value(text, start)?;
     match after_blanks(text, end) {
-        at if at == text.len() => Ok(Raw(&text[start..end])),
+        at if at == text.len() => piece(text, start, end),
         at => Err(SyntaxError { at }),
     }
 }
 
+fn piece(text: &[u8], start: usize, end: usize) -> Result<Raw<'_>, SyntaxError> {
+    text.get(start..end).map(Raw).ok_or(SyntaxError { at: start })
+}
+
 fn after_blanks(text: &[u8], from: usize) -> usize {
-    let blanks = text[from..].iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
+    let blanks = text.iter().skip(from).take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
     from + blanks.count()
 }
 
@@ -131,13 +135,13 @@ fn hexadecimal(text: &[u8], at: usize) -> Option<u32> {
 }
 
 fn end_of_number(text: &[u8], start: usize) -> Result<usize, SyntaxError> {
-    let digits = |from: usize| text[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = |from: usize| text.iter().skip(from).take_while(|byte| byte.is_ascii_digit()).count();
     let some_digits = |from: usize| match digits(from) {
         0 => Err(SyntaxError { at: from }),
         count => Ok(from + count),
     };
     let mut at = start;
-    if text[at] == b'-' {
+    if text.get(at) == Some(&b'-') {
         at += 1;
     }
     at = if text.get(at) == Some(&b'0') { at + 1 } else { some_digits(at)? };
@@ -155,7 +159,11 @@ fn end_of_number(text: &[u8], start: usize) -> Result<usize, SyntaxError> {
 }
 
 fn end_of_word(text: &[u8], at: usize, word: &[u8]) -> Result<usize, SyntaxError> {
-    if text[at..].starts_with(word) { Ok(at + word.len()) } else { Err(SyntaxError { at }) }
+    if text.get(at..).is_some_and(|rest| rest.starts_with(word)) {
+        Ok(at + word.len())
+    } else {
+        Err(SyntaxError { at })
+    }
 }
 
 impl<'a> Raw<'a> {
@@ -179,10 +187,10 @@ impl<'a> Raw<'a> {
         let mut at = after_blanks(text, 1);
         while text.get(at) == Some(&b'"') {
             let end = end_of_string(text, at).ok()?;
-            let key = unquoted(&text[at + 1..end - 1]);
+            let key = unquoted(text.get(at + 1..end - 1)?);
             let start = after_blanks(text, end_of_key(text, at).ok()?);
             let end = end_of_value(text, start).ok()?;
-            members.push((key, Raw(&text[start..end])));
+            members.push((key, piece(text, start, end).ok()?));
             at = after_blanks(text, end);
             if text.get(at) == Some(&b',') {
                 at = after_blanks(text, at + 1);
@@ -201,7 +209,7 @@ impl<'a> Raw<'a> {
         let mut at = after_blanks(text, 1);
         while !matches!(text.get(at), None | Some(b']')) {
             let end = end_of_value(text, at).ok()?;
-            items.push(Raw(&text[at..end]));
+            items.push(piece(text, at, end).ok()?);
             at = after_blanks(text, end);
             if text.get(at) == Some(&b',') {
                 at = after_blanks(text, at + 1);
@@ -231,15 +239,15 @@ impl<'a> Raw<'a> {
     pub fn numbers_fit(self) -> bool {
         let text = self.0;
         let mut at = 0;
-        while at < text.len() {
-            match text[at] {
+        while let Some(byte) = text.get(at) {
+            match byte {
                 b'"' => match end_of_string(text, at) {
                     Ok(end) => at = end,
                     Err(_) => return false,
                 },
                 b'-' | b'0'..=b'9' => {
                     let Ok(end) = end_of_number(text, at) else { return false };
-                    let number = str::from_utf8(&text[at..end]).ok().and_then(|number| number.parse::<f64>().ok());
+                    let number = text.get(at..end).and_then(|number| str::from_utf8(number).ok()?.parse::<f64>().ok());
                     if !number.is_some_and(f64::is_finite) {
                         return false;
                     }
@@ -290,7 +298,7 @@ fn unquoted(inside: &[u8]) -> String {
                 at += 1;
             }
             _ => {
-                let (letter, width) = rune(&inside[at..]);
+                let (letter, width) = rune(inside.get(at..).unwrap_or_default());
                 out.push(letter);
                 at += width;
             }
@@ -302,7 +310,7 @@ fn unquoted(inside: &[u8]) -> String {
 /// The first letter and its bytes; one byte where they are no UTF-8, as Go's `utf8.DecodeRune` says.
 fn rune(bytes: &[u8]) -> (char, usize) {
     (1..=bytes.len().min(4))
-        .find_map(|width| str::from_utf8(&bytes[..width]).ok()?.chars().next().map(|letter| (letter, width)))
+        .find_map(|width| str::from_utf8(bytes.get(..width)?).ok()?.chars().next().map(|letter| (letter, width)))
         .unwrap_or((char::REPLACEMENT_CHARACTER, 1))
 }
 
@@ -327,7 +335,7 @@ pub struct Texts {
 impl Texts {
     /// The texts.
     pub fn get(&self) -> &[String] {
-        &self.kept[..self.length]
+        self.kept.split_at(self.length.min(self.kept.len())).0
     }
 }
 

@@ -1,5 +1,6 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
+#![warn(clippy::indexing_slicing)]
 //! The pure part of fender: what a docker command line, a compose file, a Dockerfile or a request would do, what it would
 //! delete, and what is wrong with it. Nothing here touches files, the environment, the clock, processes, the network or
 //! a terminal: the caller implements these as [`host::Host`], [`engine::Inspect`] and [`plan::Facts`].

@@ -1,5 +1,8 @@
 //! Numbers as text, and which word was meant. Pure.
 
+use std::ops::Index;
+use std::slice::SliceIndex;
+
 /// A number of bytes, in the units in which docker prints sizes.
 pub fn bytes(count: i64) -> String {
     const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
@@ -8,8 +11,9 @@ pub fn bytes(count: i64) -> String {
         size /= 1000.0;
         unit += 1;
     }
+    let name = UNITS.get(unit).copied().unwrap_or_default();
     let whole = size >= 100.0 || unit == 0 || (size * 10.0).round() % 10.0 == 0.0;
-    if whole { format!("{size:.0} {}", UNITS[unit]) } else { format!("{size:.1} {}", UNITS[unit]) }
+    if whole { format!("{size:.0} {name}") } else { format!("{size:.1} {name}") }
 }
 
 /// So many names are read; more are counted.
@@ -28,6 +32,14 @@ pub fn named<T: AsRef<str>>(names: &[T]) -> String {
 /// `1 container`, `3 containers`.
 pub fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// These bytes of a text, for positions that were found in this text. Another position is a fault of fender, which must not look like an
+/// empty text: it panics, and then the command does not run.
+#[inline]
+#[track_caller]
+pub fn part(text: &str, bytes: impl SliceIndex<str, Output = str>) -> &str {
+    text.index(bytes)
 }
 
 /// Words less alike than this are not suggested. It is clap's bound, and Jaro's distance is clap's measure: fender's own commands

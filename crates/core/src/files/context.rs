@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::text::part;
+
 /// Who sends it: the two do not agree on everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sender {
@@ -120,7 +122,7 @@ impl Survey {
         let mut sums: BTreeMap<&str, (u64, usize)> = BTreeMap::new();
         for file in &self.files {
             for (at, _) in file.path.match_indices('/') {
-                let sum = sums.entry(&file.path[..=at]).or_default();
+                let sum = sums.entry(part(&file.path, ..=at)).or_default();
                 sum.0 += file.size;
                 sum.1 += 1;
             }
@@ -131,11 +133,10 @@ impl Survey {
             // Down to where the weight is.
             let (mut path, mut sum) = (*path, *sum);
             while !MADE_AGAIN.contains(&path.trim_end_matches('/').rsplit('/').next().unwrap_or_default())
-                && let Some((below, its)) = sums
-                    .range(path..)
-                    .skip(1)
-                    .take_while(|(other, _)| other.starts_with(path))
-                    .find(|(other, its)| other[path.len()..].matches('/').count() == 1 && its.0 * 10 >= sum.0 * 9)
+                && let Some((below, its)) =
+                    sums.range(path..).skip(1).take_while(|(other, _)| other.starts_with(path)).find(|(other, its)| {
+                        part(other, path.len()..).matches('/').count() == 1 && its.0 * 10 >= sum.0 * 9
+                    })
             {
                 (path, sum) = (*below, *its);
             }
@@ -155,12 +156,12 @@ impl Survey {
         for file in &self.files {
             let mut from = 0;
             for (at, _) in file.path.match_indices('/') {
-                let name = &file.path[from..at];
+                let name = part(&file.path, from..at);
                 from = at + 1;
-                let surely = is_surely_needless(name, &file.path[..at], self, is_dotnet);
+                let surely = is_surely_needless(name, part(&file.path, ..at), self, is_dotnet);
                 if surely {
-                    let entry = found.entry(&file.path[..=at]).or_insert_with(|| ContextEntry {
-                        path: file.path[..=at].to_owned(),
+                    let entry = found.entry(part(&file.path, ..=at)).or_insert_with(|| ContextEntry {
+                        path: part(&file.path, ..=at).to_owned(),
                         size: 0,
                         files: 0,
                     });

@@ -3,7 +3,7 @@
 //! The crate `parse-dockerfile` does the lexing. It knows a here-document only if it is the first word. So the bodies of
 //! here-documents are found first and replaced by comments of the same length, which keeps all positions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use parse_dockerfile as parser;
@@ -63,8 +63,8 @@ pub struct Given {
 /// Reads a Dockerfile.
 pub fn read(text: &Rc<Text>, given: &Given) -> Dockerfile {
     // The crate leaves out a byte order mark, and counts without it.
-    let shift = if text.text.starts_with('\u{feff}') { 3 } else { 0 };
-    let plain = &text.text[shift..];
+    let plain = text.text.strip_prefix('\u{feff}').unwrap_or(&text.text);
+    let shift = text.text.len() - plain.len();
     let (hidden, here) = without_here_documents(plain);
     let moved = |span: &Span| span.start + shift..span.end + shift;
     let mut dockerfile = Dockerfile {
@@ -181,13 +181,13 @@ fn fill_in(dockerfile: &mut Dockerfile, given: &Given) -> Option<Span> {
             StageStep::Leave(length) => scope.back_to(length),
             StageStep::Enter(at) => {
                 steps.push(StageStep::Leave(scope.before.len()));
-                for instruction in &mut dockerfile.stages[at].instructions {
+                for instruction in dockerfile.stages.get_mut(at).into_iter().flat_map(|stage| &mut stage.instructions) {
                     filling.instruction(instruction, &mut scope, &globals);
                     if globals.is_exhausted() {
                         too_much.get_or_insert_with(|| instruction.span.clone());
                     }
                 }
-                steps.extend(children[at].iter().copied().map(StageStep::Enter));
+                steps.extend(children.get(at).into_iter().flatten().copied().map(StageStep::Enter));
             }
         }
     }
@@ -196,13 +196,13 @@ fn fill_in(dockerfile: &mut Dockerfile, given: &Given) -> Option<Span> {
 
 /// Names what each stage is built from; the stages that are built from each.
 fn families(dockerfile: &mut Dockerfile, globals: &Variables, escape: char) -> Vec<Vec<usize>> {
-    let mut children = vec![Vec::new(); dockerfile.stages.len()];
+    let mut children: Vec<Vec<usize>> = vec![Vec::new(); dockerfile.stages.len()];
     let mut names: HashMap<String, usize> = HashMap::new();
     for (at, stage) in dockerfile.stages.iter_mut().enumerate() {
         stage.image = expanded(&stage.base.text, escape, globals).unwrap_or_default();
         stage.parent = names.get(&stage.image.to_lowercase()).copied();
-        if let Some(parent) = stage.parent {
-            children[parent].push(at);
+        if let Some(of_parent) = stage.parent.and_then(|parent| children.get_mut(parent)) {
+            of_parent.push(at);
         }
         names.extend(stage.name.clone().map(|name| (name, at)));
     }
@@ -339,21 +339,37 @@ impl Dockerfile {
     /// A stage and the stages it is built from, the last first.
     pub fn line(&self, stage: usize) -> Vec<usize> {
         let mut line = vec![stage];
-        while let Some(parent) = self.stages[*line.last().unwrap_or(&0)].parent {
+        let mut last = stage;
+        while let Some(parent) = self.stages.get(last).and_then(|stage| stage.parent) {
             line.push(parent);
+            last = parent;
         }
         line
+    }
+
+    /// The stages at these positions.
+    pub fn stages_at<'a>(&'a self, stages: &[usize]) -> impl DoubleEndedIterator<Item = &'a Stage> {
+        stages.iter().filter_map(|stage| self.stages.get(*stage))
+    }
+
+    /// The instructions of the stages at these positions.
+    pub fn instructions_of<'a>(&'a self, stages: &[usize]) -> impl DoubleEndedIterator<Item = &'a Instruction> {
+        self.stages_at(stages).flat_map(|stage| &stage.instructions)
+    }
+
+    /// The stage that this one is built from in the end: the one that starts with an image.
+    pub fn first_of(&self, stage: usize) -> Option<&Stage> {
+        self.stages.get(self.line(stage).last().copied()?)
     }
 
     /// Every stage that a build of this one needs, in their order.
     pub fn needed(&self, stage: usize) -> Vec<usize> {
         let mut needed = vec![stage];
-        let mut is_needed = vec![false; self.stages.len()];
-        is_needed[stage] = true;
+        let mut is_needed = HashSet::from([stage]);
         let mut at = 0;
         while let Some(stage) = needed.get(at).copied() {
             at += 1;
-            let its = &self.stages[stage];
+            let Some(its) = self.stages.get(stage) else { continue };
             let mut more: Vec<usize> = its.parent.into_iter().collect();
             for instruction in &its.instructions {
                 if let Directive::Copy { from: Some(from), .. } = &instruction.what {
@@ -364,7 +380,7 @@ impl Dockerfile {
                 }
             }
             for one in more {
-                if !std::mem::replace(&mut is_needed[one], true) {
+                if is_needed.insert(one) {
                     needed.push(one);
                 }
             }
@@ -376,7 +392,7 @@ impl Dockerfile {
     /// The last word on something, looked for from the end of the stage back through those it is built from.
     pub fn last<'a, T>(&'a self, stage: usize, wanted: impl Fn(&'a Instruction) -> Option<T>) -> Option<T> {
         self.line(stage).into_iter().find_map(|stage| {
-            let own = self.stages[stage].instructions.iter().rev().filter(|instruction| !instruction.on_build);
+            let own = self.stages.get(stage)?.instructions.iter().rev().filter(|instruction| !instruction.on_build);
             own.filter_map(&wanted).next()
         })
     }
@@ -384,8 +400,8 @@ impl Dockerfile {
     /// The patterns of what these stages take from the context; None for all of it.
     pub fn copied(&self, stages: &[usize]) -> Option<Vec<String>> {
         let mut patterns = Vec::new();
-        for stage in stages {
-            for instruction in self.stages[*stage].instructions.iter().filter(|instruction| !instruction.on_build) {
+        for stage in self.stages_at(stages) {
+            for instruction in stage.instructions.iter().filter(|instruction| !instruction.on_build) {
                 if let Directive::Copy { from: None, sources, .. } = &instruction.what {
                     for source in sources.iter().filter(|source| !is_remote(&source.text)) {
                         patterns.push(source.text.clone());
@@ -443,6 +459,7 @@ pub fn is_archive(source: &str) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::string_slice, reason = "a test fails by a panic")]
 mod tests {
     use super::*;
 

@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use crate::text::part;
+
 /// A script with its continuation lines joined, and without the comments between them.
 pub fn joined(written: &str, escape: char) -> String {
     let mut out = String::new();
@@ -36,7 +38,7 @@ pub fn split(text: &str, escape: char) -> Vec<(usize, &str)> {
     let mut letters = text.char_indices();
     while let Some((at, letter)) = letters.next() {
         if quote.is_none() && letter.is_whitespace() {
-            words.extend(start.take().map(|start| (start, &text[start..at])));
+            words.extend(start.take().map(|start| (start, part(text, start..at))));
             continue;
         }
         start = start.or(Some(at));
@@ -49,7 +51,7 @@ pub fn split(text: &str, escape: char) -> Vec<(usize, &str)> {
             _ => {}
         }
     }
-    words.extend(start.map(|start| (start, &text[start..])));
+    words.extend(start.map(|start| (start, part(text, start..))));
     words
 }
 
@@ -165,26 +167,19 @@ pub fn variable(
     let known = variables.known.get(name);
     let spoken = known.filter(|value| !value.is_empty());
     let other = |rest: &str| expanded(rest, escape, variables);
-    match modifier.as_bytes() {
-        [] => known.cloned(),
-        [b':', b'-', ..] => spoken.cloned().or_else(|| other(&modifier[2..])),
-        [b'-', ..] => known.cloned().or_else(|| other(&modifier[1..])),
-        [b':', b'+', ..] => {
-            if spoken.is_some() {
-                other(&modifier[2..])
-            } else {
-                Some(String::new())
-            }
-        }
-        [b'+', ..] => {
-            if known.is_some() {
-                other(&modifier[1..])
-            } else {
-                Some(String::new())
-            }
-        }
-        // `:?` stops the build where it is not set; patterns are not worked out.
-        [b':', b'?', ..] | [b'?', ..] => known.cloned(),
-        _ => None,
+    // With a colon, an empty value counts as none.
+    let (value, operator) = modifier.strip_prefix(':').map_or((known, modifier), |operator| (spoken, operator));
+    if modifier.is_empty() {
+        known.cloned()
+    } else if let Some(rest) = operator.strip_prefix('-') {
+        value.cloned().or_else(|| other(rest))
+    } else if let Some(rest) = operator.strip_prefix('+') {
+        if value.is_some() { other(rest) } else { Some(String::new()) }
+    } else if operator.starts_with('?') {
+        // `:?` stops the build where it is not set.
+        known.cloned()
+    } else {
+        // Patterns are not worked out.
+        None
     }
 }

@@ -175,11 +175,12 @@ struct Ways {
 
 impl Ways {
     fn add(&mut self, way: (usize, bool), at: usize) {
-        let known = &mut self.seen[2 * way.0 + usize::from(way.1)];
-        if *known != at + 1 {
-            *known = at + 1;
-            self.now.push(way);
+        match self.seen.get_mut(2 * way.0 + usize::from(way.1)) {
+            Some(known) if *known == at + 1 => return,
+            Some(known) => *known = at + 1,
+            None => {}
         }
+        self.now.push(way);
     }
 }
 

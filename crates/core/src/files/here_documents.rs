@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::instruction::{Span, Word};
+use crate::text::part;
 
 /// The parser directives that count here: comments of the form `# name=value` before anything else.
 pub fn directives(plain: &str, shift: usize) -> (Option<Word>, char) {
@@ -93,7 +94,7 @@ pub fn hide(out: &mut String, line: &str) {
         out.push('#');
         out.extend(std::iter::repeat_n('x', bare.len() - 1));
     }
-    out.push_str(&line[bare.len()..]);
+    out.push_str(part(line, bare.len()..));
 }
 
 /// `<<NAME`, `<<-"NAME"` in a line: where, the delimiter, and whether tabs are stripped. BuildKit's
@@ -114,12 +115,12 @@ pub fn here_marks(line: &str) -> Vec<(usize, String, bool)> {
                 letters.next();
             }
             (None, _) if starts && !letter.is_whitespace() => {
-                let rest = &line[at..];
+                let rest = part(line, at..);
                 let digits = rest.len() - rest.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();
-                let Some(after) = rest[digits..].strip_prefix("<<") else { continue };
+                let Some(after) = part(rest, digits..).strip_prefix("<<") else { continue };
                 let (strips, after) = after.strip_prefix('-').map_or((false, after), |after| (true, after));
                 let (name, end) = match after.chars().next() {
-                    Some(open @ ('"' | '\'')) => match after[1..].split_once(open) {
+                    Some(open @ ('"' | '\'')) => match part(after, 1..).split_once(open) {
                         Some((name, rest)) if rest.is_empty() || rest.starts_with(char::is_whitespace) => {
                             (name, name.len() + 2)
                         }
@@ -127,7 +128,7 @@ pub fn here_marks(line: &str) -> Vec<(usize, String, bool)> {
                     },
                     _ => {
                         let end = after.find(char::is_whitespace).unwrap_or(after.len());
-                        (&after[..end], end)
+                        (part(after, ..end), end)
                     }
                 };
                 if name.is_empty() || name.contains('<') {

@@ -4,6 +4,7 @@
 //! it looks like). A matcher of our own runs it, because the few forms that can occur are quick to match.
 
 use super::expression::Expression;
+use crate::text::part;
 
 /// Go's scanner takes no longer line.
 const LONGEST_LINE: usize = 64 * 1024;
@@ -139,20 +140,16 @@ impl Matcher {
     /// Whether a path is matched, given what matched the folder it is in; the second is for what lies in it.
     pub fn matches(&self, path: &str, parent: Option<&Matched>) -> (bool, Matched) {
         let mut matched = false;
-        let mut info = vec![false; self.patterns.len()];
+        let mut info = Vec::with_capacity(self.patterns.len());
         for (at, pattern) in self.patterns.iter().enumerate() {
-            let mut hit = parent.is_some_and(|parent| parent[at]);
+            let mut hit = parent.is_some_and(|parent| parent.get(at) == Some(&true));
             if !hit {
                 // An exception has nothing to say where nothing matched, nor another pattern where something did.
-                if pattern.is_exception != matched {
-                    continue;
-                }
-                hit = pattern.matches(path);
-                if !hit && parent.is_none() {
-                    hit = parents(path).any(|folder| pattern.matches(folder));
-                }
+                hit = pattern.is_exception == matched
+                    && (pattern.matches(path)
+                        || parent.is_none() && parents(path).any(|folder| pattern.matches(folder)));
             }
-            info[at] = hit;
+            info.push(hit);
             if hit {
                 matched = !pattern.is_exception;
             }
@@ -165,7 +162,7 @@ impl Matcher {
         let Some(parent) = parent else { return self.matches(path, None).0 };
         let mut matched = false;
         for (at, pattern) in self.patterns.iter().enumerate() {
-            let hit = parent[at] || pattern.is_exception == matched && pattern.matches(path);
+            let hit = parent.get(at) == Some(&true) || pattern.is_exception == matched && pattern.matches(path);
             if hit {
                 matched = !pattern.is_exception;
             }
@@ -187,7 +184,7 @@ impl Matcher {
                 continue;
             }
             let depth = pattern.text.split('/').count();
-            let above = || depth <= folders.len() && pattern.matches(folders[depth - 1]);
+            let above = || folders.get(depth - 1).is_some_and(|folder| pattern.matches(folder));
             if pattern.matches(path) || above() {
                 matched = !pattern.is_exception;
             }
@@ -198,7 +195,7 @@ impl Matcher {
 
 /// The folders above a path, from the top.
 fn parents(path: &str) -> impl Iterator<Item = &str> {
-    path.match_indices('/').map(move |(at, _)| &path[..at]).filter(|folder| !folder.is_empty())
+    path.match_indices('/').map(move |(at, _)| part(path, ..at)).filter(|folder| !folder.is_empty())
 }
 
 impl IgnorePattern {
@@ -274,7 +271,7 @@ fn fits<'a>(chunk: &str, name: &'a str) -> Option<Option<&'a str>> {
     let mut left = Some(name);
     let take = |left: &mut Option<&'a str>, fits: &dyn Fn(char) -> bool| {
         *left = left.and_then(|name| {
-            name.chars().next().filter(|letter| fits(*letter)).map(|letter| &name[letter.len_utf8()..])
+            name.chars().next().filter(|letter| fits(*letter)).map(|letter| part(name, letter.len_utf8()..))
         });
     };
     while let Some(letter) = letters.next() {
@@ -374,8 +371,8 @@ fn compile(pattern: &str) -> Option<Form> {
     }
     Some(match kind {
         Kind::Exact => Form::Exact,
-        Kind::Prefix => Form::Prefix(pattern[..pattern.len() - 2].to_owned()),
-        Kind::Suffix => Form::Suffix(pattern[2..].to_owned()),
+        Kind::Prefix => Form::Prefix(part(pattern, ..pattern.len() - 2).to_owned()),
+        Kind::Suffix => Form::Suffix(part(pattern, 2..).to_owned()),
         Kind::Expression => Form::Expression(Expression::parse(&expression)?),
     })
 }

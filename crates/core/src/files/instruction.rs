@@ -5,6 +5,7 @@ use std::ops::Range;
 use parse_dockerfile::{self as parser, HealthcheckArguments, JsonOrStringArray, Source};
 
 use super::expansion::{joined, split};
+use crate::text::part;
 
 /// Bytes of a file, from the first to the one after the last.
 pub type Span = Range<usize>;
@@ -143,15 +144,16 @@ impl Reading<'_> {
 
     /// The end of an instruction whose line ends here: behind its here-documents, where it has some.
     pub fn end(&self, at: usize) -> usize {
-        let line_end = self.plain[at.min(self.plain.len())..].find('\n').map_or(self.plain.len(), |end| at + end + 1);
+        let line_end =
+            part(self.plain, at.min(self.plain.len())..).find('\n').map_or(self.plain.len(), |end| at + end + 1);
         let mut end = at;
         let mut next = line_end;
         let first = self.here.partition_point(|body| body.start < line_end);
-        for body in &self.here[first..] {
+        for body in self.here.iter().skip(first) {
             if body.start != next {
                 break;
             }
-            end = self.plain[..body.end].trim_end_matches(['\n', '\r']).len();
+            end = part(self.plain, ..body.end).trim_end_matches(['\n', '\r']).len();
             next = body.end;
         }
         end
@@ -165,13 +167,13 @@ impl Reading<'_> {
             ),
             parser::Command::Shell(text) => {
                 let end = self.end(text.span.end);
-                let written = &self.plain[text.span.start..text.span.end];
+                let written = part(self.plain, text.span.start..text.span.end);
                 let mut script = joined(written, self.escape);
                 // A script in a here-document is the script.
                 let first = self.here.partition_point(|body| body.start <= text.span.end);
-                for body in self.here[first..].iter().take_while(|body| body.end <= end + 2) {
+                for body in self.here.iter().skip(first).take_while(|body| body.end <= end + 2) {
                     script.push('\n');
-                    script.push_str(&self.plain[body.clone()]);
+                    script.push_str(part(self.plain, body.clone()));
                 }
                 CommandForm::Shell(script, self.span(&(text.span.start..text.span.end)))
             }
@@ -358,7 +360,8 @@ impl Written {
     }
 
     fn place(&self, at: usize, after: usize) -> usize {
-        let (start, place) = self.runs[after.saturating_sub(1)];
+        // The first run begins at the first byte.
+        let (start, place) = self.runs.get(after.saturating_sub(1)).copied().unwrap_or((0, 0));
         (self.span.start + place + (at - start)).min(self.span.end)
     }
 }

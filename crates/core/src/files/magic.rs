@@ -14,7 +14,7 @@ pub fn is_archive(start: &[u8]) -> bool {
 
 /// The first header of a tar, by its checksum: the oldest ones have no other mark.
 fn is_tar(start: &[u8]) -> bool {
-    let Some(header) = start.get(..512) else { return false };
+    let Some(header) = start.first_chunk::<512>() else { return false };
     if &header[257..262] == b"ustar" {
         return true;
     }

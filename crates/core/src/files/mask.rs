@@ -8,6 +8,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::secrets::is_secret_name;
+use crate::text::part;
 
 /// What stands for a secret.
 pub const MASK: &str = "***";
@@ -96,15 +97,15 @@ fn name_begin(text: &str) -> usize {
 
 /// The name that ends here, without the dashes of an option.
 fn name_before(text: &str) -> &str {
-    text[name_begin(text)..].trim_start_matches('-')
+    part(text, name_begin(text)..).trim_start_matches('-')
 }
 
 /// The same, also behind bundled switches: `-eTOKEN`, `-iteTOKEN`.
 fn is_secret_before(text: &str) -> bool {
-    let whole = &text[name_begin(text)..];
+    let whole = part(text, name_begin(text)..);
     let name = whole.trim_start_matches('-');
     let switches = name.chars().take(6).take_while(char::is_ascii_lowercase).count();
-    names_secret(name) || whole.len() == name.len() + 1 && (1..=switches).any(|at| names_secret(&name[at..]))
+    names_secret(name) || whole.len() == name.len() + 1 && (1..=switches).any(|at| names_secret(part(name, at..)))
 }
 
 /// A text that is no single argument: a message, a line of a file.
@@ -125,7 +126,7 @@ pub fn args(args: &[String]) -> Vec<String> {
         ["login", "sshpass", "redis-cli", "mysql", "mysqldump", "mysqladmin", "mariadb", "curl"];
     let mut programs = [false; PROGRAMS.len()];
     for (at, arg) in args.iter().enumerate() {
-        let before = at.checked_sub(1).map_or("", |at| args[at].as_str());
+        let before = at.checked_sub(1).and_then(|at| args.get(at)).map_or("", String::as_str);
         let ran = |names: &[&str]| PROGRAMS.iter().zip(programs).any(|(name, ran)| ran && names.contains(name));
         let option = before.strip_prefix("--").filter(|name| !name.contains('='));
         let follows = option.is_some_and(names_secret) && !arg.is_empty() && !arg.starts_with("--")
@@ -141,8 +142,8 @@ pub fn args(args: &[String]) -> Vec<String> {
             _ => word(arg),
         });
         let name = arg.rsplit('/').next().unwrap_or(arg);
-        if let Some(known) = PROGRAMS.iter().position(|known| *known == name) {
-            programs[known] = true;
+        for (ran, _) in programs.iter_mut().zip(PROGRAMS).filter(|(_, known)| *known == name) {
+            *ran = true;
         }
     }
     out
@@ -179,12 +180,12 @@ fn masked(text: &str, secrets: &[Range<usize>]) -> String {
         }
         // What lies over another one is one with it.
         if secret.start >= at {
-            out.push_str(&text[at..secret.start]);
+            out.push_str(part(text, at..secret.start));
             out.push_str(MASK);
         }
         at = secret.end;
     }
-    out.push_str(&text[at..]);
+    out.push_str(part(text, at..));
     out
 }
 
@@ -203,17 +204,19 @@ fn secrets(text: &str, is_word: bool) -> Vec<Range<usize>> {
 /// `NAME=value`: in the environment, in an address, among other fields, in a script.
 fn pairs(text: &str, is_word: bool, found: &mut Vec<Range<usize>>) {
     let mut from = 0;
-    while let Some(at) = text[from..].find('=').map(|at| from + at) {
+    while let Some(at) = part(text, from..).find('=').map(|at| from + at) {
         from = at + 1;
-        if !is_secret_before(&text[..at]) {
+        if !is_secret_before(part(text, ..at)) {
             continue;
         }
-        let begin = name_begin(&text[..at]);
-        let value = &text[at + 1..];
-        let length = match text[..begin].chars().next_back() {
+        let begin = name_begin(part(text, ..at));
+        let value = part(text, at + 1..);
+        let length = match part(text, ..begin).chars().next_back() {
             None if is_word => value.len(),
             // `--env=NAME=value` and `-e=NAME=value`
-            Some('=') if is_word && text.starts_with('-') && text[..begin - 1].chars().all(is_name) => value.len(),
+            Some('=') if is_word && text.starts_with('-') && part(text, ..begin - 1).chars().all(is_name) => {
+                value.len()
+            }
             Some('?' | '&') => value.find(['&', '#', ' ', '"', '\'', '\n']).unwrap_or(value.len()),
             Some(';') => value.find([';', '"']).unwrap_or(value.len()),
             Some(quote @ ('"' | '\'')) => value.find(quote).unwrap_or(value.len()),
@@ -229,16 +232,16 @@ fn pairs(text: &str, is_word: bool, found: &mut Vec<Range<usize>>) {
 fn before_next_field(value: &str) -> usize {
     let is_field = |rest: &str| {
         let name = rest.find(|letter| !is_name(letter)).unwrap_or(rest.len());
-        name > 0 && rest[name..].starts_with('=')
+        name > 0 && part(rest, name..).starts_with('=')
     };
-    let comma = value.match_indices(',').find(|(at, _)| is_field(&value[at + 1..])).map(|(at, _)| at);
+    let comma = value.match_indices(',').find(|(at, _)| is_field(part(value, at + 1..))).map(|(at, _)| at);
     comma.or_else(|| value.find(['"', '\n'])).unwrap_or(value.len())
 }
 
 /// A value in a script or a sentence: quoted, or up to the next blank.
 fn spoken(value: &str) -> usize {
     match value.chars().next() {
-        Some(quote @ ('"' | '\'')) => value[1..].find(quote).map_or(value.len(), |at| at + 2),
+        Some(quote @ ('"' | '\'')) => part(value, 1..).find(quote).map_or(value.len(), |at| at + 2),
         _ => value.find([' ', '\t', '\n', '"', '\'', ')']).unwrap_or(value.len()),
     }
 }
@@ -250,7 +253,7 @@ fn fields(text: &str, is_word: bool, found: &mut Vec<Range<usize>>) {
         if at < done {
             continue;
         }
-        let before = text[..at].trim_end();
+        let before = part(text, ..at).trim_end();
         let bare = before.trim_end_matches(['"', '\'', '\\']);
         let quoted = bare.len() < before.len();
         let name = name_before(bare);
@@ -258,7 +261,7 @@ fn fields(text: &str, is_word: bool, found: &mut Vec<Range<usize>>) {
         if !names_secret(name) || !(quoted || is_word || is_header) {
             continue;
         }
-        let rest = &text[at + 1..];
+        let rest = part(text, at + 1..);
         let value = rest.trim_start_matches([' ', '\\']);
         // The name of an image or a mount is not a field: `token:1.4`, `secret:/run`.
         if !quoted && value.len() == rest.len() {
@@ -266,7 +269,9 @@ fn fields(text: &str, is_word: bool, found: &mut Vec<Range<usize>>) {
         }
         let begin = text.len() - value.len();
         let secret = match value.chars().next() {
-            Some(quote @ ('"' | '\'')) => begin + 1..value[1..].find(quote).map_or(text.len(), |end| begin + 1 + end),
+            Some(quote @ ('"' | '\'')) => {
+                begin + 1..part(value, 1..).find(quote).map_or(text.len(), |end| begin + 1 + end)
+            }
             _ if quoted => begin..value.find([',', '}', '\n']).map_or(text.len(), |end| begin + end),
             _ => begin..value.find(['"', '\'', '\n']).map_or(text.len(), |end| begin + end),
         };
@@ -298,13 +303,13 @@ fn logins(text: &str, start: usize, found: &mut Vec<Range<usize>>) {
     let last_at = text.rfind('@');
     for (at, _) in text.match_indices("://") {
         let begin = at + 3;
-        let rest = &text[begin..];
-        let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+        let rest = part(text, begin..);
+        let authority = part(rest, ..rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         // A password may hold a slash, a port not.
         let odd = authority.split_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_err());
         let beyond = last_at.filter(|at| odd && *at > begin).map(|at| at - begin);
         let Some(end) = authority.rfind('@').or(beyond) else { continue };
-        let scheme = name_before(&text[..at]).to_lowercase();
+        let scheme = name_before(part(text, ..at)).to_lowercase();
         match authority.find(':').filter(|colon| *colon < end) {
             Some(colon) => found.push(start + begin + colon + 1..start + begin + end),
             None if scheme.contains("ssh") || scheme == "git" => {}
@@ -312,15 +317,15 @@ fn logins(text: &str, start: usize, found: &mut Vec<Range<usize>>) {
         }
     }
     let is_host = |at: &usize| {
-        let rest = &text[at + 1..];
+        let rest = part(text, at + 1..);
         let is_digest = ["sha256:", "sha384:", "sha512:"].iter().any(|kind| rest.starts_with(kind));
         !is_digest && rest.starts_with(|letter: char| letter.is_ascii_alphanumeric())
     };
     // A password may hold anything; a path or an address after the colon is none.
     let colons = text.match_indices(':').map(|(at, _)| at);
     let colon = colons
-        .filter(|at| !text[at + 1..].starts_with('/') && text[..*at].ends_with(is_name))
-        .find(|at| !name_before(&text[..*at]).is_empty());
+        .filter(|at| !part(text, at + 1..).starts_with('/') && part(text, ..*at).ends_with(is_name))
+        .find(|at| !name_before(part(text, ..*at)).is_empty());
     let end = text.rmatch_indices('@').map(|(at, _)| at).find(is_host);
     if let (Some(colon), Some(end)) = (colon, end)
         && colon + 1 < end
@@ -349,15 +354,16 @@ fn tokens(text: &str, found: &mut Vec<Range<usize>>) {
 fn keys(text: &str, found: &mut Vec<Range<usize>>) {
     let mut done = 0;
     for (at, _) in text.match_indices("-----BEGIN ") {
-        let is_key = text[at + 11..].split("-----").next().is_some_and(|kind| kind.ends_with("KEY"));
+        let is_key = part(text, at + 11..).split("-----").next().is_some_and(|kind| kind.ends_with("KEY"));
         if at >= done && is_key {
-            done = text[at..].find("-----END ").map_or(text.len(), |end| at + end);
+            done = part(text, at..).find("-----END ").map_or(text.len(), |end| at + end);
             found.push(at..done);
         }
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::string_slice, reason = "a test fails by a panic")]
 mod tests {
     use super::*;
 

@@ -1,6 +1,7 @@
 //! Which files are secrets, by their names and their content. Pure: the caller reads the files.
 
 use super::context::ContextFile;
+use crate::text::part;
 
 /// How much of a file is looked at.
 const START: usize = 16 * 1024;
@@ -23,7 +24,7 @@ pub fn among(files: &[ContextFile], read: &dyn Fn(&str, usize) -> Vec<u8>) -> Ve
             continue;
         }
         let name = parts.last().copied().unwrap_or_default();
-        let folder = parts.len().checked_sub(2).map_or("", |at| parts[at]);
+        let folder = parts.iter().rev().nth(1).copied().unwrap_or_default();
         let Some(look) = look(name, folder) else { continue };
         if let SecretLook::Named(what) = look {
             found.push((file.path.clone(), what.to_owned()));
@@ -229,8 +230,8 @@ const SHAPES: &[(&str, usize, &str)] = &[
 
 fn by_content(text: &str) -> Option<String> {
     if let Some(at) = text.find("PRIVATE KEY-----") {
-        let before = &text[..at];
-        if before.rfind("-----BEGIN ").is_some_and(|start| !before[start..].contains('\n')) {
+        let before = part(text, ..at);
+        if before.rfind("-----BEGIN ").is_some_and(|start| !part(before, start..).contains('\n')) {
             return Some("a private key".to_owned());
         }
     }
@@ -239,11 +240,11 @@ fn by_content(text: &str) -> Option<String> {
     }
     for (start, least, what) in SHAPES {
         for (at, _) in text.match_indices(start) {
-            let boundary = text[..at].chars().next_back().is_none_or(|letter| !letter.is_ascii_alphanumeric());
-            let rest = &text[at + start.len()..];
+            let boundary = part(text, ..at).chars().next_back().is_none_or(|letter| !letter.is_ascii_alphanumeric());
+            let rest = part(text, at + start.len()..);
             let length = rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_' && letter != '-');
             let length = length.unwrap_or(rest.len());
-            if boundary && length >= *least && !rest[..length].contains("EXAMPLE") {
+            if boundary && length >= *least && !part(rest, ..length).contains("EXAMPLE") {
                 return Some((*what).to_owned());
             }
         }

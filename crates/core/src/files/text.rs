@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::allowance::Allowances;
+use crate::text::part;
 
 /// So many bytes are counted at most to know how many letters stand before a place.
 const STEP: usize = 64;
@@ -61,7 +62,10 @@ impl Text {
     fn letters_before(&self, byte: usize) -> usize {
         match self.letters.get(byte / STEP) {
             None => byte,
-            Some(before) => before + begun(&self.text.as_bytes()[byte / STEP * STEP..byte]),
+            Some(before) => {
+                let step = self.text.as_bytes().chunks(STEP).nth(byte / STEP).unwrap_or_default();
+                before + step.iter().take(byte % STEP).filter(|byte| is_start(**byte)).count()
+            }
         }
     }
 
@@ -103,9 +107,8 @@ impl Text {
         match String::from_utf8(bytes) {
             Ok(text) => Ok(Text::new(path, text)),
             Err(error) => {
-                let good = error.utf8_error().valid_up_to();
-                let before = String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned();
-                let (line, column) = Text::new(path, before).position(good);
+                let before = error.as_bytes().utf8_chunks().next().map_or("", |chunk| chunk.valid());
+                let (line, column) = Text::new(path, before.to_owned()).position(before.len());
                 Err(FileProblem { path: path.to_owned(), line, column, reason: "this is not UTF-8 text".to_owned() })
             }
         }
@@ -115,12 +118,12 @@ impl Text {
     pub fn position(&self, byte: usize) -> (usize, usize) {
         let byte = byte.min(self.text.len());
         let line = self.lines.partition_point(|start| *start <= byte);
-        let start = self.lines[line.saturating_sub(1)];
+        let start = self.line_start(byte);
         if !self.text.is_char_boundary(byte) {
             return (line, 1);
         }
         // A byte order mark is no letter of its line.
-        let mark = usize::from(byte > start && self.text[start..].starts_with('\u{feff}'));
+        let mark = usize::from(byte > start && part(&self.text, start..).starts_with('\u{feff}'));
         (line, self.letters_before(byte) - self.letters_before(start) - mark + 1)
     }
 
@@ -138,19 +141,18 @@ impl Text {
 
     /// Where the line of this byte begins.
     pub fn line_start(&self, byte: usize) -> usize {
-        self.lines[self.lines.partition_point(|start| *start <= byte).saturating_sub(1)]
+        let line = self.lines.partition_point(|start| *start <= byte).saturating_sub(1);
+        self.lines.get(line).copied().unwrap_or(0)
     }
 
     /// The byte of a line and column as a parser counts them: lines from 1, columns in letters from 0.
     pub fn byte(&self, line: usize, column: usize) -> usize {
         let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or(self.text.len());
         let wanted = self.letters_before(start) + column;
-        if self.letters.is_empty() {
-            return wanted.min(self.text.len());
-        }
         let step = self.letters.partition_point(|before| *before <= wanted).saturating_sub(1);
+        let Some(before) = self.letters.get(step) else { return wanted.min(self.text.len()) };
         // Steps end within letters: the count goes on from the last letter that begins before one.
-        let mut left = wanted - self.letters[step];
+        let mut left = wanted - before;
         for (at, byte) in self.text.as_bytes().iter().enumerate().skip(step * STEP) {
             if is_start(*byte) {
                 if left == 0 {
@@ -184,7 +186,7 @@ impl Inside {
         let byte = |at: usize| {
             let line = text.lines.partition_point(|start| *start <= at).saturating_sub(1);
             let (start, indent) = self.lines.get(line)?;
-            let offset = (at - text.lines[line]).saturating_sub(*indent);
+            let offset = at.saturating_sub(*text.lines.get(line)?).saturating_sub(*indent);
             Some((start + offset).min(self.file.text.len()))
         };
         match (byte(span.start.min(text.text.len())), byte(span.end.min(text.text.len()))) {
@@ -277,6 +279,7 @@ impl PartialEq for Place {
 }
 
 #[cfg(test)]
+#[allow(clippy::string_slice, reason = "a test fails by a panic")]
 mod tests {
     use super::*;
 

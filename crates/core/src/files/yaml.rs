@@ -8,6 +8,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use serde_json::{Map, Value};
 
 use super::text::{FileProblem, Text};
+use crate::text::part;
 
 /// Deeper than this nobody nests; a file that does is refused, not followed. Aliases count as what they stand for.
 const DEEPEST: usize = 100;
@@ -84,15 +85,10 @@ impl Entries {
 
 /// The first document of a file; None for an empty one.
 pub fn read(text: &Rc<Text>) -> Result<Option<Rc<Node>>, FileProblem> {
-    let shift = if text.text.starts_with('\u{feff}') { 3 } else { 0 };
-    let mut reader = YamlReader {
-        text,
-        shift,
-        anchors: HashMap::new(),
-        nodes: 0,
-        brought: 0,
-        parser: Parser::new_from_str(&text.text[shift..]),
-    };
+    let plain = text.text.strip_prefix('\u{feff}').unwrap_or(&text.text);
+    let shift = text.text.len() - plain.len();
+    let mut reader =
+        YamlReader { text, shift, anchors: HashMap::new(), nodes: 0, brought: 0, parser: Parser::new_from_str(plain) };
     loop {
         match reader.next()? {
             (Event::StreamStart | Event::DocumentStart(_) | Event::Nothing, _) => {}
@@ -185,7 +181,7 @@ impl<'a> YamlReader<'a> {
                 self.take(text.len() / WEIGHT, false, span)?;
                 let plain = style == ScalarStyle::Plain && tag.is_none_or(|tag| tag.suffix != "str");
                 // A block's span ends with the line that follows it.
-                whole.end = whole.start + self.text.text[whole.clone()].trim_end().len();
+                whole.end = whole.start + part(&self.text.text, whole.clone()).trim_end().len();
                 (NodeValue::Scalar(text.into_owned(), plain), anchor)
             }
             Event::SequenceStart(anchor, _) => {
@@ -332,6 +328,7 @@ fn number(text: &str) -> Option<Value> {
 }
 
 #[cfg(test)]
+#[allow(clippy::string_slice, reason = "a test fails by a panic")]
 mod tests {
     use super::*;
 

@@ -95,7 +95,7 @@ pub struct Command {
 impl Command {
     /// The flag of this name.
     pub fn long(&self, name: &str) -> Option<&'static Flag> {
-        self.flags.binary_search_by(|flag| flag.name.cmp(name)).ok().map(|index| &self.flags[index])
+        self.flags.binary_search_by(|flag| flag.name.cmp(name)).ok().and_then(|index| self.flags.get(index))
     }
 
     /// The flag of this letter.
@@ -121,7 +121,7 @@ static ROOT: &Command = match COMMANDS {
 
 /// The command with this path, such as `container run`.
 pub fn find(path: &str) -> Option<&'static Command> {
-    COMMANDS.binary_search_by(|command| command.path.cmp(path)).ok().map(|index| &COMMANDS[index])
+    COMMANDS.binary_search_by(|command| command.path.cmp(path)).ok().and_then(|index| COMMANDS.get(index))
 }
 
 /// The command below `parent` that `word` names, by its name or one of its aliases.

@@ -168,12 +168,22 @@ impl Invocation {
 
     /// The operand at this position among the operands; empty where there is none.
     pub fn operand(&self, index: usize) -> &str {
-        self.operands.get(index).map_or("", |word| &self.words[*word])
+        self.operands.get(index).map_or("", |word| self.arg(*word))
+    }
+
+    /// The position of the operand with this number, for the effect that it makes; none where there is no such operand.
+    pub fn operand_at(&self, index: usize) -> &[usize] {
+        self.operands.get(index..=index).unwrap_or_default()
+    }
+
+    /// The arg at this position, which is one that this invocation names: of its operands, its flags or its command.
+    pub fn arg(&self, at: usize) -> &str {
+        arg(&self.words, at)
     }
 
     /// All operands.
     pub fn operand_texts(&self) -> Vec<String> {
-        self.operands.iter().map(|word| self.words[*word].clone()).collect()
+        self.operands.iter().map(|word| self.arg(*word).to_owned()).collect()
     }
 
     /// The last of docker's own flags with this name.
@@ -223,6 +233,14 @@ struct Flags {
     help: bool,
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "positions are found in these words; an arg that is not read must not look empty"
+)]
+fn arg(words: &[String], at: usize) -> &str {
+    &words[at]
+}
+
 impl Reader<'_> {
     fn read(&self, invocation: &mut Invocation, builder: &dyn Fn() -> Builder) -> Result<(), Refusal> {
         let globals = self.flags(root(), 0, false)?;
@@ -237,7 +255,7 @@ impl Reader<'_> {
         if invocation.global("host").is_some() && !invocation.global("context").is_none_or(|set| set.value.is_empty()) {
             return Err(usage("conflicting options: cannot specify both --host and --context", None));
         }
-        match self.words[first].as_str() {
+        match arg(self.words, first) {
             word if word.starts_with("__complete") => {
                 invocation.shows = Some(Shows::Completion);
                 return Ok(());
@@ -272,7 +290,7 @@ impl Reader<'_> {
 
     /// docker/cli `cmd/docker/builder.go`: these words are replaced by a call of the buildx plugin.
     fn forwarded(&self, first: usize, builder: &dyn Fn() -> Builder) -> Option<(&'static Command, usize)> {
-        if self.words[first] == "bake" {
+        if self.words.get(first)? == "bake" {
             return find("buildx bake").map(|command| (command, 1));
         }
         let (path, words) = self.build_words(first)?;
@@ -281,7 +299,7 @@ impl Reader<'_> {
 
     /// The words that are replaced, as a command of buildx and their number.
     fn build_words(&self, first: usize) -> Option<(&'static str, usize)> {
-        match (self.words[first].as_str(), self.words.get(first + 1).map(String::as_str)) {
+        match (self.words.get(first)?.as_str(), self.words.get(first + 1).map(String::as_str)) {
             ("builder", _) => Some(("buildx", 1)),
             ("build", _) => Some(("buildx build", 1)),
             ("image", Some("build")) => Some(("buildx build", 2)),
@@ -303,11 +321,13 @@ impl Reader<'_> {
             let mut index = at;
             let mut value_next = false;
             while let Some(word) = self.words.get(index) {
-                let long = word.starts_with("--") && !word.contains('=');
-                let short = word.starts_with('-') && !word.contains('=') && word.len() == 2;
-                if long {
-                    value_next = lookup_long(command, &word[2..]).is_none_or(|flag| flag.no_opt.is_empty());
-                } else if short && lookup_short(command, word.as_bytes()[1]).is_none_or(|f| f.no_opt.is_empty()) {
+                let name = word.strip_prefix('-').filter(|name| !name.contains('='));
+                let takes_next = |flag: Option<&Flag>| flag.is_none_or(|flag| flag.no_opt.is_empty());
+                let of_letter =
+                    |name: &str| matches!(name.as_bytes(), [letter] if takes_next(lookup_short(command, *letter)));
+                if let Some(long) = name.and_then(|name| name.strip_prefix('-')) {
+                    value_next = takes_next(lookup_long(command, long));
+                } else if name.is_some_and(of_letter) {
                     value_next = true;
                 } else if value_next {
                     value_next = false;
@@ -373,7 +393,7 @@ impl Reader<'_> {
                 Ok(())
             }
             Some(word) => Err(Refusal {
-                text: format!("docker: unknown command: docker {} {}", command.path, self.words[*word]),
+                text: format!("docker: unknown command: docker {} {}", command.path, arg(self.words, *word)),
                 unknown: true,
                 word: Some(*word),
             }),
@@ -403,7 +423,7 @@ impl Reader<'_> {
     }
 
     fn flags_between(&self, command: &'static Command, from: usize, to: usize) -> Result<Flags, Refusal> {
-        Reader { words: &self.words[..to], unknown: self.unknown }.flags(command, from, true)
+        Reader { words: self.words.get(..to).unwrap_or(self.words), unknown: self.unknown }.flags(command, from, true)
     }
 
     /// pflag's `parseArgs`.
@@ -411,8 +431,7 @@ impl Reader<'_> {
         let mut flags = Flags { sets: Vec::new(), operands: Vec::new(), end: self.words.len(), help: false };
         let mut ended = false;
         let mut index = from;
-        while index < self.words.len() {
-            let word = &self.words[index];
+        while let Some(word) = self.words.get(index) {
             if !word.starts_with('-') || word.len() == 1 {
                 if !ended {
                     flags.end = index;
@@ -445,7 +464,7 @@ impl Reader<'_> {
 
     /// One word that starts with `--`; gives the index of the next word.
     fn long(&self, command: &'static Command, name: &str, index: usize, flags: &mut Flags) -> Result<usize, Refusal> {
-        let word = &self.words[index];
+        let word = arg(self.words, index);
         if name.starts_with('-') || name.starts_with('=') {
             return self.passed_over(usage(&format!("bad flag syntax: {word}"), Some(index)), index + 1);
         }
@@ -480,17 +499,15 @@ impl Reader<'_> {
 
     /// One word of clustered one-letter flags; gives the index of the next word.
     fn shorts(&self, command: &'static Command, index: usize, flags: &mut Flags) -> Result<usize, Refusal> {
-        let word = &self.words[index];
-        let bytes = word.as_bytes();
+        let word = arg(self.words, index);
         let mut at = 1;
-        while at < bytes.len() {
-            let rest = &word.as_bytes()[at..];
-            let Some(flag) = lookup_short(command, rest[0]) else {
+        while let Some(rest @ [letter, after @ ..]) = word.as_bytes().get(at..) {
+            let Some(flag) = lookup_short(command, *letter) else {
                 if matches!(self.unknown, Unknown::Alone | Unknown::Despite) {
                     at += 1;
                     continue;
                 }
-                let letter = String::from_utf8_lossy(&rest[..1]);
+                let letter = String::from_utf8_lossy(std::slice::from_ref(letter));
                 return match self.unknown {
                     Unknown::Refuse => Err(Refusal {
                         text: format!("unknown shorthand flag: '{letter}' in -{}", String::from_utf8_lossy(rest)),
@@ -501,9 +518,9 @@ impl Reader<'_> {
                     _ => Ok(index + 1),
                 };
             };
-            let tail = |skip: usize| String::from_utf8_lossy(&rest[skip..]).into_owned();
-            if rest.len() > 2 && rest[1] == b'=' {
-                self.set(command, flag, tail(2), index, Some((index, at + 2)), flags)?;
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            if let Some(value) = after.strip_prefix(b"=").filter(|value| !value.is_empty()) {
+                self.set(command, flag, text(value), index, Some((index, at + 2)), flags)?;
                 return Ok(index + 1);
             }
             if !flag.no_opt.is_empty() {
@@ -511,12 +528,12 @@ impl Reader<'_> {
                 at += 1;
                 continue;
             }
-            if rest.len() > 1 {
-                self.set(command, flag, tail(1), index, Some((index, at + 1)), flags)?;
+            if !after.is_empty() {
+                self.set(command, flag, text(after), index, Some((index, at + 1)), flags)?;
                 return Ok(index + 1);
             }
             let Some(value) = self.words.get(index + 1) else {
-                let text = format!("flag needs an argument: '{}' in -{}", flag.short as char, &word[1..]);
+                let text = format!("flag needs an argument: '{}' in {word}", flag.short as char);
                 return self.passed_over(usage(&text, Some(index)), index + 1);
             };
             self.set(command, flag, value.clone(), index, Some((index + 1, 0)), flags)?;

@@ -125,9 +125,9 @@ fn has_no_compose_file(invocation: &Invocation, host: &dyn Host) -> bool {
         if COMPOSE_FILES.iter().any(|name| !is_gone(&format!("{folder}/{name}"))) {
             return false;
         }
-        match folder.rfind('/') {
-            Some(at) if !folder.is_empty() => folder = &folder[..at],
-            _ => return true,
+        match folder.rsplit_once('/') {
+            Some((above, _)) => folder = above,
+            None => return true,
         }
     }
 }
@@ -139,7 +139,7 @@ fn no_context_is_there(invocation: &Invocation, host: &dyn Host) -> bool {
     let folder = host.config_folder(invocation.global("config").map(|set| set.value.as_str()));
     let gone =
         |name: &str| host.read_own(&format!("{folder}/contexts/meta/{}/meta.json", context_folder(name))) == Ok(None);
-    !invocation.operands.is_empty() && invocation.operands.iter().all(|word| gone(&invocation.words[*word]))
+    !invocation.operands.is_empty() && invocation.operands.iter().all(|word| gone(invocation.arg(*word)))
 }
 
 /// Whether all that the command does is to change, stop, enter or delete what an engine holds already.

@@ -38,7 +38,7 @@ impl Fixes {
         if self.choices() == 0 {
             return None;
         }
-        let is_it = |at: &usize| std::ptr::eq(&judgement.complaints[*at], complaint);
+        let is_it = |at: &usize| judgement.complaints.get(*at).is_some_and(|it| std::ptr::eq(it, complaint));
         self.numbered.iter().position(is_it).map(|at| at + 1)
     }
 }
@@ -102,7 +102,7 @@ fn changed(
     at: &[usize],
     context: &JudgementContext,
 ) -> Option<Vec<OsString>> {
-    let wanted: Vec<&Finding> = at.iter().map(|at| &judgement.complaints[*at].finding).collect();
+    let wanted: Option<Vec<&Finding>> = at.iter().map(|at| Some(&judgement.complaints.get(*at)?.finding)).collect();
     let typed = lower(&judgement.invocation, context.host);
-    rewrite(&judgement.invocation, words, &typed, &wanted, context.host)
+    rewrite(&judgement.invocation, words, &typed, &wanted?, context.host)
 }

@@ -28,7 +28,7 @@ pub fn rewrite(
     }
     if let Some(Edit::Command { words: command }) = edits.iter().find(|edit| matches!(edit, Edit::Command { .. })) {
         let first = *invocation.named_by.first()?;
-        return Some(words[..first].iter().cloned().chain(command.iter().map(OsString::from)).collect());
+        return Some(words.iter().take(first).cloned().chain(command.iter().map(OsString::from)).collect());
     }
     let changed = apply(invocation, words, &edits)?;
     let texts: Vec<String> = changed.iter().map(|word| word.to_string_lossy().into_owned()).collect();

@@ -208,9 +208,8 @@ struct Known<'a> {
     seen: Seen,
 }
 
-fn position(finding: &Finding) -> (String, (usize, usize), &'static str) {
-    let place = &finding.places[0];
-    (place.path().to_owned(), place.start(), finding.rule.id)
+fn position(finding: &Finding) -> impl Ord + use<> {
+    (finding.places.first().map(|place| (place.path().to_owned(), place.start())), finding.rule.id)
 }
 
 /// The file that an override is laid over: the usual one beside it.
@@ -320,7 +319,7 @@ fn quiet(findings: &mut Vec<Finding>) {
             texts.push(place.text.clone());
         }
     }
-    findings.retain(|finding| !finding.places[0].is_allowed(finding.rule.id));
+    findings.retain(|finding| !finding.places.first().is_some_and(|place| place.is_allowed(finding.rule.id)));
     for text in texts {
         let mut start = 0;
         for line in text.text.split_inclusive('\n') {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Level, Report};
+use crate::files::text::Place;
 use crate::rules::{Finding, RULES, Rule};
 
 /// The report as SARIF 2.1.0.
@@ -20,8 +21,9 @@ pub fn sarif(report: &Report) -> Value {
                 "defaultConfiguration": {"level": Level::of(rule.class).name()},
                 "properties": {"class": rule.class.name()},
             });
-            if let Some(address) = rule.references.iter().find(|reference| reference.starts_with("https://")) {
-                entry["helpUri"] = json!(address);
+            let address = rule.references.iter().find(|reference| reference.starts_with("https://"));
+            if let (Value::Object(entry), Some(address)) = (&mut entry, address) {
+                entry.insert("helpUri".to_owned(), json!(address));
             }
             entry
         })
@@ -30,17 +32,19 @@ pub fn sarif(report: &Report) -> Value {
         .findings
         .iter()
         .map(|finding| {
-            let place = &finding.places[0];
-            let ((line, column), (end_line, end_column)) = (place.start(), place.end());
+            let location = |place: &Place| {
+                let ((line, column), (end_line, end_column)) = (place.start(), place.end());
+                json!({"physicalLocation": {
+                    "artifactLocation": {"uri": address(place.path())},
+                    "region": {"startLine": line, "startColumn": column, "endLine": end_line, "endColumn": end_column.max(column + usize::from(line == end_line))},
+                }})
+            };
             json!({
                 "ruleId": finding.rule.id,
                 "ruleIndex": used.iter().position(|rule| rule.id == finding.rule.id),
                 "level": Level::of(finding.class).name(),
                 "message": {"text": message(finding)},
-                "locations": [{"physicalLocation": {
-                    "artifactLocation": {"uri": address(place.path())},
-                    "region": {"startLine": line, "startColumn": column, "endLine": end_line, "endColumn": end_column.max(column + usize::from(line == end_line))},
-                }}],
+                "locations": finding.places.first().into_iter().map(location).collect::<Vec<_>>(),
             })
         })
         .collect();

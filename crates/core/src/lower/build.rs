@@ -147,7 +147,7 @@ impl Build {
     pub fn added(&self) -> Vec<String> {
         let Some(file) = self.file() else { return Vec::new() };
         let mut lines = Vec::new();
-        for instruction in self.needed.iter().flat_map(|stage| &file.stages[*stage].instructions) {
+        for instruction in file.instructions_of(&self.needed) {
             let Directive::Copy { is_add: true, sources, .. } = &instruction.what else { continue };
             let checked = instruction.flag("checksum").is_some();
             for source in sources {
@@ -170,11 +170,10 @@ impl Build {
     /// Another context, as far as the Dockerfile copies from it.
     pub fn from_named(&self, name: &str, folder: &str, origins: Origins) -> Option<Build> {
         let file = self.file()?;
-        let taken =
-            self.needed.iter().flat_map(|stage| &file.stages[*stage].instructions).filter_map(|it| match &it.what {
-                Directive::Copy { from: Some(from), sources, .. } if from.text == name => Some(sources),
-                _ => None,
-            });
+        let taken = file.instructions_of(&self.needed).filter_map(|it| match &it.what {
+            Directive::Copy { from: Some(from), sources, .. } if from.text == name => Some(sources),
+            _ => None,
+        });
         let patterns: Vec<String> = taken
             .flatten()
             .map(|source| clean(&format!("/{}", source.text)).trim_start_matches('/').to_owned())

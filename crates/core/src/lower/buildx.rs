@@ -25,8 +25,8 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
                 effects.push(Effect::ReadsFile { path: set.value.clone(), origins: set.origins() });
             }
             for word in &invocation.operands {
-                if is_remote(&invocation.words[*word]) {
-                    let operation = PredictedOperation::RemoteContext(invocation.words[*word].clone());
+                if is_remote(invocation.arg(*word)) {
+                    let operation = PredictedOperation::RemoteContext(invocation.arg(*word).to_owned());
                     effects.push(Effect::Does { operation, origins: word.origins() });
                 }
             }

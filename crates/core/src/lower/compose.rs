@@ -66,7 +66,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         }
         "scale" | "alpha scale" => {
             for word in &invocation.operands {
-                if is_zero(&invocation.words[*word]) {
+                if is_zero(invocation.arg(*word)) {
                     does(PredictedOperation::ScalesToZero, word.origins());
                 }
             }
@@ -82,7 +82,9 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             does(PredictedOperation::RemovesRunning, origins(&["down-project"]));
         }
         "exec" if invocation.on("privileged") => does(PredictedOperation::PrivilegedExec, origins(&["privileged"])),
-        "commit" if invocation.operands.len() > 1 => does(PredictedOperation::Retags, invocation.operands[1].origins()),
+        "commit" if invocation.operands.len() > 1 => {
+            does(PredictedOperation::Retags, invocation.operand_at(1).origins())
+        }
         "run" => {
             let workload = run(invocation, host)?;
             effects.push(Effect::Describes(Box::new(workload)));
@@ -119,9 +121,9 @@ fn scaled_to_zero<'a>(sets: impl Iterator<Item = &'a Set>, does: &mut impl FnMut
 fn copied(invocation: &Invocation, effects: &mut Vec<Effect>) {
     let (source, destination) = (invocation.operand(0), invocation.operand(1));
     if copy::split(source).0.is_empty() && source != "-" && !source.is_empty() {
-        effects.push(Effect::ReadsFile { path: source.to_owned(), origins: invocation.operands[0].origins() });
+        effects.push(Effect::ReadsFile { path: source.to_owned(), origins: invocation.operand_at(0).origins() });
     } else if copy::split(destination).0.is_empty() && destination != "-" && !destination.is_empty() {
-        effects.push(Effect::WritesFile { path: destination.to_owned(), origins: invocation.operands[1].origins() });
+        effects.push(Effect::WritesFile { path: destination.to_owned(), origins: invocation.operand_at(1).origins() });
     }
 }
 
@@ -153,7 +155,7 @@ fn run(invocation: &Invocation, host: &dyn Host) -> Result<Workload, String> {
 /// The words with which compose prints its model: those that stand before its command.
 pub fn model_words(invocation: &Invocation) -> Option<Vec<String>> {
     let command = *invocation.named_by.get(1)?;
-    let mut words = invocation.words[..command].to_vec();
+    let mut words = invocation.words.iter().take(command).cloned().collect::<Vec<_>>();
     words.extend(["config", "--format", "json"].map(str::to_owned));
     Some(words)
 }

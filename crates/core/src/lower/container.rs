@@ -78,9 +78,9 @@ fn start(invocation: &Invocation) -> Effects {
 fn stop(invocation: &Invocation, verb: &str) -> Effects {
     // `-t` belongs to the one in older clients and to the other in newer ones.
     let long = |name: &str| {
-        invocation.all(&["time", "timeout"]).any(|set| invocation.words[set.word].split('=').next() == Some(name))
+        invocation.all(&["time", "timeout"]).any(|set| invocation.arg(set.word).split('=').next() == Some(name))
     };
-    let short = invocation.all(&["time", "timeout"]).any(|set| !invocation.words[set.word].starts_with("--"));
+    let short = invocation.all(&["time", "timeout"]).any(|set| !invocation.arg(set.word).starts_with("--"));
     if long("--time") && (long("--timeout") || short) {
         return Err("conflicting options: cannot specify both --timeout and --time".to_owned());
     }
@@ -99,7 +99,7 @@ fn remove(invocation: &Invocation) -> Effects {
     let (force, volumes, link) = (invocation.on("force"), invocation.on("volumes"), invocation.on("link"));
     let mut effects = Vec::new();
     for word in &invocation.operands {
-        let name = invocation.words[*word].trim_matches('/').trim();
+        let name = invocation.arg(*word).trim_matches('/').trim();
         if name.is_empty() {
             // The client says so for this one and goes on with the others.
             continue;

@@ -45,9 +45,9 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
                 if !host.exists(file) {
                     return Err(format!("open {file}: no such file or directory"));
                 }
-                effects.push(Effect::ReadsFile { path: file.to_owned(), origins: invocation.operands[1].origins() });
+                effects.push(Effect::ReadsFile { path: file.to_owned(), origins: invocation.operand_at(1).origins() });
             }
-            effects.push(keeps(store, invocation.operands[0].origins()));
+            effects.push(keeps(store, invocation.operand_at(0).origins()));
             Ok(effects)
         }
         "context export" => {

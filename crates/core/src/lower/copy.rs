@@ -19,7 +19,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         (true, true) => Err("must specify at least one container source".to_owned()),
         (false, true) => Ok(match to_path {
             "-" => Vec::new(),
-            path => vec![Effect::WritesFile { path: path.to_owned(), origins: invocation.operands[1].origins() }],
+            path => vec![Effect::WritesFile { path: path.to_owned(), origins: invocation.operand_at(1).origins() }],
         }),
         (true, false) => {
             let mut effects = Vec::new();
@@ -28,10 +28,12 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
                     let path = absolute(host, from_path);
                     return Err(format!("lstat {path}: no such file or directory"));
                 }
-                effects
-                    .push(Effect::ReadsFile { path: from_path.to_owned(), origins: invocation.operands[0].origins() });
+                effects.push(Effect::ReadsFile {
+                    path: from_path.to_owned(),
+                    origins: invocation.operand_at(0).origins(),
+                });
             }
-            let request = Request::new("PUT", format!("/containers/{to}/archive"), invocation.operands[1].origins())
+            let request = Request::new("PUT", format!("/containers/{to}/archive"), invocation.operand_at(1).origins())
                 .with("path", to_path)
                 .with("noOverwriteDirNonDir", "true")
                 .with_if(invocation.on("archive"), "copyUIDGID", "true")

@@ -69,7 +69,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     if invocation.text("pull") == "always"
         && let Some(reference) = reference.or_else(|| values::reference(image).ok())
     {
-        let pull = Request::new("POST", "/images/create", invocation.operands[0].origins())
+        let pull = Request::new("POST", "/images/create", invocation.operand_at(0).origins())
             .with("fromImage", reference.name())
             .with("tag", reference.api_tag())
             .with_if(!wanted.is_empty(), "platform", wanted.to_lowercase());

@@ -25,7 +25,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         cmd: Some(invocation.operand_texts().into_iter().skip(1).collect()),
         console_size: None,
     };
-    let mut request = Request::new("POST", format!("/containers/{container}/exec"), invocation.operands[..1].origins())
+    let mut request = Request::new("POST", format!("/containers/{container}/exec"), invocation.operand_at(0).origins())
         .body(Body::Exec(Box::new(body)))
         .part("Privileged", origins_of(invocation, &["privileged"]))
         .part("User", origins_of(invocation, &["user"]));

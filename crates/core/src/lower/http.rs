@@ -10,6 +10,7 @@ use super::effect::{Effect, Lowered};
 use super::http_body::read_body;
 use super::{Body, Origin, Origins, PredictedOperation, Request};
 use crate::grammar::parse::Refusal;
+use crate::text::part;
 
 /// Query parameters that the engine reads as `BoolValue`: moby `daemon/server/httputils/form.go`.
 const SWITCHES: &[&str] = &["all", "force", "link", "noprune", "v"];
@@ -47,7 +48,7 @@ fn request(method: &'static str, target: &str, body: &[u8]) -> Result<Request, S
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     // The absolute form names the engine first.
     let path = match path.split_once("://") {
-        Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
+        Some((_, rest)) => rest.find('/').map_or("/", |at| part(rest, at..)),
         None => path,
     };
     let path = decoded(path, false);

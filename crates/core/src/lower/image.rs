@@ -84,7 +84,7 @@ fn tag(invocation: &Invocation) -> Effects {
     if reference.digest.is_some() {
         return Err("refusing to create a tag with a digest reference".to_owned());
     }
-    let request = Request::new("POST", format!("/images/{source}/tag"), invocation.operands[1].origins())
+    let request = Request::new("POST", format!("/images/{source}/tag"), invocation.operand_at(1).origins())
         .with("repo", reference.name())
         .with("tag", reference.tag_or_latest().unwrap_or_default());
     Ok(vec![Effect::Request(request)])
@@ -145,7 +145,7 @@ fn import(invocation: &Invocation, host: &dyn Host) -> Effects {
         if !host.exists(source) {
             return Err(format!("open {source}: no such file or directory"));
         }
-        effects.push(Effect::ReadsFile { path: source.to_owned(), origins: invocation.operands[0].origins() });
+        effects.push(Effect::ReadsFile { path: source.to_owned(), origins: invocation.operand_at(0).origins() });
     }
     if !reference.is_empty() {
         values::reference(reference)?;

@@ -4,6 +4,11 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+/// A field; null where it is not there, as compose leaves out what nobody set.
+pub fn field<'v>(value: &'v Value, key: &str) -> &'v Value {
+    value.get(key).unwrap_or(&Value::Null)
+}
+
 pub fn text(value: &Value, key: &str) -> String {
     match value.get(key) {
         Some(Value::String(text)) => text.clone(),

@@ -103,20 +103,18 @@ fn address_management(invocation: &Invocation) -> Result<Ipam, String> {
     let subnets = Subnets::default();
     for range in &ranges {
         parse_cidr(range)?;
-        let Some(at) = subnets.of(&configs, range)? else {
+        let Some((subnet, config)) = subnets.of(&configs, range)?.and_then(|at| configs.get_mut(at)) else {
             return Err(format!("no matching subnet for range {range}"));
         };
-        let (subnet, config) = &mut configs[at];
         if let Some(other) = &config.ip_range {
             return Err(format!("cannot configure multiple ranges ({range}, {other}) on the same subnet ({subnet})"));
         }
         config.ip_range = Some(range.clone());
     }
     for gateway in &gateways {
-        let Some(at) = subnets.of(&configs, gateway)? else {
+        let Some((subnet, config)) = subnets.of(&configs, gateway)?.and_then(|at| configs.get_mut(at)) else {
             return Err(format!("no matching subnet for gateway {gateway}"));
         };
-        let (subnet, config) = &mut configs[at];
         if let Some(other) = &config.gateway {
             return Err(format!(
                 "cannot configure multiple gateways ({gateway}, {other}) for the same subnet ({subnet})"
@@ -125,10 +123,10 @@ fn address_management(invocation: &Invocation) -> Result<Ipam, String> {
         config.gateway = Some(gateway.clone());
     }
     for (name, address) in to_map(&invocation.list("aux-address")) {
-        let Some(at) = subnets.of(&configs, &address)? else {
+        let Some((_, config)) = subnets.of(&configs, &address)?.and_then(|at| configs.get_mut(at)) else {
             return Err(format!("no matching subnet for aux-address {address}"));
         };
-        configs[at].1.auxiliary_addresses.get_or_insert_default().insert(name, address);
+        config.auxiliary_addresses.get_or_insert_default().insert(name, address);
     }
     Ok(Ipam {
         driver: Some(invocation.text("ipam-driver").to_owned()),

@@ -28,7 +28,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             }
             let config = format!("{}/config.json", folder.trim_end_matches('/'));
             host.read(&config).map_err(|error| format!("open {config}: {error}"))?;
-            let reads = Effect::ReadsFile { path: folder.to_owned(), origins: invocation.operands[1].origins() };
+            let reads = Effect::ReadsFile { path: folder.to_owned(), origins: invocation.operand_at(1).origins() };
             let request = Request::new("POST", "/plugins/create", origins).with("name", invocation.operand(0));
             Ok(vec![reads, Effect::Request(request.body(Body::Stream))])
         }
@@ -88,7 +88,7 @@ fn install(invocation: &Invocation) -> Effects {
     if let Some(digest) = &reference.digest {
         remote = format!("{remote}@{digest}");
     }
-    let origins = invocation.operands[0].origins();
+    let origins = invocation.operand_at(0).origins();
     let pull = Request::new("POST", "/plugins/pull", origins)
         .with("remote", remote)
         .with("name", local)

@@ -116,8 +116,10 @@ impl<'a> ProjectLowering<'a> {
         let mut chosen: Vec<String> = all.iter().filter(|name| named.contains(name)).cloned().collect();
         let mut is_chosen: HashSet<String> = chosen.iter().cloned().collect();
         let mut at = 0;
-        while wanted.dependencies && at < chosen.len() {
-            let needed = self.service(&chosen[at]).into_iter().flat_map(|service| entries(service, "depends_on"));
+        while wanted.dependencies
+            && let Some(next) = chosen.get(at).cloned()
+        {
+            let needed = self.service(&next).into_iter().flat_map(|service| entries(service, "depends_on"));
             for (name, _) in needed {
                 if self.service(name).is_some() && is_chosen.insert(name.clone()) {
                     chosen.push(name.clone());
@@ -172,7 +174,7 @@ impl<'a> ProjectLowering<'a> {
                 self.containers(name, &service, wanted);
             }
             if wanted.watches {
-                for rule in list(&service["develop"], "watch") {
+                for rule in list(field(&service, "develop"), "watch") {
                     let path = text(rule, "path");
                     let origins = self.at(
                         name,

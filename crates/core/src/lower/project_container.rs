@@ -125,8 +125,9 @@ impl ProjectLowering<'_> {
             parts.push((format!("Binds/{bind}"), origins));
             binds.push(bind);
         }
-        let deploy = &service["deploy"];
-        let (limits, reserved) = (&deploy["resources"]["limits"], &deploy["resources"]["reservations"]);
+        let deploy = field(service, "deploy");
+        let resources = field(deploy, "resources");
+        let (limits, reserved) = (field(resources, "limits"), field(resources, "reservations"));
         let either = |own: i64, other: &Value, key: &str| match number(other, key) {
             0 => own,
             number => number,
@@ -374,7 +375,7 @@ impl ProjectLowering<'_> {
         for (key, folder) in [("secrets", "/run/secrets/"), ("configs", "/")] {
             for used in list(service, key) {
                 let (source, given) = (text(used, "source"), text(used, "target"));
-                let defined = &self.model[key][&source];
+                let defined = field(field(self.model, key), &source);
                 let Some(file) = spoken(defined, "file") else { continue };
                 let target = match given.as_str() {
                     "" => format!("{folder}{source}"),

@@ -10,7 +10,7 @@ pub fn read(words: &[String], host: &dyn Host) -> Invocation {
     parse(words, Unknown::Refuse, &|| {
         let typed = parse(words, Unknown::Refuse, &|| Builder::Legacy);
         let folder = typed.global("config").map(|set| set.value.as_str());
-        let is_group = typed.named_by.first().is_some_and(|at| words[*at] == "builder");
+        let is_group = typed.named_by.first().and_then(|at| words.get(*at)).is_some_and(|word| word == "builder");
         builder_of(host, folder, is_group)
     })
 }

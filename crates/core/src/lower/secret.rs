@@ -1,7 +1,7 @@
 //! Swarm secrets and configs.
 
 use base64::Engine as _;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Body, Effect, Effects, Request, Typed, for_each, to_map};
 use crate::grammar::parse::Invocation;
@@ -37,20 +37,22 @@ fn create(invocation: &Invocation, host: &dyn Host, kind: &str) -> Effects {
             "secret" => format!("error reading from {file}: open {file}: {error}"),
             _ => format!("Error reading content from {file:?}: open {file}: {error}"),
         })?;
-        effects.push(Effect::ReadsFile { path: file.to_owned(), origins: invocation.operands[1].origins() });
+        effects.push(Effect::ReadsFile { path: file.to_owned(), origins: invocation.operand_at(1).origins() });
         data = Some(base64::engine::general_purpose::STANDARD.encode(bytes));
     }
-    let mut body = json!({"Name": invocation.operand(0), "Labels": to_map(&invocation.list("label"))});
+    let mut body = Map::new();
+    body.insert("Name".to_owned(), invocation.operand(0).into());
+    body.insert("Labels".to_owned(), json!(to_map(&invocation.list("label"))));
     if let Some(data) = data {
-        body["Data"] = data.into();
+        body.insert("Data".to_owned(), data.into());
     }
     if !driver.is_empty() {
-        body["Driver"] = json!({"Name": driver});
+        body.insert("Driver".to_owned(), json!({"Name": driver}));
     }
     if let Some(template) = invocation.last("template-driver").filter(|set| !set.value.is_empty()) {
-        body["Templating"] = json!({"Name": template.value});
+        body.insert("Templating".to_owned(), json!({"Name": template.value}));
     }
-    let request = Request::new("POST", format!("/{kind}s/create"), invocation.operands[0].origins());
-    effects.push(Effect::Request(request.body(Body::Json(Value::clone(&body)))));
+    let request = Request::new("POST", format!("/{kind}s/create"), invocation.operand_at(0).origins());
+    effects.push(Effect::Request(request.body(Body::Json(Value::Object(body)))));
     Ok(effects)
 }

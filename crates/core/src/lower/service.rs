@@ -10,7 +10,7 @@ use bollard_stubs::models::{
     TaskSpecLogDriver, TaskSpecPlacement, TaskSpecPlacementPreferences, TaskSpecPlacementSpread, TaskSpecResources,
     TaskSpecRestartPolicy,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use super::create::{capability, ulimits};
 use super::{
@@ -45,7 +45,7 @@ fn scale(invocation: &Invocation) -> Effects {
     let mut effects = Vec::new();
     let mut problem = None;
     for word in &invocation.operands {
-        let typed = &invocation.words[*word];
+        let typed = invocation.arg(*word);
         match typed.split_once('=') {
             Some((name, count)) if !name.is_empty() && !count.is_empty() => {
                 let Some(replicas) = count.parse::<u64>().ok().filter(|_| !count.starts_with('+')) else {
@@ -157,23 +157,22 @@ fn rollout(invocation: &Invocation, group: &str) -> Option<Value> {
     let text = |name: &str, otherwise: &str| flag(name).map_or(otherwise.to_owned(), |set| set.value.clone());
     let parallelism = flag("parallelism").and_then(|set| values::uint(&set.value, 64).ok()).unwrap_or(1);
     let ratio = flag("max-failure-ratio").and_then(|set| set.value.parse::<f32>().ok()).unwrap_or(0.0);
-    let mut config = json!({
-        "Parallelism": parallelism,
-        // Printed as the client does, from a number of 32 bits.
-        "MaxFailureRatio": ratio.to_string().parse::<f64>().unwrap_or(0.0),
-        "Order": text("order", "stop-first"),
-    });
+    let mut config = Map::new();
+    config.insert("Parallelism".to_owned(), parallelism.into());
+    // Printed as the client does, from a number of 32 bits.
+    config.insert("MaxFailureRatio".to_owned(), ratio.to_string().parse::<f64>().unwrap_or(0.0).into());
+    config.insert("Order".to_owned(), text("order", "stop-first").into());
     // Left out when they are zero or empty.
     for (key, name, otherwise) in [("Delay", "delay", 0), ("Monitor", "monitor", 5_000_000_000)] {
         if time(name, otherwise) != 0 {
-            config[key] = time(name, otherwise).into();
+            config.insert(key.to_owned(), time(name, otherwise).into());
         }
     }
     let action = text("failure-action", "pause");
     if !action.is_empty() {
-        config["FailureAction"] = action.into();
+        config.insert("FailureAction".to_owned(), action.into());
     }
-    Some(config)
+    Some(Value::Object(config))
 }
 
 fn restart(invocation: &Invocation, beyond: &mut Vec<(String, Value)>) -> Option<TaskSpecRestartPolicy> {
@@ -268,10 +267,11 @@ fn environment(lines: Vec<String>) -> Vec<String> {
     for line in lines {
         let (key, has_value) = line.split_once('=').map_or((line.as_str(), false), |(key, _)| (key, true));
         let of_key = places.entry(key.to_owned()).or_default();
-        if let Some(at) = of_key.iter().position(|at| kept[*at].as_ref() != Some(&line))
-            && let Some(place) = of_key.remove(at)
+        if let Some(at) =
+            of_key.iter().position(|at| kept.get(*at).is_some_and(|earlier| earlier.as_ref() != Some(&line)))
+            && let Some(earlier) = of_key.remove(at).and_then(|place| kept.get_mut(place))
         {
-            kept[place] = None;
+            *earlier = None;
         }
         if has_value {
             of_key.push_back(kept.len());

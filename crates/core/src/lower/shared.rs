@@ -13,8 +13,8 @@ use crate::host::Host;
 /// One request for each operand, such as `DELETE /volumes/{name}`.
 pub fn for_each(invocation: &Invocation, request: impl Fn(&str, Origins) -> Request) -> Vec<Effect> {
     // For an empty name the client says so and goes on with the others.
-    let named = invocation.operands.iter().filter(|word| !invocation.words[**word].trim().is_empty());
-    named.map(|word| Effect::Request(request(&invocation.words[*word], word.origins()))).collect()
+    let named = invocation.operands.iter().filter(|word| !invocation.arg(**word).trim().is_empty());
+    named.map(|word| Effect::Request(request(invocation.arg(*word), word.origins()))).collect()
 }
 
 /// The words of the flags with these names that are switched on or set.

@@ -13,6 +13,7 @@ use crate::files::text::{FileProblem, Place, Text};
 use crate::files::yaml::{self, Node};
 use crate::grammar::parse::Invocation;
 use crate::host::Host;
+use crate::text::part;
 
 /// Docker's own names for the file, the first wins: compose-go `DefaultFileNames` and `DefaultOverrideFileNames`.
 const USUAL: &[&str] = &["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
@@ -449,12 +450,12 @@ impl Sources {
         }
         let (mut out, mut why, mut rest) = (String::new(), Vec::new(), text);
         let mut said = BTreeSet::new();
-        while let Some(at) = rest.find('$') {
+        while let Some((before, behind)) = rest.split_once('$') {
             if out.len() > LONGEST.max(text.len()) {
                 return (text.to_owned(), vec!["the variables make too long a text to be filled in".to_owned()]);
             }
-            out.push_str(&rest[..at]);
-            rest = &rest[at + 1..];
+            out.push_str(before);
+            rest = behind;
             if let Some(after) = rest.strip_prefix('$') {
                 out.push('$');
                 rest = after;
@@ -472,7 +473,7 @@ impl Sources {
                         depth == 0
                     });
                     let end = end.map_or(inner.len(), |(end, _)| end);
-                    (&inner[..end], inner.get(end + 1..).unwrap_or_default())
+                    (part(inner, ..end), inner.get(end + 1..).unwrap_or_default())
                 }
                 None => {
                     let end = rest
@@ -494,13 +495,16 @@ impl Sources {
                 why.push(from);
             }
             let spoken = value.clone().filter(|value| !value.is_empty());
-            let other = |from: usize| self.interpolated(&modifier[from..], host).0;
-            out.push_str(&match modifier.as_bytes() {
-                [b':', b'-', ..] => spoken.unwrap_or_else(|| other(2)),
-                [b'-', ..] => value.unwrap_or_else(|| other(1)),
-                [b':', b'+', ..] => spoken.map(|_| other(2)).unwrap_or_default(),
-                [b'+', ..] => value.map(|_| other(1)).unwrap_or_default(),
-                _ => value.unwrap_or_default(),
+            let other = |text: &str| self.interpolated(text, host).0;
+            // With a colon, an empty value counts as none.
+            let (known, operator) =
+                modifier.strip_prefix(':').map_or((value.clone(), modifier), |operator| (spoken, operator));
+            out.push_str(&if let Some(rest) = operator.strip_prefix('-') {
+                known.unwrap_or_else(|| other(rest))
+            } else if let Some(rest) = operator.strip_prefix('+') {
+                known.map(|_| other(rest)).unwrap_or_default()
+            } else {
+                value.unwrap_or_default()
             });
         }
         out.push_str(rest);
@@ -570,13 +574,13 @@ fn in_text(text: &Rc<Text>, all: &mut HashMap<String, Place>) {
         let start = text.line_start(open);
         if start != line {
             line = start;
-            first = start + text.text[start..].find(|letter: char| !letter.is_whitespace()).unwrap_or(0);
+            first = start + part(&text.text, start..).find(|letter: char| !letter.is_whitespace()).unwrap_or(0);
         }
-        let names = text.text[first.min(open)..open].starts_with("target");
-        if !names && !text.text[close + 1..].trim_start().starts_with(':') {
+        let names = part(&text.text, first.min(open)..open).starts_with("target");
+        if !names && !part(&text.text, close + 1..).trim_start().starts_with(':') {
             continue;
         }
-        let name = &text.text[open + 1..close];
+        let name = part(&text.text, open + 1..close);
         if !all.contains_key(name) {
             let mut place = Place::new(text, first.min(open)..close + 1);
             place.of = Some(format!("target {name}"));

@@ -10,6 +10,7 @@ use super::{Body, Effect, Effects, Origin, Origins, PredictedOperation, Request,
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
 use crate::host::Host;
+use crate::lower::model::field;
 use crate::lower::sources::{PathStep, Sources};
 
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
@@ -19,7 +20,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             .operands
             .iter()
             .map(|word| {
-                let operation = PredictedOperation::RemovesStack(invocation.words[*word].clone());
+                let operation = PredictedOperation::RemovesStack(invocation.arg(*word).to_owned());
                 Effect::Does { operation, origins: word.origins() }
             })
             .collect()),
@@ -82,7 +83,7 @@ pub fn services(model: &Value, stack: &str, sources: &Sources, host: &dyn Host, 
             let found = at(&[PathStep::Key("volumes"), PathStep::Item(&target)], volume.get("source"));
             request.parts.push((format!("Mounts/{}", mounts.len()), found));
             let kind = of("type").unwrap_or_default();
-            let declared = of("source").map(|source| (&model["volumes"][&source], source));
+            let declared = of("source").map(|source| (field(field(model, "volumes"), &source), source));
             let source = match (&declared, kind.as_str()) {
                 (Some((declared, source)), "volume") if declared["external"].as_bool() != Some(true) => {
                     Some(declared["name"].as_str().map_or_else(|| format!("{stack}_{source}"), str::to_owned))
@@ -114,13 +115,14 @@ pub fn services(model: &Value, stack: &str, sources: &Sources, host: &dyn Host, 
                 ..Mount::default()
             });
         }
-        let limits = &service["deploy"]["resources"]["limits"];
-        let memory = match &limits["memory"] {
+        let deploy = field(service, "deploy");
+        let limits = field(field(deploy, "resources"), "limits");
+        let memory = match field(limits, "memory") {
             Value::String(text) => values::swap(text).ok(),
             Value::Number(number) => number.as_i64(),
             _ => None,
         };
-        let replicas = service["deploy"]["replicas"].as_i64();
+        let replicas = field(deploy, "replicas").as_i64();
         let body = ServiceSpec {
             name: Some(format!("{stack}_{name}")),
             task_template: Some(TaskSpec {

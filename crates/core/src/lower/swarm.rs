@@ -108,16 +108,15 @@ fn spec(invocation: &Invocation, host: &dyn Host) -> Result<Map<String, Value>, 
         let mut list = Vec::new();
         for set in invocation.all(&["external-ca"]) {
             let values::ExternalCa { url, file, options } = values::external_ca(&set.value)?;
-            let mut entry = json!({"Protocol": "cfssl", "URL": url, "CACert": ""});
             let options: Map<String, Value> = options.into_iter().map(|(key, value)| (key, value.into())).collect();
-            entry["Options"] = Value::Object(options);
-            if let Some(path) = file {
-                let bytes = host
+            let certificate = match file {
+                Some(path) => host
                     .read(&path)
-                    .map_err(|error| format!("unable to read CA cert for external CA: open {path}: {error}"))?;
-                entry["CACert"] = String::from_utf8_lossy(&bytes).into_owned().into();
-            }
-            list.push(entry);
+                    .map_err(|error| format!("unable to read CA cert for external CA: open {path}: {error}"))?,
+                None => Vec::new(),
+            };
+            let certificate = String::from_utf8_lossy(&certificate);
+            list.push(json!({"Protocol": "cfssl", "URL": url, "CACert": certificate, "Options": options}));
         }
         put("CAConfig", "ExternalCAs", list.into());
     }

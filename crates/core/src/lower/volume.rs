@@ -1,7 +1,7 @@
 //! Volumes.
 
 use bollard_stubs::models::VolumeCreateRequest;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Body, Effect, Effects, Request, Typed, for_each, origins_of, prune_filters, to_map};
 use crate::grammar::parse::Invocation;
@@ -80,34 +80,33 @@ fn cluster(invocation: &Invocation) -> Value {
             })
             .collect()
     };
-    let mut mode = json!({});
+    let mut mode = Map::new();
     for (key, flag) in [("Scope", "scope"), ("Sharing", "sharing")] {
         put(&mut mode, key, invocation.text(flag));
     }
     match invocation.text("type") {
-        "mount" => mode["MountVolume"] = json!({}),
-        "block" => mode["BlockVolume"] = json!({}),
+        "mount" => drop(mode.insert("MountVolume".to_owned(), json!({}))),
+        "block" => drop(mode.insert("BlockVolume".to_owned(), json!({}))),
         _ => {}
     }
     let mut secrets: Vec<(String, String)> = to_map(&invocation.list("secret")).into_iter().collect();
     secrets.sort();
-    let mut spec = json!({
-        "AccessMode": mode,
-        "CapacityRange": {"RequiredBytes": bytes("required-bytes"), "LimitBytes": bytes("limit-bytes")},
-        "Secrets": secrets.iter().map(|(key, secret)| json!({"Key": key, "Secret": secret})).collect::<Vec<_>>(),
-        "AccessibilityRequirements": {
-            "Requisite": segments("topology-required"),
-            "Preferred": segments("topology-preferred"),
-        },
-    });
+    let mut spec = Map::new();
     put(&mut spec, "Group", invocation.text("group"));
     put(&mut spec, "Availability", invocation.text("availability"));
-    spec
+    let secrets: Vec<Value> = secrets.iter().map(|(key, secret)| json!({"Key": key, "Secret": secret})).collect();
+    let requirements = json!({"Requisite": segments("topology-required"), "Preferred": segments("topology-preferred")});
+    let range = json!({"RequiredBytes": bytes("required-bytes"), "LimitBytes": bytes("limit-bytes")});
+    spec.insert("AccessMode".to_owned(), Value::Object(mode));
+    spec.insert("CapacityRange".to_owned(), range);
+    spec.insert("Secrets".to_owned(), Value::Array(secrets));
+    spec.insert("AccessibilityRequirements".to_owned(), requirements);
+    Value::Object(spec)
 }
 
 /// The client leaves out what is empty.
-fn put(object: &mut Value, key: &str, text: &str) {
+fn put(object: &mut Map<String, Value>, key: &str, text: &str) {
     if !text.is_empty() {
-        object[key] = text.into();
+        object.insert(key.to_owned(), text.into());
     }
 }

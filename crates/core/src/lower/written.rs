@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::compose::model_words;
+use super::model::{entries, field};
 use super::project::{Builds, ProjectLowering, WantedServices, of_build};
 use super::sources::{PathStep, Sources, Targets, is_remote};
 use super::stack::services as stack_services;
@@ -140,7 +141,8 @@ fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts:
             }
         }
         "pull" => {
-            for image in chosen.iter().filter_map(|name| model["services"][name]["image"].as_str()) {
+            for image in chosen.iter().filter_map(|name| field(field(&model, "services"), name).get("image")?.as_str())
+            {
                 let Ok(reference) = values::reference(image) else { continue };
                 let request = Request::new("POST", "/images/create", invocation.named_by.origins())
                     .with("fromImage", reference.name())
@@ -250,7 +252,7 @@ pub const UNREAD: &str = "with files that fender cannot read";
 fn stack(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Inspect, host: &dyn Host) {
     let files = invocation.list("compose-file");
     let Some(first) = invocation.named_by.first() else { return };
-    let mut words = invocation.words[..*first].to_vec();
+    let mut words = invocation.words.iter().take(*first).cloned().collect::<Vec<_>>();
     words.extend(["stack", "config"].map(str::to_owned));
     for file in &files {
         words.extend(["-c".to_owned(), file.clone()]);
@@ -294,7 +296,7 @@ fn bake(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Inspect, hos
     let has_image = |_: &str| false;
     let typed: Origins = invocation.named_by.origins();
     let mut project = ProjectLowering::new(&model, &sources, host, &has_image, &typed);
-    for (name, target) in model["target"].as_object().into_iter().flatten() {
+    for (name, target) in entries(&model, "target") {
         // Where its block begins; what it is made of may stand anywhere.
         let origins = match targets.get(name) {
             Some(place) => vec![Origin::File(place)],

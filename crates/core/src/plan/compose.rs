@@ -133,7 +133,7 @@ pub struct ProjectChange {
 /// What this invocation changes; None where it deletes nothing.
 pub fn change(invocation: &Invocation, project: &dyn Fn() -> Lookup<Project>) -> Option<ProjectChange> {
     let command = invocation.canonical().strip_prefix("compose ")?;
-    let operands: Vec<String> = invocation.operands.iter().map(|word| invocation.words[*word].clone()).collect();
+    let operands: Vec<String> = invocation.operand_texts();
     let services = (!operands.is_empty()).then_some(operands);
     let mut change = ProjectChange {
         orphans: invocation.on("remove-orphans"),

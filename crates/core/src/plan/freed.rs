@@ -12,14 +12,8 @@ const OWN_SNAPSHOT: i64 = 12_288;
 /// Fills in what each object frees, and sums it up. `kept` are the images whose layers are still needed, `cache` the
 /// records that go.
 pub fn reckon(deletes: &mut [Item], inventory: &Inventory, kept: &BTreeSet<usize>, cache: &BTreeSet<usize>) -> i64 {
-    let going: HashMap<String, usize> = deletes
-        .iter()
-        .enumerate()
-        .filter(|(_, item)| item.kind == ObjectKind::Image)
-        .map(|(at, item)| (item.id.clone(), at))
-        .collect();
     let shared: HashSet<&str> =
-        cache.iter().map(|at| &inventory.cache[*at]).filter(|record| record.shared).map(|it| it.id.as_str()).collect();
+        cache.iter().map(|at| inventory.record(*at)).filter(|record| record.shared).map(|it| it.id.as_str()).collect();
     for item in deletes.iter_mut() {
         item.frees = match item.kind {
             ObjectKind::Container => {
@@ -30,11 +24,13 @@ pub fn reckon(deletes: &mut [Item], inventory: &Inventory, kept: &BTreeSet<usize
             _ => 0,
         };
     }
-    let needed: HashSet<&str> = kept.iter().flat_map(|at| layers(&inventory.images[*at])).map(|(id, _)| id).collect();
+    let images = deletes.iter_mut().filter(|item| item.kind == ObjectKind::Image);
+    let mut going: HashMap<&str, &mut i64> = images.map(|item| (item.id.as_str(), &mut item.frees)).collect();
+    let needed: HashSet<&str> = kept.iter().flat_map(|at| layers(inventory.image(*at))).map(|(id, _)| id).collect();
     let mut held = layers_of_cache(inventory, cache);
     let mut seen: HashSet<&str> = HashSet::new();
     for (at, image) in inventory.images.iter().enumerate() {
-        let Some(entry) = going.get(&image.id).filter(|_| !kept.contains(&at)) else { continue };
+        let Some(frees) = going.get_mut(image.id.as_str()).filter(|_| !kept.contains(&at)) else { continue };
         let mut sum = 0_i64;
         if image.layers.is_none() {
             // Nothing was said of its layers: then none is shared, or the engine's own reckoning has to do.
@@ -54,7 +50,7 @@ pub fn reckon(deletes: &mut [Item], inventory: &Inventory, kept: &BTreeSet<usize
             // What is not in layers, such as manifests, goes with its image.
             sum = sum.saturating_add(image.size.saturating_sub(layered).max(0));
         }
-        deletes[*entry].frees = sum;
+        **frees = sum;
     }
     total(deletes.iter().map(|item| item.frees))
 }

@@ -118,13 +118,30 @@ impl ImageStore {
         self.gone.iter().copied()
     }
 
+    /// The names that the image at this position still has.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "there are names for each image of the inventory that the positions are of"
+    )]
+    fn names(&self, image: usize) -> &Rc<Vec<Ref>> {
+        &self.refs[image]
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "there are names for each image of the inventory that the positions are of"
+    )]
+    fn names_mut(&mut self, image: usize) -> &mut Vec<Ref> {
+        Rc::make_mut(&mut self.refs[image])
+    }
+
     /// The tags that an image still has, as listed.
     pub fn tags(&self, image: usize) -> impl Iterator<Item = &str> {
-        self.refs[image].iter().filter(|name| !name.is_digest).map(|name| name.shown.as_str())
+        self.names(image).iter().filter(|name| !name.is_digest).map(|name| name.shown.as_str())
     }
 
     fn children(&self, inventory: &Inventory, image: usize) -> bool {
-        let children = self.children.get(&inventory.images[image].id);
+        let children = self.children.get(&inventory.image(image).id);
         children.is_some_and(|children| children.iter().any(|child| !self.gone.contains(child)))
     }
 
@@ -133,7 +150,7 @@ impl ImageStore {
         let there = |at: &usize| !self.gone.contains(at);
         let digits = typed.strip_prefix("sha256:").unwrap_or(typed);
         let is_id = |at: &usize| {
-            let id = inventory.images[*at].id.as_str();
+            let id = inventory.image(*at).id.as_str();
             id == typed || id.strip_prefix("sha256:").is_some_and(|id| id.starts_with(digits))
         };
         if digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -146,7 +163,7 @@ impl ImageStore {
                 None => format!("{}:{}", reference.name(), reference.tag_or_latest().unwrap_or("latest")),
             };
             let found = self.by_name.get(&full).copied().filter(there);
-            let still = |at: &usize| reference.digest.is_some() || self.refs[*at].iter().any(|name| name.full == full);
+            let still = |at: &usize| reference.digest.is_some() || self.names(*at).iter().any(|name| name.full == full);
             if let Some(found) = found.filter(still) {
                 return Some((found, is_id(&found)));
             }
@@ -189,28 +206,28 @@ impl ImageStore {
         if self.containerd {
             return self.delete_in_containerd(inventory, users, image, typed, by_id, force, prune);
         }
-        let id = &inventory.images[image].id;
+        let id = &inventory.image(image).id;
         let mut quiet = false;
         if by_id {
-            if single(&self.refs[image]) {
+            if single(self.names(image)) {
                 self.conflict(inventory, users, image, !force, false).map_err(|(why, _)| why)?;
-                Rc::make_mut(&mut self.refs[image]).clear();
+                self.names_mut(image).clear();
             }
         } else {
             if !force
-                && single(&self.refs[image])
+                && single(self.names(image))
                 && let Some(user) = users.of(id).first()
             {
                 return Err(format!("container {} is using it", user.name));
             }
             let Some(removed) = self.named(image, typed) else { return Err(format!("No such image: {typed}")) };
-            let removed = Rc::make_mut(&mut self.refs[image]).remove(removed);
+            let removed = self.names_mut(image).remove(removed);
             if !removed.is_digest
-                && !self.refs[image].iter().any(|name| !name.is_digest && name.repository == removed.repository)
+                && !self.names(image).iter().any(|name| !name.is_digest && name.repository == removed.repository)
             {
-                Rc::make_mut(&mut self.refs[image]).retain(|name| name.repository != removed.repository);
+                self.names_mut(image).retain(|name| name.repository != removed.repository);
             }
-            if !self.refs[image].is_empty() {
+            if !self.names(image).is_empty() {
                 return Ok(());
             }
             quiet = true;
@@ -224,7 +241,7 @@ impl ImageStore {
             Some(digest) => format!("{}@{digest}", reference.name()),
             None => format!("{}:{}", reference.name(), reference.tag_or_latest()?),
         };
-        self.refs[image].iter().position(|name| name.full == full)
+        self.names(image).iter().position(|name| name.full == full)
     }
 
     /// Whether something keeps the image, and whether that is a container.
@@ -236,7 +253,7 @@ impl ImageStore {
         stopped_count: bool,
         names_count: bool,
     ) -> Result<(), (Conflict, bool)> {
-        let id = &inventory.images[image].id;
+        let id = &inventory.image(image).id;
         if self.children(inventory, image) {
             return Err(("it has dependent child images".to_owned(), false));
         }
@@ -244,7 +261,7 @@ impl ImageStore {
         if let Some(user) = user(true) {
             return Err((format!("the running container {} uses it", user.name), true));
         }
-        if names_count && !self.refs[image].is_empty() {
+        if names_count && !self.names(image).is_empty() {
             return Err(("it has other names".to_owned(), false));
         }
         if stopped_count && let Some(user) = user(false) {
@@ -266,12 +283,12 @@ impl ImageStore {
             return if quiet { Ok(()) } else { Err("it is protected".to_owned()) };
         }
         if let Err((why, used)) = self.conflict(inventory, users, image, !force, !force) {
-            let dangling = self.refs[image].is_empty() && !self.children(inventory, image);
+            let dangling = self.names(image).is_empty() && !self.children(inventory, image);
             return if quiet && (!dangling || used) { Ok(()) } else { Err(why) };
         }
-        Rc::make_mut(&mut self.refs[image]).clear();
+        self.names_mut(image).clear();
         self.gone.insert(image);
-        let parent = self.by_id.get(&inventory.images[image].parent_id).copied();
+        let parent = self.by_id.get(&inventory.image(image).parent_id).copied();
         match parent.filter(|parent| prune && !self.gone.contains(parent)) {
             Some(parent) => self.remove(inventory, users, parent, false, true, true),
             None => Ok(()),
@@ -289,16 +306,16 @@ impl ImageStore {
         force: bool,
         prune: bool,
     ) -> Result<(), Conflict> {
-        let id = inventory.images[image].id.clone();
-        let all = self.refs[image].len().max(1);
+        let id = inventory.image(image).id.clone();
+        let all = self.names(image).len().max(1);
         let mut names_count = !force;
         if !by_id {
             let same = self.same_names(image, typed);
             if same.is_empty() {
                 return Err(format!("No such image: {typed}"));
             }
-            if same.len() != self.refs[image].len() {
-                Rc::make_mut(&mut self.refs[image]).retain(|name| !same.contains(name));
+            if same.len() != self.names(image).len() {
+                self.names_mut(image).retain(|name| !same.contains(name));
                 return Ok(());
             }
             if all > 1 && !force {
@@ -310,11 +327,11 @@ impl ImageStore {
                 }
                 // The name goes; a untagged record keeps the image for its container.
                 if let Some(at) = self.named(image, typed) {
-                    Rc::make_mut(&mut self.refs[image]).remove(at);
+                    self.names_mut(image).remove(at);
                 }
                 return Ok(());
             }
-        } else if self.same_names_of_first(image).len() == self.refs[image].len() && !force {
+        } else if self.same_names_of_first(image).len() == self.names(image).len() && !force {
             names_count = false;
         }
         let uses = |running: bool| users.of(&id).iter().find(|user| user.running == running);
@@ -327,20 +344,20 @@ impl ImageStore {
         if names_count && all > 1 {
             return Err("it is referenced in multiple repositories".to_owned());
         }
-        if all == 1 && names_count && !self.refs[image].is_empty() && self.children(inventory, image) {
-            Rc::make_mut(&mut self.refs[image]).clear();
+        if all == 1 && names_count && !self.names(image).is_empty() && self.children(inventory, image) {
+            self.names_mut(image).clear();
             return Ok(());
         }
-        Rc::make_mut(&mut self.refs[image]).clear();
+        self.names_mut(image).clear();
         self.gone.insert(image);
-        let mut parent = self.by_id.get(&inventory.images[image].parent_id).copied();
+        let mut parent = self.by_id.get(&inventory.image(image).parent_id).copied();
         while let Some(at) = parent.filter(|at| prune && !self.gone.contains(at)) {
-            let used = !users.of(&inventory.images[at].id).is_empty();
-            if !self.refs[at].is_empty() || used || self.protected.contains(&at) {
+            let used = !users.of(&inventory.image(at).id).is_empty();
+            if !self.names(at).is_empty() || used || self.protected.contains(&at) {
                 break;
             }
             self.gone.insert(at);
-            parent = self.by_id.get(&inventory.images[at].parent_id).copied();
+            parent = self.by_id.get(&inventory.image(at).parent_id).copied();
         }
         Ok(())
     }
@@ -349,7 +366,7 @@ impl ImageStore {
     fn same_names(&self, image: usize, typed: &str) -> Vec<Ref> {
         let Ok(reference) = values::reference(typed) else { return Vec::new() };
         let repository = reference.name();
-        let of_repository = self.refs[image].iter().filter(|name| name.repository == repository);
+        let of_repository = self.names(image).iter().filter(|name| name.repository == repository);
         if reference.digest.is_some() {
             return of_repository.cloned().collect();
         }
@@ -359,7 +376,7 @@ impl ImageStore {
     }
 
     fn same_names_of_first(&self, image: usize) -> Vec<Ref> {
-        match self.refs[image].first() {
+        match self.names(image).first() {
             Some(first) => self.same_names(image, &first.shown),
             None => Vec::new(),
         }
@@ -379,9 +396,9 @@ impl ImageStore {
         let candidates: Vec<usize> = (0..inventory.images.len())
             .filter(|at| !self.gone.contains(at))
             .filter(|at| {
-                let image = &inventory.images[*at];
+                let image = inventory.image(*at);
                 // Dangling only: the ends of each line of images; else those that are not in between.
-                let between = self.children(inventory, *at) && (dangling_only || self.refs[*at].is_empty());
+                let between = self.children(inventory, *at) && (dangling_only || self.names(*at).is_empty());
                 !between && until.is_none_or(|until| image.created as f64 <= until) && filters.fit(&image.labels)
             })
             .collect();
@@ -389,12 +406,12 @@ impl ImageStore {
             if self.gone.contains(&image) || self.protected.contains(&image) {
                 continue;
             }
-            let names = self.refs[image].clone();
+            let names = self.names(image).clone();
             if names.is_empty() {
                 let _ = self.delete_one(inventory, users, image, "", true, false, true);
             } else if !dangling_only || names.iter().all(|name| name.is_digest) {
                 for name in names.iter().cloned() {
-                    if self.refs[image].contains(&name) {
+                    if self.names(image).contains(&name) {
                         let _ = self.delete_one(inventory, users, image, &name.full, false, false, true);
                     }
                 }
@@ -414,7 +431,7 @@ impl ImageStore {
         // One record for each name, and one for an image without any.
         let mut records: Vec<(String, usize, Option<Ref>)> = Vec::new();
         for (at, image) in inventory.images.iter().enumerate().filter(|(at, _)| !self.gone.contains(at)) {
-            let untagged = self.refs[at].is_empty();
+            let untagged = self.names(at).is_empty();
             let stored = image.stored.unwrap_or(image.created) as f64;
             let fits = until.is_none_or(|until| stored < until) && filters.fit_in_containerd(&image.labels);
             if !fits || dangling_only && !untagged || self.protected.contains(&at) {
@@ -423,11 +440,11 @@ impl ImageStore {
             if untagged {
                 records.push((format!("moby-dangling@{}", image.id), at, None));
             }
-            records.extend(self.refs[at].iter().map(|name| (name.full.clone(), at, Some(name.clone()))));
+            records.extend(self.names(at).iter().map(|name| (name.full.clone(), at, Some(name.clone()))));
         }
         let mut held: BTreeSet<&str> = BTreeSet::new();
         for user in users.all() {
-            records.retain(|(_, at, name)| name.is_some() || inventory.images[*at].id != user.image_id);
+            records.retain(|(_, at, name)| name.is_some() || inventory.image(*at).id != user.image_id);
             let typed = format!("sha256:{}", user.image.trim_start_matches("sha256:"));
             if user.image_id.starts_with(&typed) || user.image.ends_with(&format!("@{}", user.image_id)) {
                 held.insert(user.image_id);
@@ -448,13 +465,13 @@ impl ImageStore {
         }
         records.sort();
         let mut left: HashMap<usize, usize> =
-            (0..inventory.images.len()).map(|at| (at, self.refs[at].len().max(1))).collect();
+            (0..inventory.images.len()).map(|at| (at, self.names(at).len().max(1))).collect();
         let mut goes = Vec::new();
         for (full, at, name) in records {
             let count = left.entry(at).or_insert(1);
             if *count > 1 {
                 *count -= 1;
-            } else if held.contains(inventory.images[at].id.as_str()) {
+            } else if held.contains(inventory.image(at).id.as_str()) {
                 continue;
             }
             goes.push((full, at, name));
@@ -462,8 +479,8 @@ impl ImageStore {
         for (_, at, name) in goes {
             match name {
                 Some(name) => {
-                    Rc::make_mut(&mut self.refs[at]).retain(|other| *other != name);
-                    if self.refs[at].is_empty() {
+                    self.names_mut(at).retain(|other| *other != name);
+                    if self.names(at).is_empty() {
                         self.gone.insert(at);
                     }
                 }
@@ -477,8 +494,9 @@ impl ImageStore {
 
 /// moby `isSingleReference`.
 fn single(refs: &[Ref]) -> bool {
-    if refs.len() <= 1 {
-        return refs.len() == 1;
+    let Some((first, others)) = refs.split_first() else { return false };
+    if others.is_empty() {
+        return true;
     }
     let tags: Vec<&Ref> = refs.iter().filter(|name| !name.is_digest).collect();
     if tags.len() > 1 {
@@ -486,7 +504,7 @@ fn single(refs: &[Ref]) -> bool {
     }
     let digests: BTreeSet<&str> =
         refs.iter().filter(|name| name.is_digest).map(|name| name.repository.as_str()).collect();
-    let one = tags.first().map_or(refs[0].repository.as_str(), |tag| tag.repository.as_str());
+    let one = tags.first().map_or(first.repository.as_str(), |tag| tag.repository.as_str());
     digests.len() == 1 && digests.contains(one)
 }
 

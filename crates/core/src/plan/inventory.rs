@@ -67,6 +67,48 @@ fn or_empty<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializ
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// One object of a list of the inventory.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "each position is found in this list, which does not change; without the object a plan would be wrong, and to stop is right"
+)]
+#[track_caller]
+fn listed<T>(list: &[T], position: usize) -> &T {
+    &list[position]
+}
+
+impl Inventory {
+    /// The container at this position of [`Inventory::containers`].
+    #[track_caller]
+    pub fn container(&self, position: usize) -> &Container {
+        listed(&self.containers, position)
+    }
+
+    /// The image at this position of [`Inventory::images`].
+    #[track_caller]
+    pub fn image(&self, position: usize) -> &Image {
+        listed(&self.images, position)
+    }
+
+    /// The volume at this position of [`Inventory::volumes`].
+    #[track_caller]
+    pub fn volume(&self, position: usize) -> &Volume {
+        listed(&self.volumes, position)
+    }
+
+    /// The network at this position of [`Inventory::networks`].
+    #[track_caller]
+    pub fn network(&self, position: usize) -> &Network {
+        listed(&self.networks, position)
+    }
+
+    /// The record at this position of [`Inventory::cache`].
+    #[track_caller]
+    pub fn record(&self, position: usize) -> &CacheRecord {
+        listed(&self.cache, position)
+    }
+}
+
 /// An entry of `GET /containers/json`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -465,17 +507,17 @@ fn only<T>(mut found: impl Iterator<Item = T>) -> Option<T> {
 
 /// Seconds since 1970 of a time as the API writes it (RFC 3339), with the part below a second; None where it is none.
 pub fn seconds(text: &str) -> Option<f64> {
-    let bytes = text.as_bytes();
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
-    if bytes.len() < 20 || bytes[4] != b'-' || !matches!(bytes[10], b'T' | b't' | b' ') {
+    let (date_and_time, rest) = text.split_at_checked(19)?;
+    let letter = |at: usize| date_and_time.as_bytes().get(at);
+    if rest.is_empty() || letter(4) != Some(&b'-') || !matches!(letter(10), Some(b'T' | b't' | b' ')) {
         return None;
     }
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
     let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-    let rest = &text[19..];
     let digits = rest.strip_prefix('.').map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count() + 1);
-    let fraction: f64 = if digits > 1 { format!("0{}", &rest[..digits]).parse().ok()? } else { 0.0 };
-    let zone = rest.get(digits..)?;
+    let (fraction, zone) = rest.split_at_checked(digits)?;
+    let fraction: f64 = if digits > 1 { format!("0{fraction}").parse().ok()? } else { 0.0 };
     let offset = match zone {
         "Z" | "z" => 0,
         zone => {

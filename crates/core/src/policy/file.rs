@@ -355,7 +355,8 @@ pub fn parse(path: &Path, is_system: bool, text: &str) -> Result<PolicyLayer, Po
     lines.extend(text.match_indices('\n').map(|(at, _)| at + 1));
     let position = |byte: usize| {
         let line = lines.partition_point(|start| *start <= byte).max(1);
-        (line, text.get(lines[line - 1]..byte).map_or(0, |before| before.chars().count()) + 1)
+        let start = lines.get(line - 1).copied().unwrap_or_default();
+        (line, text.get(start..byte).map_or(0, |before| before.chars().count()) + 1)
     };
     let problem = |byte: Option<usize>, reason: String| PolicyProblem {
         path: path.to_path_buf(),

@@ -182,8 +182,9 @@ impl<'de> Deserialize<'de> for KeptBytes {
             Either::Number(number) => return Ok(KeptBytes(number)),
             Either::Text(text) => text,
         };
-        let at = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
-        let factor = match text[at..].trim().to_ascii_lowercase().trim_end_matches('b') {
+        let suffix = text.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
+        let number = text.strip_suffix(suffix).unwrap_or(&text);
+        let factor = match suffix.trim().to_ascii_lowercase().trim_end_matches('b') {
             "" => 1.0,
             "k" => 1e3,
             "m" => 1e6,
@@ -196,7 +197,7 @@ impl<'de> Deserialize<'de> for KeptBytes {
             _ => return Err(D::Error::custom(format!("{text:?} is not a size, such as \"10GB\""))),
         };
         let number: f64 =
-            text[..at].parse().map_err(|_| D::Error::custom(format!("{text:?} is not a size, such as \"10GB\"")))?;
+            number.parse().map_err(|_| D::Error::custom(format!("{text:?} is not a size, such as \"10GB\"")))?;
         Ok(KeptBytes((number * factor) as u64))
     }
 }

@@ -40,7 +40,7 @@ fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
     for build in case.builds() {
         let Some(file) = build.file() else { continue };
-        for instruction in build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions) {
+        for instruction in file.instructions_of(&build.needed) {
             if is_plain(build, instruction, case.host) != Some(false) && is_written_plainly(&instruction.what) {
                 findings.push(RULE.found(&build.origins).in_file(file.place(&instruction.keyword)));
             }
@@ -68,10 +68,11 @@ pub fn is_plain(build: &Build, instruction: &Instruction, host: &dyn Host) -> Op
     let folder = context.folder.trim_end_matches('/');
     let mut known = true;
     for source in sources {
-        let path = format!("{folder}/{}", clean(&format!("/{}", source.text)).trim_start_matches('/'));
+        let inside = clean(&format!("/{}", source.text)).trim_start_matches('/').to_owned();
+        let path = format!("{folder}/{inside}");
         // A link may lead docker to another file than this host.
-        let inside = format!("{}/{}", host.resolve(&context.folder).trim_end_matches('/'), &path[folder.len() + 1..]);
-        if host.resolve(&path) != inside.trim_end_matches('/') {
+        let direct = format!("{}/{inside}", host.resolve(&context.folder).trim_end_matches('/'));
+        if host.resolve(&path) != direct.trim_end_matches('/') {
             known = false;
         } else if host.is_directory(&path) {
             // What lies in a folder is not unpacked.

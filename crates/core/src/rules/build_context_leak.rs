@@ -114,7 +114,7 @@ fn how_large(survey: &Survey) -> String {
 /// The instruction that takes the most: the first broad copy.
 fn copying(build: &Build) -> Option<Place> {
     let file = build.file()?;
-    let copies = build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions).filter(
+    let copies = file.instructions_of(&build.needed).filter(
         |instruction| matches!(&instruction.what, Directive::Copy { from: None, sources, .. } if !sources.is_empty()),
     );
     let broad = |instruction: &&crate::files::dockerfile::Instruction| matches!(&instruction.what, Directive::Copy { sources, .. } if sources.iter().any(|source| matches!(source.text.trim_end_matches('/'), "." | "")));
@@ -139,7 +139,7 @@ fn new_patterns(build: &Build, survey: &Survey) -> Vec<(String, Grade)> {
     let sources: Vec<String> = build
         .file()
         .into_iter()
-        .flat_map(|file| build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions))
+        .flat_map(|file| file.instructions_of(&build.needed))
         .filter_map(|instruction| match &instruction.what {
             Directive::Copy { from: None, sources, .. } => Some(sources),
             _ => None,

@@ -40,7 +40,7 @@ fn check(case: &Case) -> Vec<Finding> {
 /// `RUN --security=insecure` and `RUN --network=host`.
 fn in_dockerfile(build: &Build) -> Vec<Finding> {
     let Some(file) = build.file() else { return Vec::new() };
-    let instructions = build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions);
+    let instructions = file.instructions_of(&build.needed);
     let asked = instructions.flat_map(|it| &it.flags).filter(|(name, value, _)| {
         matches!((name.as_str(), value.as_str()), ("security", "insecure") | ("network", "host"))
     });

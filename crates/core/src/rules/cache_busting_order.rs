@@ -5,6 +5,7 @@ use super::{COMMON, Case, Class, Example, Finding, Rule};
 use crate::files::dockerfile::{CommandForm, Directive, Dockerfile, Instruction, mounts};
 use crate::host::Host;
 use crate::lower::Build;
+use crate::text::part;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -172,7 +173,7 @@ fn check(case: &Case) -> Vec<Finding> {
         let Some(file) = build.file() else { continue };
         for order in orders(build, file, case.host) {
             let install = if order.only_installs { script_of(order.run) } else { order.alone.clone() };
-            let copy = &file.text.text[order.copy.span.clone()];
+            let copy = part(&file.text.text, order.copy.span.clone());
             let mut finding = RULE.found(&build.origins).in_file(file.place(&order.copy.span));
             finding.instead = format!("{}, then RUN {install}, then {copy}", order.first_copy());
             findings.push(finding);
@@ -190,7 +191,7 @@ fn script_of(run: &Instruction) -> String {
 
 /// Every such pair of the stages that are built, the first of each stage.
 pub fn orders<'a>(build: &Build, file: &'a Dockerfile, host: &dyn Host) -> Vec<Order<'a>> {
-    build.needed.iter().filter_map(|stage| in_stage(build, &file.stages[*stage].instructions, host)).collect()
+    file.stages_at(&build.needed).filter_map(|stage| in_stage(build, &stage.instructions, host)).collect()
 }
 
 fn in_stage<'a>(build: &Build, instructions: &'a [Instruction], host: &dyn Host) -> Option<Order<'a>> {
@@ -244,26 +245,24 @@ fn is_broad(what: &Directive) -> bool {
 fn names(ecosystem: &Ecosystem, words: &[String], folder: Option<&str>, host: &dyn Host) -> Vec<String> {
     let named: Vec<String> = words
         .windows(2)
-        .filter(|pair| matches!(pair[0].as_str(), "-r" | "--requirement"))
-        .map(|pair| pair[1].rsplit('/').next().unwrap_or_default().to_owned())
+        .filter_map(|pair| match pair {
+            [flag, file] if matches!(flag.as_str(), "-r" | "--requirement") => file.rsplit('/').next(),
+            _ => None,
+        })
+        .map(str::to_owned)
         .collect();
     if !named.is_empty() {
         return named;
     }
-    let Some(folder) = folder else {
-        return ecosystem.names[..ecosystem.names.len().min(2)].iter().map(|name| (*name).to_owned()).collect();
-    };
+    let usual = || ecosystem.names.iter().take(2).map(|name| (*name).to_owned()).collect();
+    let Some(folder) = folder else { return usual() };
     let there: Vec<String> = host.list(folder);
     let fits = |name: &str| match name.strip_prefix('*') {
         Some(end) => there.iter().find(|it| it.ends_with(end)).cloned(),
         None => there.iter().find(|it| *it == name).cloned(),
     };
     let found: Vec<String> = ecosystem.names.iter().filter_map(|name| fits(name)).collect();
-    if found.is_empty() {
-        ecosystem.names[..ecosystem.names.len().min(2)].iter().map(|name| (*name).to_owned()).collect()
-    } else {
-        found
-    }
+    if found.is_empty() { usual() } else { found }
 }
 
 /// The commands of a script.
@@ -281,21 +280,21 @@ fn installing(command: &CommandForm) -> Option<(&'static Ecosystem, Vec<String>,
     for words in commands(&script) {
         let mut words: &[String] = &words;
         // `NAME=value npm ci`, `python -m pip …`, `sudo …`
-        while let Some(first) = words.first() {
+        while let [first, after @ ..] = words {
             let is_setting = first.contains('=') && !first.starts_with('-');
             let before = matches!(first.as_str(), "sudo" | "env" | "exec" | "time" | "set" | "-m" | "command");
-            let python = first.starts_with("python") && words.get(1).is_some_and(|next| next == "-m");
+            let python = first.starts_with("python") && after.first().is_some_and(|next| next == "-m");
             if !(is_setting || before || python) {
                 break;
             }
-            words = &words[1..];
+            words = after;
         }
         let Some(program) = words.first().map(|first| first.rsplit('/').next().unwrap_or_default()) else { continue };
         let Some(ecosystem) = ECOSYSTEMS.iter().find(|it| it.programs.contains(&program)) else { continue };
         let flags_with_value = ["--prefix", "-C", "--cwd", "-f", "--file", "-p"];
         let mut rest: Vec<&str> = Vec::new();
         let mut skip = false;
-        for word in &words[1..] {
+        for word in words.iter().skip(1) {
             if skip || word.starts_with('-') {
                 skip = !skip && flags_with_value.contains(&word.as_str());
                 continue;
@@ -354,13 +353,13 @@ fn names_first(fixing: &Fixing) -> Vec<Proposal> {
             continue;
         }
         let start = file.text.line_start(order.copy.span.start);
-        let indent = &file.text.text[start..order.copy.span.start];
+        let indent = part(&file.text.text, start..order.copy.span.start);
         let copy = order.first_copy();
         if order.only_installs {
             if !nothing_between(fixing, order.copy, order.run) {
                 continue;
             }
-            let run = &file.text.text[order.run.span.clone()];
+            let run = part(&file.text.text, order.run.span.clone());
             let edits = [
                 (start..start, format!("{indent}{copy}{end}{indent}{run}{end}")),
                 (fixing.whole_lines(&order.run.span), String::new()),
@@ -391,7 +390,8 @@ fn installs_from_names_alone(names: &[String], folder: &str, host: &dyn Host) ->
             "package.json" => {
                 let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
                 let runs = ["preinstall", "install", "postinstall", "prepare", "prepublish"];
-                let scripts = runs.iter().any(|script| json["scripts"].get(script).is_some());
+                let scripts =
+                    json.get("scripts").is_some_and(|scripts| runs.iter().any(|name| scripts.get(name).is_some()));
                 json.is_object()
                     && !scripts
                     && json.get("workspaces").is_none()

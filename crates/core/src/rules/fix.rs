@@ -8,6 +8,7 @@ use crate::files::dockerfile::{Dockerfile, Instruction};
 use crate::host::Host;
 use crate::lower::Build;
 use crate::plan::Facts;
+use crate::text::part;
 
 /// A file before and after; it was not there where nothing is before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,15 +152,14 @@ impl<'a> Fixing<'a> {
 
     /// Instructions of the stages that are built.
     pub fn instructions(&self) -> impl Iterator<Item = &'a Instruction> {
-        let file = self.file;
-        self.build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions)
+        self.file.instructions_of(&self.build.needed)
     }
 
     /// The lines of an instruction, with the end of the last one.
     pub fn whole_lines(&self, span: &Range<usize>) -> Range<usize> {
         let text = &self.file.text.text;
         let start = self.file.text.line_start(span.start);
-        let end = text[span.end..].find('\n').map_or(text.len(), |at| span.end + at + 1);
+        let end = part(text, span.end..).find('\n').map_or(text.len(), |at| span.end + at + 1);
         start..end
     }
 
@@ -167,8 +167,8 @@ impl<'a> Fixing<'a> {
     pub fn is_windows(&self) -> bool {
         let names = ["windows", "nanoserver", "servercore"];
         self.file.escape == '`'
-            || self.file.line(self.build.stage).iter().any(|stage| {
-                let lower = self.file.stages[*stage].image.to_lowercase();
+            || self.file.stages_at(&self.file.line(self.build.stage)).any(|stage| {
+                let lower = stage.image.to_lowercase();
                 names.iter().any(|name| lower.contains(name))
             })
     }

@@ -6,6 +6,7 @@ use crate::engine::Lookup;
 use crate::files::dockerfile::{Directive, mounts};
 use crate::grammar::values::{image_id, reference};
 use crate::lower::Build;
+use crate::text::part;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -66,8 +67,7 @@ fn check(case: &Case) -> Vec<Finding> {
 fn in_dockerfile(build: &Build) -> Vec<Finding> {
     let Some(file) = build.file() else { return Vec::new() };
     let mut images = Vec::new();
-    for at in &build.needed {
-        let stage = &file.stages[*at];
+    for stage in file.stages_at(&build.needed) {
         if stage.parent.is_none() {
             images.push((stage.image.as_str(), &stage.base.span));
         }
@@ -79,10 +79,8 @@ fn in_dockerfile(build: &Build) -> Vec<Finding> {
             }
         }
     }
-    let mounted: Vec<(String, &std::ops::Range<usize>)> = build
-        .needed
-        .iter()
-        .flat_map(|at| &file.stages[*at].instructions)
+    let mounted: Vec<(String, &std::ops::Range<usize>)> = file
+        .instructions_of(&build.needed)
         .flat_map(|it| mounts(it).into_iter().map(move |mount| (mount, &it.keyword)))
         .filter_map(|(mount, span)| Some((mount.into_iter().find(|(key, _)| key == "from")?.1, span)))
         .filter(|(name, _)| file.find(name).is_none())
@@ -107,8 +105,8 @@ fn in_dockerfile(build: &Build) -> Vec<Finding> {
 fn digests(fixing: &Fixing) -> Vec<Proposal> {
     let (build, file) = (fixing.build, fixing.file);
     let mut proposals = Vec::new();
-    for stage in build.needed.iter().map(|stage| &file.stages[*stage]).filter(|stage| stage.parent.is_none()) {
-        let written = &file.text.text[stage.base.span.clone()];
+    for stage in file.stages_at(&build.needed).filter(|stage| stage.parent.is_none()) {
+        let written = part(&file.text.text, stage.base.span.clone());
         if written.contains('$') || build.is_own(&stage.image) || fixing.is_allowed(&stage.base.span) {
             continue;
         }

@@ -9,6 +9,7 @@ use crate::files::magic::is_program;
 use crate::lower::Build;
 use crate::lower::fields;
 use crate::plan::Facts;
+use crate::text::part;
 
 /// Programs made to be process 1.
 const INITS: &[&str] = &[
@@ -126,7 +127,7 @@ fn in_dockerfile(build: &Build) -> Option<Finding> {
         return None;
     }
     let place = file.place(&(keyword.start..span.end));
-    let name = file.text.text[keyword.clone()].to_uppercase();
+    let name = part(&file.text.text, keyword.clone()).to_uppercase();
     Some(RULE.found(&build.origins).titled(format!("{name} in shell form: PID 1 is a shell")).in_file(place))
 }
 
@@ -266,7 +267,7 @@ fn exec_form(fixing: &Fixing) -> Vec<Proposal> {
         _ => return Vec::new(),
     };
     let CommandForm::Shell(script, span) = command else { return Vec::new() };
-    let own = file.stages[build.stage].instructions.iter().any(|it| std::ptr::eq(it, instruction));
+    let own = file.instructions_of(&[build.stage]).any(|it| std::ptr::eq(it, instruction));
     if shell.is_some()
         || !own
         || replaces_itself(script)
@@ -276,7 +277,8 @@ fn exec_form(fixing: &Fixing) -> Vec<Proposal> {
         return Vec::new();
     }
     let Some(words) = plain_words(script) else { return Vec::new() };
-    let starts = match starts_alone(fixing, &words[0]) {
+    let Some(program) = words.first() else { return Vec::new() };
+    let starts = match starts_alone(fixing, program) {
         Some(false) => return Vec::new(),
         starts => starts == Some(true),
     };
@@ -333,7 +335,7 @@ fn starts_alone(fixing: &Fixing, program: &str) -> Option<bool> {
 
 /// Whether nothing of the base takes the command as its arguments.
 fn has_no_entrypoint(build: &Build, file: &Dockerfile, facts: &dyn Facts) -> bool {
-    let first = &file.stages[file.line(build.stage).last().copied().unwrap_or(build.stage)];
+    let Some(first) = file.first_of(build.stage) else { return false };
     if let Lookup::Found(image) = facts.image(&first.image) {
         return image.entrypoint.is_empty();
     }
@@ -367,8 +369,8 @@ fn plain_words(script: &str) -> Option<Vec<String>> {
             _ => {}
         }
     }
-    let words = shell_words::split(script).ok().filter(|words| !words.is_empty())?;
-    let first = &words[0];
+    let words = shell_words::split(script).ok()?;
+    let first = words.first()?;
     (!first.contains('=') && !BUILTIN.contains(&first.as_str())).then_some(words)
 }
 

@@ -79,7 +79,7 @@ fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
         let found = || RULE.found(&build.origins).titled("the last USER is root").in_file(file.place(&user.span));
         return is_root(&user.text).then(found);
     }
-    let first = &file.stages[*file.line(build.stage).last()?];
+    let first = file.first_of(build.stage)?;
     let unprivileged = ["nonroot", "unprivileged", "rootless"].iter().any(|word| first.image.contains(word));
     if unprivileged || drops_root(file, build.stage) {
         return None;
@@ -92,7 +92,7 @@ fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
     {
         return None;
     }
-    let base = &file.stages[build.stage].base;
+    let base = &file.stages.get(build.stage)?.base;
     Some(RULE.found(&build.origins).titled("no USER: the image runs as root").in_file(file.place(&base.span)))
 }
 
@@ -103,7 +103,7 @@ pub fn drops_root(file: &Dockerfile, stage: usize) -> bool {
         _ => None,
     };
     let line = file.line(stage);
-    let scripts = line.iter().flat_map(|stage| file.stages[*stage].instructions.iter()).filter_map(start);
+    let scripts = file.instructions_of(&line).filter_map(start);
     let words: Vec<String> =
         scripts.flat_map(|script| script.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect();
     let known = ["gosu", "su-exec", "setpriv", "s6-setuidgid", "runuser", "chroot", "/init", "/sbin/init"];
@@ -235,9 +235,10 @@ const NEED_ROOT: &[&str] = &[
 /// offered if it is known to fail.
 fn own_user(fixing: &Fixing) -> Vec<Proposal> {
     let (build, file) = (fixing.build, fixing.file);
-    let stage = &file.stages[build.stage];
+    let (Some(stage), Some(first)) = (file.stages.get(build.stage), file.first_of(build.stage)) else {
+        return Vec::new();
+    };
     let said = file.last(build.stage, |it| if let Directive::User(user) = &it.what { Some((user, it)) } else { None });
-    let first = &file.stages[file.line(build.stage).last().copied().unwrap_or(build.stage)];
     let needless = match said {
         Some((user, _)) => !is_root(&user.text),
         None => match fixing.facts.image(&first.image) {
@@ -281,7 +282,7 @@ fn own_user(fixing: &Fixing) -> Vec<Proposal> {
     let text = &file.text.text;
     let at = match last {
         Some(last) => fixing.whole_lines(&last.span).end,
-        None => text[stage.base.span.end..].find('\n').map_or(text.len(), |at| stage.base.span.end + at + 1),
+        None => fixing.whole_lines(&stage.base.span).end,
     };
     let before = if at == text.len() && !text.ends_with('\n') { end } else { "" };
     let edit = (at..at, format!("{before}{lines}"));
@@ -292,12 +293,13 @@ fn own_user(fixing: &Fixing) -> Vec<Proposal> {
 fn starts_as_root(fixing: &Fixing) -> bool {
     let (build, file, host) = (fixing.build, fixing.file, fixing.host);
     let line = file.line(build.stage);
-    let first = &file.stages[line.last().copied().unwrap_or(build.stage)];
+    // What cannot be told may start as root.
+    let Some(first) = file.first_of(build.stage) else { return true };
     // A base whose name is not known may be any of them.
     if first.image.is_empty() || official(&first.image).is_some_and(|name| START_AS_ROOT.contains(&name)) {
         return true;
     }
-    let instructions = || line.iter().flat_map(|stage| &file.stages[*stage].instructions);
+    let instructions = || file.instructions_of(&line);
     let commands = instructions().filter(|it| !it.on_build).filter_map(|it| match &it.what {
         Directive::Entrypoint(command) | Directive::Cmd(command) => Some(command.script()),
         _ => None,

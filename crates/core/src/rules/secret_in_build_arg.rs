@@ -59,7 +59,7 @@ fn check(case: &Case) -> Vec<Finding> {
 /// `ARG` of a Dockerfile.
 fn in_dockerfile(build: &Build) -> Vec<Finding> {
     let Some(file) = build.file() else { return Vec::new() };
-    let stages = build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions);
+    let stages = file.instructions_of(&build.needed);
     let declared = file
         .globals
         .iter()

@@ -65,7 +65,7 @@ fn check(case: &Case) -> Vec<Finding> {
 fn in_dockerfile(build: &Build) -> Vec<Finding> {
     let Some(file) = build.file() else { return Vec::new() };
     let mut findings = Vec::new();
-    for instruction in build.needed.iter().flat_map(|stage| &file.stages[*stage].instructions) {
+    for instruction in file.instructions_of(&build.needed) {
         let Directive::Env(list) = &instruction.what else { continue };
         for (name, value) in list {
             let value = value.trim_matches(['"', '\'']);

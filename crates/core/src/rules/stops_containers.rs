@@ -42,7 +42,9 @@ fn check(case: &Case) -> Vec<Finding> {
                 }
             }
         }
-        if request.is("POST", "/nodes/*/update") && request.body_json()["Availability"] == "drain" {
+        if request.is("POST", "/nodes/*/update")
+            && request.body_json().get("Availability").is_some_and(|it| it == "drain")
+        {
             findings.push(
                 RULE.found(&request.origins_of("Availability"))
                     .titled("stops all tasks on the node; the swarm starts them on other nodes"),

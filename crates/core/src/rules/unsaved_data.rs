@@ -86,7 +86,7 @@ fn check(case: &Case) -> Vec<Finding> {
 fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
     let file = build.file()?;
     let line = file.line(build.stage);
-    let first = &file.stages[*line.last()?];
+    let first = file.first_of(build.stage)?;
     let parsed = reference(&first.image).ok();
     let name = parsed.as_ref().and_then(|parsed| parsed.path.rsplit('/').next()).unwrap_or_default();
     let mut covered: Vec<String> = match case.facts.image(&first.image) {
@@ -95,7 +95,7 @@ fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
         _ if DATA.iter().any(|(known, _)| *known == name) => return None,
         _ => Vec::new(),
     };
-    let instructions = || line.iter().flat_map(|stage| &file.stages[*stage].instructions);
+    let instructions = || file.instructions_of(&line);
     for instruction in instructions() {
         if let Directive::Volume(list) = &instruction.what {
             covered.extend(list.iter().map(|path| clean(path)));

@@ -1,6 +1,7 @@
 //! Devices, their limits, ulimits and sysctls: docker/cli `opts/` and `cli/command/container/opts.go`.
 
 use super::{size, volume::clean};
+use crate::text::part;
 
 /// `--device`: a mapping, or a CDI name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub fn device(value: &str) -> Result<Device, String> {
     }
     let bad = || format!("bad format for path: {value}");
     let parts: Vec<&str> = value.split(':').collect();
-    if parts.len() > 3 || parts[0].is_empty() {
+    if parts.len() > 3 || parts.first().is_none_or(|path| path.is_empty()) {
         return Err(bad());
     }
     let absolute = |path: &str| {
@@ -66,7 +67,7 @@ pub fn device(value: &str) -> Result<Device, String> {
 fn is_mode(mode: &str) -> bool {
     !mode.is_empty()
         && mode.chars().all(|letter| "rwm".contains(letter))
-        && mode.chars().enumerate().all(|(at, letter)| !mode[..at].contains(letter))
+        && mode.chars().enumerate().all(|(at, letter)| !part(mode, ..at).contains(letter))
 }
 
 /// `vendor.com/class=name` of the Container Device Interface.
@@ -102,7 +103,7 @@ pub fn cgroup_rule(value: &str) -> Result<(), String> {
 /// `--blkio-weight-device`.
 pub fn weight(value: &str) -> Result<(String, usize), String> {
     let path = device_path(value)?;
-    let number = &value[path.len() + 1..];
+    let number = part(value, path.len() + 1..);
     match number.parse::<u16>() {
         Ok(weight) if !number.starts_with('+') && (weight == 0 || (10..=1000).contains(&weight)) => {
             Ok((path.to_owned(), weight.into()))
@@ -114,7 +115,7 @@ pub fn weight(value: &str) -> Result<(String, usize), String> {
 /// `--device-read-bps` and `--device-write-bps`.
 pub fn throttle_bytes(value: &str) -> Result<(String, i64), String> {
     let path = device_path(value)?;
-    match size(&value[path.len() + 1..]) {
+    match size(part(value, path.len() + 1..)) {
         Ok(rate) if rate >= 0 => Ok((path.to_owned(), rate)),
         _ => Err(format!(
             "invalid rate for device: {value}. The correct format is <device-path>:<number>[<unit>]. Number must be a positive integer. Unit is optional and can be kb, mb, or gb"
@@ -125,7 +126,7 @@ pub fn throttle_bytes(value: &str) -> Result<(String, i64), String> {
 /// `--device-read-iops` and `--device-write-iops`.
 pub fn throttle_ops(value: &str) -> Result<(String, i64), String> {
     let path = device_path(value)?;
-    let number = &value[path.len() + 1..];
+    let number = part(value, path.len() + 1..);
     match number.parse::<u64>() {
         Ok(rate) if !number.starts_with('+') => Ok((path.to_owned(), rate as i64)),
         _ => Err(format!(

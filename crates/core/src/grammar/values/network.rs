@@ -154,7 +154,7 @@ pub fn driver_option(text: &str) -> Result<(String, String), String> {
 /// Whether a word character stands on both sides of some `=`: docker's test for the long forms.
 pub fn has_pair(value: &str) -> bool {
     let word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
-    value.as_bytes().windows(3).any(|three| three[1] == b'=' && word(&three[0]) && word(&three[2]))
+    value.as_bytes().windows(3).any(|three| matches!(three, [one, b'=', other] if word(one) && word(other)))
 }
 
 /// `-H`: the engine's address with docker's defaults filled in.

@@ -1,5 +1,7 @@
 //! Numbers as Go reads them, and sizes as go-units does.
 
+use crate::text::part;
+
 /// `strconv.ParseBool`.
 pub fn bool(value: &str) -> Result<bool, String> {
     match value {
@@ -11,11 +13,7 @@ pub fn bool(value: &str) -> Result<bool, String> {
 
 /// `strconv.ParseInt` with base 0 and 64 bits: `0x`, `0o`, `0b`, a leading `0` for octal, and underscores.
 pub fn int(value: &str) -> Result<i64, String> {
-    let (negative, digits) = match value.as_bytes().first() {
-        Some(b'-') => (true, &value[1..]),
-        Some(b'+') => (false, &value[1..]),
-        _ => (false, value),
-    };
+    let (negative, digits) = signed(value);
     let magnitude = magnitude(digits).ok_or_else(|| format!("strconv.ParseInt: parsing {value:?}: invalid syntax"))?;
     let signed = if negative { -magnitude } else { magnitude };
     i64::try_from(signed).map_err(|_| format!("strconv.ParseInt: parsing {value:?}: value out of range"))
@@ -30,6 +28,14 @@ pub fn uint(value: &str, bits: u32) -> Result<u64, String> {
     u64::try_from(magnitude).map_err(|_| format!("strconv.ParseUint: parsing {value:?}: value out of range"))
 }
 
+/// Whether a minus stands in front, and what follows the sign.
+fn signed(text: &str) -> (bool, &str) {
+    match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    }
+}
+
 fn magnitude(digits: &str) -> Option<i128> {
     let lower = digits.to_ascii_lowercase();
     let (base, rest, prefixed) = if let Some(rest) = lower.strip_prefix("0x") {
@@ -38,8 +44,8 @@ fn magnitude(digits: &str) -> Option<i128> {
         (2, rest, true)
     } else if let Some(rest) = lower.strip_prefix("0o") {
         (8, rest, true)
-    } else if lower.len() > 1 && lower.starts_with('0') {
-        (8, &lower[1..], true)
+    } else if let Some(rest) = lower.strip_prefix('0').filter(|rest| !rest.is_empty()) {
+        (8, rest, true)
     } else {
         (10, lower.as_str(), false)
     };
@@ -146,8 +152,8 @@ pub fn size(value: &str) -> Result<i64, String> {
     let invalid = || format!("invalid size: '{value}'");
     let last =
         value.rfind(|letter: char| letter.is_ascii_digit() || letter == '.' || letter == ' ').ok_or_else(invalid)?;
-    let (number, suffix) =
-        (if value.as_bytes()[last] == b' ' { &value[..last] } else { &value[..=last] }, &value[last + 1..]);
+    let (number, suffix) = (part(value, ..=last), part(value, last + 1..));
+    let number = number.strip_suffix(' ').unwrap_or(number);
     let number = float(number)?;
     if number < 0.0 {
         return Err(invalid());
@@ -157,15 +163,16 @@ pub fn size(value: &str) -> Result<i64, String> {
         "" | "b" => 1.0,
         _ => {
             let bad = || format!("invalid suffix: '{suffix}'");
-            let power = match suffix.as_bytes()[0] {
-                b'k' => 1,
-                b'm' => 2,
-                b'g' => 3,
-                b't' => 4,
-                b'p' => 5,
+            let (power, rest) = suffix.split_at_checked(1).ok_or_else(bad)?;
+            let power = match power {
+                "k" => 1,
+                "m" => 2,
+                "g" => 3,
+                "t" => 4,
+                "p" => 5,
                 _ => return Err(bad()),
             };
-            if !matches!(&suffix[1..], "" | "b" | "ib") {
+            if !matches!(rest, "" | "b" | "ib") {
                 return Err(bad());
             }
             1024f64.powi(power)
@@ -199,12 +206,12 @@ pub fn cpus(value: &str) -> Result<i64, String> {
 
 /// The base that a prefix names, and the digits behind it. With `octal` a leading zero names one, too.
 fn base_of(text: &str, octal: bool) -> (u32, &str) {
-    match text.as_bytes() {
-        [b'0', b'x' | b'X', ..] => (16, &text[2..]),
-        [b'0', b'b' | b'B', ..] => (2, &text[2..]),
-        [b'0', b'o' | b'O', ..] => (8, &text[2..]),
-        [b'0', _, ..] if octal => (8, &text[1..]),
-        _ => (10, text),
+    let Some(rest) = text.strip_prefix('0').filter(|rest| !rest.is_empty()) else { return (10, text) };
+    let named = [(16, ['x', 'X']), (2, ['b', 'B']), (8, ['o', 'O'])];
+    match named.iter().find_map(|(base, letters)| Some((*base, rest.strip_prefix(letters)?))) {
+        Some(found) => found,
+        None if octal => (8, rest),
+        None => (10, text),
     }
 }
 
@@ -253,8 +260,11 @@ fn scaled(text: &str) -> Option<Option<u64>> {
     const LARGEST: u64 = 1_000_000;
     let (base, rest) = base_of(text, false);
     let marks: &[char] = if base == 16 { &['p', 'P'] } else { &['e', 'E', 'p', 'P'] };
-    let (mantissa, exponent, two) = match rest.find(marks) {
-        Some(at) => (&rest[..at], decimal(&rest[at + 1..]).ok()?, matches!(rest.as_bytes()[at], b'p' | b'P')),
+    let (mantissa, exponent, two) = match rest.split_once(marks) {
+        Some((mantissa, exponent)) => {
+            let two = rest.trim_start_matches(|letter| !marks.contains(&letter)).starts_with(['p', 'P']);
+            (mantissa, decimal(exponent).ok()?, two)
+        }
         None => (rest, 0, false),
     };
     let (whole, part) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -313,11 +323,7 @@ fn times(mut integer: u128, mut twos: i64, mut fives: i64) -> Option<u64> {
 pub fn duration(value: &str) -> Result<i64, String> {
     const MOST: u64 = 1 << 63;
     let invalid = || format!("time: invalid duration {value:?}");
-    let (negative, mut rest) = match value.as_bytes().first() {
-        Some(b'-') => (true, &value[1..]),
-        Some(b'+') => (false, &value[1..]),
-        _ => (false, value),
-    };
+    let (negative, mut rest) = signed(value);
     if rest == "0" {
         return Ok(0);
     }

@@ -1,5 +1,7 @@
 //! Image references: distribution/reference.
 
+use crate::text::part;
+
 /// A named image with its default domain and repository filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
@@ -66,23 +68,20 @@ pub fn reference(text: &str) -> Result<Reference, String> {
     }
     let (domain, rest) = split_domain(text);
     let remote = rest.split([':', '@']).next().unwrap_or_default();
-    let before_tag = match rest.find(':') {
-        Some(at) => &rest[..at],
-        None => rest.as_str(),
-    };
+    let before_tag = rest.split(':').next().unwrap_or_default();
     if before_tag.to_lowercase() != before_tag {
         return Err(format!("{INVALID}: repository name ({before_tag}) must be lowercase"));
     }
-    let mut tail = &rest[remote.len()..];
+    let mut tail = part(&rest, remote.len()..);
     let mut tag = None;
     let mut digest = None;
     if let Some(after) = tail.strip_prefix(':') {
-        let end = after.find('@').unwrap_or(after.len());
-        if !is_tag(&after[..end]) {
+        let (name, behind) = after.split_at_checked(after.find('@').unwrap_or(after.len())).ok_or(INVALID)?;
+        if !is_tag(name) {
             return Err(INVALID.to_owned());
         }
-        tag = Some(after[..end].to_owned());
-        tail = &after[end..];
+        tag = Some(name.to_owned());
+        tail = behind;
     }
     if let Some(after) = tail.strip_prefix('@') {
         check_digest(after)?;

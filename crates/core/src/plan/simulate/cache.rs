@@ -36,9 +36,9 @@ impl<'a> Simulation<'a> {
         let mut left = total(inventory.cache.iter().filter(|record| !record.shared).map(|record| record.size));
         loop {
             // Leaves first: a record with one that stands on it is in use.
-            let mut ready: Vec<usize> = (0..inventory.cache.len())
-                .filter(|at| {
-                    let record = &inventory.cache[*at];
+            let records = inventory.cache.iter().enumerate();
+            let mut ready: Vec<(usize, &CacheRecord)> = records
+                .filter(|(_, record)| {
                     let id = record.id.as_str();
                     !gone.contains(id) && children.get(id).is_none_or(|count| *count == 0) && fits(record)
                 })
@@ -48,21 +48,19 @@ impl<'a> Simulation<'a> {
             }
             if keep > 0 {
                 // Down to what is to stay, the longest unused first.
-                ready.sort_by(|one, other| {
-                    let used =
-                        |at: &usize| inventory.cache[*at].last_used_at.as_deref().and_then(seconds).unwrap_or(0.0);
+                ready.sort_by(|(_, one), (_, other)| {
+                    let used = |it: &CacheRecord| it.last_used_at.as_deref().and_then(seconds).unwrap_or(0.0);
                     used(one).total_cmp(&used(other))
                 });
                 ready.truncate(1);
             }
-            for at in ready {
-                gone.insert(inventory.cache[at].id.as_str());
-                for parent in inventory.cache[at].parents() {
+            for (at, record) in ready {
+                gone.insert(record.id.as_str());
+                for parent in record.parents() {
                     children.entry(parent).and_modify(|count| *count -= 1);
                 }
-                left = left.saturating_sub(inventory.cache[at].size);
+                left = left.saturating_sub(record.size);
                 self.cache.insert(at);
-                let record = &inventory.cache[at];
                 let name = record.description.lines().next().unwrap_or_default();
                 let item = Item {
                     size: Some(record.size),

@@ -33,11 +33,12 @@ impl<'a> Simulation<'a> {
     }
 
     pub(super) fn remove_container(&mut self, name: &str, force: bool, volumes: bool) {
-        let Some(found) = find_container(&self.inventory.containers, name) else {
+        let found = find_container(&self.inventory.containers, name);
+        let position = found.and_then(|it| self.inventory.containers.iter().position(|other| other.id == it.id));
+        let (Some(found), Some(at)) = (found, position) else {
             self.skip(ObjectKind::Container, name, "no such container", false, true);
             return;
         };
-        let at = self.position(found);
         if self.containers.contains(&at) {
             return;
         }
@@ -52,15 +53,11 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    fn position(&self, container: &Container) -> usize {
-        self.inventory.containers.iter().position(|it| it.id == container.id).unwrap_or_default()
-    }
-
     pub(super) fn take_container(&mut self, at: usize, reason: &str, force: bool, volumes: bool) {
-        let container = &self.inventory.containers[at];
+        let container = self.inventory.container(at);
         if volumes {
             for name in self.anonymous(container) {
-                let protected = self.volume_at.get(name.as_str()).map(|at| &self.inventory.volumes[*at]);
+                let protected = self.volume_at.get(name.as_str()).map(|at| self.inventory.volume(*at));
                 if let Some(protected) = protected.and_then(|it| self.protections.volume(it)) {
                     self.skip(ObjectKind::Volume, &name, protected.why, true, true);
                 }
@@ -85,7 +82,7 @@ impl<'a> Simulation<'a> {
         for name in self.anonymous(container) {
             let shared = self.user_of(&name).is_some();
             let Some(at) = self.volume_at.get(name.as_str()).copied() else { continue };
-            if !shared && self.protections.volume(&self.inventory.volumes[at]).is_none() {
+            if !shared && self.protections.volume(self.inventory.volume(at)).is_none() {
                 self.take_volume(at, &format!("anonymous volume of the container {}", container.name()));
             }
         }
@@ -95,7 +92,7 @@ impl<'a> Simulation<'a> {
     pub(super) fn anonymous(&self, container: &Container) -> Vec<String> {
         // One with a name of its own was given by it, be it to another container from which this one has it.
         let has_name =
-            |name: &str| self.volume_at.get(name).is_some_and(|at| !self.inventory.volumes[*at].is_anonymous());
+            |name: &str| self.volume_at.get(name).is_some_and(|at| !self.inventory.volume(*at).is_anonymous());
         let given = |name: &str| container.named_volumes.iter().flatten().any(|known| known == name);
         let named = |name: &str| has_name(name) || given(name);
         container.volumes().filter(|name| !named(name)).map(str::to_owned).collect()

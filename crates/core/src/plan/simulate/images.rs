@@ -28,13 +28,13 @@ impl Simulation<'_> {
         for at in self.images.protected.clone() {
             let touched = bare.is_gone(at) && !before.is_gone(at) || bare.tags(at).count() < before.tags(at).count();
             if touched {
-                self.skip(ObjectKind::Image, &inventory.images[at].name(), self.why_protected(at), true, false);
+                self.skip(ObjectKind::Image, &inventory.image(at).name(), self.why_protected(at), true, false);
             }
         }
     }
 
     fn why_protected(&self, image: usize) -> String {
-        let image = &self.inventory.images[image];
+        let image = self.inventory.image(image);
         match self.protections.image(image) {
             Some(protected) => protected.why,
             None => "a protected container uses it".to_owned(),
@@ -74,7 +74,7 @@ impl Simulation<'_> {
                 };
                 let recoverable = if pullable { Recoverable::Pull } else { Recoverable::Trash };
                 let users = self.image_users.get(image.id.as_str()).into_iter().flatten();
-                let users: Vec<&Container> = users.map(|at| &inventory.containers[*at]).collect();
+                let users: Vec<&Container> = users.map(|at| inventory.container(*at)).collect();
                 let used: Vec<&str> = users.iter().map(|it| it.name()).collect();
                 let mut about = vec![if pullable { "can be pulled again" } else { "exists only here" }.to_owned()];
                 if !used.is_empty() {

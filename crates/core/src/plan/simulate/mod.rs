@@ -163,7 +163,7 @@ impl<'a> Simulation<'a> {
     fn images_in_use(&self) -> BTreeSet<usize> {
         let used: BTreeSet<&str> = self.there().map(|it| it.image_id.as_str()).collect();
         (0..self.inventory.images.len())
-            .filter(|at| !self.images.is_gone(*at) || used.contains(self.inventory.images[*at].id.as_str()))
+            .filter(|at| !self.images.is_gone(*at) || used.contains(self.inventory.image(*at).id.as_str()))
             .collect()
     }
 }

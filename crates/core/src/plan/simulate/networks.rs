@@ -80,7 +80,7 @@ impl Simulation<'_> {
     }
 
     pub(super) fn take_network(&mut self, at: usize, reason: &str) {
-        let network = &self.inventory.networks[at];
+        let network = self.inventory.network(at);
         let item = Item {
             size: Some(0),
             recoverable: if network.scope == "swarm" { Recoverable::No } else { Recoverable::Trash },
@@ -100,7 +100,7 @@ impl Simulation<'_> {
         // A task goes with its service, a moment later.
         let is_task = |it: &Container| it.label("com.docker.swarm.service.id").is_some_and(|id| services.contains(id));
         for at in &self.networks {
-            let network = &self.inventory.networks[*at];
+            let network = self.inventory.network(*at);
             for container in self
                 .there()
                 .filter(|it| !is_task(it))

@@ -19,14 +19,14 @@ impl Simulation<'_> {
         let taken = compose::taken(change, self.inventory);
         let reason = format!("it belongs to the project {}", change.project.name);
         for (at, volumes) in taken.containers {
-            let container = &self.inventory.containers[at];
+            let container = self.inventory.container(at);
             match self.protections.container(container) {
                 Some(protected) => self.skip(ObjectKind::Container, container.name(), protected.why, true, true),
                 None => self.take_container(at, &reason, true, volumes),
             }
         }
         for at in taken.networks {
-            let network = &self.inventory.networks[at];
+            let network = self.inventory.network(at);
             match self.kept_network(network) {
                 Some(why) => self.skip(ObjectKind::Network, &network.name, why, true, true),
                 None if self.attached(network) => {
@@ -42,7 +42,7 @@ impl Simulation<'_> {
         }
         for at in taken.volumes {
             if !self.volumes.contains(&at) {
-                self.remove_volume(&self.inventory.volumes[at].name, true);
+                self.remove_volume(&self.inventory.volume(at).name, true);
             }
         }
         if !taken.orphaned.is_empty() {

@@ -46,7 +46,7 @@ impl<'a> Simulation<'a> {
         if self.volumes.contains(&at) {
             return;
         }
-        let protected = self.protections.volume(&self.inventory.volumes[at]).map(|it| it.why);
+        let protected = self.protections.volume(self.inventory.volume(at)).map(|it| it.why);
         let held = self.held_volumes.get(name).cloned();
         if let Some(why) = protected.or(held) {
             self.skip(ObjectKind::Volume, name, why, true, true);
@@ -60,14 +60,14 @@ impl<'a> Simulation<'a> {
 
     pub(super) fn user_of(&self, volume: &str) -> Option<&'a str> {
         let users = self.volume_users.get(volume)?;
-        users.iter().find(|at| !self.containers.contains(at)).map(|at| self.inventory.containers[*at].name())
+        users.iter().find(|at| !self.containers.contains(at)).map(|at| self.inventory.container(*at).name())
     }
 
     pub(super) fn take_volume(&mut self, at: usize, reason: &str) {
-        let volume = &self.inventory.volumes[at];
+        let volume = self.inventory.volume(at);
         let mut about = Vec::new();
         let users = self.volume_users.get(volume.name.as_str()).into_iter().flatten();
-        let had: Vec<&str> = users.map(|at| self.inventory.containers[*at].name()).collect();
+        let had: Vec<&str> = users.map(|at| self.inventory.container(*at).name()).collect();
         about.push(if volume.is_anonymous() { "anonymous".to_owned() } else { "named".to_owned() });
         if !had.is_empty() {
             about.push(format!("of {}", crate::text::named(&had)));
