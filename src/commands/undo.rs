@@ -363,9 +363,12 @@ fn said(object: &Object, back: &Back, screen: &Screen, new_name: Option<&str>) -
         Back::There => format!("{what} is there already"),
         Back::Stopped(why) => format!("{what}, but it does not start: {}", shown(why)),
         Back::Failed(why) => format!("{what}: {}", shown(why)),
-        Back::Taken | Back::NotKept(_) => what,
+        Back::Taken => format!("{what}: there is another one of this name now"),
+        Back::NotKept(how) => format!("{what}: {}", shown(how)),
     };
     match back {
+        Back::Taken => screen.filled("  taken   ", &text),
+        Back::NotKept(_) => screen.filled("  gone    ", &text),
         Back::Failed(_) => screen.filled("  failed  ", &text).replacen("failed", &screen.marked("failed"), 1),
         Back::There => screen.filled("  there   ", &text),
         _ => screen.filled("  back    ", &text).replacen("back", &screen.good("back"), 1),

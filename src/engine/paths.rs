@@ -61,6 +61,11 @@ pub fn changes(id: &str) -> String {
     of_container(id, "changes")
 }
 
+/// All files of a container, as an archive, without what is mounted in it.
+pub fn export(id: &str) -> String {
+    of_container(id, "export")
+}
+
 /// The files at a path in a container, as an archive.
 pub fn files(id: &str, path: &str) -> String {
     of_container(id, &format!("archive?path={}", value(path)))
@@ -142,6 +147,9 @@ pub fn tag_image(name: &str, repository: &str, tag: &str) -> String {
 pub fn pull_image(name: &str, digest: &str) -> String {
     format!("/images/create?fromImage={}&tag={}", value(name), value(digest))
 }
+
+/// Makes an image without a name of an archive that is sent.
+pub const IMPORT_UNNAMED: &str = "/images/create?fromSrc=-";
 
 /// Makes an image of an archive that is sent.
 pub fn import_image(repository: &str, tag: &str) -> String {

@@ -21,7 +21,7 @@ use crate::environment::folder::Folder;
 use crate::ui::progress::{Bar, after_two_seconds};
 use fender_core::api::EngineProblem;
 use fender_core::plan::freed::total;
-use fender_core::plan::inventory::short;
+use fender_core::plan::inventory::{VolumeData, short};
 use fender_core::plan::{Item, KeepingCopy, ObjectKind, Plan, Recoverable};
 use fender_core::policy::TrashLimits;
 use fender_core::text::bytes;
@@ -99,6 +99,9 @@ pub fn keep_in(
     speed::learn(root, &plan.engine, connection.is_local(), &taken);
     Ok(KeptNow { id, locked })
 }
+
+/// The end of the name of a file with all files of a container.
+pub(super) const EXPORTED: &str = ".tar.zst";
 
 /// How long a deletion that is only noted waits: for the engine, and for another fender that has the trash.
 const BRIEFLY: Duration = Duration::from_secs(2);
@@ -200,10 +203,15 @@ async fn noted(client: &Arc<Client>, item: &Item) -> Result<Object, EngineProble
         ObjectKind::Container => {
             object.inspect = client.get(&paths::container(&item.id)).await?;
             let base = object.inspect.get("Image").and_then(Value::as_str).unwrap_or_default();
-            let base: Value = client.get(&paths::image(base)).await.unwrap_or_default();
-            object.digests = digests(&base);
-            object.recoverable = Recoverable::Trash;
-            object.missing = if item.size == Some(0) { String::new() } else { format!("its own layer{size}") };
+            match client.get::<Value>(&paths::image(base)).await {
+                Ok(base) => {
+                    object.digests = digests(&base);
+                    object.recoverable = Recoverable::Trash;
+                    object.missing = if item.size == Some(0) { String::new() } else { format!("its own layer{size}") };
+                }
+                Err(problem) if problem.is(404) => object.missing = "its image is gone".to_owned(),
+                Err(problem) => return Err(problem),
+            }
         }
         ObjectKind::Network => {
             object.inspect = client.get(&paths::network(&item.id)).await?;
@@ -213,6 +221,19 @@ async fn noted(client: &Arc<Client>, item: &Item) -> Result<Object, EngineProble
         ObjectKind::Tag => {
             object.recoverable = Recoverable::Trash;
             object.missing = String::new();
+        }
+        ObjectKind::Volume => {
+            object.inspect = client.get(&paths::volume(&item.name)).await?;
+            match settings::volume_data(&object.inspect) {
+                VolumeData::WithVolume => object.missing = format!("{}{size}", object.missing),
+                data => {
+                    object.recoverable = Recoverable::Trash;
+                    object.missing = match data {
+                        VolumeData::Driver(driver) => format!("the data in its driver {driver}"),
+                        _ => String::new(),
+                    };
+                }
+            }
         }
         ObjectKind::Image if item.recoverable == Recoverable::Pull => {
             object.recoverable = Recoverable::Pull;
@@ -267,17 +288,39 @@ impl Keeper<'_> {
             missing: item.not_kept.clone().unwrap_or_default(),
         };
         match self.contents(item, &mut object).await {
-            // Somebody else took it meanwhile: then it is not fender that deletes it.
-            Err(problem) if problem.is(404) => object.recoverable = Recoverable::No,
+            // Somebody else took it meanwhile: then it is not fender that deletes it. Anything else that is missing is an error.
+            Err(problem) if problem.is(404) && self.is_gone(item).await? => object.recoverable = Recoverable::No,
             outcome => outcome?,
         }
         Ok(object)
+    }
+
+    async fn is_gone(&self, item: &Item) -> Result<bool, EngineProblem> {
+        let path = match item.kind {
+            ObjectKind::Container => paths::container(&item.id),
+            ObjectKind::Image => paths::image(&item.id),
+            ObjectKind::Network => paths::network(&item.id),
+            ObjectKind::Volume => paths::volume(&item.name),
+            _ => return Ok(false),
+        };
+        match self.client.get::<Value>(&path).await {
+            Ok(_) => Ok(false),
+            Err(problem) if problem.is(404) => Ok(true),
+            Err(problem) => Err(problem),
+        }
     }
 
     async fn contents(&mut self, item: &Item, object: &mut Object) -> Result<(), EngineProblem> {
         if item.kind == ObjectKind::Image {
             object.inspect = self.client.get(&paths::image(&item.id)).await?;
             object.digests = digests(&object.inspect);
+        }
+        if item.kind == ObjectKind::Volume {
+            object.inspect = self.client.get(&paths::volume(&item.name)).await?;
+            // A container that comes back needs the volume, whoever stores its data.
+            if matches!(settings::volume_data(&object.inspect), VolumeData::Driver(_)) {
+                object.recoverable = Recoverable::Trash;
+            }
         }
         if item.recoverable != Recoverable::Trash {
             return Ok(());
@@ -300,7 +343,9 @@ impl Keeper<'_> {
     }
 
     async fn volume(&mut self, object: &mut Object) -> Result<(), EngineProblem> {
-        object.inspect = self.client.get(&paths::volume(&object.name)).await?;
+        if settings::volume_data(&object.inspect) != VolumeData::WithVolume {
+            return Ok(());
+        }
         let container = self.helpers.container(&object.name, true).await?;
         let name = self.next_file("volume") + ".tar.zst";
         let path = paths::files(&container, "/v");
@@ -338,7 +383,11 @@ impl Keeper<'_> {
     async fn container(&mut self, object: &mut Object) -> Result<(), EngineProblem> {
         object.inspect = self.client.get(&paths::container(&object.id)).await?;
         let base = object.inspect.get("Image").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let base: Value = self.client.get(&paths::image(&base)).await.unwrap_or_default();
+        let base: Value = match self.client.get(&paths::image(&base)).await {
+            Ok(base) => base,
+            Err(problem) if problem.is(404) => return self.exported(object).await,
+            Err(problem) => return Err(problem),
+        };
         object.digests = digests(&base);
         const DELETED: i64 = 2;
         let changes: Value = self.client.get(&paths::changes(&object.id)).await?;
@@ -355,6 +404,15 @@ impl Keeper<'_> {
         let outcome = self.layer(object, &id, &base, deletes).await;
         helper::remove_image(&self.client, &format!("{repository}:{tag}")).await;
         outcome
+    }
+
+    /// All files of a container whose image is gone: no engine makes an image of it, and nothing else has the files below its layer.
+    async fn exported(&mut self, object: &mut Object) -> Result<(), EngineProblem> {
+        let reply = self.client.send(Method::GET, &paths::export(&object.id), nothing(), None).await?;
+        let name = self.next_file("container") + EXPORTED;
+        self.entry.files.push(archive::keep(reply, self.folder, &name, &self.bar).await?);
+        object.file = Some(name);
+        Ok(())
     }
 
     /// The topmost layer of a committed image: what the container wrote.

@@ -16,7 +16,7 @@ use crate::engine::paths;
 use crate::ui::progress::Bar;
 use fender_core::api::EngineProblem;
 use fender_core::lower::{Body, Request};
-use fender_core::plan::inventory::short;
+use fender_core::plan::inventory::{VolumeData, short};
 use fender_core::plan::{ObjectKind, Recoverable};
 
 /// What became of one object.
@@ -103,6 +103,7 @@ pub fn requests(object: &Object, usual: &EngineDefaults) -> anyhow::Result<Vec<R
                 image_env: &[],
                 container: &|named| Some(named.to_owned()),
                 has_volume: &|_| true,
+                several_networks: true,
             };
             let mut body = settings::container(&object.inspect, &around).map_err(anyhow::Error::msg)?.body;
             settings::without_defaults(&mut body, usual);
@@ -241,7 +242,10 @@ impl Restoration<'_> {
     }
 
     pub(super) async fn volume(&self, object: &Object, name: Option<String>) -> Result<Back, EngineProblem> {
-        let Some(file) = &object.file else { return Ok(Back::NotKept("it was not kept".to_owned())) };
+        let data = settings::volume_data(&object.inspect);
+        if object.file.is_none() && data == VolumeData::WithVolume {
+            return Ok(Back::NotKept("it was not kept".to_owned()));
+        }
         let name = name.unwrap_or_else(|| object.name.clone());
         let path = paths::volume(&name);
         let body = settings::volume(&object.inspect, &name);
@@ -255,21 +259,34 @@ impl Restoration<'_> {
             if [by_older, known].into_iter().flatten().any(|known| known == created) {
                 return Ok(Back::There);
             }
-            if !self.is_half_filled(&now, &body).await? {
+            if object.file.is_none() || !self.is_half_filled(&now, &body).await? {
                 return Ok(Back::Taken);
             }
         } else {
-            self.locked.mark_filling(&self.entry.engine, &name, None)?;
+            if object.file.is_some() {
+                self.locked.mark_filling(&self.entry.engine, &name, None)?;
+            }
             self.client.call(Method::POST, paths::CREATE_VOLUME, Some(&body)).await?;
             let now: Value = self.client.get(&path).await?;
             // Somebody else may have made it in between: the engine gives an existing one back as if it were new.
-            if settings::labels(&now) != settings::labels(&body) || !self.is_empty(&name).await? {
+            let is_other = settings::labels(&now) != settings::labels(&body);
+            if is_other || object.file.is_some() && !self.is_empty(&name).await? {
                 self.locked.forget_filling(&self.entry.engine, &name)?;
                 return Ok(Back::Taken);
             }
             created = settings::text(&now, "CreatedAt").to_owned();
-            self.locked.mark_filling(&self.entry.engine, &name, Some(&created))?;
+            if object.file.is_some() {
+                self.locked.mark_filling(&self.entry.engine, &name, Some(&created))?;
+            }
         }
+        let Some(file) = &object.file else {
+            // Its settings are all that it had, or all that was kept.
+            self.locked.remember(self.entry, &made, &created)?;
+            return Ok(Back::Is(match data {
+                VolumeData::Driver(driver) => format!("without what its driver {driver} did not keep"),
+                _ => String::new(),
+            }));
+        };
         let container = self.helper_with(&name, false).await?;
         let body = archive::file_body(self.file(file)?, &self.bar);
         let path = paths::unpack(&container);
@@ -328,7 +345,7 @@ impl Restoration<'_> {
             }
             None => self.base(object).await?,
         };
-        let (repository, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
+        let (repository, tag) = repository_and_tag(name);
         let path = paths::tag_image(&image, repository, tag);
         self.client.call(Method::POST, &path, None).await.map(|_| ())
     }
@@ -368,11 +385,16 @@ impl Restoration<'_> {
             let same = now.get("Id").and_then(Value::as_str) == Some(id);
             return Ok(if same { Back::There } else { Back::Taken });
         }
-        let (repository, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
+        let (repository, tag) = repository_and_tag(name);
         let path = paths::tag_image(id, repository, tag);
         self.client.call(Method::POST, &path, None).await?;
         Ok(Back::Is(String::new()))
     }
+}
+
+/// A name's repository and its tag, `latest` where it has none: a colon before a slash is that of a registry's port.
+fn repository_and_tag(name: &str) -> (&str, &str) {
+    name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).unwrap_or((name, "latest"))
 }
 
 /// The checksum of a container's layer, where that is what was kept of it.

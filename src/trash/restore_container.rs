@@ -7,14 +7,18 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::archive::Skip;
+use super::keep::EXPORTED;
 use super::restore::*;
 use super::store::Object;
 use super::{archive, helper, settings};
 use crate::engine::connection::nothing;
 use crate::engine::paths;
-use fender_core::api::EngineProblem;
+use fender_core::api::{EngineProblem, Version};
 use fender_core::plan::inventory::short;
 use fender_core::plan::{ObjectKind, Recoverable};
+
+/// The first version of the API in which a container can be created on several networks.
+const SEVERAL_NETWORKS: Version = (1, 44);
 
 impl Restoration<'_> {
     pub(super) async fn container(&self, object: &Object, name: Option<String>) -> Result<Back, EngineProblem> {
@@ -146,6 +150,7 @@ impl Restoration<'_> {
             image_env: &image_env,
             container: &|named| containers.get(named).cloned(),
             has_volume: &|name| volumes.contains(name),
+            several_networks: self.client.version().await? >= SEVERAL_NETWORKS,
         };
         let mut made = match settings::container(&object.inspect, &around) {
             Ok(made) => made,
@@ -312,9 +317,14 @@ impl Restoration<'_> {
         }
     }
 
-    /// An image of the container's own, with all that it wrote and took away.
+    /// An image of the container's own, with all that it wrote and took away. It has no name: the container holds it.
     pub(super) async fn own_image(&self, file: &str) -> Result<String, EngineProblem> {
-        let said = self.load(file).await?;
+        let said = if file.ends_with(EXPORTED) {
+            let body = archive::file_body(self.file(file)?, &self.bar);
+            self.send(Method::POST, paths::IMPORT_UNNAMED, body).await?
+        } else {
+            self.load(file).await?
+        };
         let text = String::from_utf8_lossy(&said).into_owned();
         let id = text
             .split("sha256:")

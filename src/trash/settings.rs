@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::engine::inventory::EngineDefaults;
+use fender_core::plan::inventory::VolumeData;
 
 /// What has to be known to make a container again.
 pub struct ContainerSurroundings<'a> {
@@ -17,6 +18,8 @@ pub struct ContainerSurroundings<'a> {
     pub container: &'a dyn Fn(&str) -> Option<String>,
     /// Whether a volume with this name is there.
     pub has_volume: &'a dyn Fn(&str) -> bool,
+    /// Whether the engine takes several networks when it creates a container.
+    pub several_networks: bool,
 }
 
 /// The body of `POST /containers/create`, with what is different from before.
@@ -89,7 +92,7 @@ pub fn container(inspect: &Value, around: &ContainerSurroundings) -> Result<Made
     without_what_the_image_adds(&mut body, around.image_env);
     namespaces(&mut body, &mut host, around)?;
     volumes(inspect, &mut host, around, &mut made.notes)?;
-    let endpoints = endpoints(inspect, &mut host);
+    let endpoints = endpoints(inspect, &mut host, around.several_networks);
     if !endpoints.is_empty() {
         body["NetworkingConfig"] = json!({ "EndpointsConfig": endpoints });
     }
@@ -228,8 +231,10 @@ fn empty_volume(target: &str) -> String {
     format!("its anonymous volume at {target} is gone, and it has a new one there")
 }
 
-/// What is said of the network that it is created on; the others are connected afterwards, as engines before API 1.44 want it.
-fn endpoints(inspect: &Value, host: &mut Value) -> Map<String, Value> {
+/// The networks that it is created on. Engines before API 1.44 take only one: the others are connected afterwards. That is done
+/// only there, because an engine forgets a hardware address that was chosen for a container which does not run yet (moby
+/// `daemon/container_operations.go`, updateNetworkConfig).
+fn endpoints(inspect: &Value, host: &mut Value, several: bool) -> Map<String, Value> {
     let mode = text(host, "NetworkMode").to_owned();
     let mut endpoints = Map::new();
     for (name, endpoint) in networks(inspect) {
@@ -238,8 +243,9 @@ fn endpoints(inspect: &Value, host: &mut Value) -> Map<String, Value> {
         if by_id {
             host["NetworkMode"] = name.clone().into();
         }
-        if has_endpoint(name) && (*name == mode || by_id) {
-            endpoints.insert(name.clone(), endpoint_settings(inspect, endpoint, true));
+        let main = *name == mode || by_id;
+        if has_endpoint(name) && (main || several && is_users(&mode) && is_users(name)) {
+            endpoints.insert(name.clone(), endpoint_settings(inspect, endpoint, main));
         }
     }
     endpoints
@@ -316,6 +322,12 @@ pub fn network(inspect: &Value, name: &str) -> Map<String, Value> {
             body.insert(key.to_owned(), value.clone());
         }
     }
+    // The engine refuses what such a network has from the other one.
+    if inspect.pointer("/ConfigFrom/Network").and_then(Value::as_str).is_some_and(|network| !network.is_empty()) {
+        for key in ["EnableIPv4", "EnableIPv6", "IPAM", "Options", "Labels"] {
+            body.remove(key);
+        }
+    }
     body.insert("Name".to_owned(), name.into());
     body.insert("CheckDuplicate".to_owned(), true.into());
     body
@@ -325,6 +337,12 @@ pub fn network(inspect: &Value, name: &str) -> Map<String, Value> {
 pub fn volume(inspect: &Value, name: &str) -> Value {
     let of = |key: &str| inspect.get(key).cloned().unwrap_or(Value::Null);
     json!({"Name": name, "Driver": of("Driver"), "DriverOpts": of("Options"), "Labels": of("Labels")})
+}
+
+/// Where the data of a volume are.
+pub fn volume_data(inspect: &Value) -> VolumeData {
+    let options = inspect.get("Options").and_then(Value::as_object);
+    VolumeData::of(text(inspect, "Driver"), |key| options?.get(key)?.as_str())
 }
 
 /// The labels of a volume, a network or a container; none where there is null.

@@ -22,6 +22,7 @@ mod faults;
 mod fix_harm;
 mod harness;
 mod kept;
+mod kept_apart;
 mod limits;
 mod lint;
 mod plan;

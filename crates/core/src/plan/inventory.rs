@@ -316,9 +316,40 @@ impl Volume {
             || self.name.len() == 64 && self.name.bytes().all(|byte| byte.is_ascii_hexdigit())
     }
 
+    /// Where its data are.
+    pub fn data(&self) -> VolumeData {
+        VolumeData::of(&self.driver, |key| self.options.get(key).map(String::as_str))
+    }
+
     /// Bytes; None where the engine did not say.
     pub fn size(&self) -> Option<i64> {
         Some(self.usage_data.size).filter(|size| *size >= 0)
+    }
+}
+
+/// Where the data of a volume are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VolumeData {
+    /// In the engine's own folder: they go with the volume.
+    WithVolume,
+    /// In this device, folder or share, which stays when the volume goes.
+    Stays(String),
+    /// In memory: they last as long as a container uses the volume.
+    InMemory,
+    /// Where this driver puts them.
+    Driver(String),
+}
+
+impl VolumeData {
+    /// From a volume's driver and the options of it (moby `volume/local/local_unix.go`: a `device` is mounted, and only
+    /// unmounted when the volume goes).
+    pub fn of<'a>(driver: &str, option: impl Fn(&str) -> Option<&'a str>) -> VolumeData {
+        match (driver, option("type"), option("device").filter(|device| !device.is_empty())) {
+            ("local", Some("tmpfs"), Some(_)) => VolumeData::InMemory,
+            ("local", _, Some(device)) => VolumeData::Stays(device.to_owned()),
+            ("local", _, None) => VolumeData::WithVolume,
+            (driver, _, _) => VolumeData::Driver(driver.to_owned()),
+        }
     }
 }
 

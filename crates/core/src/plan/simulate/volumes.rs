@@ -6,7 +6,7 @@ use super::Simulation;
 use crate::api::Version;
 use crate::plan::compose::PROJECT;
 use crate::plan::filters::Filters;
-use crate::plan::inventory::{ANONYMOUS, Container, seconds};
+use crate::plan::inventory::{ANONYMOUS, Container, VolumeData, seconds};
 use crate::plan::{Item, ObjectKind, Recoverable};
 
 /// What `prune` of volumes asks for by itself since this version: only those without a name.
@@ -74,7 +74,12 @@ impl<'a> Simulation<'a> {
         } else if let Some(project) = volume.labels.get(PROJECT) {
             about.push(format!("of the project {project}"));
         }
-        let outside = volume.driver != "local" || !volume.options.is_empty();
+        let data = volume.data();
+        match &data {
+            VolumeData::Stays(device) => about.push(format!("its data in {device} are not deleted")),
+            VolumeData::InMemory => about.push("its data are only in memory".to_owned()),
+            VolumeData::WithVolume | VolumeData::Driver(_) => {}
+        }
         let item = Item {
             size: volume.size(),
             recoverable: Recoverable::Trash,
@@ -83,13 +88,15 @@ impl<'a> Simulation<'a> {
             mark: volume.created_at.clone(),
             ..self.item(ObjectKind::Volume, &volume.name, &volume.name, reason)
         };
-        let item = match outside {
-            true => Item {
+        let item = match data {
+            VolumeData::WithVolume => item,
+            // Nothing has to be copied: with its settings the volume is complete.
+            VolumeData::Stays(_) | VolumeData::InMemory => Item { size: Some(0), ..item },
+            VolumeData::Driver(driver) => Item {
                 recoverable: Recoverable::No,
-                not_kept: Some(format!("its data is stored where its {} driver or its options say", volume.driver)),
+                not_kept: Some(format!("its data are stored by its driver {driver}")),
                 ..item
             },
-            false => item,
         };
         self.plan.deletes.push(item);
         self.volumes.insert(at);
