@@ -3,6 +3,7 @@
 //! `build.rs` puts the functions of `data/order.txt` next to each other, so that few pages have to be mapped. `just order` makes that list
 //! again (`CARGO_PROFILE_BENCH_STRIP=none cargo bench --bench order -- --write`, and once more for musl with `--target` and `--add`, which
 //! keeps what the list has); without `--write` this program says how much of what ran lies together, and fails where the list is stale.
+//! `--program FILE` looks at a program that is built already, and that has symbols if `--write` is set.
 #![expect(unsafe_code, reason = "a program that is to be traced says so between fork and exec")]
 #![allow(
     clippy::unwrap_used,
@@ -25,7 +26,6 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_fender");
 /// The least share of the executed pages of the program that has to lie in the part where functions are put together.
 const LEAST: f64 = 0.5;
 
@@ -47,20 +47,23 @@ struct Section {
 
 fn main() -> ExitCode {
     let write = env::args().any(|arg| arg == "--write");
+    let given = env::args().skip_while(|arg| arg != "--program").nth(1);
+    let program = given.unwrap_or_else(|| env!("CARGO_BIN_EXE_fender").to_owned());
     let root = tempfile::tempdir().expect("a folder for temporary files");
     for folder in ["front", "real", "home"] {
         fs::create_dir(root.path().join(folder)).expect("a new folder");
     }
-    symlink(PROGRAM, root.path().join("front/docker")).expect("a link");
+    symlink(fs::canonicalize(&program).expect("the program is there"), root.path().join("front/docker"))
+        .expect("a link");
     symlink("/bin/true", root.path().join("real/docker")).expect("a link");
     let runs: Vec<Vec<u64>> = COMMANDS.iter().map(|args| addresses(root.path(), args)).collect();
-    let bytes = fs::read(PROGRAM).expect("the program can be read");
+    let bytes = fs::read(&program).expect("the program can be read");
     let sections = sections(&bytes);
     let within = |name: &str, address: u64| {
         sections.iter().any(|s| s.name == name && (s.start..s.start + s.size).contains(&address))
     };
     if write {
-        return write_list(&runs, env::args().any(|arg| arg == "--add"));
+        return write_list(&program, &runs, env::args().any(|arg| arg == "--add"));
     }
     let mut stale = false;
     for (args, run) in COMMANDS.iter().zip(&runs) {
@@ -151,9 +154,9 @@ fn sections(bytes: &[u8]) -> Vec<Section> {
 }
 
 /// Writes the list of the functions that ran, behind those that it has where `add` is set.
-fn write_list(runs: &[Vec<u64>], add: bool) -> ExitCode {
+fn write_list(program: &str, runs: &[Vec<u64>], add: bool) -> ExitCode {
     const LIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/order.txt");
-    let output = Command::new("nm").args(["--defined-only", PROGRAM]).output().expect("nm, of binutils");
+    let output = Command::new("nm").args(["--defined-only", program]).output().expect("nm, of binutils");
     let text = String::from_utf8_lossy(&output.stdout);
     let mut symbols = BTreeMap::new();
     for line in text.lines() {
@@ -211,5 +214,6 @@ fn pattern(name: &str) -> Option<String> {
             }
         }
     }
-    Some(pattern.split(".llvm.").next().unwrap_or_default().to_owned() + "*")
+    // The compiler's own copies have numbers behind a dot, which differ from build to build, too.
+    Some(pattern.split('.').next().unwrap_or_default().to_owned() + "*")
 }

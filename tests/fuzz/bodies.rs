@@ -1,10 +1,22 @@
 //! What the fuzz targets do with their bytes, so that the quick tests can do the same with the kept seeds (`tests/quick/seeds.rs`).
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use fender::engine::Offline;
 use fender::trash::TrashStore;
 use fender_core::docker_files::{ConfigFile, context_host, current_builder};
+use fender_core::files::context::Sender;
+use fender_core::files::dockerfile::Given;
+use fender_core::files::ignore::{self, Matcher};
+use fender_core::files::text::Text;
+use fender_core::files::yaml;
 use fender_core::go_json::{Raw, first_value, whole_value};
+use fender_core::grammar::parse::{Builder, Unknown, parse};
+use fender_core::host::Host;
+use fender_core::lint::fix::{Choice, changes};
+use fender_core::lower::build::{Dockerfiles, Said};
+use fender_core::lower::{Build, Origins, lower};
 use fender_core::plan::filters::Filters;
 use fender_core::plan::inventory::{CacheRecord, Container, Image, Inventory, Network, Volume};
 use fender_core::plan::{Protections, Step, plan};
@@ -12,6 +24,106 @@ use fender_core::policy::{EnginePlace, Policy, parse_layer};
 use fender_core::rules::{Class, RULES};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
+
+/// Any words: parsing, lowering and the values never panic. Words are divided by NUL.
+pub fn grammar(data: &[u8]) {
+    // The path itself is the file: env files and profiles are tried, too.
+    let host = Nowhere { file: None, folder: &[] };
+    let words: Vec<String> =
+        data.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+    for unknown in [Unknown::Refuse, Unknown::Alone, Unknown::TakesValue] {
+        for builder in [Builder::Legacy, Builder::Buildx] {
+            let _ = lower(&parse(&words, unknown, &|| builder.clone()), &host);
+        }
+    }
+}
+
+/// Any bytes as a Dockerfile, an ignore file and a compose file: reading and fixing never panic, and every place is one in the text.
+pub fn files(data: &[u8]) {
+    let host = Nowhere { file: Some("{}"), folder: &["package.json", "go.mod", "requirements.txt"] };
+    let given = Given { arguments: vec![("A".to_owned(), Some("b".to_owned()))], target: None };
+    let said = Said {
+        folder: Some("."),
+        dockerfile: Some("Dockerfile".to_owned()),
+        text: Some(data.to_vec()),
+        carrier: None,
+        given,
+        named: BTreeSet::new(),
+        sender: Sender::BuildKit,
+        origins: Origins::default(),
+    };
+    if let Some(build) = Build::read(said, &mut Dockerfiles::default(), &host) {
+        if let Some(file) = &build.dockerfile {
+            for instruction in file.stages.iter().flat_map(|stage| &stage.instructions) {
+                let _ = &file.text.text[instruction.span.clone()];
+                let _ = &file.text.text[instruction.keyword.clone()];
+            }
+        }
+        let mut build = build;
+        build.path = Some("Dockerfile".to_owned());
+        let choice = Choice { with_unsafe: true, rules: None };
+        for change in changes(&[build], &choice, &Offline::default(), &host).changes {
+            assert_ne!(change.before.as_deref(), Some(change.after.as_str()));
+        }
+    }
+    if let Ok(patterns) = ignore::read(data)
+        && let Ok(matcher) = Matcher::new(&patterns)
+    {
+        for path in ["a", "a/b/c", "node_modules/x", "", "ü/[x]"] {
+            matcher.matches_alone(path);
+        }
+    }
+    if let Ok(text) = Text::from_bytes("compose.yaml", data.to_vec())
+        && let Ok(Some(node)) = yaml::read(&text)
+    {
+        let _ = &text.text[node.span.clone()];
+        let _ = node.value();
+    }
+}
+
+/// What is there and what is in it follows from the names alone.
+struct Nowhere {
+    /// What every file holds; without it a path is its own text.
+    file: Option<&'static str>,
+    /// What every folder holds.
+    folder: &'static [&'static str],
+}
+
+impl Host for Nowhere {
+    fn env(&self, name: &str) -> Option<String> {
+        (self.file.is_none() && name.len().is_multiple_of(2)).then(|| "value".to_owned())
+    }
+    fn directory(&self) -> String {
+        "/project".to_owned()
+    }
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        Ok(self.file.map_or_else(|| path.replace('|', "\n"), str::to_owned).into_bytes())
+    }
+    fn exists(&self, path: &str) -> bool {
+        self.file.is_some() || path.len().is_multiple_of(2)
+    }
+    fn is_directory(&self, path: &str) -> bool {
+        self.file.is_some() || path.len().is_multiple_of(3)
+    }
+    fn list(&self, _: &str) -> Vec<String> {
+        self.folder.iter().map(|name| (*name).to_owned()).collect()
+    }
+    fn resolve(&self, path: &str) -> String {
+        path.to_owned()
+    }
+    fn input_is_terminal(&self) -> bool {
+        true
+    }
+    fn output_is_terminal(&self) -> bool {
+        false
+    }
+    fn config_folder(&self, _: Option<&str>) -> String {
+        "/config".to_owned()
+    }
+    fn has_plugin(&self, name: &str, _: &str) -> bool {
+        self.file.is_none() && name.len().is_multiple_of(2)
+    }
+}
 
 /// Any text as a policy: an error has a place in the text, and what is taken can be asked everything.
 pub fn policy(data: &[u8]) {

@@ -13,9 +13,9 @@ use fender_core::policy::{Policy, parse_layer};
 use fender_core::text::bytes;
 use serde_json::json;
 
-use crate::scaling_files::Files;
 use crate::support::TestHost;
 use crate::support::extremes::{flags, line, texts};
+use crate::support::files::Files;
 use crate::support::judged::judged;
 
 /// Judges the words, and writes out the requests that they are.

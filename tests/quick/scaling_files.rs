@@ -1,143 +1,22 @@
 //! No file makes fender slow, and none can nest without end: for each reader files of many constructs of one kind, and the
 //! same with four times as many.
 
-use std::collections::HashMap;
-use std::ffi::OsString;
 use std::path::Path;
-use std::rc::Rc;
 
-use fender::ui::report;
-use fender::ui::screen::Screen;
-use fender::ui::snippet::{as_json, snippet};
-use fender_core::api::Version;
 use fender_core::docker_files::{ConfigFile, context_host, current_builder};
-use fender_core::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Lookup};
 use fender_core::files::ignore::{self, Matcher};
-use fender_core::host::{Host, NO_SUCH_FILE};
-use fender_core::judge::{JudgementContext, judge};
-use fender_core::lint::fix::{Choice, changes};
-use fender_core::lint::{FileKind, Report, lint};
-use fender_core::plan::Facts;
-use fender_core::policy::{Policy, PolicyLayer, parse_layer};
+use fender_core::lint::{FileKind, Report};
+use fender_core::policy::{PolicyLayer, parse_layer};
 use fender_core::rules::NOT_UNDERSTOOD;
-use fender_core::target::Target;
 use serde_json::{Value, json};
 
 use crate::scaling::{scale, spent, too_slow};
+use crate::support::files::Files;
 
 /// So many constructs are in the smaller file.
 const MANY: usize = 250;
 /// The same for compose and bake files, of whose constructs each is looked at in more ways.
 const SOME: usize = 60;
-
-/// Files, and what docker prints of them.
-#[derive(Clone, Default)]
-pub struct Files {
-    files: HashMap<String, Vec<u8>>,
-    printed: Rc<Vec<u8>>,
-}
-
-impl Files {
-    pub fn of(files: &[(&str, String)], printed: &Value) -> Files {
-        let files = files.iter().map(|(path, text)| ((*path).to_owned(), text.clone().into_bytes())).collect();
-        Files { files, printed: Rc::new(printed.to_string().into_bytes()) }
-    }
-
-    /// What docker prints instead.
-    pub fn print(&mut self, text: String) {
-        self.printed = Rc::new(text.into_bytes());
-    }
-
-    fn file(&self, path: &str) -> Option<&Vec<u8>> {
-        self.files.get(path.trim_start_matches("/w/").trim_start_matches("./"))
-    }
-
-    /// What `fender lint` finds in one of them, and what it would make of it.
-    fn linted(&self, path: &str, kind: FileKind) -> Report {
-        let report = lint(&[(path.to_owned(), kind)], self, self);
-        let screen = Screen::plain();
-        for place in report.findings.iter().flat_map(|finding| &finding.places) {
-            let _ = (snippet(place, &screen, false), as_json(place));
-        }
-        changes(&report.builds, &Choice { with_unsafe: true, rules: None }, self, self);
-        report
-    }
-
-    /// What a command is judged to be, and all that a person would be shown.
-    pub fn judged(&self, words: &[&str], layers: &[PolicyLayer]) {
-        let policy = Policy { layers: layers.to_vec() };
-        let facts = |_: &Target| -> Box<dyn Facts> { Box::new(self.clone()) };
-        let bench = JudgementContext {
-            host: self,
-            policy: &policy,
-            facts: &facts,
-            hostname: "m".to_owned(),
-            ids: (5, 6),
-            environment: None,
-        };
-        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-        let judgement = judge(&words, &bench);
-        let screen = Screen::plain();
-        let fixes = fender_core::judge::fixes::Fixes::default();
-        let _ = (report::stopping(&judgement, &fixes, &screen, "m"), report::note(&judgement, &screen));
-    }
-}
-
-impl Host for Files {
-    fn env(&self, _: &str) -> Option<String> {
-        None
-    }
-    fn directory(&self) -> String {
-        "/w".to_owned()
-    }
-    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
-        self.file(path).cloned().ok_or_else(|| NO_SUCH_FILE.to_owned())
-    }
-    fn exists(&self, path: &str) -> bool {
-        self.file(path).is_some()
-    }
-    fn is_directory(&self, path: &str) -> bool {
-        matches!(path, "." | "/w")
-    }
-    fn list(&self, _: &str) -> Vec<String> {
-        Vec::new()
-    }
-    fn resolve(&self, path: &str) -> String {
-        path.to_owned()
-    }
-    fn input_is_terminal(&self) -> bool {
-        true
-    }
-    fn output_is_terminal(&self) -> bool {
-        false
-    }
-    fn config_folder(&self, _: Option<&str>) -> String {
-        "/c".to_owned()
-    }
-    fn has_plugin(&self, _: &str, _: &str) -> bool {
-        true
-    }
-}
-
-impl Facts for Files {}
-
-impl Inspect for Files {
-    fn image(&self, _: &str) -> Lookup<ImageFacts> {
-        Lookup::NoEngine
-    }
-    fn container(&self, _: &str, _: bool) -> Lookup<ContainerFacts> {
-        Lookup::NoEngine
-    }
-    fn engine(&self) -> Lookup<EngineFacts> {
-        Lookup::NoEngine
-    }
-    fn api_version(&self) -> Lookup<Version> {
-        Lookup::NoEngine
-    }
-    fn printed(&self, _: &[String], _: &dyn Host) -> Lookup<Vec<u8>> {
-        Lookup::Found(self.printed.to_vec())
-    }
-}
 
 /// The part once for each number, which stands for `№`, and the number before for `⁰`.
 fn many(part: &str, count: usize) -> String {
@@ -410,13 +289,12 @@ fn compose_files_of_any_length() {
             let model = json!({"name": "p", "services": printed(&format!("@\"s№\":{of_each}"), count)});
             let base = format!("services:\n{}", many("  s№: {image: x, privileged: true}\n", count));
             let dockerfile = format!("FROM a:1\n{}", many("ENV A№_TOKEN=1\n", count));
-            let included = (1..=count).map(|at| (format!("i{at}.yaml"), "services: {}\n".as_bytes().to_vec()));
             let environment = many("V№=w\n", count);
             let mut files = Files::of(
                 &[("compose.yaml", text), ("base.yaml", base), ("Dockerfile", dockerfile), (".env", environment)],
                 &model,
             );
-            files.files.extend(included);
+            (1..=count).for_each(|at| files.add(&format!("i{at}.yaml"), "services: {}\n".to_owned()));
             files
         };
         slow.measure(&format!("compose {before:?} {part:?}…"), &make, &compose);
@@ -607,7 +485,7 @@ fn files_that_lead_to_each_other_are_followed_to_an_end() {
     let mut files = Files::of(&[], &model(json!({"image": "x"})));
     for at in 0..depth {
         let text = format!("include:\n  - i{0}.yaml\n  - {{path: [i{0}.yaml, i1.yaml]}}\nservices: {{}}\n", at + 1);
-        files.files.insert(if at == 0 { "compose.yaml".to_owned() } else { format!("i{at}.yaml") }, text.into_bytes());
+        files.add(&if at == 0 { "compose.yaml".to_owned() } else { format!("i{at}.yaml") }, text);
     }
     let report = files.linted("compose.yaml", FileKind::Compose);
     let said = report.findings.iter().find(|it| it.rule.id == NOT_UNDERSTOOD.id).expect("the end is said");

@@ -48,6 +48,16 @@ fn each(target: &str, rounds: u64, run: fn(&[u8])) {
 }
 
 #[test]
+fn any_words() {
+    each("grammar", 1500, bodies::grammar);
+}
+
+#[test]
+fn any_files() {
+    each("files", 300, bodies::files);
+}
+
+#[test]
 fn policies() {
     each("policy", 1500, bodies::policy);
 }

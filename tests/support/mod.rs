@@ -6,6 +6,7 @@ pub mod engine;
 pub mod example;
 pub mod extremes;
 pub mod faulty;
+pub mod files;
 pub mod generator;
 pub mod guarded;
 pub mod judged;
