@@ -20,7 +20,7 @@ use std::time::Duration;
 use bollard_stubs::models::{ContainerInspectResponse, ImageInspect, SystemVersion};
 use hyper::Method;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use list::List;
 pub use offline::Offline;
@@ -32,7 +32,7 @@ use fender_core::api::{EngineProblem, Version, parse_version};
 use fender_core::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Labels, Lookup, MountFacts, Reach};
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
-use fender_core::lower::model_words;
+use fender_core::lower::{ComposeModel, model_words};
 use fender_core::plan::compose::Project;
 use fender_core::plan::inventory::{Container, Image, Inventory, Network, Volume};
 use fender_core::plan::protect::{LABEL, ProtectPattern};
@@ -415,7 +415,7 @@ fn read_project(printer: &Printer, invocation: &Invocation, host: &dyn Host) -> 
     let Some(words) = model_words(invocation) else {
         return by_name(Lookup::Unknown("its words name no command of compose".to_owned()));
     };
-    let project = printer.printed(&words).then(|bytes| match serde_json::from_slice::<Value>(&bytes) {
+    let project = printer.printed(&words).then(|bytes| match ComposeModel::read(&bytes) {
         Ok(model) => match Project::from_model(&model) {
             Some(project) => Lookup::Found(project),
             None => Lookup::Unknown("compose's model has no name".to_owned()),

@@ -55,6 +55,7 @@ pub use despite::despite;
 use effect::Effects;
 pub use effect::{Effect, Lowered, Runs};
 pub use http::lower_http;
+pub use model::ComposeModel;
 pub use operation::PredictedOperation;
 pub use origin::{Origin, Origins, Typed, in_order, positions};
 pub use parts::Parts;

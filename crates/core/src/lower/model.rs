@@ -9,6 +9,39 @@ pub fn field<'v>(value: &'v Value, key: &str) -> &'v Value {
     value.get(key).unwrap_or(&Value::Null)
 }
 
+/// A compose project as `docker compose config --format json` prints it: the only reading of a project's files.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ComposeModel(Value);
+
+impl ComposeModel {
+    /// From what compose printed; an error says what it is instead.
+    pub fn read(printed: &[u8]) -> Result<ComposeModel, String> {
+        let mut model = serde_json::from_slice(printed).map_err(|error| error.to_string())?;
+        single_dollars(&mut model);
+        Ok(ComposeModel(model))
+    }
+
+    /// The whole project.
+    pub fn project(&self) -> &Value {
+        &self.0
+    }
+
+    /// Whether the model shows this service; those of profiles that are not active it does not show.
+    pub fn has_service(&self, name: &str) -> bool {
+        self.0.get("services").is_some_and(|services| services.get(name).is_some())
+    }
+}
+
+/// Compose prints a dollar twice, so that what it prints could be read again.
+fn single_dollars(model: &mut Value) {
+    match model {
+        Value::String(text) if text.contains("$$") => *text = text.replace("$$", "$"),
+        Value::Array(list) => list.iter_mut().for_each(single_dollars),
+        Value::Object(map) => map.values_mut().for_each(single_dollars),
+        _ => {}
+    }
+}
+
 pub fn text(value: &Value, key: &str) -> String {
     match value.get(key) {
         Some(Value::String(text)) => text.clone(),

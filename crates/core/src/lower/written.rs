@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::compose::model_words;
-use super::model::{entries, field};
+use super::model::{ComposeModel, entries, field};
 use super::project::{Builds, ProjectLowering, WantedServices, of_build};
 use super::sources::{PathStep, Sources, Targets, is_remote};
 use super::stack::services as stack_services;
@@ -112,20 +112,22 @@ fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts:
         let _ = host.read(path);
     }
     let Some(mut words) = model_words(invocation) else { return };
-    let printed = facts.printed(&words, host);
-    let Some(mut model) = as_json(printed) else { return unknown(lowered, invocation, "docker-compose") };
+    // Where compose fails it will mostly fail for the person, too; but who cannot tell says so.
+    let read = |words: &[String]| match facts.printed(words, host) {
+        Lookup::Found(printed) => ComposeModel::read(&printed).ok(),
+        Lookup::Missing | Lookup::NoEngine | Lookup::Unknown(_) => None,
+    };
+    let Some(mut model) = read(&words) else { return unknown(lowered, invocation, "docker-compose") };
     // A service that is named is there, whatever its profile.
-    let lacks = |model: &Value| wanted.services.iter().any(|name| model["services"].get(name).is_none());
-    if lacks(&model) {
+    if wanted.services.iter().any(|name| !model.has_service(name)) {
         words.extend(wanted.services.iter().cloned());
-        if let Some(with) = as_json(facts.printed(&words, host)) {
+        if let Some(with) = read(&words) {
             model = with;
         }
     }
-    single_dollars(&mut model);
     let sources = Sources::of_words(invocation, host);
     let has_image = |name: &str| matches!(facts.image(name), Lookup::Found(_));
-    let mut project = ProjectLowering::new(&model, &sources, host, &has_image, &invocation.named_by.origins());
+    let mut project = ProjectLowering::new(model.project(), &sources, host, &has_image, &invocation.named_by.origins());
     project.lower(&wanted);
     let chosen = project.chosen(&wanted);
     match command {
@@ -141,7 +143,8 @@ fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts:
             }
         }
         "pull" => {
-            for image in chosen.iter().filter_map(|name| field(field(&model, "services"), name).get("image")?.as_str())
+            for image in
+                chosen.iter().filter_map(|name| field(field(model.project(), "services"), name).get("image")?.as_str())
             {
                 let Ok(reference) = values::reference(image) else { continue };
                 let request = Request::new("POST", "/images/create", invocation.named_by.origins())
@@ -227,16 +230,6 @@ fn as_json(printed: Lookup<Vec<u8>>) -> Option<Value> {
     match printed {
         Lookup::Found(bytes) => serde_json::from_slice(&bytes).ok(),
         Lookup::Missing | Lookup::NoEngine | Lookup::Unknown(_) => None,
-    }
-}
-
-/// Compose prints a dollar twice, so that what it prints could be read again.
-fn single_dollars(model: &mut Value) {
-    match model {
-        Value::String(text) if text.contains("$$") => *text = text.replace("$$", "$"),
-        Value::Array(list) => list.iter_mut().for_each(single_dollars),
-        Value::Object(map) => map.values_mut().for_each(single_dollars),
-        _ => {}
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::inventory::{Container, Inventory};
 use crate::engine::Lookup;
 use crate::grammar::parse::Invocation;
+use crate::lower::ComposeModel;
 
 /// compose `pkg/api/labels.go`: the project of a container, network or volume.
 pub const PROJECT: &str = "com.docker.compose.project";
@@ -56,8 +57,9 @@ pub struct ServiceModel {
 }
 
 impl Project {
-    /// From `compose config --format json`.
-    pub fn from_model(model: &Value) -> Option<Project> {
+    /// What a plan needs of compose's model.
+    pub fn from_model(model: &ComposeModel) -> Option<Project> {
+        let model = model.project();
         let name = model.get("name")?.as_str()?.to_owned();
         let own = |key: &str| {
             let entries = model.get(key).and_then(Value::as_object).into_iter().flatten();
