@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::apply::{Guard, Next};
 use crate::ending::{Ending, LastLine};
 use crate::engine::access;
+use crate::engine::reach::NO_ADDRESS;
 use crate::environment::client;
 use crate::environment::host::{Surroundings, hostname, ids, notes_wanted};
 use crate::environment::policy::{read_client, read_layers};
@@ -176,7 +177,7 @@ fn decided(
     let (policy, host, hostname) = (context.policy, context.host, context.hostname.as_str());
     let judgement = judge_parsed(invocation, words, context);
     if judgement.action >= Action::Ask
-        && judgement.invocation.refusal.is_some()
+        && judgement.lowered.refusal.is_some()
         && refused_by(way.real, way.face, &judgement)
     {
         return ShimDecision::Run(words.to_vec());
@@ -237,18 +238,44 @@ fn not_planned(judgement: &Judgement) -> Ending {
 }
 
 /// Whether the real client refuses these words as it reads them, whatever files and engines say: then its own error is all that
-/// comes of them. It is asked with `--help` in front of the command's flags, with which it reads the words and runs nothing.
+/// comes of them. It is asked for help, for which it reads the words and runs nothing.
 fn refused_by(client: &Path, face: Face, judgement: &Judgement) -> bool {
-    let invocation = &judgement.invocation;
-    let Some(at) = invocation.named_by.last().map(|at| at + 1) else { return false };
+    face == Face::Docker
+        && (words_for_help(judgement).is_some_and(|words| client::error_of(client, &words).is_some())
+            || has_no_address(client, judgement))
+}
+
+/// Whether `-H` is followed by what fender and the real client both cannot read as an address.
+fn has_no_address(client: &Path, judgement: &Judgement) -> bool {
+    let Judgement { invocation, lowered, .. } = judgement;
+    let refusal = lowered.refusal.as_ref().filter(|refusal| !refusal.unknown && invocation.named_by.is_empty());
+    let Some(globals) = refusal.and_then(|refusal| invocation.words.get(..=refusal.word?)) else { return false };
+    let words: Vec<String> = globals.iter().cloned().chain(["system", "dial-stdio"].map(str::to_owned)).collect();
+    client::error_of(client, &words).is_some_and(|error| error.contains(NO_ADDRESS))
+}
+
+/// The words with which the client reads these and shows help: `docker help NAME` for a name that it may not know, or `--help` in
+/// front of the command's flags, or of docker's own. None where that would not be certain.
+fn words_for_help(judgement: &Judgement) -> Option<Vec<String>> {
+    let Judgement { invocation, lowered, .. } = judgement;
+    let refusal = lowered.refusal.as_ref()?;
+    let words = &invocation.words;
+    let is_name = |at: &usize| words.get(*at).is_some_and(|word| !word.starts_with('-'));
+    if let Some(at) = refusal.word.filter(is_name).filter(|_| refusal.unknown) {
+        let names: Vec<usize> = invocation.named_by.iter().copied().filter(|name| *name < at).chain([at]).collect();
+        let globals = words.get(..*names.first()?)?.iter().cloned();
+        let names = names.iter().filter_map(|name| words.get(*name).cloned());
+        return Some(globals.chain(["help".to_owned()]).chain(names).collect());
+    }
+    invocation.refusal.as_ref()?;
     // A later word could switch the help off again.
     let could_switch = |word: &String| word.starts_with("--help") || word.starts_with('-') && word.contains("h=");
-    if face != Face::Docker || invocation.words.iter().any(could_switch) {
-        return false;
+    if words.iter().any(could_switch) {
+        return None;
     }
-    let mut words = invocation.words.clone();
-    words.insert(at, "--help".to_owned());
-    client::refuses(client, &words)
+    let mut words = words.clone();
+    words.insert(invocation.named_by.last().map_or(0, |at| at + 1), "--help".to_owned());
+    Some(words)
 }
 
 fn screen() -> Screen {

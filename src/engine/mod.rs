@@ -322,6 +322,14 @@ impl Inspect for Engine {
         }
     }
 
+    fn runs_any(&self, labels: &[String]) -> Lookup<()> {
+        let filters = json!({ "label": labels, "status": ["running", "paused", "restarting"] });
+        match self.ask::<List<Container>>(&paths::containers_where(&filters)) {
+            Lookup::Found(containers) if containers.0.is_empty() => Lookup::Missing,
+            other => other.map(drop),
+        }
+    }
+
     fn in_swarm(&self) -> Lookup<bool> {
         self.ask::<Info>(paths::INFO).then(|info| match info.swarm_state() {
             "" => Lookup::Unknown("it does not say whether it belongs to a swarm".to_owned()),

@@ -11,6 +11,10 @@ use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::io::Errno;
 
 use fender_core::api::EngineProblem;
+use fender_core::grammar::values::parse_host;
+
+/// What the real client says of an endpoint that it cannot read.
+pub const NO_ADDRESS: &str = "unable to resolve docker endpoint: invalid ";
 
 /// How long one address may take to refuse a connection.
 const REFUSES: Duration = Duration::from_secs(2);
@@ -67,8 +71,12 @@ fn last_line(said: &str) -> &str {
     said.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("")
 }
 
-/// Whether the client cannot reach the endpoint either: every address refuses the connection, or there is no such name.
+/// Whether the client cannot reach the endpoint either: every address refuses the connection, there is no such name, or the endpoint
+/// is no address.
 fn nobody_is_there(host: &str, said: &str) -> bool {
+    if said.contains(NO_ADDRESS) && parse_host(host, false).is_err() {
+        return true;
+    }
     let Some((scheme, rest)) = host.split_once("://") else { return false };
     if scheme == "ssh" {
         return ssh_reaches_nobody(said);
@@ -146,5 +154,8 @@ mod tests {
         assert!(nobody_is_there(&format!("tcp://127.0.0.1:{port}"), &refused));
         assert!(!nobody_is_there(&format!("tcp://127.0.0.1:{port}"), "dial tcp: i/o timeout"));
         assert!(!nobody_is_there("tcp://localhost:1", "dial tcp: lookup localhost: no such host"));
+        let invalid = "Failed to initialize: unable to resolve docker endpoint: invalid bind address format: foo://x";
+        assert!(nobody_is_there("foo://x", invalid));
+        assert!(!nobody_is_there("tcp://localhost:1", invalid));
     }
 }

@@ -126,17 +126,17 @@ fn run(client: &OsString, words: &[String]) -> Lookup<Vec<u8>> {
     }
 }
 
-/// Whether the client ends with an error of its own for words that show help: a code that is not 0, and a reason. What it
-/// cannot be asked, or takes too long for, is not refused.
-pub fn refuses(client: &Path, words: &[String]) -> bool {
+/// The error with which the client ends for words that change nothing: a code that is not 0, and a reason. None where it has none, cannot
+/// be asked, or takes too long.
+pub fn error_of(client: &Path, words: &[String]) -> Option<String> {
     let started = Instant::now();
     let child =
         Command::new(client).args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-    let Ok(mut child) = child else { return false };
-    let Some(mut errors) = child.stderr.take() else { return false };
+    let mut child = child.ok()?;
+    let mut errors = child.stderr.take()?;
     let reader = std::thread::spawn(move || {
         let mut bytes = Vec::new();
-        errors.read_to_end(&mut bytes).is_ok() && !bytes.is_empty()
+        errors.read_to_end(&mut bytes).map(|_| bytes)
     });
     while !reader.is_finished() && started.elapsed() < HELPS {
         std::thread::sleep(Duration::from_millis(1));
@@ -144,11 +144,13 @@ pub fn refuses(client: &Path, words: &[String]) -> bool {
     if !reader.is_finished() {
         let _ = child.kill();
         let _ = child.wait();
-        return false;
+        return None;
     }
     let code = match child.wait() {
         Ok(status) => status.code(),
         Err(_) => None,
     };
-    reader.join().is_ok_and(|has_reason| has_reason) && code.is_some_and(|code| code != 0)
+    let Ok(Ok(reason)) = reader.join() else { return None };
+    let is_error = code.is_some_and(|code| code != 0) && !reason.is_empty();
+    is_error.then(|| String::from_utf8_lossy(&reason).into_owned())
 }

@@ -18,7 +18,8 @@ use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::termios::{FlushArg, tcflush};
+use nix::sys::termios::{FlushArg, tcdrain, tcflush};
+use nix::unistd::{getpgrp, tcgetpgrp};
 
 /// A line that is complete sooner than this after the question cannot be an answer to it.
 const TOO_EARLY: Duration = Duration::from_millis(200);
@@ -26,6 +27,9 @@ const TOO_EARLY: Duration = Duration::from_millis(200);
 const MORE_LINES: Duration = Duration::from_millis(50);
 /// How often the lock is tried where it cannot be waited for.
 const AGAIN: Duration = Duration::from_millis(100);
+/// What a job in the background says before it stops. `timeout` starts its command in the background, too.
+const IN_BACKGROUND: &str = "\nfender: this command has a question and runs in the background\n\
+     \x20 to see the question: fg; where timeout started it: timeout --foreground\n";
 /// No answer is longer, in bytes.
 const LONGEST: usize = 4096;
 
@@ -56,7 +60,7 @@ impl Terminal {
     pub fn open(waiting: &str) -> Option<Terminal> {
         let device = OpenOptions::new().read(true).write(true).open("/dev/tty").ok()?;
         let mut terminal = Terminal { device, lock: None };
-        terminal.take_lock(waiting).ok()?;
+        terminal.take_turn(waiting).ok()?;
         Some(terminal)
     }
 
@@ -66,6 +70,40 @@ impl Terminal {
         if let (Some(lock), Ok(mut left)) = (self.lock.take(), LEFT.lock()) {
             *left = Some(lock);
         }
+    }
+
+    /// Waits until this process is in the foreground and no other question is on the terminal. A job in the background (`&`, `bg`)
+    /// stops before it has the lock, as it would at its first read, so that commands in the foreground need not wait for it.
+    fn take_turn(&mut self, waiting: &str) -> io::Result<()> {
+        loop {
+            self.lock = None;
+            self.wait_for_foreground()?;
+            self.take_lock(waiting)?;
+            // The wait for the lock may have been continued in the background.
+            if self.is_foreground()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The kernel stops a background process in this call with SIGTTOU, and lets it go on in the foreground. An error where the
+    /// process cannot be stopped: nobody can answer it.
+    fn wait_for_foreground(&mut self) -> io::Result<()> {
+        if !self.is_foreground()? {
+            self.show(IN_BACKGROUND)?;
+        }
+        loop {
+            match tcdrain(&self.device) {
+                Ok(()) => break,
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if self.is_foreground()? { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+    }
+
+    fn is_foreground(&self) -> io::Result<bool> {
+        Ok(tcgetpgrp(&self.device)? == getpgrp())
     }
 
     fn take_lock(&mut self, waiting: &str) -> io::Result<()> {
@@ -107,10 +145,15 @@ impl Terminal {
                     self.lock = None;
                     raise(Signal::SIGSTOP)?;
                     signals.clear();
-                    self.take_lock(waiting)?;
+                    self.take_turn(waiting)?;
                     return Ok(Input::Continued);
                 }
-                Ready::Continue => return Ok(Input::Continued),
+                Ready::Continue => {
+                    if !self.is_foreground()? {
+                        self.take_turn(waiting)?;
+                    }
+                    return Ok(Input::Continued);
+                }
                 Ready::Nothing => continue,
                 Ready::Input => {}
             }

@@ -81,12 +81,17 @@ fn play(scenario: &Scenario, engine: &Engine, guarded: bool) -> Vec<Said> {
     let place = Place::new().with_real_client();
     let folder = place.path("home/work");
     let empty = place.path("home/empty");
+    if scenario.environment == "prod" {
+        place.policy("[environments.prod]\nhostname = \"*\"\n");
+    }
     fs::create_dir_all(&folder).unwrap();
     fs::create_dir_all(&empty).unwrap();
     for (file, text) in [
         ("Dockerfile", "FROM base\nUSER 1000\n"),
         ("compose.yaml", COMPOSE),
         ("broken.yaml", "services: [\n"),
+        // Compose reads it as far as YAML, and no further.
+        ("nameless.yaml", "services:\n  web:\n    image: base\n    no_such_key: 1\n"),
         ("file", "a file\n"),
     ] {
         fs::write(folder.join(file), text).unwrap();
@@ -112,7 +117,7 @@ fn play(scenario: &Scenario, engine: &Engine, guarded: bool) -> Vec<Said> {
         if !line.contains("--context") {
             command.env("DOCKER_HOST", engine.host());
         }
-        if scenario.in_ci {
+        if scenario.environment == "ci" {
             command.env("CI", "true");
         }
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

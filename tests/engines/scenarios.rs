@@ -1,18 +1,18 @@
 //! What programs run: the table of `programs`.
 
-/// A program's name, whether it runs in CI (where losses are noted, not asked about), and its commands. `< TEXT |` in front is
-/// what the command reads; `FOLDER` stands for a folder with a Dockerfile and compose files, and a command behind `@empty` runs in one
+/// A program's name, the environment that the engine counts as (losses are noted in `ci`, and most findings asked about in `prod`),
+/// and its commands. `< TEXT |` in front is what the command reads; `FOLDER` stands for a folder with a Dockerfile and compose files, and a command behind `@empty` runs in one
 /// that has none.
 pub struct Scenario {
     pub name: &'static str,
-    pub in_ci: bool,
+    pub environment: &'static str,
     pub commands: &'static str,
 }
 
 pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "clean up if it is there",
-        in_ci: false,
+        environment: "dev",
         commands: "
             rm nosuch
             rm -f nosuch
@@ -62,8 +62,77 @@ pub const SCENARIOS: &[Scenario] = &[
         ",
     },
     Scenario {
+        name: "clean up on production",
+        environment: "prod",
+        commands: "
+            rm -f nosuch
+            rm -fv nosuch other
+            stop -t0 nosuch
+            kill nosuch
+            restart -t 0 nosuch
+            rename nosuch other
+            update --memory 1g nosuch
+            volume rm nosuch
+            network rm nosuch
+            network connect nosuch other
+            network disconnect nosuch other
+            network disconnect -f nosuch other
+            rmi -f nosuch:1
+            tag nosuch other:1
+            context rm -f nosuch
+            context use nosuch
+            context update nosuch --description x
+            plugin enable nosuch
+            swarm leave --force
+            node rm -f x
+            node update --availability drain x
+            stack rm nosuch
+            service rm nosuch
+            service scale nosuch=0
+            service scale nosuch=0 other=2
+            service update --image x nosuch
+            service update --publish-add 80:80 nosuch
+            service create base
+            service create --publish 80:80 base
+            secret rm nosuch
+            compose -p nosuch down -v
+            compose -p nosuch kill
+            compose -p nosuch kill -s TERM web
+            compose -p nosuch stop -t 0
+            compose -p nosuch rm -fsv
+            compose -f FOLDER/compose.yaml kill
+            compose -f FOLDER/compose.yaml restart -t 0 other
+            compose -f FOLDER/broken.yaml down -v
+            compose -f FOLDER/broken.yaml down --rmi all --remove-orphans
+            compose -f FOLDER/broken.yaml up -d
+            compose -f FOLDER/broken.yaml run web
+            compose -f FOLDER/broken.yaml rm -fsv
+            compose -f FOLDER/broken.yaml kill
+            compose -f FOLDER/compose.yaml -f FOLDER/broken.yaml up
+            compose -f FOLDER/nameless.yaml down -v
+            buildx rm nosuch
+            buildx rm nosuch other
+            image prune -f
+            volume prune -af
+            no-such-command
+            no-such-command --privileged -v /:/h
+            system no-such-command
+            compose no-such-command
+            compose -f FOLDER/compose.yaml no-such-command x
+            buildx no-such-command
+            --no-such-flag ps
+            -D --no-such-flag=1 volume rm x
+            volume rm --no-such-flag nosuch
+            system prune --no-such-flag
+            run --no-such-flag x
+            -H nonsense://x rm x
+            -H nonsense://x volume rm x
+            --context nosuch rm -f x
+        ",
+    },
+    Scenario {
         name: "a project without volumes",
-        in_ci: false,
+        environment: "dev",
         commands: "
             compose -f FOLDER/compose.yaml up -d --pull never
             compose -f FOLDER/compose.yaml down -v -t 0
@@ -72,7 +141,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "deploy script of CI",
-        in_ci: true,
+        environment: "ci",
         commands: "
             version --format {{.Server.Os}}
             info --format {{.OSType}}
@@ -100,7 +169,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "testcontainers",
-        in_ci: true,
+        environment: "ci",
         commands: "
             info --format {{.ServerVersion}}
             create --name tc-1 --label org.testcontainers=true --label session=1 -p 127.0.0.1::80 base sleep 600
@@ -125,7 +194,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "devcontainer",
-        in_ci: true,
+        environment: "ci",
         commands: "
             ps -q -a --filter label=devcontainer.local_folder=/w
             inspect --type image base --format {{.Os}}
@@ -146,7 +215,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "python-on-whales",
-        in_ci: true,
+        environment: "ci",
         commands: "
             image inspect base --format {{.Architecture}}
             image ls -q --no-trunc nosuch
@@ -183,7 +252,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "compose end to end",
-        in_ci: true,
+        environment: "ci",
         commands: "
             compose -f FOLDER/compose.yaml config --services
             compose -f FOLDER/compose.yaml config -q
@@ -207,7 +276,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "backup",
-        in_ci: true,
+        environment: "ci",
         commands: "
             volume create bk
             run --rm -v bk:/data base sh -c 'echo kept > /data/file'
@@ -228,7 +297,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "build and push",
-        in_ci: true,
+        environment: "ci",
         commands: "
             buildx version
             pull nosuch.invalid/x:1
@@ -251,7 +320,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "swarm",
-        in_ci: true,
+        environment: "ci",
         commands: "
             node ls
             service ls
@@ -276,7 +345,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "wrong words and names",
-        in_ci: false,
+        environment: "dev",
         commands: "
             nosuch
             nosuch --help
@@ -357,7 +426,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "no compose file",
-        in_ci: false,
+        environment: "dev",
         commands: "
             @empty compose up
             @empty compose up -d
@@ -401,7 +470,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "contexts, completion and inspection",
-        in_ci: true,
+        environment: "ci",
         commands: "
             context show
             context ls -q

@@ -316,6 +316,65 @@ fn after_control_z_the_question_is_shown_again() {
     terminal.wait();
 }
 
+/// A job in the background has no question on the screen and holds up nobody's: not one that was started there, nor one that was
+/// sent there.
+#[test]
+fn a_job_in_the_background_waits_without_the_terminal() {
+    let place = Place::new();
+    let shell = command(&place, "bash", &["--norc", "--noprofile", "-i"]);
+    let mut terminal = Terminal::start(&shell, None);
+    pause(300);
+    terminal.send_now("docker run -v /:/h alpine:background &\n");
+    terminal.expect("to see the question: fg");
+    for (number, before) in [(1, "fg"), (3, "bg")] {
+        // Another one is asked and answered meanwhile.
+        terminal.send("docker run -v /:/h alpine:other\n");
+        terminal.expect_questions(number);
+        let seen = terminal.seen();
+        assert!(!seen.contains("this one waits"), "{seen}");
+        assert_eq!(asked_last(&seen), "other", "{seen}");
+        terminal.send("n\n");
+        while terminal.seen().matches("not confirmed").count() < number.div_ceil(2) {
+            pause(10);
+        }
+        if before == "fg" {
+            terminal.send("fg\n");
+            terminal.expect_questions(2);
+            assert_eq!(asked_last(&terminal.seen()), "background");
+            terminal.send("\u{1a}");
+            terminal.expect("Stopped");
+            terminal.send("bg\n");
+        }
+    }
+    terminal.send("fg\n");
+    terminal.expect_questions(4);
+    assert!(place.reached().is_none(), "{}", terminal.seen());
+    terminal.send("y\n");
+    terminal.expect("to-output");
+    assert!(place.reached().is_some());
+    terminal.send("exit\n");
+    terminal.wait();
+}
+
+/// The tag in the command of the last question.
+fn asked_last(seen: &str) -> &str {
+    let tag = seen.rsplit_once("    docker run -v /:/h alpine:").unwrap_or_default().1;
+    tag.lines().next().unwrap_or_default()
+}
+
+/// Who cannot be stopped and is in the background cannot ask: `setsid` without a terminal, and a shell that ignores the signal.
+#[test]
+fn who_cannot_come_to_the_foreground_is_not_asked() {
+    let place = Place::new();
+    let line = "trap '' TTOU; set -m; docker run -v /:/h alpine:one & wait; echo ended";
+    let mut terminal = Terminal::start(&command(&place, "bash", &["-c", line]), None);
+    terminal.expect("ended");
+    let seen = terminal.seen();
+    assert!(seen.contains("fender: not run (host-mount, dev): no terminal to ask on; "), "{seen}");
+    assert!(place.reached().is_none() && !seen.contains("[y/N]"), "{seen}");
+    terminal.wait();
+}
+
 /// The client gets the signal mask that the caller had, whatever was asked before.
 #[test]
 fn the_client_finds_the_signals_as_they_were() {

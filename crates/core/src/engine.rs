@@ -142,6 +142,10 @@ pub trait Inspect {
     fn there(&self, _path: &str) -> Lookup<()> {
         Lookup::NoEngine
     }
+    /// Whether a container that has all these labels (`key=value`) runs now, paused or not; Missing where none does.
+    fn runs_any(&self, _labels: &[String]) -> Lookup<()> {
+        Lookup::NoEngine
+    }
     /// Whether the engine belongs to a swarm.
     fn in_swarm(&self) -> Lookup<bool> {
         Lookup::NoEngine

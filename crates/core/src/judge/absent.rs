@@ -9,11 +9,13 @@ use crate::docker_files::context_folder;
 use crate::engine::{Lookup, Reach};
 use crate::grammar::parse::Invocation;
 use crate::host::Host;
-use crate::lower::{Effect, Lowered, PredictedOperation, Request};
+use crate::lower::sources::Sources;
+use crate::lower::{Effect, Lowered, MODEL_WORDS, PredictedOperation, Request, UNREAD, model_words};
+use crate::plan::compose::{PROJECT, SERVICE};
 use crate::plan::steps::other_builder;
 use crate::plan::{Facts, ObjectKind, Plan, Step};
 use crate::policy::Action;
-use crate::rules::{Class, is_about_volumes};
+use crate::rules::{Class, is_about_protection, is_about_volumes};
 
 /// The complaints about what the command can change on this engine as it is now.
 pub fn about_what_is_there(
@@ -42,6 +44,12 @@ pub fn about_what_is_there(
     }
     if names_nothing_that_is_there(invocation, lowered, facts, host) {
         complaints.retain(refused);
+        return complaints;
+    }
+    if compose_cannot_read(invocation, lowered, strongest, facts, host) {
+        // Which objects of the project are protected is the only thing that is not known, and compose will not get so far.
+        let unread = facts.plan(&deletions()).is_ok_and(|plan| plan.unknown);
+        complaints.retain(|complaint| refused(complaint) && !(unread && is_about_protection(complaint.finding.rule)));
         return complaints;
     }
     if strongest < Action::Ask || !crate::plan::deletes(lowered) {
@@ -77,19 +85,78 @@ fn last_word(invocation: &Invocation) -> &str {
 }
 
 fn names_nothing_that_is_there(invocation: &Invocation, lowered: &Lowered, facts: &dyn Facts, host: &dyn Host) -> bool {
-    if invocation.canonical() == "context rm" {
-        return no_context_is_there(invocation, host);
+    match invocation.canonical() {
+        "context rm" | "context use" | "context update" => return no_context_is_there(invocation, host),
+        "buildx rm" => return no_builder_is_there(invocation, host),
+        _ => {}
     }
+    let command = invocation.canonical();
     let mut asks = false;
     lowered.effects.iter().all(|effect| match effect {
         Effect::Request(request) => {
             asks = true;
             is_for_nothing(request, facts)
         }
+        // What compose does in containers that run.
+        Effect::Does {
+            operation: PredictedOperation::PrivilegedExec | PredictedOperation::KillsContainers, ..
+        } => {
+            asks = true;
+            command.starts_with("compose ") && no_service_runs(invocation, facts, host)
+        }
+        // What a request is for.
+        Effect::Describes(_) => command == "service update",
+        Effect::Does { operation: PredictedOperation::ScalesToZero, .. } => command == "service scale",
+        Effect::Runs(runs) => runs.known,
         // Read to be sent along.
         Effect::ReadsFile { .. } => true,
         _ => false,
     }) && asks
+}
+
+/// Whether none of the services that a compose command names has a container that runs; all of them where it names none.
+fn no_service_runs(invocation: &Invocation, facts: &dyn Facts, host: &dyn Host) -> bool {
+    let Lookup::Found(project) = facts.project(invocation, host) else { return false };
+    let project = format!("{PROJECT}={}", project.name);
+    let mut services = invocation.operand_texts();
+    if invocation.canonical() == "compose exec" {
+        services.truncate(1);
+    }
+    let none_runs = |labels: &[String]| facts.runs_any(labels) == Lookup::Missing;
+    if services.is_empty() {
+        return none_runs(&[project]);
+    }
+    services.iter().all(|service| none_runs(&[project.clone(), format!("{SERVICE}={service}")]))
+}
+
+/// Whether compose can only say that it cannot read its files. It says so for its model, and also for a command that only reads and
+/// needs as little of the files as any other: a missing `env_file` stops the first one alone.
+fn compose_cannot_read(
+    invocation: &Invocation,
+    lowered: &Lowered,
+    strongest: Action,
+    facts: &dyn Facts,
+    host: &dyn Host,
+) -> bool {
+    let command = invocation.canonical();
+    if !command.starts_with("compose ") || DOES_WITHOUT_FILES.contains(&command) {
+        return false;
+    }
+    let is_unread = |effect: &Effect| matches!(effect, Effect::Runs(runs) if runs.program.ends_with(UNREAD));
+    if strongest < Action::Ask && !lowered.effects.iter().any(is_unread) {
+        return false;
+    }
+    let files = invocation.above.iter().filter(|set| set.flag.name == "file");
+    // Standard input can be read once.
+    if files.clone().any(|set| set.value == "-") || facts.project(invocation, host) != Lookup::Missing {
+        return false;
+    }
+    let Some(mut words) = model_words(invocation) else { return false };
+    words.truncate(words.len().saturating_sub(MODEL_WORDS));
+    words.extend(["ps", "-q"].map(str::to_owned));
+    // Looked at first, so that a change of them is noticed before docker runs.
+    drop(Sources::of_words(invocation, host));
+    facts.protections().is_ok() && facts.printed(&words, host) == Lookup::Missing
 }
 
 /// What compose looks for where no file is named: compose-go `cli/options.go`, `DefaultFileNames` and
@@ -137,9 +204,20 @@ const DOES_WITHOUT_FILES: [&str; 3] = ["compose ls", "compose version", "compose
 
 fn no_context_is_there(invocation: &Invocation, host: &dyn Host) -> bool {
     let folder = host.config_folder(invocation.global("config").map(|set| set.value.as_str()));
-    let gone =
-        |name: &str| host.read_own(&format!("{folder}/contexts/meta/{}/meta.json", context_folder(name))) == Ok(None);
+    // The default context is there without a file.
+    let gone = |name: &str| {
+        name != "default"
+            && host.read_own(&format!("{folder}/contexts/meta/{}/meta.json", context_folder(name))) == Ok(None)
+    };
     !invocation.operands.is_empty() && invocation.operands.iter().all(|word| gone(invocation.arg(*word)))
+}
+
+/// Buildx keeps each builder in a file of its name: buildx `store/store.go`.
+fn no_builder_is_there(invocation: &Invocation, host: &dyn Host) -> bool {
+    let config = host.config_folder(invocation.global("config").map(|set| set.value.as_str()));
+    let folder = host.env("BUILDX_CONFIG").filter(|it| !it.is_empty()).unwrap_or_else(|| format!("{config}/buildx"));
+    let gone = |name: &str| host.read_own(&format!("{folder}/instances/{}", name.to_lowercase())) == Ok(None);
+    !invocation.operands.is_empty() && invocation.operand_texts().iter().all(|name| gone(name))
 }
 
 /// Whether all that the command does is to change, stop, enter or delete what an engine holds already.
@@ -195,7 +273,10 @@ fn looked_up_at(path: &str) -> Option<String> {
     match kind {
         "containers" if !matches!(name, "create" | "prune") => Some(format!("/containers/{name}/json")),
         "nodes" => Some(format!("/nodes/{name}")),
-        "services" | "secrets" | "configs" if name != "create" => Some(format!("/{kind}/{name}")),
+        "networks" if !matches!(name, "create" | "prune") => Some(format!("/networks/{name}")),
+        // Only a manager of a swarm has a list of them, and only there one can be added.
+        "services" | "secrets" | "configs" if name == "create" => Some(format!("/{kind}")),
+        "services" | "secrets" | "configs" => Some(format!("/{kind}/{name}")),
         "plugins" if !matches!(name, "create" | "pull" | "privileges") => {
             // A plugin's name has slashes, and may be followed by what is done with it.
             let actions = ["/enable", "/disable", "/set", "/upgrade", "/push"];
@@ -217,7 +298,9 @@ mod tests {
             ("/containers/create", None),
             ("/containers/prune", None),
             ("/nodes/n1/update", Some("/nodes/n1")),
-            ("/services/create", None),
+            ("/services/create", Some("/services")),
+            ("/networks/net/disconnect", Some("/networks/net")),
+            ("/networks/prune", None),
             ("/services/s/update", Some("/services/s")),
             ("/plugins/vieux/sshfs:latest/enable", Some("/plugins/vieux/sshfs:latest/json")),
             ("/plugins/vieux/sshfs", Some("/plugins/vieux/sshfs/json")),

@@ -152,10 +152,14 @@ fn run(invocation: &Invocation, host: &dyn Host) -> Result<Workload, String> {
     Ok(workload)
 }
 
+const PRINTS_MODEL: [&str; 3] = ["config", "--format", "json"];
+/// So many words at the end of [`model_words`] are not those that were typed.
+pub const MODEL_WORDS: usize = PRINTS_MODEL.len();
+
 /// The words with which compose prints its model: those that stand before its command.
 pub fn model_words(invocation: &Invocation) -> Option<Vec<String>> {
     let command = *invocation.named_by.get(1)?;
     let mut words = invocation.words.iter().take(command).cloned().collect::<Vec<_>>();
-    words.extend(["config", "--format", "json"].map(str::to_owned));
+    words.extend(PRINTS_MODEL.map(str::to_owned));
     Some(words)
 }

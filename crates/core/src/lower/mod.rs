@@ -50,7 +50,7 @@ use crate::grammar::parse::{Invocation, Refusal, Shows};
 use crate::host::Host;
 pub use body::Body;
 pub use build::Build;
-pub use compose::model_words;
+pub use compose::{MODEL_WORDS, model_words};
 pub use despite::despite;
 use effect::Effects;
 pub use effect::{Effect, Lowered, Runs};

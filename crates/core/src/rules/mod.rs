@@ -92,6 +92,11 @@ pub fn is_about_volumes(rule: &Rule) -> bool {
     [removes_volume::RULE.id, removes_anonymous_volumes::RULE.id].contains(&rule.id)
 }
 
+/// Whether the rule is about what must never be deleted.
+pub fn is_about_protection(rule: &Rule) -> bool {
+    rule.id == protected::RULE.id
+}
+
 /// The rule with this id.
 pub fn rule(id: &str) -> Option<&'static Rule> {
     RULES.iter().copied().find(|rule| rule.id == id)

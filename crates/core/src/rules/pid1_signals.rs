@@ -76,7 +76,9 @@ fn check(case: &Case) -> Vec<Finding> {
             (Shape::Shell, _) => "PID 1 is a shell".to_owned(),
             (Shape::Other, true) => RULE.title.to_owned(),
             (Shape::Other, false) => {
-                "no init; whether the image has one is not known, because the engine did not answer".to_owned()
+                let why =
+                    if image == Lookup::Missing { "it is not on this engine" } else { "the engine did not answer" };
+                format!("no init; whether the image has one is not known, because {why}")
             }
         };
         let mut finding = RULE.found(&workload.origins).titled(title).about(workload);
