@@ -59,12 +59,18 @@ zsh_completion=$prefix/share/zsh/site-functions/_fender
 fish_completion=$prefix/share/fish/vendor_completions.d/fender.fish
 
 me=$(id -u)
+
+# Nothing is done for root in another user's home: that user could put a link in the way at any time.
+check_home() {
+  [ -z "$system" ] && [ -d "${HOME:-}" ] && [ "$(stat -c %u "$HOME")" != "$me" ] || return 0
+  fail "HOME is $HOME, which belongs to another user: use --system, or set HOME"
+}
 # The startup files, one a line: a home can have spaces.
 startup() {
   if [ -n "$system" ]; then
     say /etc/profile.d/fender.sh
   else
-    for name in .profile .bashrc .bash_profile .zshrc; do say "$HOME/$name"; done
+    for name in .profile .bashrc .bash_profile .bash_login .zshrc; do say "$HOME/$name"; done
   fi
 }
 
@@ -86,6 +92,12 @@ check_way() {
       esac
     fi
   done
+}
+
+# The list decides what is removed: only the caller's own file counts.
+check_list() {
+  [ -e "$made" ] || [ -L "$made" ] || return 0
+  { [ ! -L "$made" ] && [ -f "$made" ] && is_mine "$made"; } || fail "$made is not a file of yours"
 }
 
 # Whether a line stands in the list of what was made.
@@ -145,7 +157,9 @@ state=${XDG_STATE_HOME:-${HOME:-}/.local/state}/fender
 if [ "$me" = 0 ] && { [ -n "$system" ] || [ -z "${HOME:-}" ]; }; then state=/var/lib/fender; fi
 
 if [ -n "$uninstall" ]; then
-  check_way "$prefix"
+  check_home
+  check_way "$own"
+  check_list
   for link in "$bin/docker" "$own/bin/docker" "$bin/docker-compose" "$own/bin/docker-compose"; do
     if is_ours "$link"; then rm -f "$link"; fi
   done
@@ -154,6 +168,7 @@ if [ -n "$uninstall" ]; then
     list=$(cat "$made")
     printf '%s\n' "$list" | while IFS= read -r line; do
       case $line in
+      */../*) ;;
       "file $prefix/"*) rm -f "${line#file }" ;;
       esac
     done
@@ -171,6 +186,8 @@ if [ -n "$uninstall" ]; then
   if [ -n "$purge" ]; then
     if [ -L "$state" ]; then
       say "left alone $state, which is a link"
+    elif [ -e "$state" ] && ! (check_way "$state") 2>/dev/null; then
+      say "left alone $state: others can write a folder above it"
     elif [ -d "$state" ] && is_mine "$state"; then
       rm -rf "$state"
       say "removed    $state: the trash and fender's other state"
@@ -229,9 +246,8 @@ $new_folders"
   done
 }
 
-if [ -z "$system" ] && [ -d "${HOME:-}" ] && [ "$(stat -c %u "$HOME")" != "$me" ]; then
-  fail "HOME is $HOME, which belongs to another user: use --system, or set HOME"
-fi
+check_home
+check_list
 for way in "$bin" "$own/bin" "$(dirname "$bash_completion")" "$(dirname "$zsh_completion")" "$(dirname "$fish_completion")"; do
   check_way "$way"
 done
@@ -302,17 +318,17 @@ put_link() {
 }
 put_link "$links/docker"
 
+# The absolute folders of PATH, one a line.
+path_folders() { printf '%s\n' "$PATH" | tr ':' '\n' | grep '^/' || true; }
+
 # Compose under its own name is guarded, too, where it is there.
 has_compose() {
-  old_ifs=$IFS
-  IFS=:
-  for folder in $PATH; do
-    IFS=$old_ifs
-    case $folder in /*) ;; *) continue ;; esac
-    if [ -x "$folder/docker-compose" ] && ! is_ours "$folder/docker-compose"; then return 0; fi
-  done
-  IFS=$old_ifs
-  return 1
+  path_folders | {
+    while IFS= read -r folder; do
+      if [ -x "$folder/docker-compose" ] && ! is_ours "$folder/docker-compose"; then exit 0; fi
+    done
+    exit 1
+  }
 }
 if has_compose; then
   if [ ! -e "$links/docker-compose" ] && [ ! -L "$links/docker-compose" ] || is_ours "$links/docker-compose"; then
@@ -335,16 +351,13 @@ say "completion for bash, zsh and fish, in $prefix/share"
 
 # Whether the link is the first docker on PATH, but for fender's own under other folders.
 comes_first() {
-  old_ifs=$IFS
-  IFS=:
-  for folder in $PATH; do
-    IFS=$old_ifs
-    case $folder in /*) ;; *) continue ;; esac
-    if [ "$folder" = "$links" ]; then return 0; fi
-    if [ -x "$folder/docker" ] && ! is_ours "$folder/docker"; then return 1; fi
-  done
-  IFS=$old_ifs
-  return 1
+  path_folders | {
+    while IFS= read -r folder; do
+      if [ "$folder" = "$links" ]; then exit 0; fi
+      if [ -x "$folder/docker" ] && ! is_ours "$folder/docker"; then exit 1; fi
+    done
+    exit 1
+  }
 }
 
 line="export PATH=$(quoted "$links"):\"\$PATH\" $mark"

@@ -127,6 +127,30 @@ run ./install.sh --binary "$built" --prefix "$home/open" && fail "it installs wh
 has "everybody can write to $home/open/bin"
 [ -z "$(find "$home/open" -type f -o -type l)" ] || fail "left: $(find "$home/open")"
 
+# A list that somebody changed removes nothing but what it may: no file elsewhere, and no list of somebody else's counts.
+new_home dirk
+install --prefix "$home/prefix"
+echo safe >"$home/victim"
+printf 'file %s\nfile %s\n' "$home/prefix/../victim" "$home/victim" >>"$home/prefix/lib/fender/installed"
+run ./install.sh --prefix "$home/prefix" --uninstall
+[ "$(cat "$home/victim")" = safe ] || fail "a changed list removed a file elsewhere"
+mkdir -p "$home/prefix/lib/fender"
+ln -s "$home/victim" "$home/prefix/lib/fender/installed"
+run ./install.sh --binary "$built" --prefix "$home/prefix" && fail "it writes through a planted list"
+has "$home/prefix/lib/fender/installed is not a file of yours"
+run ./install.sh --prefix "$home/prefix" --uninstall && fail "it reads a planted list"
+[ "$(cat "$home/victim")" = safe ] || fail "a planted list was followed"
+
+# A folder's name that is a pattern is a name.
+new_home don
+mkdir -p "$home/pre[f]ix/bin" "$home/prefix/bin"
+install --prefix "$home/pre[f]ix"
+has "changed    $home/.bashrc"
+guards
+path="$home/pre[f]ix/bin:$path" install --prefix "$home/pre[f]ix"
+run ./install.sh --prefix "$home/pre[f]ix" --uninstall
+[ "$(cat "$home/.bashrc")" = "# mine" ] || fail ".bashrc is not as it was"
+
 # The trash stays and is said; --purge removes it.
 new_home emil
 install
@@ -192,6 +216,17 @@ if [ "$(id -u)" = 0 ]; then
   chown 65534 "$home"
   run ./install.sh --binary "$built" && fail "root installs into another user's home"
   has "belongs to another user"
+  run ./install.sh --prefix "$place/own" --uninstall --purge && fail "root uninstalls in another user's home"
+  has "belongs to another user"
+  # A link on the way to the state, which somebody else planted, leads --purge nowhere.
+  mkdir -p "$place/precious/fender" "$place/shared/state"
+  chown 65534 "$place/shared"
+  ln -s "$place/precious" "$place/shared/link"
+  new_home gabi
+  install
+  run env XDG_STATE_HOME="$place/shared/link" ./install.sh --uninstall --purge
+  [ -d "$place/precious/fender" ] || fail "--purge follows a planted link"
+  has "left alone $place/shared/link/fender"
   # For everybody, with a strict umask, in folders of its own: another user finds it.
   new_home root
   cat >"$place/system" <<'IN'

@@ -16,7 +16,7 @@ use fender_core::judge::fixes::Fixes;
 use fender_core::judge::{Complaint, Judgement};
 use fender_core::plan::Plan;
 use fender_core::policy::{Action, toml_key};
-use fender_core::rules::{Finding, NO_MEMORY_LIMIT};
+use fender_core::rules::{Decided, Finding, NO_MEMORY_LIMIT};
 use fender_core::text::{bytes, count};
 
 /// The one name of the engine for a person: what it calls itself, else the host in its endpoint. A local engine that does
@@ -44,6 +44,9 @@ pub fn not_run(judgement: &Judgement, why: &str) -> LastLine {
             ids.push(complaint.finding.rule.id);
         }
     }
+    if let Some(rule) = judgement.stopping().find_map(never_allowed) {
+        return ended(judgement, &ids.join(", "), "nothing allows it", &format!("see: fender rules {rule}"));
+    }
     let Some(first) = ids.first().copied() else {
         return ended(judgement, "deletion", why, "to delete: run it again, and answer its question");
     };
@@ -66,6 +69,11 @@ pub fn not_run(judgement: &Judgement, why: &str) -> LastLine {
     ids.truncate(3);
     let named = if more > 0 { format!("{} and {more} more", ids.join(", ")) } else { ids.join(", ") };
     ended(judgement, &named, why, &remedy)
+}
+
+/// The rule of a complaint that neither a policy nor an answer allows.
+fn never_allowed(complaint: &Complaint) -> Option<&'static str> {
+    Some(complaint.finding.rule).filter(|rule| rule.decided == Decided::AlwaysRefused).map(|rule| rule.id)
 }
 
 /// The last line of a command that ends for another `reason` than a rule, once it is known where it would have run.
@@ -316,7 +324,9 @@ fn row(screen: &Screen, name: &str, text: &str) -> String {
 fn allowing(judgement: &Judgement, complaints: &[&Complaint], screen: &Screen, detail: Detail) -> String {
     let mut out = String::new();
     let Some(first) = complaints.first().map(|complaint| complaint.finding.rule.id) else { return out };
+    let fixed = complaints.iter().find_map(|complaint| never_allowed(complaint));
     let allow = match judgement.action {
+        Action::Refuse if let Some(rule) = fixed => format!("nothing allows it: fender rules {rule}"),
         Action::Refuse => format!("an entry in a policy: fender rules {first}"),
         _ => format!("fender rules {first}"),
     };

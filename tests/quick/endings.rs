@@ -122,10 +122,13 @@ fn what_an_engine_does_not_say() {
     };
     let engine = Faulty::start(&place.path("sock"), &[], At::Never, Fault::Closed);
     let end = ends(at_engine(&["volume", "rm", "data"]), 125);
+    // No policy and no answer allows it, and nothing else is said.
     assert_eq!(
-        (end.reason.as_str(), end.remedy.as_str()),
-        ("protected", "see: fender rules protected --environment dev")
+        (end.reason.as_str(), end.why.as_str(), end.remedy.as_str()),
+        ("protected", "nothing allows it", "see: fender rules protected")
     );
+    let text = error(&at_engine(&["volume", "rm", "data"]).output().unwrap());
+    assert!(text.contains("to allow   nothing allows it: fender rules protected"), "{text}");
     drop(engine);
     fs::remove_file(place.path("sock")).unwrap();
     let _broken = Faulty::start(&place.path("sock"), &[], At::From(1), Fault::Page(503));
