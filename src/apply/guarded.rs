@@ -243,7 +243,7 @@ impl Guard<'_> {
     fn delete(&self, plan: &Plan, invocation: &Invocation, words: &[OsString]) -> Result<Ending, Ending> {
         let engine = session::engine(&self.judgement.target, self.client, self.policy);
         let connection = engine.connection().map_err(|problem| self.engine_did_not_answer(&problem.to_string()))?;
-        same_engine(connection, plan).map_err(|why| self.engine_did_not_answer(&why))?;
+        same_engine(connection, plan).map_err(|why| self.engine_did_not_answer(&format!("{why:#}")))?;
         self.tell_skipped(plan);
         let kept = self.keep(plan, words)?;
         let compose = invocation.canonical().starts_with("compose ");

@@ -4,13 +4,17 @@
 mod docker_output;
 mod guarded;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use hyper::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::engine::answers::{
+    Anything, ContainerNow, EngineIdentity, Identified, ImageNow, ListedContainer, PrunedCache, VolumeNow,
+};
 use crate::engine::connection::{Client, Connection};
+use crate::engine::list::List;
 use crate::engine::paths;
 pub use docker_output::RemovalMessages;
 use fender_core::api::EngineProblem;
@@ -97,12 +101,15 @@ impl Outcome {
 }
 
 /// Whether the connection still leads to the engine that the plan was made on.
-pub fn same_engine(connection: &Connection, plan: &Plan) -> Result<(), String> {
-    let info: Value = connection.block_on(connection.client.get(paths::INFO)).map_err(|problem| problem.to_string())?;
-    match info.get("ID").and_then(Value::as_str) {
-        Some(id) if id == plan.engine => Ok(()),
-        _ => Err("a different engine answers now, not the one whose objects were shown".to_owned()),
+///
+/// # Errors
+/// It leads to another one, or the engine does not say which one it is.
+pub fn same_engine(connection: &Connection, plan: &Plan) -> anyhow::Result<()> {
+    let now: EngineIdentity = connection.block_on(connection.client.get(paths::INFO))?;
+    if now.id != plan.engine {
+        anyhow::bail!("a different engine answers now, not the one whose objects were shown");
     }
+    Ok(())
 }
 
 /// Deletes what the plan lists. `report` is called for each object once its outcome is known, to print what docker prints.
@@ -191,7 +198,7 @@ impl Work<'_> {
                 Some(Step::Config { .. }) => paths::config(name),
                 _ => continue,
             };
-            if let Err(EngineProblem::Said { status: 404, message }) = self.client.get::<Value>(&path).await {
+            if let Err(EngineProblem::Said { status: 404, message }) = self.client.get::<Anything>(&path).await {
                 // Engine 20.10 says it twice here, and once if it is asked to delete.
                 let at = message.rfind("No such image: ").unwrap_or(0);
                 self.outcome.missing.insert(step, part(&message, at..).to_owned());
@@ -204,15 +211,13 @@ impl Work<'_> {
     }
 
     async fn container(&self, item: &Item) -> Result<ItemOutcome, EngineProblem> {
-        let now: Value = self.client.get(&paths::container(&item.id)).await?;
-        let runs = now.pointer("/State/Running").and_then(Value::as_bool) == Some(true);
+        let now: ContainerNow = self.client.get(&paths::container(&item.id)).await?;
+        let runs = now.state.running;
         let ran = matches!(item.mark.as_str(), "running" | "paused" | "restarting");
         if runs && !ran {
             return Ok(ItemOutcome::Left("it has been started since".to_owned()));
         }
-        let Some(name) = now.get("Name").and_then(Value::as_str).map(|name| name.trim_start_matches('/')) else {
-            return Ok(ItemOutcome::Left("the engine does not say its name".to_owned()));
-        };
+        let name = now.name.trim_start_matches('/');
         if name != item.name {
             return Ok(ItemOutcome::Left(format!("it is called {name} now")));
         }
@@ -234,13 +239,9 @@ impl Work<'_> {
 
     async fn volume(&self, item: &Item) -> Result<ItemOutcome, EngineProblem> {
         let path = paths::volume(&item.name);
-        let now: Value = self.client.get(&path).await?;
+        let now: VolumeNow = self.client.get(&path).await?;
         // Some drivers do not say when: then they did not when it was shown either.
-        let is_shown = match now.get("CreatedAt") {
-            None | Some(Value::Null) => item.mark.is_empty(),
-            Some(created) => created.as_str() == Some(item.mark.as_str()),
-        };
-        if !is_shown {
+        if now.created_at.unwrap_or_default() != item.mark {
             return Ok(ItemOutcome::Left("another volume has that name now".to_owned()));
         }
         self.call_delete(&path).await?;
@@ -249,8 +250,8 @@ impl Work<'_> {
 
     /// Deletes a name of an image if it still means that image.
     async fn unname(&mut self, at: usize, name: &str, id: &str, force: bool) -> Result<ItemOutcome, EngineProblem> {
-        let now: Value = self.client.get(&paths::image(name)).await?;
-        if now.get("Id").and_then(Value::as_str) != Some(id) {
+        let now: Identified = self.client.get(&paths::image(name)).await?;
+        if now.id != id {
             return Ok(ItemOutcome::Left(format!("{name} means another image now")));
         }
         self.delete_image(at, name, force).await?;
@@ -277,16 +278,12 @@ impl Work<'_> {
 
     async fn image(&mut self, at: usize, item: &Item) -> Result<ItemOutcome, EngineProblem> {
         let path = paths::image(&item.id);
-        let now: Value = self.client.get(&path).await?;
+        let now: ImageNow = self.client.get(&path).await?;
         let forced = self.forced(item);
         if forced && let Some(user) = self.new_user(item).await? {
             return Ok(ItemOutcome::Left(format!("the container {user} was made from it since")));
         }
-        let names = |now: &Value, key: &str| -> Vec<String> {
-            let list = now.get(key).and_then(Value::as_array).into_iter().flatten();
-            list.filter_map(Value::as_str).filter(|name| !name.starts_with("<none>")).map(str::to_owned).collect()
-        };
-        if let Some(name) = names(&now, "RepoTags").iter().find(|name| !item.tags.contains(name)) {
+        if let Some(name) = now.tags().find(|name| !item.tags.contains(name)) {
             return Ok(ItemOutcome::Left(format!("it was given the name {name} since")));
         }
         for tag in &item.tags {
@@ -299,18 +296,17 @@ impl Work<'_> {
         }
         // Names by digest, and an image without any name.
         for _ in 0..2 {
-            let now: Value = match self.client.get(&path).await {
+            let now: ImageNow = match self.client.get(&path).await {
                 Ok(now) => now,
                 Err(problem) if problem.is(404) => return Ok(ItemOutcome::Gone),
                 Err(problem) => return Err(problem),
             };
-            if let Some(name) = names(&now, "RepoTags").first() {
+            if let Some(name) = now.tags().next() {
                 return Ok(ItemOutcome::Left(format!("it was given the name {name} since")));
             }
-            let digests = names(&now, "RepoDigests");
-            if digests.len() > 1 {
-                for digest in digests {
-                    self.unname(at, &digest, &item.id, forced).await?;
+            if now.digests().count() > 1 {
+                for digest in now.digests() {
+                    self.unname(at, digest, &item.id, forced).await?;
                 }
             } else {
                 match self.delete_image(at, &item.id, forced).await {
@@ -325,21 +321,17 @@ impl Work<'_> {
     /// A container of this image that the plan did not know: force would take the image from under it.
     async fn new_user(&self, item: &Item) -> Result<Option<String>, EngineProblem> {
         let filters = json!({ "ancestor": [item.id] });
-        let users: Vec<Value> = self.client.get(&paths::containers_where(&filters)).await?;
-        let known: HashSet<&str> = item.users.iter().map(String::as_str).collect();
-        Ok(users.iter().find_map(|user| {
-            let id = user.get("Id").and_then(Value::as_str)?;
-            let same = user.get("ImageID").and_then(Value::as_str) == Some(item.id.as_str());
-            (same && !known.contains(id)).then(|| short(id).to_owned())
-        }))
+        let users: List<ListedContainer> = self.client.get(&paths::containers_where(&filters)).await?;
+        let is_new = |user: &&ListedContainer| user.image_id == item.id && !item.users.contains(&user.id);
+        Ok(users.0.iter().find(is_new).map(|user| short(&user.id).to_owned()))
     }
 
     /// One record of the build cache; one that stands under another is passed over silently by the engine.
     async fn cache(&self, item: &Item) -> Result<ItemOutcome, EngineProblem> {
         let filters = json!({ "id": [item.id] });
         let answer = self.client.call(Method::POST, &paths::prune_cache(&filters), None).await?;
-        let answer: Value = serde_json::from_slice(&answer).map_err(EngineProblem::unanswered)?;
-        let gone = answer.get("CachesDeleted").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+        let pruned: PrunedCache = serde_json::from_slice(&answer).map_err(EngineProblem::unanswered)?;
+        let gone = !pruned.caches_deleted.is_empty();
         Ok(if gone { ItemOutcome::Gone } else { ItemOutcome::InUse(Cause::Own("a build is using it".to_owned())) })
     }
 }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use super::answers::Changes;
 use super::connection::{Client, nothing};
 use super::list::List;
 use super::paths;
@@ -529,19 +530,10 @@ async fn look_into(client: &Arc<Client>, plan: &mut Plan) {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Changed {
-    path: String,
-    kind: u8,
-}
-
 /// The path in a container's own layer that holds most of it: `/var/lib/app 398 MB`.
 async fn largest_path(client: &Arc<Client>, id: &str) -> Option<String> {
-    const DELETED: u8 = 2;
-    let changes = client.get::<List<Changed>>(&paths::changes(id)).await;
-    let Ok(List(changes)) = changes else { return None };
-    let paths: Vec<&str> = changes.iter().filter(|it| it.kind != DELETED).map(|it| it.path.as_str()).collect();
+    let Ok(Some(List(changes))) = client.get::<Changes>(&paths::changes(id)).await else { return None };
+    let paths: Vec<&str> = changes.iter().filter(|it| !it.is_deletion()).map(|it| it.path.as_str()).collect();
     let folders: HashSet<&str> =
         paths.iter().filter_map(|path| path.rsplit_once('/').map(|(folder, _)| folder)).collect();
     let files: Vec<&str> = paths.into_iter().filter(|path| !folders.contains(path)).take(MEASURED).collect();

@@ -1,6 +1,7 @@
 //! Asks the engine what a rule needs to know, and reads what it holds before a deletion.
 
 pub mod access;
+pub mod answers;
 pub mod body;
 pub mod connection;
 pub mod inventory;

@@ -27,6 +27,8 @@ pub enum Fault {
     WrongLists,
     /// An empty object.
     Empty,
+    /// The right object, in which every value is null.
+    Nulls,
     /// A page of a proxy with this status.
     Page(u16),
     /// A reason in JSON with this status.
@@ -80,6 +82,11 @@ impl Faulty {
     /// How many requests came.
     pub fn count(&self) -> usize {
         self.seen.lock().unwrap().requests.len()
+    }
+
+    /// All requests, in their order.
+    pub fn requests(&self) -> Vec<String> {
+        self.seen.lock().unwrap().requests.clone()
     }
 
     /// Requests that would have changed something.
@@ -146,6 +153,7 @@ fn misbehave(writer: &mut UnixStream, fault: Fault, body: &str, length: usize) -
         Fault::WrongShape => send(writer, 200, "\"fine\"", length),
         Fault::WrongLists => send(writer, 200, r#"{"Volumes":{"a":1},"Labels":{"a":1},"ID":7}"#, length),
         Fault::Empty => send(writer, 200, "{}", length),
+        Fault::Nulls => send(writer, 200, &nulls(body), length),
         Fault::Page(status) => send(writer, status, "<html>not for you</html>", length),
         Fault::Reason(status) => send(writer, status, r#"{"message":"page not found"}"#, length),
         Fault::Endless(text) => {
@@ -166,6 +174,18 @@ fn misbehave(writer: &mut UnixStream, fault: Fault, body: &str, length: usize) -
             send(writer, 200, body, length)
         }
     }
+}
+
+fn nulls(body: &str) -> String {
+    let mut body: Value = serde_json::from_str(body).unwrap_or_default();
+    let objects = match &mut body {
+        Value::Array(list) => list.iter_mut().collect(),
+        other => vec![other],
+    };
+    for value in objects.into_iter().filter_map(Value::as_object_mut).flat_map(|object| object.values_mut()) {
+        *value = Value::Null;
+    }
+    body.to_string()
 }
 
 /// Method and path without the version and the query.
@@ -231,7 +251,7 @@ fn answer(path: &str, labels: &[&str]) -> Value {
         path if path.starts_with("/containers/") => json!({"Id": id("a"), "Name": "/web", "State": {"Running": false},
             "Config": {"Image": "x:1"}, "HostConfig": {"Binds": ["data:/d"]}, "Mounts": mounts, "SizeRw": 10}),
         path if path.starts_with("/images/") => {
-            json!({"Id": format!("sha256:{}", id("c")), "RepoTags": ["x:1"], "Config": {}})
+            json!({"Id": format!("sha256:{}", id("c")), "RepoTags": ["x:1"], "RepoDigests": [], "Config": {}})
         }
         _ => json!({}),
     }
