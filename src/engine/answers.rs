@@ -145,8 +145,8 @@ mod tests {
 
     use super::*;
 
-    /// Every field but those that may be missing is taken away in turn, and made a number or an object.
-    fn needs<T: DeserializeOwned>(whole: &Value, optional: &[&str]) {
+    /// Every field is taken away in turn, and given a wrong value.
+    fn needs<T: DeserializeOwned>(whole: &Value) {
         let read = |value: &Value| serde_json::from_value::<T>(value.clone()).is_ok();
         assert!(read(whole), "{whole}");
         for wrong in [json!(null), json!([]), json!("text"), json!(7), json!({})] {
@@ -155,8 +155,8 @@ mod tests {
         for key in whole.as_object().unwrap().keys() {
             let mut without = whole.clone();
             without.as_object_mut().unwrap().remove(key);
-            assert_eq!(read(&without), optional.contains(&key.as_str()), "without {key}");
-            for wrong in [json!([7]), json!({ "a": 7 }), json!(true), json!(7.5)] {
+            assert!(!read(&without), "without {key}");
+            for wrong in [json!([7]), json!({ "a": 7 }), json!(-1), json!(7.5)] {
                 let mut changed = whole.clone();
                 changed[key] = wrong;
                 assert!(!read(&changed), "{changed}");
@@ -166,14 +166,14 @@ mod tests {
 
     #[test]
     fn what_a_deletion_stands_on_has_to_be_there() {
-        needs::<Identified>(&json!({ "Id": "a" }), &[]);
-        needs::<EngineIdentity>(&json!({ "ID": "a" }), &[]);
-        needs::<ContainerNow>(&json!({ "Name": "/web", "State": { "Running": true } }), &[]);
-        needs::<RunState>(&json!({ "Running": true }).clone(), &["never"]);
-        needs::<ImageNow>(&json!({ "Id": "a", "RepoTags": ["x:1"], "RepoDigests": [] }), &[]);
-        needs::<ListedContainer>(&json!({ "Id": "a", "ImageID": "b", "Names": ["/web"], "Labels": { "a": "b" } }), &[]);
-        needs::<PrunedCache>(&json!({ "CachesDeleted": ["a"] }), &[]);
-        needs::<Change>(&json!({ "Path": "/a", "Kind": 2 }), &[]);
+        needs::<Identified>(&json!({ "Id": "a" }));
+        needs::<EngineIdentity>(&json!({ "ID": "a" }));
+        needs::<ContainerNow>(&json!({ "Name": "/web", "State": { "Running": true } }));
+        needs::<RunState>(&json!({ "Running": true }));
+        needs::<ImageNow>(&json!({ "Id": "a", "RepoTags": ["x:1"], "RepoDigests": [] }));
+        needs::<ListedContainer>(&json!({ "Id": "a", "ImageID": "b", "Names": ["/web"], "Labels": { "a": "b" } }));
+        needs::<PrunedCache>(&json!({ "CachesDeleted": ["a"] }));
+        needs::<Change>(&json!({ "Path": "/a", "Kind": 2 }));
     }
 
     #[test]
