@@ -112,11 +112,11 @@ impl RemovalMessages {
                         || is_volume(what, &plan.deletes[*at], step)
                 })
                 .collect();
-            let failed = mine.iter().map(|at| &outcome.items[*at]).find(|fate| **fate != ItemOutcome::Gone);
+            let failed = mine.iter().map(|at| &outcome.items[*at]).find(|ended| **ended != ItemOutcome::Gone);
             let skipped = plan.skipped.iter().find(|it| it.step == step && !it.protected);
             match (failed, skipped) {
                 (Some(ItemOutcome::WasGone), _) => self.not_there(what, name, step, outcome),
-                (Some(fate), _) => match fate.engine_said() {
+                (Some(ended), _) => match ended.engine_said() {
                     Some(text) => self.error(text),
                     // Why it was left is said once for every object.
                     None => self.code = 1,
@@ -177,8 +177,8 @@ impl RemovalMessages {
 
     /// Compose speaks on standard error; its lines came while it was done.
     fn compose(&mut self, plan: &Plan, outcome: &Outcome) {
-        for (item, fate) in outcome.left(plan) {
-            if let ItemOutcome::Failed(Cause::Engine(why)) = fate
+        for (item, ended) in outcome.left(plan) {
+            if let ItemOutcome::Failed(Cause::Engine(why)) = ended
                 && !matches!(item.kind, ObjectKind::Network | ObjectKind::Volume | ObjectKind::Image | ObjectKind::Tag)
             {
                 self.error(why);

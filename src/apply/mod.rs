@@ -185,7 +185,7 @@ impl Work<'_> {
             let mut items =
                 plan.deletes.iter().zip(&self.outcome.items).filter(|(item, _)| item.step == step).peekable();
             let nothing = items.peek().is_none();
-            if !nothing && !items.any(|(_, fate)| *fate == ItemOutcome::WasGone) {
+            if !nothing && !items.any(|(_, ended)| *ended == ItemOutcome::WasGone) {
                 continue;
             }
             let path = match plan.steps.get(step) {

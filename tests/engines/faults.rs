@@ -168,7 +168,7 @@ fn the_disk_is_full_while_keeping() {
     state(&engine);
     let before = there(&engine);
     let mut terminal = guarded.asked(EVERYTHING);
-    // Between the promise and the deed another program fills the disk.
+    // Between the question and the deletion another program fills the disk.
     let filled = program("dd")
         .args(["if=/dev/zero", "bs=1M", "count=257"])
         .arg(format!("of={}", small.join("filler").display()))

@@ -184,7 +184,7 @@ pub struct Taken {
     pub volumes: Vec<usize>,
     /// Names of images.
     pub images: Vec<String>,
-    /// Nameless volumes that are left behind by new containers.
+    /// Anonymous volumes that are left behind by new containers.
     pub orphaned: Vec<String>,
 }
 
