@@ -194,7 +194,8 @@ fn line(item: &Item, screen: &Screen, now: i64, widest: usize, says_why: bool) -
     let text = shown(&about.join(", "));
     if long {
         let mut out = format!("    {:<9}  {shown_name}  {size}\n", kind_name(item.kind)).replace("  \n", "\n");
-        out.push_str(&screen.dim(&screen.filled("               ", &text)));
+        let indent = if screen.is_narrow_behind(15) { 6 } else { 15 };
+        out.push_str(&screen.dim(&screen.filled(&" ".repeat(indent), &text)));
         return out;
     }
     screen.filled(&head, &text)

@@ -294,8 +294,7 @@ fn problems(
         let number = fixes.number(judgement, complaint).map_or_else(String::new, |number| format!("{number}"));
         let numbers = if fixes.choices() > 0 { format!("{number:<3}") } else { String::new() };
         let text = brief(complaint, alike.get(&key).filter(|_| !is_severe).map_or(&[], Vec::as_slice), judgement);
-        let text =
-            if detail == Detail::Lines { cut(&text, screen.width.saturating_sub(longest + 9).max(12)) } else { text };
+        let text = if detail == Detail::Lines { cut(&text, room_behind(screen, longest + 9)) } else { text };
         let line = screen.filled(&format!("    {numbers}{id:<longest$}  "), &text);
         out.push_str(&line.replacen(id, &screen.marked(id), 1));
         if !is_severe || detail == Detail::Lines {
@@ -313,6 +312,12 @@ fn problems(
         out.push_str(&format!("    and {left} more: fender explain lists them all\n"));
     }
     out
+}
+
+/// How many columns a line has for a text: behind so many, or below where these are too many.
+fn room_behind(screen: &Screen, columns: usize) -> usize {
+    let taken = if screen.is_narrow_behind(columns) { 6 } else { columns };
+    screen.width.saturating_sub(taken)
 }
 
 /// A row of the lower part: what it is in the margin.

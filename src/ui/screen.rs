@@ -9,6 +9,9 @@ const WIDTH: usize = 80;
 /// How many lines a terminal has that does not say.
 const HEIGHT: usize = 25;
 
+/// Text in fewer columns is hard to read.
+const NARROWEST: usize = 24;
+
 /// How many columns a text takes on a terminal: wide letters take two, combining ones none.
 pub fn width(text: &str) -> usize {
     console::measure_text_width(text)
@@ -80,11 +83,25 @@ impl Screen {
         self.styled(text, "32")
     }
 
-    /// `text` in lines of this screen, the first after `first`, the others after as many spaces.
+    /// Whether text behind so many columns would stand in a column of single words.
+    pub fn is_narrow_behind(&self, columns: usize) -> bool {
+        columns + NARROWEST > self.width
+    }
+
+    /// `text` in lines of this screen, the first after `first`, the others after as many spaces. Where this leaves too few columns and the
+    /// text needs more than one line, it begins below.
     pub fn filled(&self, first: &str, text: &str) -> String {
-        let indent = width(first);
+        let mut indent = width(first);
         let mut out = first.to_owned();
         let mut column = indent;
+        let below = self.is_narrow_behind(indent) && indent + width(text) > self.width;
+        if below {
+            out.truncate(first.trim_end().len());
+            indent = (first.len() - first.trim_start().len() + 2).min(indent);
+            let lead = if out.is_empty() { "" } else { "\n" };
+            let _ = write!(out, "{lead}{:indent$}", "");
+            column = indent;
+        }
         for (at, word) in text.split_whitespace().enumerate() {
             let length = width(word);
             if at > 0 && column + 1 + length > self.width {
@@ -167,7 +184,11 @@ mod tests {
     #[test]
     fn lines_fit() {
         let screen = Screen { colour: false, width: 20, height: HEIGHT };
-        assert_eq!(screen.filled("  a  ", "one two three four five"), "  a  one two three\n     four five\n");
+        assert_eq!(screen.filled("  a  ", "one two three"), "  a  one two three\n");
+        assert_eq!(screen.filled("  a  ", "one two three four five"), "  a\n    one two three\n    four five\n");
+        assert_eq!(screen.filled("   ", "one two three four five"), "   one two three\n   four five\n");
+        let wide = Screen { width: 30, ..screen };
+        assert_eq!(wide.filled("  a  ", "one two three four five six"), "  a  one two three four five\n     six\n");
         assert_eq!(list(&["a", "b", "c"]), "a, b and c");
     }
 }

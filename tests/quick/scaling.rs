@@ -293,6 +293,8 @@ fn masking_a_long_text_costs_no_more_than_its_length() {
         " ",
         "--token ",
         "-p mysql ",
+        "--token ' ",
+        "--token \" x' ",
         "hooks.slack.com/services/",
     ] {
         let long = part.repeat(100_000 / part.len());

@@ -65,10 +65,11 @@ fn names_secret(name: &str) -> bool {
     let upper = name.to_uppercase();
     let parts: Vec<&str> = upper.split(['_', '-', '.']).filter(|part| !part.is_empty()).collect();
     let last = parts.last().copied().unwrap_or_default();
-    if matches!(last, "FILE" | "PATH" | "DIR" | "STDIN") || PLAIN_OPTIONS.contains(&name) {
+    if matches!(last, "FILE" | "PATH" | "DIR" | "STDIN") {
         return false;
     }
     let ends = [
+        "PASS",
         "TOKEN",
         "PASSWD",
         "APIKEY",
@@ -80,10 +81,11 @@ fn names_secret(name: &str) -> bool {
         "REQUIREPASS",
     ];
     let alone =
-        ["PASS", "AUTH", "AUTHORIZATION", "SIG", "SIGNATURE", "JWT", "BEARER", "CREDS", "COOKIE", "SHAREDACCESSKEY"];
+        ["PW", "AUTH", "AUTHORIZATION", "SIG", "SIGNATURE", "JWT", "BEARER", "CREDS", "COOKIE", "SHAREDACCESSKEY"];
     is_secret_name(name)
         || parts.iter().any(|part| ends.iter().any(|end| part.ends_with(end)) || alone.contains(part))
-        || parts.len() > 1 && matches!(last, "KEY" | "PWD" | "SALT" | "PIN")
+        || parts.len() > 1 && matches!(last, "KEY" | "PAT" | "SALT" | "PIN")
+        || upper != "PWD" && upper != "OLDPWD" && (last.ends_with("PWD") || last.ends_with("PW"))
 }
 
 fn is_name(letter: char) -> bool {
@@ -105,6 +107,9 @@ fn is_secret_before(text: &str) -> bool {
     let whole = part(text, name_begin(text)..);
     let name = whole.trim_start_matches('-');
     let switches = name.chars().take(6).take_while(char::is_ascii_lowercase).count();
+    if whole.starts_with("--") && PLAIN_OPTIONS.contains(&name) {
+        return false;
+    }
     names_secret(name) || whole.len() == name.len() + 1 && (1..=switches).any(|at| names_secret(part(name, at..)))
 }
 
@@ -121,32 +126,53 @@ pub fn word(word: &str) -> String {
 /// The arguments of a command, with values that stand behind their options.
 pub fn args(args: &[String]) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
-    // Which of the programs stood before that take a secret by a short option.
-    const PROGRAMS: [&str; 8] =
-        ["login", "sshpass", "redis-cli", "mysql", "mysqldump", "mysqladmin", "mariadb", "curl"];
-    let mut programs = [false; PROGRAMS.len()];
-    for (at, arg) in args.iter().enumerate() {
-        let before = at.checked_sub(1).and_then(|at| args.get(at)).map_or("", String::as_str);
-        let ran = |names: &[&str]| PROGRAMS.iter().zip(programs).any(|(name, ran)| ran && names.contains(name));
-        let option = before.strip_prefix("--").filter(|name| !name.contains('='));
-        let follows = option.is_some_and(names_secret) && !arg.is_empty() && !arg.starts_with("--")
-            || before == "-p" && ran(&["login", "sshpass"])
-            || before == "-a" && ran(&["redis-cli"]);
-        let joins = ["login", "sshpass", "mysql", "mysqldump", "mysqladmin", "mariadb"];
-        let joined = arg.len() > 2 && arg.starts_with("-p") && ran(&joins);
-        let user = matches!(before, "-u" | "--user") && ran(&["curl"]);
-        out.push(match arg.split_once(':') {
-            _ if follows => MASK.to_owned(),
-            _ if joined => format!("{}{MASK}", if arg.starts_with("-p=") { "-p=" } else { "-p" }),
-            Some((name, _)) if user => format!("{name}:{MASK}"),
-            _ => word(arg),
+    let mut programs = Programs::default();
+    let mut before = "";
+    for arg in args {
+        out.push(match programs.secret_in(before, arg) {
+            Some(at) => format!("{}{MASK}", arg.get(..at).unwrap_or_default()),
+            None => word(arg),
         });
-        let name = arg.rsplit('/').next().unwrap_or(arg);
-        for (ran, _) in programs.iter_mut().zip(PROGRAMS).filter(|(_, known)| *known == name) {
+        programs.saw(arg);
+        before = arg;
+    }
+    out
+}
+
+/// Programs that take a secret by a short option, and which of them stood before.
+#[derive(Default)]
+struct Programs([bool; PROGRAMS.len()]);
+
+const PROGRAMS: [&str; 8] = ["login", "sshpass", "redis-cli", "mysql", "mysqldump", "mysqladmin", "mariadb", "curl"];
+
+impl Programs {
+    fn ran(&self, names: &[&str]) -> bool {
+        PROGRAMS.iter().zip(self.0).any(|(name, ran)| ran && names.contains(name))
+    }
+
+    fn saw(&mut self, word: &str) {
+        let name = word.rsplit('/').next().unwrap_or(word);
+        if let Some(ran) = PROGRAMS.iter().zip(&mut self.0).find_map(|(known, ran)| (*known == name).then_some(ran)) {
             *ran = true;
         }
     }
-    out
+
+    /// Where the secret begins in a word that stands behind this one; it ends with the word.
+    fn secret_in(&self, before: &str, word: &str) -> Option<usize> {
+        let option = before.strip_prefix("--").filter(|name| !name.contains('=') && !PLAIN_OPTIONS.contains(name));
+        let follows = option.is_some_and(names_secret) && !word.is_empty() && !word.starts_with("--")
+            || before == "-p" && self.ran(&["login", "sshpass"])
+            || before == "-a" && self.ran(&["redis-cli"]);
+        let joins = ["login", "sshpass", "mysql", "mysqldump", "mysqladmin", "mariadb"];
+        if follows {
+            return Some(0);
+        }
+        if word.len() > 2 && word.starts_with("-p") && self.ran(&joins) {
+            return Some(if word.starts_with("-p=") { 3 } else { 2 });
+        }
+        let is_user = matches!(before, "-u" | "--user") && self.ran(&["curl"]);
+        word.find(':').filter(|_| is_user).map(|colon| colon + 1)
+    }
 }
 
 /// Everything that a document for programs quotes.
@@ -195,6 +221,7 @@ fn secrets(text: &str, is_word: bool) -> Vec<Range<usize>> {
     pairs(text, is_word, &mut found);
     fields(text, is_word, &mut found);
     addresses(text, &mut found);
+    options(text, &mut found);
     tokens(text, &mut found);
     keys(text, &mut found);
     found.sort_by_key(|range: &Range<usize>| (range.start, std::cmp::Reverse(range.end)));
@@ -206,10 +233,12 @@ fn pairs(text: &str, is_word: bool, found: &mut Vec<Range<usize>>) {
     let mut from = 0;
     while let Some(at) = part(text, from..).find('=').map(|at| from + at) {
         from = at + 1;
-        if !is_secret_before(part(text, ..at)) {
+        let begin = name_begin(part(text, ..at));
+        // The working directory of a shell, or a password of a data source: `Server=db;Pwd=…`.
+        let is_of_source = part(text, ..begin).ends_with(';') && part(text, begin..at).eq_ignore_ascii_case("pwd");
+        if !is_of_source && !is_secret_before(part(text, ..at)) {
             continue;
         }
-        let begin = name_begin(part(text, ..at));
         let value = part(text, at + 1..);
         let length = match part(text, ..begin).chars().next_back() {
             None if is_word => value.len(),
@@ -335,6 +364,40 @@ fn logins(text: &str, start: usize, found: &mut Vec<Range<usize>>) {
 }
 
 /// Known tokens, each at the beginning of a word.
+/// Options in a script or another text of several words: `mysql --password …`, `curl -u name:…`.
+fn options(text: &str, found: &mut Vec<Range<usize>>) {
+    if !text.contains(char::is_whitespace) {
+        return;
+    }
+    let quotes = ['"', '\''];
+    let (mut programs, mut before, mut at) = (Programs::default(), "", 0);
+    for piece in text.split_inclusive(char::is_whitespace) {
+        let (start, whole) = (at, piece.trim_end());
+        at += piece.len();
+        if whole.is_empty() {
+            continue;
+        }
+        let bare = whole.trim_start_matches(quotes);
+        let begin = start + whole.len() - bare.len();
+        let bare = bare.trim_end_matches(quotes);
+        if let Some(secret) = programs.secret_in(before, bare) {
+            // A quoted one ends with its quote.
+            let quote = whole.chars().next().filter(|first| quotes.contains(first) && bare.len() + 1 == whole.len());
+            let end =
+                quote.and_then(|quote| part(text, begin..).find(quote)).map_or(begin + bare.len(), |end| begin + end);
+            found.push(begin + secret..end);
+        }
+        // Another command of the script is another program.
+        if bare.ends_with([';', '|', '&']) {
+            programs = Programs::default();
+        }
+        programs.saw(bare);
+        // `OPTIONS=--password …`
+        let option = bare.rsplit_once('=').map(|(_, value)| value.trim_start_matches(quotes));
+        before = option.filter(|value| value.starts_with("--")).unwrap_or(bare);
+    }
+}
+
 fn tokens(text: &str, found: &mut Vec<Range<usize>>) {
     let (mut done, mut inside) = (0, false);
     for (at, letter) in text.char_indices() {
@@ -392,6 +455,19 @@ mod tests {
         "run --mount type=volume,volume-opt=password={}",
         "service create --env-add CLIENT_SECRET={}",
         "run app --requirepass {}",
+        "run app sh -c mysql~-u~root~--password~{}~db",
+        "run app sh -c mysql~-uroot~-p{}~db",
+        "run app sh -c docker~login~-u~me~-p~{}~example.com",
+        "run app sh -c cd~/a;~curl~-u~me:{}~http://x",
+        "run app sh -c serve~--api-key~'{}'",
+        "run app sh -c serve~--token~\"{}\"~-v",
+        "run --health-cmd redis-cli~-a~{}~ping",
+        "run -e OPTS=--password~{}~-v",
+        "run -e GITHUB_PAT={}",
+        "run -e DBPASS={}",
+        "run -e ROOTPW={}",
+        "run -e DB=Server=h;Pwd={};x=1",
+        "run -l secret={}",
         "run app mysql -p{}",
         "run app redis-cli -a {}",
         "run app sh -c TOKEN={}~serve",
@@ -480,6 +556,8 @@ mod tests {
             "run -e MYSQL_ALLOW_EMPTY_PASSWORD=yes mysql:8",
             "compose -p shop up -d",
             "run -p 80:80 login",
+            "service create --secret=source=a,target=b x",
+            "run -e OLDPWD=/a -e FLAT=1 alpine",
             "run --label traefik.http.routers.x.rule=Host(`a.b`) app",
         ] {
             let words: Vec<&str> = plain.split(' ').collect();
