@@ -45,6 +45,11 @@ pub fn not_run(judgement: &Judgement, why: &str) -> LastLine {
         }
     }
     if let Some(rule) = judgement.stopping().find_map(never_allowed) {
+        let is_unanswered = |complaint: &&Complaint| complaint.finding.unanswered;
+        if let Some(complaint) = judgement.stopping().find(is_unanswered) {
+            let why = complaint.finding.why.trim_end_matches('.');
+            return ended(judgement, &ids.join(", "), why, "to delete: run it again when this can be read");
+        }
         return ended(judgement, &ids.join(", "), "nothing allows it", &format!("see: fender rules {rule}"));
     }
     let Some(first) = ids.first().copied() else {
@@ -335,7 +340,10 @@ fn allowing(judgement: &Judgement, complaints: &[&Complaint], screen: &Screen, d
         Action::Refuse => format!("an entry in a policy: fender rules {first}"),
         _ => format!("fender rules {first}"),
     };
-    out.push_str(&screen.dim(&row(screen, "to allow", &allow)));
+    // What waits for an answer is not allowed by anything else.
+    if !complaints.iter().any(|complaint| complaint.finding.unanswered) {
+        out.push_str(&screen.dim(&row(screen, "to allow", &allow)));
+    }
     let mut lines: Vec<String> = Vec::new();
     for complaint in complaints {
         if let Some(source) = &complaint.decision.source {

@@ -134,6 +134,11 @@ fn what_an_engine_does_not_say() {
     let _broken = Faulty::start(&place.path("sock"), &[], At::From(1), Fault::Page(503));
     let end = ends(at_engine(&["volume", "rm", "data"]), 125);
     assert_eq!(end.reason, "protected");
+    // The reason is that nobody knows, and not that somebody refuses it.
+    assert!(end.why.starts_with("fender cannot tell what is protected here: "), "{}", end.why);
+    assert_eq!(end.remedy, "to delete: run it again when this can be read");
+    let text = error(&at_engine(&["volume", "rm", "data"]).output().unwrap());
+    assert!(!text.contains("to allow "), "{text}");
 }
 
 #[test]

@@ -154,6 +154,7 @@ impl Rule {
             places: Vec::new(),
             note_only: false,
             image_unknown: false,
+            unanswered: false,
             only_alone: false,
         }
     }
@@ -197,6 +198,8 @@ pub struct Finding {
     pub note_only: bool,
     /// The engine did not describe the image, so there may be no problem. `fender lint` leaves such a finding out.
     pub image_unknown: bool,
+    /// It stands for an answer that did not come: with the answer there may be no problem.
+    pub unanswered: bool,
     /// Its fix is not right for everybody, so it is offered as a single fix only, never together with others.
     pub only_alone: bool,
 }
