@@ -145,7 +145,7 @@ impl Lint {
         }
         match self.format {
             LintFormat::Text => {
-                let summary = summary(&outcome, choice.is_some(), self.diff, written);
+                let summary = summary(&outcome, choice.is_some(), self.diff, written, !failed.is_empty());
                 out.push_str(&as_text(&report, &summary, &screen));
             }
             LintFormat::Json => out.push_str(&format!("{:#}\n", as_json(&report, &outcome, written))),
@@ -182,7 +182,7 @@ fn each(proposals: &[Proposal]) -> String {
 }
 
 /// What was fixed and what was not.
-fn summary(outcome: &FixOutcome, wanted: bool, only_shown: bool, written: bool) -> String {
+fn summary(outcome: &FixOutcome, wanted: bool, only_shown: bool, written: bool, failed: bool) -> String {
     let mut out = String::new();
     let fixes = |proposals: &[Proposal]| match proposals.len() {
         1 => "1 fix".to_owned(),
@@ -202,7 +202,7 @@ fn summary(outcome: &FixOutcome, wanted: bool, only_shown: bool, written: bool) 
         return out;
     }
     if outcome.made.is_empty() {
-        out.push_str("no safe fix\n");
+        out.push_str(if failed { "nothing written\n" } else { "no safe fix\n" });
     } else {
         let what = match (only_shown, written) {
             (true, _) => "shown, not written",
@@ -246,16 +246,21 @@ fn difference(change: &FileChange, screen: &Screen) -> String {
             let is_same = operation.tag() == DiffTag::Equal;
             for line in &before[operation.old_range()] {
                 let sign = if is_same { ' ' } else { '-' };
-                let line = shown(&format!("{sign}{}", line.trim_end_matches('\r')));
+                let line = format!("{sign}{}", with_tabs(line.trim_end_matches('\r')));
                 let _ = writeln!(out, "{}", if is_same { line } else { screen.dim(&line) });
             }
             for line in after[operation.new_range()].iter().filter(|_| !is_same) {
-                let _ = writeln!(out, "{}", screen.good(&shown(&format!("+{}", line.trim_end_matches('\r')))));
+                let _ = writeln!(out, "{}", screen.good(&format!("+{}", with_tabs(line.trim_end_matches('\r')))));
             }
         }
     }
     out.push('\n');
     out
+}
+
+/// A line of a file for the terminal: escaped but for its tabs.
+fn with_tabs(line: &str) -> String {
+    line.split('\t').map(shown).collect::<Vec<_>>().join("\t")
 }
 
 fn as_text(report: &Report, summary: &str, screen: &Screen) -> String {
@@ -298,7 +303,7 @@ fn as_json(report: &Report, outcome: &FixOutcome, written: bool) -> Value {
         ] {
             entry.insert(key.to_owned(), value);
         }
-        if finding.rule.id.starts_with("secret-") {
+        if finding.rule.hides {
             entry.insert("meaning".to_owned(), Value::Null);
             entry.insert("text".to_owned(), Value::Null);
         }

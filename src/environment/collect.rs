@@ -30,6 +30,8 @@ pub fn collect(paths: &[String]) -> anyhow::Result<Vec<(String, FileKind)>> {
         if known.is_dir() {
             let shown = if path == "." { String::new() } else { format!("{}/", path.trim_end_matches('/')) };
             below(Path::new(path), &shown, &mut found);
+        } else if !known.is_file() {
+            bail!("{path} is not a regular file");
         } else if let Some(kind) = kind_of_named(path) {
             found.push((path.clone(), kind));
         } else {

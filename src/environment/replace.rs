@@ -12,8 +12,8 @@ use anyhow::Context as _;
 const LARGEST: u64 = 64 << 20;
 
 /// Puts `after` in the place of `before`, whole or not at all; a file that was not there (None) is made. The file keeps its
-/// mode and owner. Errors, with nothing written: what stands there is not `before` any more, it is no regular file, or
-/// somebody else's link leads to it.
+/// mode and owner. Errors, with nothing written: what stands there is not `before` any more, it is no regular file, it may not be
+/// written, or somebody else's link leads to it.
 pub fn replace(path: &Path, before: Option<&[u8]>, after: &[u8]) -> anyhow::Result<()> {
     let failed = || format!("{} is not changed", path.display());
     let real = followed(path).with_context(failed)?;
@@ -59,10 +59,19 @@ fn same(path: &Path, before: &[u8]) -> io::Result<File> {
     if now == before { Ok(file) } else { Err(io::Error::other("it was changed after it was read")) }
 }
 
+/// Whether the caller may write a file. A rename would not ask, and root may write what is read-only.
+fn may_be_written(path: &Path) -> io::Result<()> {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    if fs::metadata(path)?.mode() & 0o222 == 0 {
+        return Err(io::Error::other("it is read-only"));
+    }
+    Ok(accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS)?)
+}
+
 /// A new file beside the other one, with its owner and mode.
 fn create_beside(real: &Path, beside: &Path, before: Option<&[u8]>) -> io::Result<File> {
     let known = match before {
-        Some(before) => Some(same(real, before)?.metadata()?),
+        Some(before) => Some(may_be_written(real).and_then(|()| same(real, before))?.metadata()?),
         None => None,
     };
     // The new file is nobody else's until it has its owner.

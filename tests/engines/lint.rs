@@ -207,3 +207,33 @@ fn an_exception_in_a_compose_file() {
         assert!(expected.is_none_or(|rule| out(&output).contains(rule)), "{}", out(&output));
     }
 }
+
+/// A fix that is right for one build of a file may break another one.
+#[test]
+fn a_dockerfile_of_several_builds_is_fixed_for_all_of_them() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    let client = [
+        ("PATH", format!("{}:{}", support::programs().display(), system_path())),
+        ("DOCKER_CONFIG", support::cache().join("config").display().to_string()),
+    ];
+    let dockerfile = "FROM alpine:3.22 AS dev\nADD layer /x/\nUSER 5\nFROM dev\nADD plain /y/\n";
+    let build = |name: &str, context: &str, more: &str| {
+        format!("  {name}:\n    build: {{context: {context}, dockerfile: ../Dockerfile{more}}}\n")
+    };
+    let both = format!("services:\n{}{}", build("a", "./a", ""), build("b", "./b", ", target: dev"));
+    write(folder, &[("a/plain", "x"), ("a/layer", "x"), ("b/plain", "x"), ("layer", "x"), ("compose.yaml", &both)]);
+    assert!(program("tar").args(["-cf", "b/layer", "a"]).current_dir(folder).status().unwrap().success());
+    for (paths, expected) in [
+        // One build unpacks the layer, the other one does not: it stays for both. Only one has the second stage.
+        (&[][..], dockerfile.replace("ADD plain", "COPY plain")),
+        // By itself it is built with the folder it lies in, where the layer is no archive, and the other file is missing.
+        (&["Dockerfile"][..], dockerfile.replace("ADD layer", "COPY layer")),
+    ] {
+        write(folder, &[("Dockerfile", dockerfile)]);
+        let output = fender(folder, &[&["lint", "--fix"], paths].concat(), &client);
+        assert_eq!(fs::read_to_string(folder.join("Dockerfile")).unwrap(), expected, "{}", out(&output));
+        // One file has one name, whatever leads to it.
+        assert!(!out(&output).contains("../Dockerfile:"), "{}", out(&output));
+    }
+}

@@ -158,6 +158,42 @@ fn fixes_keep_the_rest_to_the_byte() {
     assert!(after.ends_with("CMD [\"nginx\", \"-g\", \"daemon off;\"]\n"), "{after}");
 }
 
+/// What may not be written, or is no file, is left alone; nothing waits for it.
+#[test]
+fn what_is_not_to_be_written_stays() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = tempfile::tempdir().unwrap();
+    let text = "FROM alpine:3.22\nUSER 1\nADD x /x\n";
+    write(place.path(), &[("a/Dockerfile", text), ("a/x", ""), ("b/Dockerfile", text), ("b/x", "")]);
+    let read_only = place.path().join("a/Dockerfile");
+    fs::set_permissions(&read_only, fs::Permissions::from_mode(0o444)).unwrap();
+    let output = fender(place.path(), &["lint", "--fix"], &[]);
+    assert_eq!(output.status.code(), Some(2), "{}", out(&output));
+    assert_eq!(fs::read_to_string(&read_only).unwrap(), text);
+    let said = out(&output);
+    assert!(said.contains("a/Dockerfile is not changed: it is read-only") && said.contains("1 fix written"), "{said}");
+    let said = out(&fender(place.path(), &["lint", "--fix", "a"], &[]));
+    assert!(said.contains("nothing written") && !said.contains("no safe fix"), "{said}");
+    assert!(program("mkfifo").arg(place.path().join("Dockerfile")).status().unwrap().success());
+    let output = fender(place.path(), &["lint", "Dockerfile"], &[]);
+    assert_eq!(output.status.code(), Some(2), "{}", out(&output));
+    assert!(out(&output).contains("Dockerfile is not a regular file"), "{}", out(&output));
+}
+
+/// An exception that has no effect is said, whether or not there is another problem in the file.
+#[test]
+fn exceptions_are_checked_in_every_file() {
+    let place = tempfile::tempdir().unwrap();
+    for (comment, problems) in [
+        ("# fender: allow roto-user because x", 1),
+        ("# fender: allow root-user", 1),
+        ("# fender: allow root-user because x", 0),
+    ] {
+        write(place.path(), &[("Dockerfile", &format!("FROM alpine:3.22\nUSER 1\n{comment}\nCMD [\"a\"]\n"))]);
+        assert_eq!(rules(place.path()), vec!["not-understood"; problems], "{comment}");
+    }
+}
+
 #[test]
 fn an_ignore_file_is_completed_and_nothing_needed_is_left_out() {
     let place = tempfile::tempdir().unwrap();

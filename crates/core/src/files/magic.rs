@@ -29,7 +29,8 @@ fn is_tar(start: &[u8]) -> bool {
 
 /// Whether the kernel can start it without a shell: an ELF file, or a script that names its interpreter.
 pub fn is_program(start: &[u8]) -> bool {
-    start.starts_with(b"#!") || start.starts_with(b"\x7fELF")
+    let names_one = |line: &[u8]| line.iter().take_while(|byte| **byte != b'\n').any(|byte| !b" \t".contains(byte));
+    start.strip_prefix(b"#!").is_some_and(names_one) || start.starts_with(b"\x7fELF")
 }
 
 #[cfg(test)]
@@ -51,6 +52,12 @@ mod tests {
         let mut new = vec![0u8; 512];
         new[257..262].copy_from_slice(b"ustar");
         assert!(is_archive(&new) && !is_archive(&new[..511]) && !is_archive(&[0; 512]) && !is_archive(b"PK\x03\x04"));
-        assert!(is_program(b"#!/bin/sh") && is_program(b"\x7fELF") && !is_program(b"echo") && !is_program(b""));
+        assert!(
+            is_program(b"#!/bin/sh")
+                && is_program(b"\x7fELF")
+                && !is_program(b"echo")
+                && !is_program(b"#! \nx")
+                && !is_program(b"")
+        );
     }
 }

@@ -188,13 +188,13 @@ pub fn lint(files: &[(String, FileKind)], facts: &dyn Facts, host: &dyn Host) ->
         run(&["buildx", "bake", "-f", path], path, &host, facts, &mut report, &mut known);
     }
     for path in of(FileKind::Dockerfile) {
-        if known.built.contains(path) {
+        if known.built.contains(&host.resolve(path)) {
             continue;
         }
         let folder = path.rsplit_once('/').map_or(".", |(folder, _)| if folder.is_empty() { "/" } else { folder });
         run(&["buildx", "build", "-f", path, folder], path, &host, facts, &mut report, &mut known);
     }
-    quiet(&mut report.findings);
+    quiet(&mut report.findings, files.iter().map(|(path, _)| path.as_str()), &host);
     report.findings.sort_by_cached_key(position);
     report
 }
@@ -203,7 +203,7 @@ pub fn lint(files: &[(String, FileKind)], facts: &dyn Facts, host: &dyn Host) ->
 #[derive(Default)]
 struct Known<'a> {
     paths: HashSet<&'a str>,
-    /// The Dockerfiles that are built by what was judged.
+    /// The Dockerfiles that are built by what was judged, with links followed.
     built: BTreeSet<String>,
     seen: Seen,
 }
@@ -249,7 +249,7 @@ fn run(words: &[&str], path: &str, host: &Looking<'_>, facts: &dyn Facts, report
         if let Some(problem) = &build.problem {
             report.findings.extend(problem_at(problem, host));
         }
-        known.built.extend(build.path.clone());
+        known.built.extend(build.path.as_deref().map(|path| host.resolve(path)));
         report.builds.push((**build).clone());
     }
     let target = Target::default();
@@ -311,13 +311,17 @@ fn ignore_problem(path: &str, host: &dyn Host) -> Option<Finding> {
     problem_at(&FileProblem { path: path.to_owned(), line: problem.line, column: 1, reason: problem.reason }, host)
 }
 
-/// Takes out what is allowed, and adds what is wrong with the allowing.
-fn quiet(findings: &mut Vec<Finding>) {
+/// Takes out what is allowed, and adds what is wrong with the allowing, in every file that was looked at.
+fn quiet<'a>(findings: &mut Vec<Finding>, files: impl Iterator<Item = &'a str>, host: &dyn Host) {
     let (mut texts, mut paths): (Vec<Rc<Text>>, HashSet<String>) = (Vec::new(), HashSet::new());
     for place in findings.iter().flat_map(|finding| &finding.places) {
         if paths.insert(place.text.path.clone()) {
             texts.push(place.text.clone());
         }
+    }
+    for path in files.filter(|path| !paths.contains(*path)) {
+        // What cannot be read or is no text has a finding that says so.
+        texts.extend(host.read(path).ok().and_then(|bytes| Text::from_bytes(path, bytes).ok()));
     }
     findings.retain(|finding| !finding.places.first().is_some_and(|place| place.is_allowed(finding.rule.id)));
     for text in texts {

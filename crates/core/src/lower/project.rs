@@ -11,6 +11,7 @@ use super::model::*;
 use super::{Body, Build, Effect, Origin, Origins, Parts, PredictedOperation, Request, Runs};
 use crate::files::context::Sender;
 use crate::files::dockerfile::Given;
+use crate::files::ignore::clean;
 use crate::files::text::Place;
 use crate::host::Host;
 use crate::lower::sources::{PathStep, Sources};
@@ -436,7 +437,8 @@ pub fn of_build(
     }
     let inline = spoken(build, "dockerfile_inline").or_else(|| spoken(build, "dockerfile-inline"));
     let file = spoken(build, "dockerfile").unwrap_or_else(|| "Dockerfile".to_owned());
-    let path = if file.starts_with('/') { file } else { format!("{}/{file}", context.trim_end_matches('/')) };
+    // As compose and buildx join them, before any link is followed.
+    let path = if file.starts_with('/') { file } else { clean(&format!("{}/{file}", context.trim_end_matches('/'))) };
     let directory = format!("{}/", project.host.directory());
     let shown = path.strip_prefix(&directory).unwrap_or(&path).to_owned();
     let carrier = inline.as_ref().and_then(|_| carrier(project, service, below, &origins));

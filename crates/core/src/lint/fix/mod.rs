@@ -58,14 +58,13 @@ pub fn changes(builds: &[Build], choice: &Choice, facts: &dyn Facts, host: &dyn 
         }
     }
     let ignored: Vec<FileChange> = changes.values().cloned().collect();
-    for build in builds {
-        let Some(file) = build.file().filter(|_| build.problem.is_none()) else { continue };
-        // Only a file of its own is written, never one that merely carries the text.
-        let Some(path) = build.path.clone().filter(|_| !file.text.is_carried()) else { continue };
+    for builds in by_file(builds, host) {
+        let Some(first) = builds.first() else { continue };
+        let (Some(path), Some(file)) = (first.path.clone(), first.file()) else { continue };
         if changes.contains_key(&path) {
             continue;
         }
-        let (after, proposals) = fixed(build, file, &ignored, choice, facts, host);
+        let (after, proposals) = fixed(&builds, file, &ignored, choice, facts, host);
         outcome.sort(proposals, choice);
         if after != file.text.text {
             changes.insert(path.clone(), FileChange { path, before: Some(file.text.text.clone()), after });
@@ -75,16 +74,39 @@ pub fn changes(builds: &[Build], choice: &Choice, facts: &dyn Facts, host: &dyn 
     outcome
 }
 
+/// The builds of each Dockerfile that can be written, whatever paths lead to it. The first one has the shortest path.
+fn by_file<'a>(builds: &'a [Build], host: &dyn Host) -> Vec<Vec<&'a Build>> {
+    let mut files: BTreeMap<String, Vec<&Build>> = BTreeMap::new();
+    for build in builds {
+        // Only a file of its own is written, never one that merely carries the text.
+        let is_own = build.file().is_some_and(|file| build.problem.is_none() && !file.text.is_carried());
+        if let Some(path) = build.path.as_deref().filter(|_| is_own) {
+            files.entry(host.resolve(path)).or_default().push(build);
+        }
+    }
+    let mut files: Vec<Vec<&Build>> = files.into_values().collect();
+    for builds in &mut files {
+        builds.sort_by_key(|build| build.path.as_ref().map(String::len));
+    }
+    // A file that was changed between two looks is not written at all.
+    files.retain(|builds| {
+        let text = |build: &&Build| build.file().map(|file| file.text.text.clone());
+        builds.iter().all(|build| text(build) == builds.first().and_then(text))
+    });
+    files
+}
+
 /// One kind of mistake after the other, the file read again in between. Also every fix that was found.
 fn fixed(
-    build: &Build,
+    builds: &[&Build],
     file: &Dockerfile,
     ignored: &[FileChange],
     choice: &Choice,
     facts: &dyn Facts,
     host: &dyn Host,
 ) -> (String, Vec<Proposal>) {
-    let mut build = build.clone();
+    // Each as it was read with its own build arguments, so that they can be told apart.
+    let mut now: Vec<Build> = builds.iter().map(|build| (*build).clone()).collect();
     let mut text = file.text.text.clone();
     let mut all = Vec::new();
     let read = |text: &str| {
@@ -96,8 +118,14 @@ fn fixed(
     let mut passes: Vec<_> = RULES.iter().filter_map(|rule| Some((rule.id, rule.dockerfile_fix?))).collect();
     passes.sort_by_key(|(_, fix)| fix.part);
     for (rule, fix) in passes {
-        build.dockerfile = Some(current.clone());
-        let proposals = (fix.propose)(&Fixing { rule, build: &build, file: &current, ignored, facts, host });
+        let each: Vec<Vec<Proposal>> = now
+            .iter_mut()
+            .map(|build| {
+                build.dockerfile = Some(current.clone());
+                (fix.propose)(&Fixing { rule, build, file: &current, ignored, facts, host })
+            })
+            .collect();
+        let proposals = agreed(builds, &each, &current);
         let edits: Vec<TextEdit> =
             proposals.iter().filter(|it| choice.takes(it)).flat_map(|it| it.edits.clone()).collect();
         if !edits.is_empty() {
@@ -108,6 +136,38 @@ fn fixed(
         all.extend(proposals);
     }
     (text, all)
+}
+
+/// What may be changed for all builds of one file: a fix that is right with one context or base may break the image with another.
+/// Of those that would be built in the same way, one that proposes a fix is enough.
+fn agreed(builds: &[&Build], each: &[Vec<Proposal>], file: &Dockerfile) -> Vec<Proposal> {
+    let images = |build: &Build| -> Vec<String> {
+        build.file().map(|file| file.stages.iter().map(|stage| stage.image.clone()).collect()).unwrap_or_default()
+    };
+    let folder = |build: &Build| build.context.as_ref().map(|context| context.folder.clone());
+    let alike = |one: &Build, other: &Build| folder(one) == folder(other) && images(one) == images(other);
+    let mut all: Vec<Proposal> = Vec::new();
+    for (build, proposals) in builds.iter().zip(each) {
+        for proposal in proposals {
+            let place = proposal.edits.first().map_or(0, |(span, _)| span.start);
+            let stage = file.stages.iter().rposition(|stage| stage.keyword.start <= place).unwrap_or(0);
+            let mut grade = proposal.grade;
+            let is_right = builds.iter().zip(each).all(|(other, proposals)| {
+                let same = proposals.iter().find(|it| it.edits == proposal.edits);
+                grade = same.map_or(grade, |same| same.grade.max(grade));
+                same.is_some() || alike(build, other) || !other.needed.contains(&stage)
+            });
+            let meets = |(span, _): &TextEdit, (other, _): &TextEdit| span.start < other.end && other.start < span.end;
+            let is_new = !all.iter().any(|known| {
+                known.edits == proposal.edits
+                    || known.edits.iter().any(|edit| proposal.edits.iter().any(|it| meets(edit, it)))
+            });
+            if is_right && is_new {
+                all.push(Proposal { grade, ..proposal.clone() });
+            }
+        }
+    }
+    all
 }
 
 fn apply(text: &str, mut edits: Vec<TextEdit>) -> String {
