@@ -225,10 +225,15 @@ fn policy() -> (Policy, Vec<Check>) {
 
 /// The environment of the engine that docker would reach here.
 pub fn environment_here(policy: &Policy) -> Environment {
-    here(policy).1
+    with_place(policy, |place| policy.environment(place)).1
 }
 
 fn here(policy: &Policy) -> (Target, Environment, Lookup<EngineFacts>) {
+    with_place(policy, |place| policy.environment(place))
+}
+
+/// Looks at the place that a command would act on here; also its target, and what the engine says of itself.
+pub fn with_place<T>(policy: &Policy, look: impl FnOnce(&EnginePlace) -> T) -> (Target, T, Lookup<EngineFacts>) {
     let host = Surroundings { assume_terminal: true };
     let target: Target = choose(&read(&[], &host), &host);
     let client = client::find(policy.client().as_deref()).unwrap_or_else(|_| PathBuf::from("docker"));
@@ -241,9 +246,9 @@ fn here(policy: &Policy) -> (Target, Environment, Lookup<EngineFacts>) {
         .unclear(target.unclear.clone())
         .resolving(|path| host.resolve(path))
         .with_id(|| facts.engine().map(|engine| engine.id));
-    let environment = policy.environment(&place);
+    let found = look(&place);
     drop(place);
-    (target, environment, known)
+    (target, found, known)
 }
 
 fn engine(policy: &Policy) -> Check {

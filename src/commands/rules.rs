@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write, stdout};
 
-use super::doctor::environment_here;
+use super::doctor::{environment_here, with_place};
 use super::explain::environment_named;
 use crate::environment::policy::{SYSTEM, read_layers, user_path};
 use crate::exit::DONE;
 use crate::failure::Failure;
 use crate::ui::screen::{Screen, shown};
-use fender_core::policy::{Action, Policy, preset, toml_key};
+use fender_core::policy::{Action, Policy, preset};
 use fender_core::rules::{Class, Decided, RULES, Rule, rule, unknown_rule};
 
 /// Lists the rules, or shows one of them.
@@ -100,13 +100,33 @@ fn how_to_allow(rule: &Rule, environment: Option<&str>) -> Result<String, Failur
     if decision.action == Action::Allow {
         return Ok(out);
     }
-    let users = user_path().filter(|_| policy.could_allow(rule, &environment));
-    let (file, why) = match &users {
-        Some(path) => (path.display().to_string(), ""),
-        None => (SYSTEM.to_owned(), " (the system's policy decides here; a user's policy can only be stricter)"),
+    // Which engine it is matters only to the system's file, which may know it under another name.
+    let ways = match policy.layers.iter().any(|layer| layer.is_system) {
+        true => {
+            with_place(&policy, |place| {
+                let is_here = policy.environment(place).name == environment.name;
+                policy.allowing(rule, &environment, Some(place).filter(|_| is_here))
+            })
+            .1
+        }
+        false => policy.allowing(rule, &environment, None),
     };
-    let _ = writeln!(out, "  to allow it there, in {}{why}:\n", shown(&file));
-    let _ = writeln!(out, "    [environments.{}.rules]\n    {} = \"allow\"", toml_key(&environment.name), rule.id);
+    let Some(ways) = ways else {
+        out.push_str("  No line of your own policy or the system's allows it: another user's policy binds root too.\n");
+        return Ok(out);
+    };
+    let mut lead = "to allow it there, in";
+    for lines in &ways {
+        let (file, why) = match user_path().filter(|_| !lines.is_system) {
+            Some(path) => (path.display().to_string(), ""),
+            None => (SYSTEM.to_owned(), " (the system's policy decides here; a user's policy can only be stricter)"),
+        };
+        let _ = writeln!(out, "  {lead} {}{why}:\n", shown(&file));
+        for line in lines.text.lines() {
+            let _ = writeln!(out, "    {line}");
+        }
+        lead = "and, in";
+    }
     Ok(out)
 }
 

@@ -450,3 +450,51 @@ fn rules_and_doctor_say_where_and_what_has_no_effect() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(said.contains("refuse in prod") && said.contains("[environments.prod.rules]"), "{said}");
 }
+
+/// The lines that are shown do what is said of them, in whatever file the reason lies.
+#[test]
+fn what_is_shown_allows_the_rule() {
+    const HERE: &str = "hostname = \"*\"\n";
+    let privileged = fender_core::rules::rule("privileged").unwrap();
+    let place = EnginePlace::new("default", "unix:///x", "", "vm", false, || Labels::Known(Vec::new()));
+    let files: &[(&str, &str, usize)] = &[
+        ("", &format!("[environments.prod]\n{HERE}"), 1),
+        (&format!("[environments.prod]\n{HERE}"), "", 1),
+        ("[rules]\nprivileged = \"refuse\"\n", &format!("[environments.shop]\n{HERE}preset = \"prod\"\n"), 2),
+        (&format!("[environments.shop]\n{HERE}preset = \"prod\"\n"), "[rules]\nprivileged = \"refuse\"\n", 2),
+        (
+            "[environments.prod.rules]\nprivileged = \"ask\"\n",
+            &format!("[environments.prod]\n{HERE}[environments.prod.rules]\nprivileged = \"refuse\"\n"),
+            1,
+        ),
+        ("[trash]\nmax = 0\n", &format!("[environments.\"my lab\"]\n{HERE}preset = \"prod\"\n"), 1),
+        ("[presets.dev]\nescape = \"type\"\n", "[presets.dev]\nescape = \"refuse\"\n", 2),
+    ];
+    for (system, user, number) in files {
+        let mut texts = [(true, (*system).to_owned()), (false, (*user).to_owned())];
+        let policy = |texts: &[(bool, String)]| Policy {
+            layers: texts
+                .iter()
+                .filter(|(_, text)| !text.is_empty())
+                .map(|(is_system, text)| parsed(text, *is_system))
+                .collect(),
+        };
+        let before = policy(&texts);
+        assert!(before.decide(privileged, privileged.class, &place).action > Action::Note, "{texts:?}");
+        let lines = before.allowing(privileged, &before.environment(&place), Some(&place)).unwrap();
+        assert_eq!(lines.len(), *number, "{texts:?}: {lines:?}");
+        for added in lines {
+            let text = &mut texts[usize::from(!added.is_system)].1;
+            let heading = added.text.lines().rev().nth(1).unwrap();
+            // As a person does it: into the table, if there is one, in place of what says otherwise.
+            if let Some((above, below)) = text.clone().split_once(heading) {
+                let below: Vec<&str> = below.lines().filter(|line| !line.starts_with("privileged")).collect();
+                *text = format!("{above}{}{}", added.text, below.join("\n"));
+            } else {
+                text.push_str(&added.text);
+            }
+        }
+        let after = policy(&texts);
+        assert_eq!(after.decide(privileged, privileged.class, &place).action, Action::Allow, "{texts:?}");
+    }
+}

@@ -2,6 +2,7 @@
 //! reads the files. Layers merge in one place, [`Policy::decide`].
 
 mod action;
+mod allow;
 mod environment;
 mod file;
 mod layers;
@@ -12,6 +13,7 @@ mod values;
 use std::path::PathBuf;
 
 pub use action::Action;
+pub use allow::AllowingLines;
 pub use environment::{Environment, words_of_production};
 pub use file::{
     ClassActions, EnvironmentFile, File, OfferFile, PolicyLayer, PolicyProblem, ProtectFile, TrashFile,
@@ -220,18 +222,6 @@ impl Policy {
     /// The environment with this name: one of a file's, or a preset's.
     pub fn named(&self, name: &str) -> Option<Environment> {
         environment::named(&self.layers, name)
-    }
-
-    /// Whether a line in the caller's own file could allow a rule in an environment; else only the system's file can.
-    pub fn could_allow(&self, rule: &Rule, environment: &Environment) -> bool {
-        let name = toml_key(&environment.name);
-        let text = format!(
-            "[environments.{name}]\npreset = {:?}\n[environments.{name}.rules]\n{} = \"allow\"\n",
-            environment.preset, rule.id
-        );
-        let Ok(allows) = parse_layer(std::path::Path::new("policy.toml"), false, &text) else { return false };
-        let with = Policy { layers: self.layers.iter().cloned().chain([allows]).collect() };
-        with.decide_in(rule, rule.class, environment).action == Action::Allow
     }
 
     /// The decision, and whether a file set it.
