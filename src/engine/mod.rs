@@ -259,6 +259,7 @@ impl Inspect for Engine {
                 command: left_out(config.cmd),
                 volumes: left_out(config.volumes),
                 digests: left_out(image.repo_digests),
+                env: left_out(config.env),
             })
         });
         self.images.borrow_mut().insert(name.to_owned(), known.clone());
@@ -278,9 +279,13 @@ impl Inspect for Engine {
                 destination: left_out(mount.destination),
                 writable: mount.rw != Some(false),
             });
+            let (config, host) = (left_out(container.config), left_out(container.host_config));
             Lookup::Found(ContainerFacts {
                 name: name.trim_start_matches('/').to_owned(),
-                image: left_out(left_out(container.config).image),
+                image: left_out(config.image),
+                env: left_out(config.env),
+                memory: left_out(host.memory),
+                pids_limit: left_out(host.pids_limit),
                 running: state.running != Some(false),
                 layer_bytes: container.size_rw,
                 mounts: mounts.collect(),

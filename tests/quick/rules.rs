@@ -165,6 +165,27 @@ fn dangerous_commands_are_caught_in_every_spelling() {
     assert!(missed.is_empty(), "{} of {} missed: {missed:#?}", missed.len(), lines.len());
 }
 
+/// Each line of `verdicts.txt` says what is done about its command in dev, in ci and in prod.
+#[test]
+fn commands_have_their_verdicts() {
+    let lines = corpus("verdicts.txt");
+    let mut wrong = Vec::new();
+    for line in &lines {
+        let words: Vec<&str> = line.splitn(4, ' ').collect();
+        let [dev, ci, prod, command] = words[..] else { panic!("{line}: three verdicts and a command") };
+        for (environment, wanted) in [("dev", dev), ("ci", ci), ("prod", prod)] {
+            let judgement = judged(command, environment);
+            let action = judgement.action.name();
+            if action != wanted {
+                let ids: Vec<&str> = judgement.complaints.iter().map(|it| it.finding.rule.id).collect();
+                wrong.push(format!("{environment}: {action}, not {wanted}: docker {command} {ids:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} verdicts of {} lines:\n{}", wrong.len(), lines.len(), wrong.join("\n"));
+    assert!(lines.len() > 70, "{} lines were judged", lines.len());
+}
+
 #[test]
 fn plain_commands_interrupt_nobody() {
     let lines = corpus("plain.txt");

@@ -148,6 +148,11 @@ impl Inspect for SmallEngine {
                 ..ImageFacts::default()
             }),
             "app:2" => Lookup::Found(ImageFacts { id: "sha256:4".into(), ..ImageFacts::default() }),
+            "registry.example.com/leaky:1" => Lookup::Found(ImageFacts {
+                id: "sha256:6".into(),
+                env: words(&["PATH=/bin", "API_TOKEN=0123456789abcdef"]),
+                ..ImageFacts::default()
+            }),
             "docker.io/library/app:prod" | "docker.io/library/app:1" | "app:1" => {
                 Lookup::Found(ImageFacts { id: "sha256:5".into(), ..ImageFacts::default() })
             }
@@ -169,6 +174,18 @@ impl Inspect for SmallEngine {
             "light" => Lookup::Found(ContainerFacts {
                 name: name.into(),
                 layer_bytes: Some(1000),
+                ..ContainerFacts::default()
+            }),
+            "limited" => Lookup::Found(ContainerFacts {
+                name: name.into(),
+                running: true,
+                memory: 1 << 29,
+                ..ContainerFacts::default()
+            }),
+            "leaky" => Lookup::Found(ContainerFacts {
+                name: name.into(),
+                running: true,
+                env: vec!["API_TOKEN=0123456789abcdef".into()],
                 ..ContainerFacts::default()
             }),
             "plain" => {

@@ -19,6 +19,8 @@ pub struct ImageFacts {
     pub volumes: Vec<String>,
     /// `name@sha256:…`.
     pub digests: Vec<String>,
+    /// `Config.Env`: `NAME=value`.
+    pub env: Vec<String>,
 }
 
 /// What rules read of a container that exists.
@@ -34,6 +36,12 @@ pub struct ContainerFacts {
     pub layer_bytes: Option<i64>,
     /// What is mounted into it.
     pub mounts: Vec<MountFacts>,
+    /// `Config.Env`: `NAME=value`.
+    pub env: Vec<String>,
+    /// `HostConfig.Memory` in bytes; 0 for no limit.
+    pub memory: i64,
+    /// `HostConfig.PidsLimit`; 0 or less for no limit.
+    pub pids_limit: i64,
 }
 
 /// One mount of a container that exists.

@@ -227,8 +227,8 @@ fn only_changes_what_is_there(invocation: &Invocation, lowered: &Lowered, host: 
         Effect::Request(request) => {
             changes = true;
             request.method == "DELETE"
-                || ["/prune", "/connect", "/disconnect"].iter().any(|end| request.path.ends_with(end))
-                || request.path == "/swarm/leave"
+                || ["/prune", "/connect", "/disconnect", "/push"].iter().any(|end| request.path.ends_with(end))
+                || OF_A_SWARM.contains(&request.path.as_str())
                 || looked_up_at(&request.path).is_some()
         }
         Effect::Does { operation, .. } => {
@@ -258,9 +258,12 @@ fn only_changes_what_is_there(invocation: &Invocation, lowered: &Lowered, host: 
     }) && changes
 }
 
+/// What only an engine does that belongs to a swarm.
+const OF_A_SWARM: [&str; 2] = ["/swarm/leave", "/swarm/update"];
+
 /// Whether the engine has nothing that this request could change.
 fn is_for_nothing(request: &Request, facts: &dyn Facts) -> bool {
-    if request.path == "/swarm/leave" {
+    if OF_A_SWARM.contains(&request.path.as_str()) {
         return facts.in_swarm() == Lookup::Found(false);
     }
     looked_up_at(&request.path).is_some_and(|path| facts.there(&path) == Lookup::Missing)

@@ -290,7 +290,7 @@ fn decide(findings: Vec<Finding>, place: &EnginePlace, context: &JudgementContex
             };
             let mut decision = decided.entry((finding.rule.id, finding.class)).or_insert_with(decide).clone();
             // An action that a policy file sets for this rule applies unchanged.
-            if finding.short_lived && decision.source.is_none() {
+            if finding.less_strict && decision.source.is_none() {
                 decision.action = decision.action.less_strict().max(decision.least);
             }
             // A rule that a comment in the Dockerfile allows is not reported for the build.

@@ -1,5 +1,8 @@
 //! Buildx: builds, bakes, builders and their cache, as far as the arguments show them.
 
+use serde_json::Value;
+
+use super::container::written_file;
 use super::{Effect, Effects, Origins, PredictedOperation, Runs, Typed, docker_build, origins_of};
 use crate::files::context::Sender;
 use crate::grammar::parse::Invocation;
@@ -20,6 +23,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             // `--print` and `--list` only show the plan.
             if !invocation.on("print") && invocation.text("list").is_empty() {
                 entitlements(invocation, &mut effects);
+                baked(invocation, &mut effects);
             }
             for set in invocation.all(&["file"]).filter(|set| set.value != "-" && !set.value.contains("://")) {
                 effects.push(Effect::ReadsFile { path: set.value.clone(), origins: set.origins() });
@@ -37,7 +41,31 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         }
         "buildx rm" => does(PredictedOperation::RemovesBuilder, named),
         "buildx dial-stdio" => does(PredictedOperation::RawApi, named),
+        "buildx history rm" => {
+            let all = invocation.on("all").then(|| origins_of(invocation, &["all"]));
+            does(PredictedOperation::RemovesBuildRecords, all.unwrap_or(named));
+        }
+        "buildx history export" => effects.extend(written_file(invocation, "output")),
+        "buildx history import" => effects.extend(files_read(invocation, "file")),
+        "buildx inspect" if invocation.on("bootstrap") => {
+            does(PredictedOperation::StartsBuilder, origins_of(invocation, &["bootstrap"]));
+        }
+        "buildx imagetools create" if !invocation.on("dry-run") => {
+            let tags = invocation.list("tag");
+            let mut origins = origins_of(invocation, &["tag"]);
+            if tags.is_empty() {
+                // Without a tag nothing gets a name, but its manifest is sent.
+                origins = named;
+            }
+            let what = if tags.is_empty() { "a manifest".to_owned() } else { tags.join(", ") };
+            does(PredictedOperation::Publishes(what), origins);
+            effects.extend(files_read(invocation, "file"));
+            effects.extend(written_file(invocation, "metadata-file"));
+        }
         "buildx create" => {
+            if invocation.on("bootstrap") {
+                does(PredictedOperation::StartsBuilder, origins_of(invocation, &["bootstrap"]));
+            }
             for set in invocation.all(&["buildkitd-flags"]) {
                 if let Some((_, after)) = set.value.split_once("allow-insecure-entitlement") {
                     let name = after.trim_start_matches(['=', ' ']).split(' ').next().unwrap_or_default().to_owned();
@@ -59,6 +87,118 @@ fn entitlements(invocation: &Invocation, effects: &mut Vec<Effect>) {
             });
         }
     }
+}
+
+/// The file that a flag names to be read, each time it is given.
+fn files_read(invocation: &Invocation, flag: &str) -> Vec<Effect> {
+    let names = [flag];
+    let files = invocation.all(&names).filter(|set| !matches!(set.value.as_str(), "" | "-"));
+    files.map(|set| Effect::ReadsFile { path: set.value.clone(), origins: set.origins() }).collect()
+}
+
+/// The value of a field in one record of options such as `type=local,dest=/x`. BuildKit's client compares names without case.
+fn option<'a>(fields: &'a [String], name: &str) -> Option<&'a str> {
+    let pairs = fields.iter().filter_map(|field| field.split_once('='));
+    pairs.filter(|(key, _)| key.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value).next_back()
+}
+
+/// Where an output goes: a folder or file of this host, or a registry. buildx `util/buildflags/export.go`.
+fn output(value: &str, image: &str, origins: Origins, effects: &mut Vec<Effect>) {
+    let fields = values::read_record(value).unwrap_or_default();
+    let folder = match fields.as_slice() {
+        [one] if !one.contains('=') => Some(one.as_str()),
+        fields => option(fields, "dest"),
+    };
+    if let Some(path) = folder.filter(|path| *path != "-") {
+        effects.push(Effect::WritesFile { path: path.to_owned(), origins: origins.clone() });
+    }
+    let pushes = option(&fields, "push").is_some_and(|on| values::bool(on) == Ok(true));
+    if option(&fields, "type") == Some("registry") || pushes {
+        let name = option(&fields, "name").unwrap_or(image).to_owned();
+        effects.push(Effect::Does { operation: PredictedOperation::Publishes(name), origins });
+    }
+}
+
+/// Where build cache is written to or read from on this host: buildx `util/buildflags/cache.go`.
+fn cache(value: &str, key: &str, origins: Origins, effects: &mut Vec<Effect>) {
+    let fields = values::read_record(value).unwrap_or_default();
+    if option(&fields, "type") != Some("local") {
+        return;
+    }
+    let Some(path) = option(&fields, key).map(str::to_owned) else { return };
+    effects.push(match key {
+        "dest" => Effect::WritesFile { path, origins },
+        _ => Effect::ReadsFile { path, origins },
+    });
+}
+
+/// `--policy` switches off or replaces the rules for a build's sources: buildx `util/buildflags/policy.go`.
+fn policy(value: &str, origins: Origins, effects: &mut Vec<Effect>) {
+    let fields = values::read_record(value).unwrap_or_default();
+    let on = |name: &str| option(&fields, name).is_some_and(|on| values::bool(on) == Ok(true));
+    if on("disabled") || on("reset") {
+        effects.push(Effect::Does { operation: PredictedOperation::BuildPolicyOff, origins });
+    }
+}
+
+/// Outputs, caches and policies of one target as `bake --print` shows it: each a text, or its fields in newer versions.
+pub fn of_target(target: &Value, origins: &Origins, effects: &mut Vec<Effect>) {
+    let record = |entry: &Value| match entry {
+        Value::String(text) => text.clone(),
+        Value::Object(fields) => {
+            let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let quoted = |(key, value): (&String, &Value)| format!("\"{key}={}\"", text(value).replace('"', "\"\""));
+            fields.iter().map(quoted).collect::<Vec<_>>().join(",")
+        }
+        _ => String::new(),
+    };
+    let list = |key: &str| target.get(key).and_then(Value::as_array).into_iter().flatten().map(record);
+    let tags: Vec<&str> =
+        target.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let image = if tags.is_empty() { "what is built".to_owned() } else { tags.join(", ") };
+    for value in list("output") {
+        output(&value, &image, origins.clone(), effects);
+    }
+    for value in list("cache-to") {
+        cache(&value, "dest", origins.clone(), effects);
+    }
+    for value in list("cache-from") {
+        cache(&value, "src", origins.clone(), effects);
+    }
+    for value in list("policy") {
+        policy(&value, origins.clone(), effects);
+    }
+}
+
+/// What the flags of `bake` say for its targets.
+fn baked(invocation: &Invocation, effects: &mut Vec<Effect>) {
+    if invocation.on("push") {
+        let operation = PredictedOperation::Publishes("what is built".to_owned());
+        effects.push(Effect::Does { operation, origins: origins_of(invocation, &["push"]) });
+    }
+    // `TARGET.KEY=VALUE`, or `TARGET.KEY+=VALUE`.
+    for set in invocation.all(&["set"]) {
+        let Some((place, value)) = set.value.split_once('=') else { continue };
+        let key = place.trim_end_matches('+').split('.').nth(1).unwrap_or_default();
+        match key {
+            "output" => output(value, "what is built", set.origins(), effects),
+            "cache-to" => cache(value, "dest", set.origins(), effects),
+            "cache-from" => cache(value, "src", set.origins(), effects),
+            "policy" => policy(value, set.origins(), effects),
+            "network" if value == "host" => {
+                effects.push(Effect::Does { operation: PredictedOperation::HostNetworkBuild, origins: set.origins() });
+            }
+            "push" if values::bool(value) == Ok(true) => {
+                let operation = PredictedOperation::Publishes("what is built".to_owned());
+                effects.push(Effect::Does { operation, origins: set.origins() });
+            }
+            _ => {}
+        }
+    }
+    for set in invocation.all(&["policy"]) {
+        policy(&set.value, set.origins(), effects);
+    }
+    effects.extend(written_file(invocation, "metadata-file"));
 }
 
 fn is_remote(text: &str) -> bool {
@@ -116,15 +256,27 @@ fn built(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Effect>) ->
             effects.push(Effect::ReadsFile { path: path.to_owned(), origins: set.origins() });
         }
     }
+    let tags = invocation.list("tag");
+    let image = if tags.is_empty() { "what is built".to_owned() } else { tags.join(", ") };
     for set in invocation.all(&["output"]) {
-        let fields = values::read_record(&set.value).unwrap_or_default();
-        let folder = match fields.as_slice() {
-            [one] if !one.contains('=') => Some(one.as_str()),
-            fields => fields.iter().find_map(|field| field.strip_prefix("dest=")),
-        };
-        if let Some(path) = folder.filter(|path| *path != "-") {
-            effects.push(Effect::WritesFile { path: path.to_owned(), origins: set.origins() });
-        }
+        output(&set.value, &image, set.origins(), effects);
+    }
+    for set in invocation.all(&["cache-to"]) {
+        cache(&set.value, "dest", set.origins(), effects);
+    }
+    for set in invocation.all(&["cache-from"]) {
+        cache(&set.value, "src", set.origins(), effects);
+    }
+    if invocation.on("push") {
+        let operation = PredictedOperation::Publishes(image);
+        effects.push(Effect::Does { operation, origins: origins_of(invocation, &["push"]) });
+    }
+    if let Some(set) = invocation.last("cgroup-parent").filter(|set| !set.value.is_empty()) {
+        let operation = PredictedOperation::BuildCgroup(set.value.clone());
+        effects.push(Effect::Does { operation, origins: set.origins() });
+    }
+    for set in invocation.all(&["policy"]) {
+        policy(&set.value, set.origins(), effects);
     }
     for set in invocation.all(&["iidfile", "metadata-file"]).filter(|set| !set.value.is_empty()) {
         effects.push(Effect::WritesFile { path: set.value.clone(), origins: set.origins() });

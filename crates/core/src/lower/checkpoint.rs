@@ -18,7 +18,9 @@ pub fn lower(invocation: &Invocation) -> Effects {
                 Request::new("POST", format!("/containers/{container}/checkpoints"), invocation.operands.origins());
             let request =
                 request.body(Body::Json(body)).part("CheckpointDir", origins_of(invocation, &["checkpoint-dir"]));
-            Ok(vec![Effect::Request(request)])
+            let written = invocation.last("checkpoint-dir").filter(|set| !set.value.is_empty());
+            let written = written.map(|set| Effect::WritesFile { path: set.value.clone(), origins: set.origins() });
+            Ok(written.into_iter().chain([Effect::Request(request)]).collect())
         }
         "checkpoint rm" => {
             let container = trim_id("container", invocation.operand(0))?;

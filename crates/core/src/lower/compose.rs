@@ -91,7 +91,16 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         }
         "cp" => copied(invocation, &mut effects),
         "config" | "convert" | "export" => effects.extend(super::container::written_file(invocation, "output")),
+        "push" => does(PredictedOperation::Publishes("the project's images".to_owned()), named),
+        "publish" | "alpha publish" => {
+            let what = format!("the project's files to {}", invocation.operand(0));
+            does(PredictedOperation::Publishes(what), named);
+        }
+        "pull" => does(PredictedOperation::PullsTags, named),
         "build" => {
+            if invocation.on("push") {
+                does(PredictedOperation::Publishes("what is built".to_owned()), origins(&["push"]));
+            }
             for set in invocation.all(&["build-arg"]) {
                 let name = set.value.split('=').next().unwrap_or_default().to_owned();
                 effects

@@ -173,7 +173,10 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         typed => typed.to_owned(),
     };
     request = request.with_if(!platform.is_empty(), "platform", platform.to_lowercase());
-    request = request.with("version", "1").part("networkmode", origins_of(invocation, &["network"]));
+    request = request
+        .with("version", "1")
+        .part("networkmode", origins_of(invocation, &["network"]))
+        .part("cgroupparent", origins_of(invocation, &["cgroup-parent"]));
     if let Some(set) = invocation.last("iidfile").filter(|set| !set.value.is_empty()) {
         effects.push(Effect::WritesFile { path: set.value.clone(), origins: set.origins() });
     }

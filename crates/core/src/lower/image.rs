@@ -2,7 +2,8 @@
 
 use super::container::written_file;
 use super::{
-    Body, Effect, Effects, Request, Typed, docker_build, for_each, origins_of, platform, platform_json, prune_filters,
+    Body, Effect, Effects, PredictedOperation, Request, Typed, docker_build, for_each, origins_of, platform,
+    platform_json, prune_filters,
 };
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
@@ -31,8 +32,15 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             }
             Ok(vec![Effect::Request(request.part("all", origins_of(invocation, &["all"])))])
         }
+        "manifest push" => Ok(does(PredictedOperation::Publishes(invocation.operand(0).to_owned()), invocation)),
+        "trust revoke" => Ok(does(PredictedOperation::RevokesSignatures, invocation)),
         _ => Ok(Vec::new()),
     }
+}
+
+/// What the client does at a registry by itself, without the engine.
+fn does(operation: PredictedOperation, invocation: &Invocation) -> Vec<Effect> {
+    vec![Effect::Does { operation, origins: invocation.operands.origins() }]
 }
 
 fn wanted_platform(invocation: &Invocation, host: &dyn Host) -> String {
@@ -68,6 +76,7 @@ fn push(invocation: &Invocation, host: &dyn Host) -> Effects {
         return Err("cannot push a digest reference".to_owned());
     }
     let mut request = Request::new("POST", format!("/images/{}/push", reference.name()), invocation.operands.origins())
+        .part("all", origins_of(invocation, &["all-tags"]))
         .with_if(!all, "tag", reference.tag_or_latest().unwrap_or_default());
     if let Some(chosen) = chosen {
         request = request.with("platform", chosen);

@@ -45,6 +45,22 @@ pub enum PredictedOperation {
     SwitchesContext,
     /// A context of the client is removed.
     RemovesContext,
+    /// What this names goes to a registry, where others get it.
+    Publishes(String),
+    /// The signatures of an image at its registry are removed.
+    RevokesSignatures,
+    /// Records of finished builds are removed: `buildx history rm`.
+    RemovesBuildRecords,
+    /// A builder is started, for most drivers a container with all privileges.
+    StartsBuilder,
+    /// The policy that decides which sources a build may use is not applied.
+    BuildPolicyOff,
+    /// The build's steps are put into this cgroup.
+    BuildCgroup(String),
+    /// A password is an argument.
+    TypesPassword,
+    /// Tags of images move to what the registry has now: `compose pull`.
+    PullsTags,
 }
 
 impl PredictedOperation {
@@ -74,6 +90,14 @@ impl PredictedOperation {
             PredictedOperation::HostNetworkBuild => "builds in the host's network".to_owned(),
             PredictedOperation::SwitchesContext => "changes which engine a context leads to".to_owned(),
             PredictedOperation::RemovesContext => "removes a context, with its endpoint and its TLS keys".to_owned(),
+            PredictedOperation::Publishes(what) => format!("sends {what} to a registry"),
+            PredictedOperation::RevokesSignatures => "removes signatures at a registry".to_owned(),
+            PredictedOperation::RemovesBuildRecords => "removes records of finished builds".to_owned(),
+            PredictedOperation::StartsBuilder => "starts a builder".to_owned(),
+            PredictedOperation::BuildPolicyOff => "builds without the policy for its sources".to_owned(),
+            PredictedOperation::BuildCgroup(name) => format!("builds in the cgroup {name}"),
+            PredictedOperation::TypesPassword => "reads a password from the arguments".to_owned(),
+            PredictedOperation::PullsTags => "moves tags to what the registry has now".to_owned(),
         }
     }
 }

@@ -89,11 +89,24 @@ fn update(invocation: &Invocation, host: &dyn Host) -> Effects {
         workload.image = Some(set.value.clone());
         workload.image_origins = set.origins();
     }
+    for set in invocation.all(&["network-add"]) {
+        if values::attachment(&set.value).is_ok_and(|attachment| attachment.target == "host") {
+            workload.network_mode = "host".to_owned();
+            workload.network_origins = set.origins();
+        }
+    }
     effects.push(Effect::Describes(Box::new(workload)));
     let path = format!("/services/{}/update", invocation.operand(0));
     let rollback = invocation.on("rollback");
-    let request = Request::new("POST", path, invocation.operands.origins());
-    effects.push(Effect::Request(request.with_if(rollback, "rollback", "previous")));
+    let mut request = Request::new("POST", path, invocation.operands.origins());
+    if invocation.on("force") {
+        // The client adds one to a number that only the engine knows.
+        request = request.part("ForceUpdate", origins_of(invocation, &["force"]));
+    }
+    if rollback {
+        request = request.with("rollback", "previous").part("rollback", origins_of(invocation, &["rollback"]));
+    }
+    effects.push(Effect::Request(request));
     if invocation.last("replicas").is_some_and(|set| values::uint(&set.value, 64) == Ok(0)) {
         effects.push(Effect::Does {
             operation: PredictedOperation::ScalesToZero,
@@ -331,6 +344,11 @@ fn create(invocation: &Invocation, host: &dyn Host) -> Effects {
     }
     for set in invocation.all(&["env"]) {
         parts.push((format!("Env/{}", set.value.split('=').next().unwrap_or_default()), set.origins()));
+    }
+    for set in
+        invocation.all(&["network"]).filter(|set| values::attachment(&set.value).is_ok_and(|it| it.target == "host"))
+    {
+        parts.push(("NetworkMode".to_owned(), set.origins()));
     }
     parts.push(("User".to_owned(), origins_of(invocation, &["user"])));
     parts.push(("Image".to_owned(), invocation.operands.first().map(|word| word.origins()).unwrap_or_default()));

@@ -1,8 +1,8 @@
 //! Stacks.
 
 use bollard_stubs::models::{
-    Limit, Mount, MountType, MountVolumeOptions, MountVolumeOptionsDriverConfig, ServiceSpec, ServiceSpecMode,
-    ServiceSpecModeReplicated, TaskSpec, TaskSpecContainerSpec, TaskSpecResources,
+    Limit, Mount, MountType, MountVolumeOptions, MountVolumeOptionsDriverConfig, NetworkAttachmentConfig, ServiceSpec,
+    ServiceSpecMode, ServiceSpecModeReplicated, TaskSpec, TaskSpecContainerSpec, TaskSpecResources,
 };
 use serde_json::Value;
 
@@ -76,6 +76,18 @@ pub fn services(model: &Value, stack: &str, sources: &Sources, host: &dyn Host, 
                 value => format!("{key}={value}"),
             });
         }
+        let mut networks = Vec::new();
+        for key in service["networks"].as_object().into_iter().flatten().map(|(key, _)| key) {
+            let declared = field(field(model, "networks"), key);
+            if declared["external"].as_bool() == Some(true) && declared["name"].as_str().unwrap_or(key) == "host" {
+                let found = at(&[PathStep::Key("networks"), PathStep::Item(key)], None);
+                request.parts.push(("NetworkMode".to_owned(), found));
+                networks.push(NetworkAttachmentConfig {
+                    target: Some("host".to_owned()),
+                    ..NetworkAttachmentConfig::default()
+                });
+            }
+        }
         let mut mounts = Vec::new();
         for volume in service["volumes"].as_array().into_iter().flatten() {
             let of = |key: &str| volume[key].as_str().map(str::to_owned);
@@ -141,6 +153,7 @@ pub fn services(model: &Value, stack: &str, sources: &Sources, host: &dyn Host, 
                     limits: Some(Limit { memory_bytes: memory, ..Limit::default() }),
                     ..TaskSpecResources::default()
                 }),
+                networks: (!networks.is_empty()).then_some(networks),
                 ..TaskSpec::default()
             }),
             mode: replicas.map(|replicas| ServiceSpecMode {

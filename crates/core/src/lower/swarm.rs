@@ -191,7 +191,8 @@ fn update(invocation: &Invocation, host: &dyn Host, rotate: [bool; 3]) -> Result
         .with("rotateManagerToken", manager)
         .with("rotateManagerUnlockKey", key)
         .body(Body::Json(body))
-        .part("rotate", origins_of(invocation, &["rotate"])))
+        .part("rotate", origins_of(invocation, &["rotate"]))
+        .part("EncryptionConfig", origins_of(invocation, &["autolock"])))
 }
 
 fn ca(invocation: &Invocation, host: &dyn Host) -> Effects {

@@ -93,6 +93,9 @@ fn login(invocation: &Invocation, host: &dyn Host) -> Effects {
         }
     };
     let mut effects = Vec::new();
+    if let Some(password) = password {
+        effects.push(Effect::Does { operation: PredictedOperation::TypesPassword, origins: password.origins() });
+    }
     if let (Some(user), Some(password)) = (user, password) {
         let body = json!({
             "username": user.value.trim(), "password": password.value, "serveraddress": server,

@@ -333,6 +333,11 @@ fn service(request: &Request, body: &ServiceSpec) -> Workload {
     let mut workload =
         Workload { service: true, detached: true, origins: request.origins.clone(), ..Workload::default() };
     let Some(task) = &body.task_template else { return workload };
+    let networks = task.networks.iter().chain(&body.networks).flatten();
+    if networks.into_iter().any(|network| network.target.as_deref() == Some("host")) {
+        workload.network_mode = "host".to_owned();
+        workload.network_origins = origins("NetworkMode");
+    }
     let limits = task.resources.as_ref().and_then(|resources| resources.limits.as_ref());
     workload.memory = limits.and_then(|limits| limits.memory_bytes).unwrap_or(0);
     let Some(container) = &task.container_spec else { return workload };

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::buildx;
 use super::compose::model_words;
 use super::model::{ComposeModel, entries, field};
 use super::project::{Builds, ProjectLowering, WantedServices, of_build};
@@ -296,6 +297,7 @@ fn bake(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Inspect, hos
             None => typed.clone(),
         };
         project.origins.clone_from(&origins);
+        buildx::of_target(target, &origins, &mut project.effects);
         let effects = of_build(&mut project, name, target, origins, &[PathStep::Key("target"), PathStep::Key(name)]);
         project.effects.extend(effects);
     }

@@ -19,6 +19,8 @@ pub static RULE: Rule = Rule {
         "run --ipc host tools:1.4",
         "run --userns host tools:1.4",
         "create --net=host tools:1.4",
+        "service create --network host tools:1.4",
+        "service update --network-add host web",
     ],
     quiet: &["run --network front tools:1.4", "run -p 127.0.0.1:80:80 tools:1.4", "run --pid container:web tools:1.4"],
     check,

@@ -10,7 +10,13 @@ pub static RULE: Rule = Rule {
           data of the volumes or networks that it serves.",
     instead: "a plugin from a publisher that you know, by digest, after reading the privileges that docker lists",
     references: &["https://docs.docker.com/engine/extend/"],
-    fires: &["plugin install vieux/sshfs", "plugin install --grant-all-permissions a/b:1", "plugin upgrade sshfs"],
+    fires: &[
+        "plugin install vieux/sshfs",
+        "plugin install --grant-all-permissions a/b:1",
+        "plugin upgrade sshfs",
+        "plugin enable sshfs",
+        "plugin set sshfs mount.source=/",
+    ],
     quiet: &["plugin ls", "plugin inspect sshfs"],
     check,
     ..COMMON
@@ -21,6 +27,8 @@ fn check(case: &Case) -> Vec<Finding> {
         request.is("POST", "/plugins/pull")
             || request.is("POST", "/plugins/create")
             || request.is("POST", "/plugins/*/upgrade")
+            || request.is("POST", "/plugins/*/enable")
+            || request.is("POST", "/plugins/*/set")
     });
     asked
         .map(|request| {
@@ -29,7 +37,15 @@ fn check(case: &Case) -> Vec<Finding> {
             if granted != request.origins {
                 origins.extend(granted);
             }
-            RULE.found(&origins)
+            let name = |end: &str| request.object("/plugins/", end);
+            let found = RULE.found(&origins);
+            if let Some(name) = name("/enable") {
+                found.titled(format!("starts the engine plugin {name} on the host"))
+            } else if let Some(name) = name("/set") {
+                found.titled(format!("changes what the engine plugin {name} may reach on the host"))
+            } else {
+                found
+            }
         })
         .collect()
 }

@@ -150,7 +150,7 @@ impl Rule {
             why: self.why.to_owned(),
             instead: self.instead.to_owned(),
             edits: Vec::new(),
-            short_lived: false,
+            less_strict: false,
             places: Vec::new(),
             note_only: false,
             image_unknown: false,
@@ -178,7 +178,7 @@ impl Rule {
 pub struct Finding {
     /// The rule that found it.
     pub rule: &'static Rule,
-    /// The rule's class, but for `unsaved-data`, which is a loss at removal.
+    /// The rule's class, or a graver one: `unsaved-data` is a loss at removal.
     pub class: Class,
     /// What it comes from.
     pub origins: Origins,
@@ -190,8 +190,9 @@ pub struct Finding {
     pub instead: String,
     /// How the command could be changed so that this is gone.
     pub edits: Vec<Edit>,
-    /// The container is removed when its command ends (`--rm`, not detached), so the action is one step less strict.
-    pub short_lived: bool,
+    /// The action is one step less strict than the class says, for example because the container is removed when its command ends
+    /// (`--rm`, not detached).
+    pub less_strict: bool,
     /// Where it stands in files.
     pub places: Vec<Place>,
     /// It is in a Dockerfile, so it is a note and stops a build only if a policy names the rule.
@@ -243,7 +244,19 @@ impl Finding {
 
     /// Judged less strictly if the container is removed when its command ends.
     pub fn about(mut self, workload: &Workload) -> Finding {
-        self.short_lived = workload.goes_with_its_command();
+        self.less_strict = workload.goes_with_its_command();
+        self
+    }
+
+    /// Judged one step less strictly: what asks on production is a note there, and nothing is said on a developer's machine.
+    pub fn less_strict(mut self) -> Finding {
+        self.less_strict = true;
+        self
+    }
+
+    /// Judged as another class than the rule's own.
+    pub fn of_class(mut self, class: Class) -> Finding {
+        self.class = class;
         self
     }
 }
