@@ -51,6 +51,9 @@ const REMOTE: u32 = 4;
 /// Where a deletion depends on it. Each request has its own, shorter limit; this one is for all of them together.
 const MORE_PATIENCE: Duration = Duration::from_secs(180);
 
+/// What is being waited for while the client prints what is in files.
+const READS_FILES: &str = "waiting for docker to read its files";
+
 /// An engine that is connected to at the first question.
 pub struct Engine {
     target: Target,
@@ -377,6 +380,7 @@ impl Inspect for Engine {
     }
 
     fn printed(&self, words: &[String], _: &dyn Host) -> Lookup<Vec<u8>> {
+        let _waiting = (self.waiting)(READS_FILES.to_owned());
         self.printer.printed(words)
     }
 }
@@ -414,6 +418,7 @@ impl Facts for Engine {
     }
 
     fn project(&self, invocation: &Invocation, host: &dyn Host) -> Lookup<Project> {
+        let _waiting = (self.waiting)(READS_FILES.to_owned());
         self.project.get_or_init(|| read_project(&self.printer, invocation, host)).clone()
     }
 }

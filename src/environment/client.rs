@@ -5,9 +5,13 @@ use std::ffi::OsString;
 use std::io::{IsTerminal, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use std::{env, fs, io};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use super::input;
 use fender_core::engine::Lookup;
@@ -50,6 +54,9 @@ pub fn identity(path: &Path) -> Option<(u64, u64)> {
 /// How long the client may take to read its files.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How much it may say, in bytes.
+const MOST: usize = 256 << 20;
+
 /// How long it may take to print help.
 const HELPS: Duration = Duration::from_secs(5);
 
@@ -73,7 +80,7 @@ impl Printer {
             return known.clone();
         }
         let answer = match &self.client {
-            Some(client) => run(client, words),
+            Some(client) => run(client, words, PATIENCE),
             None => Lookup::Unknown("there is no docker client to read it".to_owned()),
         };
         self.known.borrow_mut().push((words.to_vec(), answer.clone()));
@@ -81,12 +88,11 @@ impl Printer {
     }
 }
 
-fn run(client: &OsString, words: &[String]) -> Lookup<Vec<u8>> {
+fn run(client: &OsString, words: &[String], patience: Duration) -> Lookup<Vec<u8>> {
     let reads_input = words.iter().any(|word| word == "-" || word == "-f-" || word == "-c-" || word.ends_with("=-"));
     if reads_input && (io::stdin().is_terminal() || input::kept().is_err()) {
         return Lookup::Unknown("standard input cannot be read twice".to_owned());
     }
-    let started = Instant::now();
     let stdin = if reads_input { Stdio::inherit() } else { Stdio::null() };
     // The program that is compose alone takes no word for it.
     let alone = Path::new(client).file_name().is_some_and(|name| name == "docker-compose");
@@ -96,61 +102,126 @@ fn run(client: &OsString, words: &[String]) -> Lookup<Vec<u8>> {
         Ok(child) => child,
         Err(error) => return Lookup::Unknown(format!("the docker client cannot be run: {error}")),
     };
-    let Some(mut output) = child.stdout.take() else {
+    let Some(output) = child.stdout.take() else {
         return Lookup::Unknown("the docker client gave no output".to_owned());
     };
-    let reader = std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        output.read_to_end(&mut bytes).map(|_| bytes)
-    });
-    let mut patient = true;
-    while !reader.is_finished() {
-        if started.elapsed() > PATIENCE {
-            patient = false;
-            let _ = child.kill();
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    let ended = child.wait();
+    let waited = waited(&mut child, reader_of(output), patience);
     if reads_input {
         input::again();
     }
     let cannot = |why: String| Lookup::Unknown(format!("the docker client did not print it: {why}"));
-    match (reader.join(), ended) {
-        _ if !patient => cannot(format!("it took more than {} s", PATIENCE.as_secs())),
-        (Ok(Ok(bytes)), Ok(status)) if status.success() => Lookup::Found(bytes),
+    match waited {
+        None => cannot(format!("it took more than {} s", patience.as_secs())),
+        Some((Ok(bytes), _)) if bytes.len() > MOST => cannot(format!("it printed more than {} MiB", MOST >> 20)),
+        Some((Ok(bytes), status)) if status.success() => Lookup::Found(bytes),
         // A code of its own: the words are wrong, or a file is. A signal says nothing about either.
-        (Ok(Ok(_)), Ok(status)) if status.code().is_some() => Lookup::Missing,
-        (_, Ok(status)) => cannot(status.to_string()),
-        (_, Err(error)) => cannot(error.to_string()),
+        Some((Ok(_), status)) if status.code().is_some() => Lookup::Missing,
+        Some((_, status)) => cannot(status.to_string()),
     }
+}
+
+/// A thread that reads what the client says, and no more than is looked at: a client that goes on finds nobody who listens.
+fn reader_of(output: impl Read + Send + 'static) -> JoinHandle<io::Result<Vec<u8>>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        output.take(MOST as u64 + 1).read_to_end(&mut bytes).map(|_| bytes)
+    })
+}
+
+/// Waits until a client has said all and has ended. None where it takes too long: then it is killed, with the plugins that it started.
+fn waited(
+    child: &mut Child,
+    reader: JoinHandle<io::Result<Vec<u8>>>,
+    patience: Duration,
+) -> Option<(io::Result<Vec<u8>>, ExitStatus)> {
+    let started = Instant::now();
+    loop {
+        if reader.is_finished()
+            && let Ok(Some(status)) = child.try_wait()
+        {
+            let read = reader.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
+            return Some((read, status));
+        }
+        if started.elapsed() > patience {
+            kill_all(child);
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// A plugin outlives a client that is killed, and keeps its output open.
+fn kill_all(child: &mut Child) {
+    let started = started_by(child.id());
+    let _ = child.kill();
+    let _ = child.wait();
+    for id in started {
+        let _ = kill(Pid::from_raw(id), Signal::SIGKILL);
+    }
+}
+
+/// All processes that this one has started, and those that they have: proc(5), the parent is the second field behind the name.
+fn started_by(process: u32) -> Vec<i32> {
+    let parents: Vec<(i32, i32)> = fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let id = entry.file_name().to_str()?.parse().ok()?;
+            let text = fs::read_to_string(entry.path().join("stat")).ok()?;
+            Some((id, text.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?))
+        })
+        .collect();
+    let mut all: Vec<i32> = Vec::new();
+    let mut of: Vec<i32> = i32::try_from(process).into_iter().collect();
+    while let Some(parent) = of.pop() {
+        let children = parents.iter().filter(|(_, known)| *known == parent).map(|(id, _)| *id);
+        let new: Vec<i32> = children.filter(|id| !all.contains(id)).collect();
+        all.extend(&new);
+        of.extend(new);
+    }
+    all
 }
 
 /// The error with which the client ends for words that change nothing: a code that is not 0, and a reason. None where it has none, cannot
 /// be asked, or takes too long.
 pub fn error_of(client: &Path, words: &[String]) -> Option<String> {
-    let started = Instant::now();
     let child =
         Command::new(client).args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
     let mut child = child.ok()?;
-    let mut errors = child.stderr.take()?;
-    let reader = std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        errors.read_to_end(&mut bytes).map(|_| bytes)
-    });
-    while !reader.is_finished() && started.elapsed() < HELPS {
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    if !reader.is_finished() {
-        let _ = child.kill();
-        let _ = child.wait();
-        return None;
-    }
-    let code = match child.wait() {
-        Ok(status) => status.code(),
-        Err(_) => None,
-    };
-    let Ok(Ok(reason)) = reader.join() else { return None };
-    let is_error = code.is_some_and(|code| code != 0) && !reason.is_empty();
+    let errors = child.stderr.take()?;
+    let (reason, status) = waited(&mut child, reader_of(errors), HELPS)?;
+    let reason = reason.ok()?;
+    let is_error = status.code().is_some_and(|code| code != 0) && !reason.is_empty();
     is_error.then(|| String::from_utf8_lossy(&reason).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A client whose plugin goes on after it, as one that expands aliases of aliases: neither is waited for, nor left behind.
+    #[test]
+    fn a_client_that_takes_too_long_goes_with_its_plugins() {
+        let folder = tempfile::tempdir().unwrap();
+        let (client, plugin) = (folder.path().join("docker"), folder.path().join("plugin"));
+        let text = format!("#!/bin/sh\nsh -c 'echo $$ >{}; sleep 100; :' & wait\n", plugin.display());
+        fs::write(&client, text).unwrap();
+        fs::set_permissions(&client, fs::Permissions::from_mode(0o755)).unwrap();
+        let started = Instant::now();
+        let answer = run(&client.into_os_string(), &["compose".to_owned()], Duration::from_secs(1));
+        assert!(matches!(&answer, Lookup::Unknown(why) if why.ends_with("it took more than 1 s")), "{answer:?}");
+        assert!(started.elapsed() < Duration::from_secs(20));
+        let plugin = fs::read_to_string(plugin).unwrap();
+        let gone = || match fs::read_to_string(format!("/proc/{}/stat", plugin.trim())) {
+            Ok(text) => text.contains(") Z "),
+            Err(_) => true,
+        };
+        while !gone() {
+            assert!(started.elapsed() < Duration::from_secs(20), "the plugin is still there");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
 }
