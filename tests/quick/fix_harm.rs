@@ -6,6 +6,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
 use crate::support::lint::{fender, found, out, write};
+use crate::support::process;
+use crate::support::terminal::Terminal;
 use serde_json::Value;
 
 /// One Dockerfile of the corpus.
@@ -348,5 +350,33 @@ fn one_function_writes() {
     let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/commands/lint.rs")).unwrap();
     for call in ["fs::write", "File::create", "OpenOptions", "fs::rename", "fs::copy", "remove_file", "use std::fs"] {
         assert!(!source.contains(call), "{call}");
+    }
+}
+
+/// On a terminal one question stands for all files: only a yes that is typed after it writes, and it writes all of them.
+#[test]
+fn on_a_terminal_one_question_stands_for_all_files() {
+    let text = "FROM alpine:3.22\nUSER 10001\nADD a.txt /\nCMD [\"true\"]\n";
+    for (typed, code, is_written) in [("y\n", 0, true), ("n\n", 1, false), ("\n", 1, false), ("\u{4}", 1, false)] {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &[("Dockerfile", text), ("b/Dockerfile", text), ("a.txt", "a\n"), ("b/a.txt", "a\n")]);
+        let mut command = process::fender();
+        command.args(["lint", "--fix"]).current_dir(folder.path());
+        command.env("PATH", "/usr/bin:/bin").env("HOME", folder.path()).env("TERM", "xterm").env("NO_COLOR", "1");
+        command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
+        let mut terminal = Terminal::start(&command, None);
+        // Typed ahead, and so no answer.
+        terminal.send_now("y\n");
+        terminal.expect_question();
+        let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+        assert_eq!((read("Dockerfile"), read("b/Dockerfile")), (text.to_owned(), text.to_owned()));
+        terminal.send(typed);
+        let status = terminal.wait();
+        let seen = terminal.seen();
+        assert_eq!(seen.matches("Write these changes to 2 files? [y/N]").count(), 1, "{seen}");
+        let fixed = text.replace("ADD", "COPY");
+        let expected = if is_written { fixed } else { text.to_owned() };
+        assert_eq!((read("Dockerfile"), read("b/Dockerfile")), (expected.clone(), expected), "{typed:?}: {seen}");
+        assert_eq!(status.code(), Some(code), "{typed:?}: {seen}");
     }
 }
