@@ -178,7 +178,8 @@ fn bring_back_here(
         return Err(Failure::internal(format!("this was deleted on the engine {then}, and this is {now}"))
             .hint("choose it with DOCKER_HOST or docker context use"));
     }
-    if !may_come_back(here, &entry, name, passed)? {
+    let consent = may_come_back(here, &entry, name, passed)?;
+    if consent == Consent::No {
         return Ok(NOT_RUN);
     }
     let locked = locked()?;
@@ -189,7 +190,9 @@ fn bring_back_here(
     }
     locked.store.verify(&entry).map_err(|why| Failure::from(why).hint("other deletions: fender trash list"))?;
     let screen = Screen::new(stdout().is_terminal());
-    say(&screen.filled("  ", &heading(&entry)));
+    if consent == Consent::NotNeeded {
+        say(&screen.filled("  ", &heading(&entry)));
+    }
     let connection = here.connection()?;
     let mut not_kept: Vec<(Object, String)> = Vec::new();
     let mut taken: Vec<Object> = Vec::new();
@@ -238,10 +241,21 @@ fn heading(entry: &Entry) -> String {
 /// So many findings are shown one by one.
 const SHOWN: usize = 8;
 
+/// Whether a restore may begin.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Consent {
+    /// The person said yes to a question, which named what comes back.
+    Given,
+    /// Nothing is to be asked.
+    NotNeeded,
+    /// The person or the policy said no, or nobody could be asked. This was said.
+    No,
+}
+
 /// Judges what would come back, as any other way to the engine is judged, and asks where it takes an answer. What fender wrote
 /// itself ran here before: a yes is enough for it, whatever the rule's action. An entry without a keyed checksum, which
 /// versions before this one wrote, is judged like a command that somebody types.
-fn may_come_back(here: &Here, entry: &Entry, name: Option<&str>, passed: &[String]) -> Result<bool, Failure> {
+fn may_come_back(here: &Here, entry: &Entry, name: Option<&str>, passed: &[String]) -> Result<Consent, Failure> {
     let objects: Vec<&Object> =
         entry.objects.iter().filter(|object| name.is_none_or(|name| fits(object, name))).collect();
     let (complaints, environment) = here.judge(&objects)?;
@@ -249,7 +263,7 @@ fn may_come_back(here: &Here, entry: &Entry, name: Option<&str>, passed: &[Strin
         complaints.iter().filter(|(_, complaint)| complaint.decision.action >= Action::Fix).collect();
     let strictest = stopping.iter().map(|(_, complaint)| complaint.decision.action).max().unwrap_or(Action::Allow);
     if stopping.is_empty() && passed.is_empty() && entry.own {
-        return Ok(true);
+        return Ok(Consent::NotNeeded);
     }
     let screen = Screen::of_questions();
     let mut text = String::new();
@@ -269,7 +283,7 @@ fn may_come_back(here: &Here, entry: &Entry, name: Option<&str>, passed: &[Strin
     if !entry.own && strictest == Action::Refuse {
         let _ = stderr().write_all(text.as_bytes());
         let _ = writeln!(stderr(), "fender: nothing was restored: the policy refuses it here");
-        return Ok(false);
+        return Ok(Consent::No);
     }
     let question = match strictest {
         Action::Type if !entry.own => Question::name(&here.info.name, "restore"),
@@ -278,16 +292,16 @@ fn may_come_back(here: &Here, entry: &Entry, name: Option<&str>, passed: &[Strin
     };
     let question = question.text(text.clone()).on(&environment.name, environment.preset == "prod", &here.info.name);
     match question.ask(&screen) {
-        Ok(answer) if answer.is_yes() => Ok(true),
+        Ok(answer) if answer.is_yes() => Ok(Consent::Given),
         Ok(_) => {
             let _ = writeln!(stderr(), "fender: nothing was restored");
-            Ok(false)
+            Ok(Consent::No)
         }
         Err(_) => {
             let why = "fender: nothing was restored: this needs an answer, and there is no terminal to ask on";
             let _ = stderr().write_all(text.as_bytes());
             let _ = writeln!(stderr(), "{why}");
-            Ok(false)
+            Ok(Consent::No)
         }
     }
 }

@@ -7,7 +7,8 @@ use crate::support;
 use crate::support::api::Api;
 use crate::support::engine::Engine;
 use crate::support::guarded::Guarded;
-use crate::support::process::{client, program};
+use crate::support::pictures::{current, drawn};
+use crate::support::process::{client, program, root};
 use crate::support::state::{Chance, Ground, look};
 use serde_json::Value;
 
@@ -355,4 +356,25 @@ fn nothing_of_fender_is_left(guarded: &Guarded) {
     assert!(!images.contains("fender"), "{images}");
     let containers = guarded.engine.plain(&["ps", "-aq", "--filter", "label=fender.helper"]);
     assert_eq!(containers, "");
+}
+
+/// The README's picture: a removal on production, and what brings it back.
+#[test]
+fn the_picture_of_undo_is_real_output() {
+    let engine = Engine::start("undo-picture", "new", "--label tier=prod");
+    engine.image("shop/web:2.3", &[]);
+    let guarded = Guarded::new(&engine);
+    guarded.place.policy("");
+    let made = ["run", "-d", "--name", "web", "-m", "64m", "shop/web:2.3", "sleep", "600"];
+    engine.plain(&made);
+    engine.plain(&["exec", "web", "sh", "-c", "head -c 3000000 /dev/zero >/var/db"]);
+    let seen = guarded.in_colour(&["docker rm -f web", "fender undo"]);
+    // What another machine and another moment say otherwise.
+    let (before, rest) = seen.split_once(", up ").expect("since when it runs");
+    let (_, after) = rest.split_once("\n  keeps").expect("what is kept");
+    let mut seen = format!("{before}, up 2 seconds\n  keeps{after}");
+    for (start, end) in [("[PROD ", "]"), ("where      ", ": "), (" on ", ", ")] {
+        seen = seen.replace(&format!("{start}{}{end}", guarded.name), &format!("{start}build-7{end}"));
+    }
+    current(&root().join("docs/images/undo.svg"), &drawn(&seen));
 }

@@ -4,10 +4,11 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::support;
 use crate::support::example::{EveryPath, NOW, judged, with_context};
+use crate::support::pictures::{current, drawn};
 use fender::commands::completions_for;
 use fender::ui::report;
 use fender::ui::screen::{Screen, width};
@@ -20,16 +21,6 @@ use fender_core::rules::{Class, RULES};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Compares with what is checked in, or writes it.
-fn current(path: &Path, made: &str) {
-    if std::env::var_os("FENDER_UPDATE").is_some() {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, made).unwrap();
-    }
-    let kept = fs::read_to_string(path).unwrap_or_default();
-    assert!(kept == made, "{} is stale: FENDER_UPDATE=1 cargo test --test quick makes it again", path.display());
 }
 
 /// What a person sees of a command: the prompt, fender's text, its question and the answer.
@@ -82,23 +73,18 @@ fn deletion(line: &str) -> String {
     out
 }
 
-/// All of one width.
-fn picture() -> anstyle_svg::Term {
-    anstyle_svg::Term::new().min_width_px(740)
-}
-
 #[test]
 fn pictures_are_real_output() {
-    let svg = picture().render_svg(&deletion("--context prod-db system prune -a"));
+    let svg = drawn(&deletion("--context prod-db system prune -a"));
     current(&root().join("docs/images/deletion.svg"), &svg);
     for (name, line, answer) in [
         ("question", "run -v /var/run/docker.sock:/s -m 1g --init -u 5 tools:1.4", "n"),
         ("compose", "compose -f compose.prod.yaml up -d", "n"),
-        ("note", "run -d -p 8080:80 nginx", ""),
+        ("note", "run -m 1g nginx", ""),
         ("production", "--context prod-web run -d --name api -p 8080:80 tools:1.4", "f"),
         ("refused", "--context prod-web run --privileged tools:1.4", ""),
     ] {
-        let svg = picture().render_svg(&seen(line, "", answer));
+        let svg = drawn(&seen(line, "", answer));
         current(&root().join(format!("docs/images/{name}.svg")), &svg);
     }
 }
@@ -121,7 +107,7 @@ fn the_picture_of_lint_is_real_output() {
     terminal.expect("--unsafe-fixes shows them\n");
     assert_eq!(terminal.wait().code(), Some(1));
     let text = format!("\u{1b}[2m$\u{1b}[0m fender lint\n{}", terminal.seen().replace('\r', ""));
-    current(&root().join("docs/images/lint.svg"), &picture().render_svg(&text));
+    current(&root().join("docs/images/lint.svg"), &drawn(&text));
 }
 
 #[test]

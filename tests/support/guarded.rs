@@ -121,6 +121,29 @@ impl<'a> Guarded<'a> {
         text
     }
 
+    /// What a person sees of commands, one after the other, in colours, with the answer `y` where something is asked.
+    pub fn in_colour(&self, lines: &[&str]) -> String {
+        let mut out = String::new();
+        for line in lines {
+            let words: Vec<&str> = line.split(' ').collect();
+            let mut command = match words[0] {
+                "docker" => program(self.place.path("front/docker")),
+                _ => super::process::fender(),
+            };
+            command.args(&words[1..]);
+            let mut command = self.set(command);
+            command.env_remove("NO_COLOR");
+            let mut terminal = Terminal::start(&command, None);
+            terminal.expect("[y/N] ");
+            // An answer counts when the question could be read.
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            terminal.send("y\n");
+            assert_eq!(terminal.wait().code(), Some(0), "{}", terminal.seen());
+            out.push_str(&format!("\u{1b}[2m$\u{1b}[0m {line}\n{}", terminal.seen()));
+        }
+        out
+    }
+
     pub fn trash(&self) -> PathBuf {
         self.state.join("fender/trash")
     }

@@ -11,6 +11,7 @@ pub mod generator;
 pub mod guarded;
 pub mod judged;
 pub mod lint;
+pub mod pictures;
 pub mod place;
 pub mod process;
 pub mod recorder;
