@@ -290,6 +290,8 @@ impl Inspect for Engine {
                 memory: left_out(host.memory),
                 pids_limit: left_out(host.pids_limit),
                 running: state.running != Some(false),
+                started_at: left_out(state.started_at),
+                stop_timeout: config.stop_timeout,
                 layer_bytes: container.size_rw,
                 mounts: mounts.collect(),
             })

@@ -68,8 +68,8 @@ impl Host for EveryPath {
         }
         if path.ends_with("config.json") { Err("no such file or directory".to_owned()) } else { Ok(Vec::new()) }
     }
-    fn exists(&self, _: &str) -> bool {
-        true
+    fn exists(&self, path: &str) -> bool {
+        !path.contains("/missing/")
     }
     fn is_directory(&self, path: &str) -> bool {
         !path.contains("://") && !path.contains('@')
@@ -174,6 +174,19 @@ impl Inspect for SmallEngine {
             "light" => Lookup::Found(ContainerFacts {
                 name: name.into(),
                 layer_bytes: Some(1000),
+                ..ContainerFacts::default()
+            }),
+            "serving" => Lookup::Found(ContainerFacts {
+                name: name.into(),
+                image: "app:2".into(),
+                running: true,
+                started_at: "2026-11-23T14:02:09.1Z".into(),
+                ..ContainerFacts::default()
+            }),
+            "orders-db" => Lookup::Found(ContainerFacts {
+                name: name.into(),
+                image: "registry.example.com/library/postgres:17".into(),
+                running: true,
                 ..ContainerFacts::default()
             }),
             "limited" => Lookup::Found(ContainerFacts {

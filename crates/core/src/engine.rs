@@ -32,6 +32,10 @@ pub struct ContainerFacts {
     pub image: String,
     /// Whether it runs now, paused or not.
     pub running: bool,
+    /// `State.StartedAt`: since when it runs, as RFC 3339; empty where the engine does not say.
+    pub started_at: String,
+    /// `Config.StopTimeout` in seconds; None for the engine's 10.
+    pub stop_timeout: Option<i64>,
     /// Bytes in its own layer, where they were asked for.
     pub layer_bytes: Option<i64>,
     /// What is mounted into it.

@@ -99,7 +99,11 @@ fn names_nothing_that_is_there(invocation: &Invocation, lowered: &Lowered, facts
         }
         // What compose does in containers that run.
         Effect::Does {
-            operation: PredictedOperation::PrivilegedExec | PredictedOperation::KillsContainers, ..
+            operation:
+                PredictedOperation::PrivilegedExec
+                | PredictedOperation::KillsContainers
+                | PredictedOperation::StopsServices { .. },
+            ..
         } => {
             asks = true;
             command.starts_with("compose ") && no_service_runs(invocation, facts, host)
@@ -242,6 +246,7 @@ fn only_changes_what_is_there(invocation: &Invocation, lowered: &Lowered, host: 
                 | PredictedOperation::RemovesNetworks
                 | PredictedOperation::RemovesImages
                 | PredictedOperation::KillsContainers
+                | PredictedOperation::StopsServices { .. }
                 | PredictedOperation::ScalesToZero
                 | PredictedOperation::PrivilegedExec => true,
                 // Another builder may have its cache elsewhere.

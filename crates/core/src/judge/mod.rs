@@ -16,7 +16,7 @@ use crate::host::Host;
 use crate::lower::{Effect, Lowered, Origin, Request, builder, buildkit_is_off, despite, lower, read, with_files};
 use crate::plan::{Facts, Step, steps_of};
 use crate::policy::{Action, Decision, EnginePlace, Environment, Policy, is_ci};
-use crate::rules::{Case, Class, Finding, NOT_UNDERSTOOD, Offers, Seen, check};
+use crate::rules::{Case, Class, Finding, NOT_UNDERSTOOD, Offers, Seen, Strictness, check};
 use crate::target::{Target, choose};
 pub use complaint::{Complaint, deletions};
 use rewrite::rewrite;
@@ -290,8 +290,13 @@ fn decide(findings: Vec<Finding>, place: &EnginePlace, context: &JudgementContex
             };
             let mut decision = decided.entry((finding.rule.id, finding.class)).or_insert_with(decide).clone();
             // An action that a policy file sets for this rule applies unchanged.
-            if finding.less_strict && decision.source.is_none() {
-                decision.action = decision.action.less_strict().max(decision.least);
+            if decision.source.is_none() {
+                decision.action = match finding.strictness {
+                    Strictness::Full => decision.action,
+                    Strictness::OneLess => decision.action.less_strict().max(decision.least),
+                    Strictness::WithoutNotes if decision.action == Action::Note => Action::Allow.max(decision.least),
+                    Strictness::WithoutNotes => decision.action,
+                };
             }
             // A rule that a comment in the Dockerfile allows is not reported for the build.
             let allowed = |place: &Place| place.is_allowed(finding.rule.id);

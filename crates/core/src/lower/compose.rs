@@ -78,6 +78,14 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             }
         }
         "stop" | "restart" if no_grace(invocation) => does(PredictedOperation::KillsContainers, origins(&["timeout"])),
+        "stop" | "restart" | "pause" => {
+            let how = match command {
+                "stop" => "stops",
+                "restart" => "restarts",
+                _ => "pauses",
+            };
+            does(PredictedOperation::StopsServices { how, services: invocation.operand_texts() }, named);
+        }
         "wait" if invocation.on("down-project") => {
             does(PredictedOperation::RemovesRunning, origins(&["down-project"]));
         }

@@ -57,6 +57,13 @@ pub enum PredictedOperation {
     BuildPolicyOff,
     /// The build's steps are put into this cgroup.
     BuildCgroup(String),
+    /// Containers of the project are stopped, restarted or paused: how, and the services that are named; none for all of them.
+    StopsServices {
+        /// `stops`, `restarts` or `pauses`.
+        how: &'static str,
+        /// The services as they were typed.
+        services: Vec<String>,
+    },
     /// A password is an argument.
     TypesPassword,
     /// Tags of images move to what the registry has now: `compose pull`.
@@ -96,6 +103,12 @@ impl PredictedOperation {
             PredictedOperation::StartsBuilder => "starts a builder".to_owned(),
             PredictedOperation::BuildPolicyOff => "builds without the policy for its sources".to_owned(),
             PredictedOperation::BuildCgroup(name) => format!("builds in the cgroup {name}"),
+            PredictedOperation::StopsServices { how, services } if services.is_empty() => {
+                format!("{how} the project's containers")
+            }
+            PredictedOperation::StopsServices { how, services } => {
+                format!("{how} the services {}", services.join(", "))
+            }
             PredictedOperation::TypesPassword => "reads a password from the arguments".to_owned(),
             PredictedOperation::PullsTags => "moves tags to what the registry has now".to_owned(),
         }

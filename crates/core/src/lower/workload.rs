@@ -30,6 +30,8 @@ pub struct Mounted {
     pub target: String,
     /// Whether the container may only read it.
     pub read_only: bool,
+    /// A path of the host that is not there is made as an empty folder; without this the engine refuses the container.
+    pub makes_source: bool,
     /// The volume's driver, where one is named.
     pub driver: String,
     /// A local volume that is really a mount of this device or path.
@@ -182,6 +184,7 @@ impl Workload {
             source,
             target: spec.target.clone(),
             read_only: spec.read_only,
+            makes_source: spec.bind,
             driver: String::new(),
             device: None,
             origins,
@@ -202,6 +205,7 @@ impl Workload {
             source: mount.source.clone().unwrap_or_default(),
             target: mount.target.clone().unwrap_or_default(),
             read_only: mount.read_only == Some(true),
+            makes_source: mount.bind_options.as_ref().is_some_and(|options| options.create_mountpoint == Some(true)),
             driver: driver.and_then(|driver| driver.name.clone()).unwrap_or_default(),
             device: options.and_then(device_of),
             origins,

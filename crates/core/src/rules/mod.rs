@@ -1,6 +1,7 @@
 //! The rules: one file each, listed here. A rule looks at a [`Case`] and returns what is wrong with it. Pure: a rule asks
 //! the engine and the host through the case.
 
+mod by_id;
 mod case;
 pub mod fix;
 mod needs_root;
@@ -16,7 +17,7 @@ pub use no_memory_limit::RULE as NO_MEMORY_LIMIT;
 pub use not_understood::RULE as NOT_UNDERSTOOD;
 pub use offers::Offers;
 pub use reads_host_file::RULE as READS_HOST_FILE;
-pub use rule::{COMMON, Class, Decided, Edit, Example, Finding, Rule, Seen};
+pub use rule::{COMMON, Class, Decided, Edit, Example, Finding, Rule, Seen, Strictness};
 
 use crate::text::did_you_mean;
 
@@ -59,6 +60,8 @@ mod removes_image;
 mod removes_network;
 mod prune;
 mod stops_containers;
+mod stops_running;
+mod short_grace;
 mod cuts_network;
 mod network_reach;
 mod lowers_limits;
@@ -78,6 +81,7 @@ mod starts_builder;
 mod build_policy_off;
 mod removes_build_records;
 mod inherits_mounts;
+mod missing_source;
 mod unknown_program;
 mod not_understood;
 mod remote_context;

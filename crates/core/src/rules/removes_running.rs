@@ -1,8 +1,9 @@
 //! Containers removed whether they run or not.
 
+use super::by_id::running;
 use super::{COMMON, Case, Class, Finding, Rule};
-use crate::lower::{Origin, PredictedOperation};
-use crate::text::count;
+use crate::lower::{Origin, Origins, PredictedOperation, Request};
+use crate::text::{count, named};
 
 pub static RULE: Rule = Rule {
     id: "removes-running",
@@ -20,18 +21,38 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    let forced: Vec<&[Origin]> = case
+    let requests: Vec<&Request> = case
         .requests()
         .filter(|request| request.is("DELETE", "/containers/*") && request.value("force") == Some("1"))
-        .map(|request| request.origins.as_slice())
         .collect();
+    let forced: Vec<&[Origin]> = requests.iter().map(|request| request.origins.as_slice()).collect();
     let mut findings = Vec::new();
     if !forced.is_empty() {
         let title = format!("removes {}, also while running", count(forced.len(), "container"));
-        findings.push(RULE.found(&forced.concat()).titled(title));
+        findings.push(by_id(case, &requests).unwrap_or_else(|| RULE.found(&forced.concat()).titled(title)));
     }
     if let Some(origins) = case.origins_of_operation(&PredictedOperation::RemovesRunning) {
         findings.push(RULE.found(&origins).titled("stops and removes the project's containers"));
     }
     findings
+}
+
+/// As many running containers may be given by id.
+const FEW: usize = 3;
+
+/// Many running containers, given by ids as `docker ps -q` prints them: nobody reads in the command what goes.
+fn by_id(case: &Case, requests: &[&Request]) -> Option<Finding> {
+    if requests.len() <= FEW {
+        return None;
+    }
+    let typed = requests.iter().filter_map(|request| request.object("/containers/", ""));
+    let mut stopped = running(case, typed);
+    stopped.retain(|container| container.by_id);
+    if stopped.len() <= FEW {
+        return None;
+    }
+    let origins: Origins = requests.iter().flat_map(|request| request.origins.clone()).collect();
+    let names: Vec<&str> = stopped.iter().map(|container| container.name.as_str()).collect();
+    let title = format!("removes {} given by id: {}", count(stopped.len(), "running container"), named(&names));
+    Some(RULE.found(&origins).titled(title).of_class(Class::Loss))
 }

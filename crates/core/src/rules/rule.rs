@@ -89,6 +89,17 @@ pub struct Rule {
     pub hides: bool,
 }
 
+/// How an action that the preset gives to a finding's class is applied to the finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strictness {
+    /// As it stands.
+    Full,
+    /// One step less strict, for example because the container is removed when its command ends (`--rm`, not detached).
+    OneLess,
+    /// As it stands, but where it would be a note, nothing is said.
+    WithoutNotes,
+}
+
 /// Who decides what a rule's finding does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decided {
@@ -150,7 +161,7 @@ impl Rule {
             why: self.why.to_owned(),
             instead: self.instead.to_owned(),
             edits: Vec::new(),
-            less_strict: false,
+            strictness: Strictness::Full,
             places: Vec::new(),
             note_only: false,
             image_unknown: false,
@@ -190,9 +201,8 @@ pub struct Finding {
     pub instead: String,
     /// How the command could be changed so that this is gone.
     pub edits: Vec<Edit>,
-    /// The action is one step less strict than the class says, for example because the container is removed when its command ends
-    /// (`--rm`, not detached).
-    pub less_strict: bool,
+    /// Whether the class decides as it stands.
+    pub strictness: Strictness,
     /// Where it stands in files.
     pub places: Vec<Place>,
     /// It is in a Dockerfile, so it is a note and stops a build only if a policy names the rule.
@@ -244,13 +254,21 @@ impl Finding {
 
     /// Judged less strictly if the container is removed when its command ends.
     pub fn about(mut self, workload: &Workload) -> Finding {
-        self.less_strict = workload.goes_with_its_command();
+        if workload.goes_with_its_command() {
+            self.strictness = Strictness::OneLess;
+        }
         self
     }
 
     /// Judged one step less strictly: what asks on production is a note there, and nothing is said on a developer's machine.
     pub fn less_strict(mut self) -> Finding {
-        self.less_strict = true;
+        self.strictness = Strictness::OneLess;
+        self
+    }
+
+    /// Judged as its class says where somebody is asked, and not mentioned where it would be a note.
+    pub fn without_notes(mut self) -> Finding {
+        self.strictness = Strictness::WithoutNotes;
         self
     }
 

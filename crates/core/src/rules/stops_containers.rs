@@ -1,7 +1,7 @@
 //! Stopping without the time to end.
 
 use super::{COMMON, Case, Class, Finding, Rule};
-use crate::lower::{Origins, PredictedOperation, in_order};
+use crate::lower::{Origins, PredictedOperation, Request, in_order};
 
 pub static RULE: Rule = Rule {
     id: "stops-containers",
@@ -30,10 +30,7 @@ fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut origins: Origins = Vec::new();
     for request in case.requests() {
-        let signal = request.value("signal").unwrap_or_default();
-        let killed = request.is("POST", "/containers/*/kill") && ends_it(signal);
-        let stopped = request.is("POST", "/containers/*/stop") || request.is("POST", "/containers/*/restart");
-        if killed || (stopped && (request.value("t") == Some("0") || is_kill(signal))) {
+        if kills(request) {
             origins.extend(request.origins.clone());
             for part in ["t", "signal"] {
                 let these = request.origins_of(part);
@@ -57,6 +54,14 @@ fn check(case: &Case) -> Vec<Finding> {
         findings.push(RULE.found(&origins));
     }
     findings
+}
+
+/// Whether the request ends containers without a grace period.
+pub fn kills(request: &Request) -> bool {
+    let signal = request.value("signal").unwrap_or_default();
+    let killed = request.is("POST", "/containers/*/kill") && ends_it(signal);
+    let stopped = request.is("POST", "/containers/*/stop") || request.is("POST", "/containers/*/restart");
+    killed || (stopped && (request.value("t") == Some("0") || is_kill(signal)))
 }
 
 fn is_kill(signal: &str) -> bool {
