@@ -241,7 +241,7 @@ impl Work<'_> {
         let path = paths::volume(&item.name);
         let now: VolumeNow = self.client.get(&path).await?;
         // Some drivers do not say when: then they did not when it was shown either.
-        if now.created_at.unwrap_or_default() != item.mark {
+        if now.created_at != item.mark {
             return Ok(ItemOutcome::Left("another volume has that name now".to_owned()));
         }
         self.call_delete(&path).await?;

@@ -3,8 +3,10 @@
 
 use std::collections::HashMap;
 
-use serde::de::{Deserializer, Error, IgnoredAny};
+use fender_core::api::EngineProblem;
+use serde::de::{DeserializeOwned, Deserializer, Error, IgnoredAny};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::list::List;
 
@@ -54,7 +56,60 @@ pub struct RunState {
     pub running: bool,
 }
 
-/// `GET /images/{name}/json`, as far as a deletion looks at it.
+/// What the process of a container did when it was kept.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct KeptState {
+    /// It ran, or was paused.
+    pub running: bool,
+    /// It ran and was paused.
+    pub paused: bool,
+}
+
+/// `GET /containers/{id}/json`, as far as an undo cannot do without it. What is kept is the whole answer.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ContainerSettings {
+    /// The id of its image.
+    #[serde(deserialize_with = "filled")]
+    pub image: String,
+    /// What somebody chose that holds on any host.
+    pub config: ContainerConfig,
+    /// What somebody chose that is about the host.
+    pub host_config: HostSettings,
+    /// What its process did.
+    pub state: KeptState,
+    /// Its place in networks.
+    pub network_settings: NetworkPlaces,
+}
+
+/// What somebody chose of a container that holds on any host.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ContainerConfig {
+    /// The image as it was named when the container was created.
+    #[serde(deserialize_with = "filled")]
+    pub image: String,
+}
+
+/// What somebody chose of a container that is about the host, as far as every engine says it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct HostSettings {
+    /// The network that it was created on: a name, an id, or `container:` and a container.
+    pub network_mode: String,
+}
+
+/// A container's place in networks.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct NetworkPlaces {
+    /// By the network's name.
+    #[serde(deserialize_with = "or_empty")]
+    pub networks: HashMap<String, IgnoredAny>,
+}
+
+/// `GET /images/{name}/json`, as far as a deletion and an undo look at it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ImageNow {
@@ -65,6 +120,24 @@ pub struct ImageNow {
     repo_tags: Vec<String>,
     #[serde(deserialize_with = "or_empty")]
     repo_digests: Vec<String>,
+    #[serde(default, rename = "RootFS")]
+    root_fs: Option<RootFs>,
+    #[serde(default)]
+    config: Option<ImageConfig>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RootFs {
+    #[serde(default, deserialize_with = "or_empty")]
+    layers: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ImageConfig {
+    #[serde(default, deserialize_with = "or_empty")]
+    env: Vec<String>,
 }
 
 impl ImageNow {
@@ -77,15 +150,62 @@ impl ImageNow {
     pub fn digests(&self) -> impl Iterator<Item = &String> {
         self.repo_digests.iter().filter(|name| !name.starts_with("<none>"))
     }
+
+    /// The checksums of its layers, 64 hexadecimal digits each, from the lowest; none where the image has none, or the engine does not say.
+    pub fn layers(&self) -> impl Iterator<Item = &str> {
+        self.root_fs.iter().flat_map(|root| &root.layers).filter_map(|layer| layer.strip_prefix("sha256:"))
+    }
+
+    /// The variables that it sets, as `NAME=value`; engines leave out what is empty.
+    pub fn env(&self) -> &[String] {
+        self.config.as_ref().map_or(&[], |config| &config.env)
+    }
 }
 
-/// `GET /volumes/{name}`, as far as a deletion looks at it.
+/// `GET /volumes/{name}`, as far as a deletion and an undo look at it, and the body of a request that creates a volume.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct VolumeNow {
-    /// When it was created (RFC 3339); None where its driver does not say.
-    #[serde(default)]
-    pub created_at: Option<String>,
+    /// Its name.
+    #[serde(deserialize_with = "filled")]
+    pub name: String,
+    /// Its labels.
+    #[serde(deserialize_with = "or_empty")]
+    pub labels: HashMap<String, String>,
+    /// When it was created (RFC 3339); empty where its driver does not say.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub created_at: String,
+}
+
+/// An entry of `GET /networks`, as far as its name goes.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListedNetwork {
+    /// Its name.
+    #[serde(deserialize_with = "filled")]
+    pub name: String,
+}
+
+/// An entry of `GET /images/json`, as far as an undo looks at it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListedImage {
+    /// `sha256:` and 64 hexadecimal digits.
+    #[serde(deserialize_with = "filled")]
+    pub id: String,
+    /// Bytes, with the layers that it shares.
+    pub size: i64,
+    /// Its tags.
+    #[serde(deserialize_with = "or_empty")]
+    pub repo_tags: Vec<String>,
+}
+
+/// The header `X-Docker-Container-Path-Stat`, which is JSON in base64.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PathStat {
+    /// Where a link leads, absolute in the container; empty for anything else.
+    pub link_target: String,
 }
 
 /// An entry of `GET /containers/json`, as far as it says which container this is.
@@ -135,13 +255,20 @@ impl Change {
     }
 }
 
+/// Reads a part of an answer that is kept as it came.
+///
+/// # Errors
+/// What cannot be done without is not there, or has another shape.
+pub fn read<T: DeserializeOwned>(answer: &Value) -> Result<T, EngineProblem> {
+    T::deserialize(answer).map_err(EngineProblem::unanswered)
+}
+
 /// Any object that is there.
 pub type Anything = IgnoredAny;
 
 #[cfg(test)]
 mod tests {
-    use serde::de::DeserializeOwned;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -156,7 +283,7 @@ mod tests {
             let mut without = whole.clone();
             without.as_object_mut().unwrap().remove(key);
             assert!(!read(&without), "without {key}");
-            for wrong in [json!([7]), json!({ "a": 7 }), json!(-1), json!(7.5)] {
+            for wrong in [json!([7]), json!({ "a": 7 }), json!(7.5)] {
                 let mut changed = whole.clone();
                 changed[key] = wrong;
                 assert!(!read(&changed), "{changed}");
@@ -169,7 +296,15 @@ mod tests {
         needs::<Identified>(&json!({ "Id": "a" }));
         needs::<EngineIdentity>(&json!({ "ID": "a" }));
         needs::<ContainerNow>(&json!({ "Name": "/web", "State": { "Running": true } }));
+        needs::<ContainerSettings>(&json!({
+            "Image": "sha256:a", "Config": { "Image": "x:1" }, "HostConfig": { "NetworkMode": "none" },
+            "State": { "Running": true, "Paused": false }, "NetworkSettings": { "Networks": null },
+        }));
+        needs::<ListedNetwork>(&json!({ "Name": "net" }));
+        needs::<ListedImage>(&json!({ "Id": "a", "Size": 7, "RepoTags": [] }));
+        needs::<PathStat>(&json!({ "linkTarget": "" }));
         needs::<RunState>(&json!({ "Running": true }));
+        needs::<KeptState>(&json!({ "Running": true, "Paused": false }));
         needs::<ImageNow>(&json!({ "Id": "a", "RepoTags": ["x:1"], "RepoDigests": [] }));
         needs::<ListedContainer>(&json!({ "Id": "a", "ImageID": "b", "Names": ["/web"], "Labels": { "a": "b" } }));
         needs::<PrunedCache>(&json!({ "CachesDeleted": ["a"] }));

@@ -58,7 +58,7 @@ impl Restoration<'_> {
     pub(super) async fn empty_volumes(&self, made: &mut Made, image: &str) -> Result<Vec<RootFolder>, EngineProblem> {
         let mut empty = Vec::new();
         for (name, target) in copied_into(&made.body) {
-            if self.exists(&paths::volume(&name)).await?.is_some()
+            if self.exists(&paths::volume(&name)).await?
                 && let Some(folder) = self.root_folder(&name).await?
             {
                 empty.push((name, target, folder));

@@ -4,13 +4,16 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use fender_core::api::EngineProblem;
+use fender_core::plan::inventory::short;
 use fender_core::plan::{CopySource, Keeping, KeepingCopy, ObjectKind, Plan, Recoverable};
 use serde_json::Value;
 
-use super::settings::{list, needed_containers, text};
+use super::settings::needed_containers;
 use super::speed::{self, Speeds};
 use super::store::TrashStore;
+use crate::engine::answers::{ListedContainer, ListedImage};
 use crate::engine::connection::{Client, Connection};
+use crate::engine::list::List;
 use crate::engine::paths;
 
 /// How long the engine may take for it.
@@ -21,7 +24,7 @@ const LOOKED_AT: usize = 200;
 /// What the engine says of its containers and images.
 #[derive(Default)]
 struct Around {
-    containers: Vec<Value>,
+    containers: Vec<ListedContainer>,
     /// Settings by the container's id.
     settings: HashMap<String, Value>,
     /// Bytes by the image's id.
@@ -46,22 +49,20 @@ pub fn foresee(connection: &Connection, plan: &mut Plan, is_local: bool) {
 }
 
 async fn look(client: &std::sync::Arc<Client>, plan: &Plan) -> Result<Around, EngineProblem> {
-    let all: Value = client.get(paths::CONTAINERS).await?;
-    let images: Value = client.get(paths::IMAGES).await?;
-    let containers = list(&all, "");
+    let List(containers): List<ListedContainer> = client.get(paths::CONTAINERS).await?;
+    let List(images): List<ListedImage> = client.get(paths::IMAGES).await?;
     let is_going = |id: &str| plan.of(ObjectKind::Container).any(|item| item.id == id);
     let mut settings = HashMap::new();
-    for id in containers.iter().map(|it| text(it, "Id")) {
+    for id in containers.iter().map(|it| &it.id) {
         if containers.len() <= LOOKED_AT || is_going(id) {
             match client.get(&paths::container(id)).await {
-                Ok(inspect) => drop(settings.insert(id.to_owned(), inspect)),
+                Ok(inspect) => drop(settings.insert(id.clone(), inspect)),
                 Err(problem) if problem.is(404) => {}
                 Err(problem) => return Err(problem),
             }
         }
     }
-    let size = |image: &Value| Some((text(image, "Id").to_owned(), image.get("Size")?.as_u64()?));
-    let images = list(&images, "").iter().filter_map(size).collect();
+    let images = images.into_iter().map(|image| (image.id, u64::try_from(image.size).unwrap_or(0))).collect();
     Ok(Around { containers, settings, images })
 }
 
@@ -75,8 +76,8 @@ fn estimate(plan: &Plan, around: &Around, speeds: &Speeds) -> Keeping {
         let copy = match item.kind {
             // The engine sends a container's own layer with all the layers of its image.
             ObjectKind::Container if item.size != Some(0) => {
-                let own = around.containers.iter().find(|it| text(it, "Id") == item.id);
-                let base = own.and_then(|it| around.images.get(text(it, "ImageID"))).copied().unwrap_or(0);
+                let own = around.containers.iter().find(|it| it.id == item.id);
+                let base = own.and_then(|it| around.images.get(&it.image_id)).copied().unwrap_or(0);
                 KeepingCopy { at, source: CopySource::Layers, bytes: size.saturating_add(base) }
             }
             ObjectKind::Image => KeepingCopy { at, source: CopySource::Layers, bytes: size },
@@ -91,14 +92,13 @@ fn estimate(plan: &Plan, around: &Around, speeds: &Speeds) -> Keeping {
 }
 
 /// The id of a container that is there, by the name or id that another one has for it.
-fn there<'a>(containers: &'a [Value], named: &str) -> Option<&'a str> {
-    let is = |it: &&Value| {
-        let names = it.get("Names").and_then(Value::as_array).into_iter().flatten();
-        text(it, "Id") == named
-            || names.filter_map(Value::as_str).any(|name| name.trim_start_matches('/') == named)
-            || named.len() >= 12 && text(it, "Id").starts_with(named)
+fn there<'a>(containers: &'a [ListedContainer], named: &str) -> Option<&'a str> {
+    let is = |it: &&ListedContainer| {
+        it.id == named
+            || it.names.iter().any(|name| name.trim_start_matches('/') == named)
+            || named.len() >= 12 && it.id.starts_with(named)
     };
-    containers.iter().find(is).map(|it| text(it, "Id"))
+    containers.iter().find(is).map(|it| it.id.as_str())
 }
 
 /// A container that shares a namespace with another one, or has a link to it, comes back only with that one; and one that
@@ -145,9 +145,9 @@ fn depend(plan: &mut Plan, around: &Around, made: &dyn Fn(&str) -> Option<String
     }
     let going: HashMap<String, String> =
         plan.of(ObjectKind::Container).map(|item| (item.id.clone(), item.name.clone())).collect();
-    for it in around.containers.iter().filter(|it| !going.contains_key(text(it, "Id"))) {
-        let name = it.pointer("/Names/0").and_then(Value::as_str).unwrap_or_default().trim_start_matches('/');
-        for (what, named) in needs(text(it, "Id")) {
+    for it in around.containers.iter().filter(|it| !going.contains_key(&it.id)) {
+        let name = it.names.first().map_or(short(&it.id), |name| name.trim_start_matches('/'));
+        for (what, named) in needs(&it.id) {
             let Some(needed) = found(&named).and_then(|id| going.get(&id)) else { continue };
             plan.warnings.push(match what {
                 "link" => format!(
@@ -197,7 +197,12 @@ mod tests {
         Around {
             containers: containers
                 .iter()
-                .map(|(name, _)| json!({"Id": id(name), "Names": [format!("/{name}"), format!("/x/{name}")]}))
+                .map(|(name, _)| ListedContainer {
+                    id: id(name),
+                    image_id: String::new(),
+                    names: vec![format!("/{name}"), format!("/x/{name}")],
+                    labels: HashMap::new(),
+                })
                 .collect(),
             settings: containers.iter().map(|(name, host)| (id(name), json!({ "HostConfig": host }))).collect(),
             images: HashMap::new(),

@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 use super::leftovers::{LAYER, REPOSITORY, host, is_left, sweep};
 pub use super::leftovers::{remove_container, remove_image};
 use super::watcher::Watcher;
+use crate::engine::answers::Identified;
 use crate::engine::connection::{Client, Connection, whole};
 use crate::engine::paths;
 use crate::environment::host::birth;
@@ -98,10 +99,7 @@ impl Helpers {
 
     async fn create(&self, path: &str, body: &Value) -> Result<String, EngineProblem> {
         let answer = self.client.call(Method::POST, path, Some(body)).await?;
-        let made: Value = serde_json::from_slice(&answer).map_err(EngineProblem::unanswered)?;
-        match made.get("Id").and_then(Value::as_str) {
-            Some(id) => Ok(id.to_owned()),
-            None => Err(EngineProblem::unanswered("the engine made a container without an id")),
-        }
+        let made: Identified = serde_json::from_slice(&answer).map_err(EngineProblem::unanswered)?;
+        Ok(made.id)
     }
 }

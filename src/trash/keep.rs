@@ -15,6 +15,7 @@ use super::helper::{self, Helpers};
 use super::settings;
 use super::store::{Entry, Kept, Locked, Object, TrashStore};
 use super::{folder, now, speed};
+use crate::engine::answers::{Anything, Change, Changes, ContainerSettings, Identified, ImageNow, read};
 use crate::engine::connection::{Client, Connection, nothing};
 use crate::engine::paths;
 use crate::environment::folder::Folder;
@@ -173,7 +174,7 @@ async fn needs_what_is_gone(
             continue;
         }
         let now = locked.store.made_anywhere(&plan.engine, &named)?.unwrap_or_else(|| named.clone());
-        match client.get::<Value>(&paths::container(&now)).await {
+        match client.get::<Anything>(&paths::container(&now)).await {
             Ok(_) => {}
             Err(problem) if problem.is(404) => {
                 return Ok(Some(format!("the container whose {what} it uses is gone")));
@@ -202,10 +203,10 @@ async fn noted(client: &Arc<Client>, item: &Item) -> Result<Object, EngineProble
     match item.kind {
         ObjectKind::Container => {
             object.inspect = client.get(&paths::container(&item.id)).await?;
-            let base = object.inspect.get("Image").and_then(Value::as_str).unwrap_or_default();
-            match client.get::<Value>(&paths::image(base)).await {
+            let settings: ContainerSettings = read(&object.inspect)?;
+            match client.get::<ImageNow>(&paths::image(&settings.image)).await {
                 Ok(base) => {
-                    object.digests = digests(&base);
+                    object.digests = base.digests().cloned().collect();
                     object.recoverable = Recoverable::Trash;
                     object.missing = if item.size == Some(0) { String::new() } else { format!("its own layer{size}") };
                 }
@@ -238,7 +239,7 @@ async fn noted(client: &Arc<Client>, item: &Item) -> Result<Object, EngineProble
         ObjectKind::Image if item.recoverable == Recoverable::Pull => {
             object.recoverable = Recoverable::Pull;
             object.inspect = client.get(&paths::image(&item.id)).await?;
-            object.digests = digests(&object.inspect);
+            object.digests = digests(&object.inspect)?;
         }
         _ => object.missing = format!("{}{size}", object.missing),
     }
@@ -303,7 +304,7 @@ impl Keeper<'_> {
             ObjectKind::Volume => paths::volume(&item.name),
             _ => return Ok(false),
         };
-        match self.client.get::<Value>(&path).await {
+        match self.client.get::<Anything>(&path).await {
             Ok(_) => Ok(false),
             Err(problem) if problem.is(404) => Ok(true),
             Err(problem) => Err(problem),
@@ -313,7 +314,7 @@ impl Keeper<'_> {
     async fn contents(&mut self, item: &Item, object: &mut Object) -> Result<(), EngineProblem> {
         if item.kind == ObjectKind::Image {
             object.inspect = self.client.get(&paths::image(&item.id)).await?;
-            object.digests = digests(&object.inspect);
+            object.digests = digests(&object.inspect)?;
         }
         if item.kind == ObjectKind::Volume {
             object.inspect = self.client.get(&paths::volume(&item.name)).await?;
@@ -382,26 +383,25 @@ impl Keeper<'_> {
 
     async fn container(&mut self, object: &mut Object) -> Result<(), EngineProblem> {
         object.inspect = self.client.get(&paths::container(&object.id)).await?;
-        let base = object.inspect.get("Image").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let base: Value = match self.client.get(&paths::image(&base)).await {
+        let settings: ContainerSettings = read(&object.inspect)?;
+        let base: ImageNow = match self.client.get(&paths::image(&settings.image)).await {
             Ok(base) => base,
             Err(problem) if problem.is(404) => return self.exported(object).await,
             Err(problem) => return Err(problem),
         };
-        object.digests = digests(&base);
-        const DELETED: i64 = 2;
-        let changes: Value = self.client.get(&paths::changes(&object.id)).await?;
-        let changes: Vec<&Value> = changes.as_array().into_iter().flatten().collect();
+        object.digests = base.digests().cloned().collect();
+        let changes = self.client.get::<Changes>(&paths::changes(&object.id)).await?.unwrap_or_default().0;
         if changes.is_empty() {
             return Ok(());
         }
-        let deletes = changes.iter().any(|it| it.get("ObjectKind").and_then(Value::as_i64) == Some(DELETED));
+        let deletes = changes.iter().any(Change::is_deletion);
         let (repository, tag) = self.helpers.layer();
         let path = paths::commit(&object.id, repository, &tag);
         let answer = self.client.call(Method::POST, &path, Some(&json!({}))).await?;
-        let made: Value = serde_json::from_slice(&answer).unwrap_or_default();
-        let id = made.get("Id").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let outcome = self.layer(object, &id, &base, deletes).await;
+        let outcome = match serde_json::from_slice::<Identified>(&answer) {
+            Ok(made) => self.layer(object, &made.id, &base, deletes).await,
+            Err(error) => Err(EngineProblem::unanswered(error)),
+        };
         helper::remove_image(&self.client, &format!("{repository}:{tag}")).await;
         outcome
     }
@@ -420,12 +420,10 @@ impl Keeper<'_> {
         &mut self,
         object: &mut Object,
         image: &str,
-        base: &Value,
+        base: &ImageNow,
         deletes: bool,
     ) -> Result<(), EngineProblem> {
-        let layers = base.pointer("/RootFS/Layers").and_then(Value::as_array).into_iter().flatten();
-        let known: HashSet<String> =
-            layers.filter_map(|it| it.as_str()?.strip_prefix("sha256:").map(str::to_owned)).collect();
+        let known: HashSet<String> = base.layers().map(str::to_owned).collect();
         if !deletes && !known.is_empty() {
             let apart = self.save(image, known).await?;
             let top = apart.top_layer();
@@ -446,7 +444,6 @@ impl Keeper<'_> {
     }
 }
 
-fn digests(image: &Value) -> Vec<String> {
-    let list = image.get("RepoDigests").and_then(Value::as_array).into_iter().flatten();
-    list.filter_map(Value::as_str).filter(|name| !name.starts_with("<none>")).map(str::to_owned).collect()
+fn digests(image: &Value) -> Result<Vec<String>, EngineProblem> {
+    Ok(read::<ImageNow>(image)?.digests().cloned().collect())
 }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use hyper::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::engine::answers::{ListedContainer, ListedImage};
 use crate::engine::connection::Client;
+use crate::engine::list::List;
 use crate::engine::paths;
 use crate::environment::host::birth;
 use fender_core::api::EngineProblem;
@@ -48,8 +50,8 @@ async fn removed(client: &Arc<Client>, path: &str) -> Result<(), EngineProblem> 
 }
 
 /// The maker of a container that is not whole yet, from its name `fender.helper-MARK-NUMBER`.
-fn mark_of(container: &Value) -> Option<&str> {
-    let name = container.pointer("/Names/0").and_then(Value::as_str)?.trim_start_matches('/');
+fn mark_of(container: &ListedContainer) -> Option<&str> {
+    let name = container.names.first()?.trim_start_matches('/');
     let (mark, _) = name.strip_prefix(REPOSITORY)?.strip_prefix('-')?.rsplit_once('-')?;
     Some(mark)
 }
@@ -59,21 +61,19 @@ pub async fn sweep(client: &Arc<Client>, wanted: &dyn Fn(&str) -> bool) -> Resul
     let mut found = 0;
     for filter in [json!({ "label": [REPOSITORY] }), json!({ "name": [format!("^/?{REPOSITORY}-")] })] {
         let path = paths::containers_where(&filter);
-        let containers: Vec<Value> = client.get(&path).await?;
+        let List(containers): List<ListedContainer> = client.get(&path).await?;
         for it in containers {
-            let label = it.pointer(&format!("/Labels/{REPOSITORY}")).and_then(Value::as_str);
-            if let Some(id) = it.get("Id").and_then(Value::as_str)
-                && mark_of(&it).or(label).is_some_and(wanted)
-            {
+            let label = it.labels.get(REPOSITORY).map(String::as_str);
+            if mark_of(&it).or(label).is_some_and(wanted) {
                 found += 1;
-                removed(client, &paths::discard_container(id)).await?;
+                removed(client, &paths::discard_container(&it.id)).await?;
             }
         }
     }
     let filters = json!({ "reference": [REPOSITORY] });
-    let images: Vec<Value> = client.get(&paths::images_where(&filters)).await?;
+    let List(images): List<ListedImage> = client.get(&paths::images_where(&filters)).await?;
     for it in images {
-        for name in it.get("RepoTags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        for name in &it.repo_tags {
             if let Some(mark) = name.strip_prefix(&format!("{REPOSITORY}:"))
                 && wanted(mark.trim_end_matches(LAYER))
             {
@@ -87,6 +87,8 @@ pub async fn sweep(client: &Arc<Client>, wanted: &dyn Fn(&str) -> bool) -> Resul
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
 
     #[test]
@@ -106,7 +108,12 @@ mod tests {
         ] {
             assert_eq!(is_left(&mark), left, "{mark}");
         }
-        let container = json!({ "Names": [format!("/{REPOSITORY}-{host}-7-99.1-12")] });
+        let container = ListedContainer {
+            id: "a".repeat(64),
+            image_id: String::new(),
+            names: vec![format!("/{REPOSITORY}-{host}-7-99.1-12")],
+            labels: HashMap::new(),
+        };
         assert_eq!(mark_of(&container), Some(format!("{host}-7-99.1").as_str()));
     }
 }

@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use hyper::Method;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::helper::Helpers;
 use super::store::{Entry, Locked, Object};
 use super::{archive, helper, settings};
+use crate::engine::answers::{self, Anything, ContainerConfig, Identified, ListedNetwork, VolumeNow};
 use crate::engine::connection::{Client, Connection, RequestBody, nothing};
 use crate::engine::inventory::EngineDefaults;
+use crate::engine::list::List;
 use crate::engine::paths;
 use crate::ui::progress::Bar;
 use fender_core::api::EngineProblem;
@@ -97,15 +100,16 @@ pub fn requests(object: &Object, usual: &EngineDefaults) -> anyhow::Result<Vec<R
     }
     Ok(match object.kind {
         ObjectKind::Container => {
-            let image = object.inspect.pointer("/Config/Image").and_then(Value::as_str).unwrap_or_default();
+            let config: ContainerConfig =
+                answers::read(object.inspect.get("Config").with_context(read)?).with_context(read)?;
             let around = settings::ContainerSurroundings {
-                image,
+                image: &config.image,
                 image_env: &[],
                 container: &|named| Some(named.to_owned()),
                 has_volume: &|_| true,
                 several_networks: true,
             };
-            let mut body = settings::container(&object.inspect, &around).map_err(anyhow::Error::msg)?.body;
+            let mut body = settings::container(&object.inspect, &around).with_context(read)?.body;
             settings::without_defaults(&mut body, usual);
             made(paths::CREATE_CONTAINER, Body::Container(Box::new(serde_json::from_value(body).with_context(read)?)))
         }
@@ -180,7 +184,11 @@ impl Restoration<'_> {
         outcome.unwrap_or_else(|problem| Back::Failed(problem.to_string()))
     }
 
-    pub(super) async fn exists(&self, path: &str) -> Result<Option<Value>, EngineProblem> {
+    /// What the engine says of the object at this path; None where there is none.
+    pub(super) async fn found<T: DeserializeOwned + Send + 'static>(
+        &self,
+        path: &str,
+    ) -> Result<Option<T>, EngineProblem> {
         match self.client.get(path).await {
             Ok(found) => Ok(Some(found)),
             Err(problem) if problem.is(404) => Ok(None),
@@ -188,9 +196,14 @@ impl Restoration<'_> {
         }
     }
 
+    /// Whether there is an object at this path.
+    pub(super) async fn exists(&self, path: &str) -> Result<bool, EngineProblem> {
+        Ok(self.found::<Anything>(path).await?.is_some())
+    }
+
     pub(super) async fn pullable(&self, object: &Object) -> Back {
         match self.exists(&paths::image(&object.id)).await {
-            Ok(Some(_)) => Back::There,
+            Ok(true) => Back::There,
             _ => {
                 let name = object.tags.first().or(object.digests.first()).cloned().unwrap_or_default();
                 Back::NotKept(format!("docker pull {name} brings it back"))
@@ -209,18 +222,18 @@ impl Restoration<'_> {
     }
 
     pub(super) async fn network(&self, object: &Object, name: Option<String>) -> Result<Back, EngineProblem> {
-        if self.exists(&paths::network(&object.id)).await?.is_some() {
+        if self.exists(&paths::network(&object.id)).await? {
             return Ok(Back::There);
         }
         if let Some(made) = self.locked.store.made_anywhere(&self.entry.engine, &object.id)?
-            && self.exists(&paths::network(&made)).await?.is_some()
+            && self.exists(&paths::network(&made)).await?
         {
             return Ok(Back::There);
         }
         let name = name.unwrap_or_else(|| object.name.clone());
         let filters = json!({ "name": [format!("^{}$", regex_quoted(&name))] });
-        let same: Vec<Value> = self.client.get(&paths::networks_where(&filters)).await?;
-        if same.iter().any(|it| it.get("Name").and_then(Value::as_str) == Some(&name)) {
+        let List(same): List<ListedNetwork> = self.client.get(&paths::networks_where(&filters)).await?;
+        if same.iter().any(|it| it.name == name) {
             return Ok(Back::Taken);
         }
         let mut body = settings::network(&object.inspect, &name);
@@ -236,8 +249,8 @@ impl Restoration<'_> {
                 self.client.call(Method::POST, paths::CREATE_NETWORK, Some(&without)).await.map_err(|_| first)?
             }
         };
-        let made: Value = serde_json::from_slice(&answer).unwrap_or_default();
-        self.locked.remember(self.entry, &object.id, settings::text(&made, "Id"))?;
+        let made: Identified = serde_json::from_slice(&answer).map_err(EngineProblem::unanswered)?;
+        self.locked.remember(self.entry, &object.id, &made.id)?;
         Ok(Back::Is(note.to_owned()))
     }
 
@@ -249,17 +262,18 @@ impl Restoration<'_> {
         let name = name.unwrap_or_else(|| object.name.clone());
         let path = paths::volume(&name);
         let body = settings::volume(&object.inspect, &name);
+        let wanted: VolumeNow = answers::read(&body)?;
         // Two deletions at once may both have kept it: it is one volume by its name and its time of creation.
         let made = format!("volume {} of {}", object.name, settings::text(&object.inspect, "CreatedAt"));
         let created;
-        if let Some(now) = self.exists(&path).await? {
-            created = settings::text(&now, "CreatedAt").to_owned();
+        if let Some(now) = self.found::<VolumeNow>(&path).await? {
+            created = now.created_at.clone();
             let by_older = self.locked.made(self.entry, &format!("volume {name}"))?;
             let known = self.locked.store.made_anywhere(&self.entry.engine, &made)?;
             if [by_older, known].into_iter().flatten().any(|known| known == created) {
                 return Ok(Back::There);
             }
-            if object.file.is_none() || !self.is_half_filled(&now, &body).await? {
+            if object.file.is_none() || !self.is_half_filled(&now, &wanted).await? {
                 return Ok(Back::Taken);
             }
         } else {
@@ -267,14 +281,14 @@ impl Restoration<'_> {
                 self.locked.mark_filling(&self.entry.engine, &name, None)?;
             }
             self.client.call(Method::POST, paths::CREATE_VOLUME, Some(&body)).await?;
-            let now: Value = self.client.get(&path).await?;
+            let now: VolumeNow = self.client.get(&path).await?;
             // Somebody else may have made it in between: the engine gives an existing one back as if it were new.
-            let is_other = settings::labels(&now) != settings::labels(&body);
+            let is_other = now.labels != wanted.labels;
             if is_other || object.file.is_some() && !self.is_empty(&name).await? {
                 self.locked.forget_filling(&self.entry.engine, &name)?;
                 return Ok(Back::Taken);
             }
-            created = settings::text(&now, "CreatedAt").to_owned();
+            created = now.created_at;
             if object.file.is_some() {
                 self.locked.mark_filling(&self.entry.engine, &name, Some(&created))?;
             }
@@ -302,19 +316,19 @@ impl Restoration<'_> {
     /// Whether this volume is one that an earlier restoration made and was cut off while it filled it: the same engine, the same
     /// time of creation, the same labels, and nobody uses it. A name says nothing: somebody may have removed that volume and
     /// made another one. It is filled again, never deleted.
-    pub(super) async fn is_half_filled(&self, now: &Value, wanted: &Value) -> Result<bool, EngineProblem> {
-        let name = settings::text(now, "Name");
+    pub(super) async fn is_half_filled(&self, now: &VolumeNow, wanted: &VolumeNow) -> Result<bool, EngineProblem> {
+        let name = now.name.as_str();
         let Some(mark) = self.locked.was_filling(&self.entry.engine, name)? else { return Ok(false) };
-        if settings::labels(now) != settings::labels(wanted) {
+        if now.labels != wanted.labels {
             return Ok(false);
         }
         let filters = json!({ "volume": [name] });
-        let users: Vec<Value> = self.client.get(&paths::containers_where(&filters)).await?;
+        let List(users): List<Anything> = self.client.get(&paths::containers_where(&filters)).await?;
         if !users.is_empty() {
             return Ok(false);
         }
         match mark.created {
-            Some(created) => Ok(created == settings::text(now, "CreatedAt")),
+            Some(created) => Ok(created == now.created_at),
             // It was cut off before the engine said when the volume was made: an empty one can be filled all the same.
             None => self.is_empty(name).await,
         }
@@ -358,11 +372,11 @@ impl Restoration<'_> {
     pub(super) async fn image(&self, object: &Object) -> Result<Back, EngineProblem> {
         let path = paths::image(&object.id);
         let mut there = true;
-        if self.exists(&path).await?.is_none() {
+        if !self.exists(&path).await? {
             there = false;
             let Some(file) = &object.file else { return Ok(Back::NotKept("it was not kept".to_owned())) };
             let said = self.load(file).await?;
-            if self.exists(&path).await?.is_none() {
+            if !self.exists(&path).await? {
                 let said = String::from_utf8_lossy(&said).trim().to_owned();
                 return Ok(Back::Failed(format!("the engine did not load it: {said}")));
             }
@@ -381,9 +395,8 @@ impl Restoration<'_> {
 
     /// Gives an image a name, unless the name means another one now.
     pub(super) async fn tag(&self, name: &str, id: &str) -> Result<Back, EngineProblem> {
-        if let Some(now) = self.exists(&paths::image(name)).await? {
-            let same = now.get("Id").and_then(Value::as_str) == Some(id);
-            return Ok(if same { Back::There } else { Back::Taken });
+        if let Some(now) = self.found::<Identified>(&paths::image(name)).await? {
+            return Ok(if now.id == id { Back::There } else { Back::Taken });
         }
         let (repository, tag) = repository_and_tag(name);
         let path = paths::tag_image(id, repository, tag);

@@ -4,14 +4,16 @@ use std::collections::{HashMap, HashSet};
 
 use base64::Engine as _;
 use hyper::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::archive::Skip;
 use super::keep::EXPORTED;
 use super::restore::*;
 use super::store::Object;
 use super::{archive, helper, settings};
+use crate::engine::answers::{ContainerSettings, Identified, ImageNow, PathStat, read};
 use crate::engine::connection::nothing;
+use crate::engine::inventory::Volumes;
 use crate::engine::paths;
 use fender_core::api::{EngineProblem, Version};
 use fender_core::plan::inventory::short;
@@ -23,24 +25,25 @@ const SEVERAL_NETWORKS: Version = (1, 44);
 impl Restoration<'_> {
     pub(super) async fn container(&self, object: &Object, name: Option<String>) -> Result<Back, EngineProblem> {
         let known = |id: String| async move { self.exists(&paths::container(&id)).await };
-        if known(object.id.clone()).await?.is_some() {
+        if known(object.id.clone()).await? {
             return Ok(Back::There);
         }
         if let Some(made) = self.locked.store.made_anywhere(&self.entry.engine, &object.id)?
-            && known(made).await?.is_some()
+            && known(made).await?
         {
             return Ok(Back::There);
         }
         let name = name.unwrap_or_else(|| object.name.clone());
-        if self.exists(&paths::container(&name)).await?.is_some() {
+        if self.exists(&paths::container(&name)).await? {
             return Ok(Back::Taken);
         }
         if let Some(what) = self.missing(object).await? {
             return Ok(Back::Failed(format!("its {what} is not there: bring it back or create it first")));
         }
-        let (id, mut notes) = match self.made_whole(object).await? {
+        let (id, mut notes) = match self.made_whole(object).await {
             Ok(made) => made,
-            Err(why) => return Ok(Back::Failed(why)),
+            Err(NotMade::Needs(why)) => return Ok(Back::Failed(why)),
+            Err(NotMade::Engine(problem)) => return Err(problem),
         };
         // Only a whole container gets the name: one that was cut off is a helper, and goes with the next command.
         match self.client.call(Method::POST, &paths::rename(&id, &name), None).await {
@@ -67,12 +70,12 @@ impl Restoration<'_> {
     /// A network or named volume that the container had and that is not there: docker would start it without.
     pub(super) async fn missing(&self, object: &Object) -> Result<Option<String>, EngineProblem> {
         for (name, _) in settings::networks(&object.inspect).filter(|(name, _)| settings::is_users(name)) {
-            if self.exists(&paths::network(name)).await?.is_none() {
+            if !self.exists(&paths::network(name)).await? {
                 return Ok(Some(format!("network {name}")));
             }
         }
         for name in settings::needed_volumes(&object.inspect) {
-            if self.exists(&paths::volume(&name)).await?.is_none() {
+            if !self.exists(&paths::volume(&name)).await? {
                 return Ok(Some(format!("volume {name}")));
             }
         }
@@ -81,10 +84,7 @@ impl Restoration<'_> {
 
     /// A container with its settings, its own layer and its networks, under a helper's name; its id, and what is different
     /// from before.
-    pub(super) async fn made_whole(
-        &self,
-        object: &Object,
-    ) -> Result<Result<(String, Vec<String>), String>, EngineProblem> {
+    pub(super) async fn made_whole(&self, object: &Object) -> Result<(String, Vec<String>), NotMade> {
         let own = match object.file.as_deref() {
             Some(file) if layer_of(file).is_none() => Some(self.own_image(file).await?),
             _ => None,
@@ -94,12 +94,10 @@ impl Restoration<'_> {
             Some(image) => image.clone(),
             None => self.base(object).await?,
         };
-        let (id, notes) = match self.create(object, &base).await? {
-            Ok(made) => made,
-            Err(why) => return Ok(Err(why)),
-        };
+        let (id, notes) = self.create(object, &base).await?;
         let Some(sha256) = layer else {
-            return self.connected(&id, object).await.map(|()| Ok((id, notes)));
+            self.connected(&id, object).await?;
+            return Ok((id, notes));
         };
         let filled = match self.fits_over_mounts(&id, object, sha256).await {
             Ok(Copying::Without(skip)) => self.fill(&id, sha256, skip).await,
@@ -109,29 +107,22 @@ impl Restoration<'_> {
             Err(problem) => Err(problem),
         };
         if filled.is_ok() {
-            return self.connected(&id, object).await.map(|()| Ok((id, notes)));
+            self.connected(&id, object).await?;
+            return Ok((id, notes));
         }
         helper::remove_container(&self.client, &id).await;
         let image = self.image_with_layer(object, &base, sha256).await?;
-        let (id, mut notes) = match self.create(object, &image).await? {
-            Ok(made) => made,
-            Err(why) => return Ok(Err(why)),
-        };
+        let (id, mut notes) = self.create(object, &image).await?;
         notes.push("on an image of its own".to_owned());
-        self.connected(&id, object).await.map(|()| Ok((id, notes)))
+        self.connected(&id, object).await?;
+        Ok((id, notes))
     }
 
     /// A container with its settings alone, under a helper's name.
-    pub(super) async fn create(
-        &self,
-        object: &Object,
-        image: &str,
-    ) -> Result<Result<(String, Vec<String>), String>, EngineProblem> {
-        let now: Value = self.client.get(&paths::image(image)).await?;
-        let image_env = settings::texts(&now, "/Config/Env");
-        let volumes: Value = self.client.get(paths::VOLUMES).await?;
-        let volumes: HashSet<String> =
-            settings::list(&volumes, "/Volumes").iter().map(|it| settings::text(it, "Name").to_owned()).collect();
+    pub(super) async fn create(&self, object: &Object, image: &str) -> Result<(String, Vec<String>), NotMade> {
+        let now: ImageNow = self.client.get(&paths::image(image)).await?;
+        let Volumes { volumes } = self.client.get(paths::VOLUMES).await?;
+        let volumes: HashSet<String> = volumes.into_iter().map(|volume| volume.name).collect();
         let mut containers = HashMap::new();
         for (_, named) in settings::needed_containers(&object.inspect) {
             match self.container_now(&named).await? {
@@ -140,30 +131,27 @@ impl Restoration<'_> {
                 }
                 // It comes back with the same entry: this one is tried again after it.
                 None if self.is_kept_container(&named) => {
-                    return Ok(Err(format!("it needs the container {named}: bring that one back first")));
+                    return Err(NotMade::Needs(format!("it needs the container {named}: bring that one back first")));
                 }
                 None => {}
             }
         }
         let around = settings::ContainerSurroundings {
             image,
-            image_env: &image_env,
+            image_env: now.env(),
             container: &|named| containers.get(named).cloned(),
             has_volume: &|name| volumes.contains(name),
             several_networks: self.client.version().await? >= SEVERAL_NETWORKS,
         };
-        let mut made = match settings::container(&object.inspect, &around) {
-            Ok(made) => made,
-            Err(why) => return Ok(Err(why)),
-        };
+        let mut made = settings::container(&object.inspect, &around).map_err(|why| NotMade::Needs(why.to_string()))?;
         let empty = self.empty_volumes(&mut made, image).await?;
         let platform = settings::platform(&object.inspect);
         let id = self.helpers.create_named(platform.as_deref(), &made.body).await?;
         if let Err(problem) = self.put_back(empty).await {
             helper::remove_container(&self.client, &id).await;
-            return Err(problem);
+            return Err(problem.into());
         }
-        Ok(Ok((id, made.notes)))
+        Ok((id, made.notes))
     }
 
     pub(super) fn is_kept_container(&self, named: &str) -> bool {
@@ -175,8 +163,8 @@ impl Restoration<'_> {
     pub(super) async fn container_now(&self, named: &str) -> Result<Option<String>, EngineProblem> {
         let made = self.locked.store.made_anywhere(&self.entry.engine, named)?;
         for name in made.as_deref().into_iter().chain([named]) {
-            if let Some(found) = self.exists(&paths::container(name)).await? {
-                return Ok(Some(settings::text(&found, "Id").to_owned()));
+            if let Some(found) = self.found::<Identified>(&paths::container(name)).await? {
+                return Ok(Some(found.id));
             }
         }
         Ok(None)
@@ -230,16 +218,12 @@ impl Restoration<'_> {
         let Ok(reply) = self.client.send(Method::HEAD, &path, nothing(), None).await else {
             return Ok(Looked::Missing);
         };
-        let header = reply.headers.get("x-docker-container-path-stat").and_then(|it| it.to_str().ok());
-        let stat = header
-            .and_then(|it| base64::engine::general_purpose::STANDARD.decode(it).ok())
-            .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
-            .unwrap_or_default();
+        let header = reply.headers.get("x-docker-container-path-stat").cloned();
         reply.bytes().await?;
-        Ok(match settings::text(&stat, "linkTarget") {
-            "" => Looked::Other,
-            target => Looked::Link(target.to_owned()),
-        })
+        let header = header.ok_or_else(|| EngineProblem::unanswered("it does not say what is at a path"))?;
+        let stat = base64::engine::general_purpose::STANDARD.decode(header).map_err(EngineProblem::unanswered)?;
+        let stat: PathStat = serde_json::from_slice(&stat).map_err(EngineProblem::unanswered)?;
+        Ok(if stat.link_target.is_empty() { Looked::Other } else { Looked::Link(stat.link_target) })
     }
 
     pub(super) async fn fill(&self, id: &str, sha256: &str, skip: Vec<Skip>) -> Result<(), EngineProblem> {
@@ -258,17 +242,18 @@ impl Restoration<'_> {
     }
 
     pub(super) async fn connect(&self, id: &str, object: &Object) -> Result<(), EngineProblem> {
-        let made: Value = self.client.get(&paths::container(id)).await?;
-        let has = |inspect: &Value, wanted: &str| settings::networks(inspect).any(|(name, _)| name == wanted);
+        let made: ContainerSettings = self.client.get(&paths::container(id)).await?;
+        let kept: ContainerSettings = read(&object.inspect)?;
+        let (made, kept) = (made.network_settings.networks, kept.network_settings.networks);
         for (name, endpoint) in settings::networks(&object.inspect) {
-            if settings::has_endpoint(name) && !has(&made, name) {
+            if settings::has_endpoint(name) && !made.contains_key(name) {
                 let settings = settings::endpoint_settings(&object.inspect, endpoint, false);
                 let body = json!({"Container": id, "EndpointConfig": settings});
                 self.client.call(Method::POST, &paths::connect(name), Some(&body)).await?;
             }
         }
-        for (name, _) in settings::networks(&made) {
-            if settings::has_endpoint(name) && !has(&object.inspect, name) {
+        for name in made.keys() {
+            if settings::has_endpoint(name) && !kept.contains_key(name) {
                 let body = json!({"Container": id, "Force": true});
                 self.client.call(Method::POST, &paths::disconnect(name), Some(&body)).await?;
             }
@@ -278,12 +263,12 @@ impl Restoration<'_> {
 
     /// As it was: running, paused or stopped. Its processes begin anew.
     pub(super) async fn set_going(&self, id: &str, object: &Object) -> Result<&'static str, EngineProblem> {
-        let was = |key: &str| object.inspect.pointer(&format!("/State/{key}")).and_then(Value::as_bool) == Some(true);
-        if !was("Running") {
+        let was = read::<ContainerSettings>(&object.inspect)?.state;
+        if !was.running {
             return Ok("stopped as it was");
         }
         self.client.call(Method::POST, &paths::start(id), None).await?;
-        if was("Paused") {
+        if was.paused {
             self.client.call(Method::POST, &paths::pause(id), None).await?;
             return Ok("started again and paused as it was");
         }
@@ -310,11 +295,8 @@ impl Restoration<'_> {
             Err(problem) => Err(problem),
         };
         helper::remove_container(&self.client, &id).await;
-        let made: Value = serde_json::from_slice(&outcome?).unwrap_or_default();
-        match settings::text(&made, "Id") {
-            "" => Err(EngineProblem::unanswered("the engine made an image without an id")),
-            id => Ok(id.to_owned()),
-        }
+        let made: Identified = serde_json::from_slice(&outcome?).map_err(EngineProblem::unanswered)?;
+        Ok(made.id)
     }
 
     /// An image of the container's own, with all that it wrote and took away. It has no name: the container holds it.
@@ -341,10 +323,9 @@ impl Restoration<'_> {
 
     /// The image that the container stood on: there still, brought back before, or pulled again.
     pub(super) async fn base(&self, object: &Object) -> Result<String, EngineProblem> {
-        let text =
-            |pointer: &str| object.inspect.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let (id, named) = (text("/Image"), text("/Config/Image"));
-        if self.exists(&paths::image(&id)).await?.is_none() {
+        let settings: ContainerSettings = read(&object.inspect)?;
+        let (id, named) = (settings.image, settings.config.image);
+        if !self.exists(&paths::image(&id)).await? {
             for digest in &object.digests {
                 let Some((name, digest)) = digest.split_once('@') else { continue };
                 self.bar.say(format!("pulling {name}"));
@@ -352,13 +333,26 @@ impl Restoration<'_> {
                 let _ = self.client.call(Method::POST, &path, None).await;
             }
         }
-        if self.exists(&paths::image(&id)).await?.is_none() {
+        if !self.exists(&paths::image(&id)).await? {
             let how = if object.digests.is_empty() { "restore it first" } else { "docker pull it first" };
             return Err(EngineProblem::Unanswered(format!("its image {named} ({}) is not there: {how}", short(&id))));
         }
-        let now = self.exists(&paths::image(&named)).await?;
-        let same = now.is_some_and(|now| now.get("Id").and_then(Value::as_str) == Some(&id));
-        Ok(if same { named } else { id })
+        let now = self.found::<Identified>(&paths::image(&named)).await?;
+        Ok(if now.is_some_and(|now| now.id == id) { named } else { id })
+    }
+}
+
+/// Why a container was not created again.
+pub(super) enum NotMade {
+    /// What it needs is not there, or its kept settings cannot be used: a sentence for a person.
+    Needs(String),
+    /// The engine said no, or nothing that can be used.
+    Engine(EngineProblem),
+}
+
+impl From<EngineProblem> for NotMade {
+    fn from(problem: EngineProblem) -> NotMade {
+        NotMade::Engine(problem)
     }
 }
 

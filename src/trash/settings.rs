@@ -3,6 +3,7 @@
 //! An answer of `inspect` is not a request: the engine fills in what nobody chose, resolves names to ids, and refuses some of
 //! its own answers (moby `runconfig/hostconfig_unix.go`, `daemon/create.go`). Each difference is handled in one place below.
 
+use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 
 use crate::engine::inventory::EngineDefaults;
@@ -80,10 +81,15 @@ pub fn is_read_only(inspect: &Value) -> bool {
 }
 
 /// The request that makes a container again.
-pub fn container(inspect: &Value, around: &ContainerSurroundings) -> Result<Made, String> {
+///
+/// # Errors
+/// Another container that it needs is not there, or its settings are not in the answer.
+pub fn container(inspect: &Value, around: &ContainerSurroundings) -> anyhow::Result<Made> {
     let mut made = Made::default();
-    let mut body = inspect.get("Config").filter(|it| it.is_object()).cloned().unwrap_or_else(|| json!({}));
-    let mut host = inspect.get("HostConfig").filter(|it| it.is_object()).cloned().unwrap_or_else(|| json!({}));
+    let part = |key: &str| {
+        inspect.get(key).filter(|it| it.is_object()).cloned().with_context(|| format!("its settings have no {key}"))
+    };
+    let (mut body, mut host) = (part("Config")?, part("HostConfig")?);
     body["Image"] = around.image.into();
     // Null means "the image's" in a request, and "none" in an answer.
     if body.get("Entrypoint").is_none_or(Value::is_null) {
@@ -91,7 +97,7 @@ pub fn container(inspect: &Value, around: &ContainerSurroundings) -> Result<Made
     }
     without_what_the_image_adds(&mut body, around.image_env);
     namespaces(&mut body, &mut host, around)?;
-    volumes(inspect, &mut host, around, &mut made.notes)?;
+    volumes(inspect, &mut host, around, &mut made.notes);
     let endpoints = endpoints(inspect, &mut host, around.several_networks);
     if !endpoints.is_empty() {
         body["NetworkingConfig"] = json!({ "EndpointsConfig": endpoints });
@@ -139,13 +145,13 @@ fn without_what_the_image_adds(body: &mut Value, image_env: &[String]) {
 }
 
 /// Namespaces that are the host's or another container's. The engine refuses what it has itself filled in for them.
-fn namespaces(body: &mut Value, host: &mut Value, around: &ContainerSurroundings) -> Result<(), String> {
+fn namespaces(body: &mut Value, host: &mut Value, around: &ContainerSurroundings) -> anyhow::Result<()> {
     for (key, what) in [("NetworkMode", "network"), ("IpcMode", "IPC namespace"), ("PidMode", "PID namespace")] {
         let mode = text(host, key).to_owned();
         let Some(named) = mode.strip_prefix("container:") else { continue };
         match (around.container)(named) {
             Some(now) => host[key] = format!("container:{now}").into(),
-            None => return Err(format!("it uses the {what} of the container {}, which is not there", short(named))),
+            None => anyhow::bail!("it uses the {what} of the container {}, which is not there", short(named)),
         }
     }
     if text(host, "NetworkMode").starts_with("container:") {
@@ -159,12 +165,7 @@ fn namespaces(body: &mut Value, host: &mut Value, around: &ContainerSurroundings
     Ok(())
 }
 
-fn volumes(
-    inspect: &Value,
-    host: &mut Value,
-    around: &ContainerSurroundings,
-    notes: &mut Vec<String>,
-) -> Result<(), String> {
+fn volumes(inspect: &Value, host: &mut Value, around: &ContainerSurroundings, notes: &mut Vec<String>) {
     // Containers whose volumes it has: by the ids and names that they have now.
     let mut gone = Vec::new();
     let mut from = Vec::new();
@@ -224,7 +225,6 @@ fn volumes(
     if !binds.is_empty() {
         host["Binds"] = binds.into();
     }
-    Ok(())
 }
 
 fn empty_volume(target: &str) -> String {
@@ -343,11 +343,6 @@ pub fn volume(inspect: &Value, name: &str) -> Value {
 pub fn volume_data(inspect: &Value) -> VolumeData {
     let options = inspect.get("Options").and_then(Value::as_object);
     VolumeData::of(text(inspect, "Driver"), |key| options?.get(key)?.as_str())
-}
-
-/// The labels of a volume, a network or a container; none where there is null.
-pub fn labels(of: &Value) -> Map<String, Value> {
-    of.get("Labels").and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
 /// The platform of a container's image, where the image has several: `linux/arm64`.
