@@ -27,6 +27,7 @@ pub struct Allocator {
 }
 
 impl Allocator {
+    /// Nothing is taken from the system before the first allocation.
     #[must_use]
     pub const fn new() -> Allocator {
         Allocator { used: AtomicUsize::new(0) }

@@ -2,6 +2,8 @@
 //! client, or does not. This package is the edge, the only part with I/O. The pure package `fender-core` works out what a command
 //! would do and judges it.
 
+#![warn(missing_docs)]
+
 pub mod allocator;
 pub mod apply;
 pub mod commands;

@@ -10,8 +10,11 @@ use fender_core::plan::{Item, ObjectKind, Plan, Step};
 /// Both streams, and the exit code.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RemovalMessages {
+    /// Standard output.
     pub output: String,
+    /// Standard error.
     pub errors: String,
+    /// The exit code that docker would have.
     pub code: u8,
 }
 

@@ -36,12 +36,19 @@ pub enum Next {
 
 /// Everything that is needed to ask and to do it.
 pub struct Guard<'a> {
+    /// docker's arguments as they were typed.
     pub words: &'a [OsString],
+    /// What the rules and the policy say of them.
     pub judgement: &'a Judgement,
+    /// The policy of this host and this user.
     pub policy: &'a Policy,
+    /// The real client.
     pub client: &'a Path,
+    /// This machine's name, by which a policy may know its environment.
     pub hostname: &'a str,
+    /// This machine as docker's client sees it.
     pub host: &'a dyn Host,
+    /// What another command is judged with, where one is chosen instead.
     pub context: &'a JudgementContext<'a>,
     /// It is asked about whatever the rules say: it was chosen instead of another one.
     pub always: bool,

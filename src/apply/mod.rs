@@ -26,6 +26,7 @@ pub use guarded::{Guard, Next};
 /// What became of one object of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ItemOutcome {
+    /// fender deleted it.
     Gone,
     /// Somebody else had taken it already.
     WasGone,
@@ -40,7 +41,9 @@ pub enum ItemOutcome {
 /// Why something did not go, and whose words these are: what the engine never said is not shown as its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
+    /// The engine's own words.
     Engine(String),
+    /// fender's, where the engine gave no reason.
     Own(String),
 }
 
@@ -81,6 +84,7 @@ impl ItemOutcome {
 /// What was done, in the plan's order.
 #[derive(Debug, Default)]
 pub struct Outcome {
+    /// What became of each object of the plan, at its position.
     pub items: Vec<ItemOutcome>,
     /// What the engine said of each image: `Untagged: …`, `Deleted: …`.
     pub said: BTreeMap<usize, Vec<(String, String)>>,
@@ -89,6 +93,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Whether fender deleted the object at this position of the plan.
     pub fn gone(&self, at: usize) -> bool {
         self.items.get(at) == Some(&ItemOutcome::Gone)
     }

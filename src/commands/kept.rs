@@ -14,6 +14,7 @@ use fender_core::plan::Recoverable;
 use fender_core::policy::Policy;
 use fender_core::text::count;
 
+/// One entry in one line.
 pub fn line(entry: &Entry) -> String {
     let kept = entry.objects.iter().filter(|object| object.recoverable == Recoverable::Trash).count();
     let noted = if entry.noted { ", settings only" } else { "" };
@@ -29,16 +30,19 @@ pub fn line(entry: &Entry) -> String {
     )
 }
 
+/// The trash, once no other fender has it.
 pub fn locked() -> Result<Locked, Failure> {
     let _waiting = after_two_seconds("waiting for another fender that uses the trash".to_owned());
     let store = TrashStore::at(folder());
     Ok(store.lock().context("the trash cannot be used")?)
 }
 
+/// The policy of this host and this user.
 pub fn policy() -> Result<Policy, Failure> {
     Ok(Policy { layers: read_layers()? })
 }
 
+/// Writes to standard output; a reader that went away is no error.
 pub fn say(text: &str) {
     let _ = stdout().write_all(text.as_bytes());
 }

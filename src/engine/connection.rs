@@ -45,6 +45,7 @@ const NEWEST: Version = (1, 51);
 
 /// An answer whose body is still to be read.
 pub struct EngineReply {
+    /// Its headers.
     pub headers: HeaderMap,
     body: Incoming,
     client: Arc<Client>,
@@ -349,6 +350,7 @@ pub struct Route {
 pub struct Connection {
     runtime: Runtime,
     route: Route,
+    /// What sends the requests.
     pub client: Arc<Client>,
 }
 

@@ -41,9 +41,12 @@ const ASKED_OF_REGISTRY: usize = 20;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Info {
+    /// The engine's own id.
     #[serde(rename = "ID")]
     pub id: String,
+    /// The name of its host.
     pub name: String,
+    /// Its labels (`dockerd --label`), as `NAME=value`.
     #[serde(deserialize_with = "lenient")]
     pub labels: Vec<String>,
     /// Bytes of memory of its host.
@@ -140,6 +143,7 @@ struct DiskUsage {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Volumes {
+    /// All volumes.
     #[serde(deserialize_with = "lenient")]
     pub volumes: Vec<Volume>,
 }

@@ -78,6 +78,8 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// The engine at this target, reached through the client `docker` where it is not local; `wanted_api` is what
+    /// `DOCKER_API_VERSION` says, and `patterns` are those of protected objects. Nothing is asked yet.
     pub fn new(
         target: Target,
         docker: Option<OsString>,

@@ -7,9 +7,13 @@ use serde_json::Value;
 
 /// What answers first, and without a version.
 pub const PING: &str = "/_ping";
+/// GET: what the engine says about itself.
 pub const INFO: &str = "/info";
+/// GET: the engine's version and those of its API.
 pub const VERSION: &str = "/version";
+/// GET: all containers, those that do not run too.
 pub const CONTAINERS: &str = "/containers/json?all=1";
+/// POST: creates a container, with a name that the engine makes up.
 pub const CREATE_CONTAINER: &str = "/containers/create";
 /// The images that have a name, or none but no child.
 pub const IMAGES: &str = "/images/json";
@@ -17,13 +21,21 @@ pub const IMAGES: &str = "/images/json";
 pub const ALL_IMAGES: &str = "/images/json?all=1";
 /// The same with the bytes that several of them share.
 pub const SHARED_SIZES: &str = "/images/json?all=1&shared-size=1";
+/// POST: loads the images of an archive that is sent.
 pub const LOAD_IMAGES: &str = "/images/load?quiet=1";
+/// GET: all volumes.
 pub const VOLUMES: &str = "/volumes";
+/// POST: creates a volume, or gives the one that has its name.
 pub const CREATE_VOLUME: &str = "/volumes/create";
+/// GET: all networks.
 pub const NETWORKS: &str = "/networks";
+/// POST: creates a network.
 pub const CREATE_NETWORK: &str = "/networks/create";
+/// GET: all services of the swarm.
 pub const SERVICES: &str = "/services";
+/// GET: all secrets of the swarm, without their data.
 pub const SECRETS: &str = "/secrets";
+/// GET: all configs of the swarm.
 pub const CONFIGS: &str = "/configs";
 /// What everything takes.
 pub const USAGE: &str = "/system/df";
@@ -39,6 +51,7 @@ pub fn is_measured(path: &str) -> bool {
     path.starts_with(USAGE) || path.contains("size=1")
 }
 
+/// GET: the containers that fit the filters, those that do not run too.
 pub fn containers_where(filters: &Value) -> String {
     format!("{CONTAINERS}&filters={}", json(filters))
 }
@@ -49,14 +62,17 @@ pub fn container_sizes(filters: Option<&Value>) -> String {
     format!("{CONTAINERS}&size=1{filters}")
 }
 
+/// GET: one container with its settings.
 pub fn container(id: &str) -> String {
     of_container(id, "json")
 }
 
+/// GET: the same with the bytes of its own layer.
 pub fn container_with_size(id: &str) -> String {
     of_container(id, "json?size=1")
 }
 
+/// GET: the paths in which a container differs from its image.
 pub fn changes(id: &str) -> String {
     of_container(id, "changes")
 }
@@ -76,10 +92,12 @@ pub fn unpack(id: &str) -> String {
     of_container(id, "archive?path=/&copyUIDGID=1")
 }
 
+/// POST: starts a container.
 pub fn start(id: &str) -> String {
     of_container(id, "start")
 }
 
+/// POST: pauses the processes of a container.
 pub fn pause(id: &str) -> String {
     of_container(id, "pause")
 }
@@ -89,6 +107,7 @@ pub fn stop(id: &str, seconds: Option<i64>) -> String {
     of_container(id, &seconds.map_or_else(|| "stop".to_owned(), |seconds| format!("stop?t={seconds}")))
 }
 
+/// POST: gives a container another name.
 pub fn rename(id: &str, name: &str) -> String {
     of_container(id, &format!("rename?name={}", value(name)))
 }
@@ -119,18 +138,22 @@ pub fn commit_unnamed(id: &str) -> String {
     format!("/commit?container={}&pause=0", value(id))
 }
 
+/// GET: one image, by a name or an id.
 pub fn image(name: &str) -> String {
     of_image(name, "json")
 }
 
+/// GET: the images that fit the filters, without those that only have children.
 pub fn images_where(filters: &Value) -> String {
     format!("{IMAGES}?filters={}", json(filters))
 }
 
+/// GET: the images that fit the filters, those below others too.
 pub fn all_images_where(filters: &Value) -> String {
     format!("{ALL_IMAGES}&filters={}", json(filters))
 }
 
+/// GET: the steps that made an image, with the bytes of each.
 pub fn history(name: &str) -> String {
     of_image(name, "history")
 }
@@ -140,10 +163,12 @@ pub fn save_image(name: &str) -> String {
     of_image(name, "get")
 }
 
+/// POST: gives an image another tag.
 pub fn tag_image(name: &str, repository: &str, tag: &str) -> String {
     of_image(name, &format!("tag?repo={}&tag={}", value(repository), value(tag)))
 }
 
+/// POST: pulls an image by its digest.
 pub fn pull_image(name: &str, digest: &str) -> String {
     format!("/images/create?fromImage={}&tag={}", value(name), value(digest))
 }
@@ -166,38 +191,47 @@ pub fn distribution(name: &str) -> String {
     format!("/distribution/{}/json", segment(name))
 }
 
+/// GET: one volume; DELETE: deletes it.
 pub fn volume(name: &str) -> String {
     format!("{VOLUMES}/{}", segment(name))
 }
 
+/// GET: the volumes that fit the filters.
 pub fn volumes_where(filters: &Value) -> String {
     format!("{VOLUMES}?filters={}", json(filters))
 }
 
+/// GET: one network; DELETE: deletes it.
 pub fn network(id: &str) -> String {
     format!("{NETWORKS}/{}", segment(id))
 }
 
+/// GET: the networks that fit the filters.
 pub fn networks_where(filters: &Value) -> String {
     format!("{NETWORKS}?filters={}", json(filters))
 }
 
+/// POST: connects a container to a network.
 pub fn connect(network: &str) -> String {
     format!("{NETWORKS}/{}/connect", segment(network))
 }
 
+/// POST: disconnects a container from a network.
 pub fn disconnect(network: &str) -> String {
     format!("{NETWORKS}/{}/disconnect", segment(network))
 }
 
+/// GET: one service; DELETE: deletes it.
 pub fn service(id: &str) -> String {
     format!("{SERVICES}/{}", segment(id))
 }
 
+/// GET: one secret without its data; DELETE: deletes it.
 pub fn secret(id: &str) -> String {
     format!("{SECRETS}/{}", segment(id))
 }
 
+/// GET: one config; DELETE: deletes it.
 pub fn config(id: &str) -> String {
     format!("{CONFIGS}/{}", segment(id))
 }

@@ -47,6 +47,7 @@ pub fn own_identity() -> Option<(u64, u64)> {
     identity(Path::new("/proc/self/exe")).or_else(|| identity(&env::current_exe().ok()?))
 }
 
+/// Device and inode of a file, after links; None where it is not there.
 pub fn identity(path: &Path) -> Option<(u64, u64)> {
     fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
@@ -70,6 +71,7 @@ pub struct Printer {
 type Answers = RefCell<Vec<(Vec<String>, Lookup<Vec<u8>>)>>;
 
 impl Printer {
+    /// Asks the client at this path; with None, every answer is unknown.
     pub fn new(client: Option<OsString>) -> Printer {
         Printer { client, known: Answers::default() }
     }

@@ -20,6 +20,7 @@ const PLUGIN_FOLDERS: &[&str] = &[
 /// This process's surroundings. `explain` runs nothing, so it takes a terminal for granted.
 #[derive(Clone, Copy, Debug)]
 pub struct Surroundings {
+    /// Standard input counts as a terminal, whatever it is.
     pub assume_terminal: bool,
 }
 

@@ -33,6 +33,7 @@ type MemoryBook = BTreeMap<String, BTreeMap<String, SaidLabels>>;
 /// The labels of every engine that has answered at an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remembered {
+    /// As `NAME=value`; those of all engines that answered there.
     pub labels: Vec<String>,
     /// When the last of them answered, such as `2 hours ago`.
     pub ago: String,

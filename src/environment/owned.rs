@@ -83,10 +83,22 @@ pub(super) fn unmapped() -> Option<u32> {
 /// Why something on a path does not count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Distrust {
-    /// It belongs to this user.
-    Belongs { path: PathBuf, uid: u32, owners: Owners },
-    /// Others than its owner can write it; with its mode.
-    Writable { path: PathBuf, mode: u32 },
+    /// It belongs to another user.
+    Belongs {
+        /// What does not count: a file or a folder above it.
+        path: PathBuf,
+        /// The user's id.
+        uid: u32,
+        /// Whose files would count.
+        owners: Owners,
+    },
+    /// Others than its owner can write it.
+    Writable {
+        /// What does not count: a file or a folder above it.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
 }
 
 impl fmt::Display for Distrust {

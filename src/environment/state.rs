@@ -97,6 +97,7 @@ fn folders() -> Vec<(PathBuf, Owners)> {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Locks {
+    /// Objects that `fender protect` locked.
     pub locked: Vec<ProtectLock>,
     /// Objects whose label does not count any more; the system's word alone.
     pub released: Vec<ProtectLock>,

@@ -28,6 +28,7 @@ pub struct Watched {
 }
 
 impl Watched {
+    /// Remembers what is asked from now on.
     pub fn new(inner: Surroundings) -> Watched {
         Watched { inner, seen: RefCell::default(), digest: RandomState::new() }
     }

@@ -30,6 +30,7 @@ use fender_core::text::bytes;
 /// An entry that was just written. While this stands no other fender keeps or restores: what two of them kept at once of one
 /// object would come back twice, and a helper of the one would stand in the other's way.
 pub struct KeptNow {
+    /// Its number, as `fender trash list` shows it.
     pub id: u64,
     locked: Locked,
 }

@@ -33,10 +33,12 @@ pub(super) fn is_left(mark: &str) -> bool {
     maker == host() && birth(process).is_none_or(|now| born.is_some_and(|born| born != now))
 }
 
+/// Removes a container of fender's own; one that stays goes with a later sweep.
 pub async fn remove_container(client: &Arc<Client>, id: &str) {
     let _ = removed(client, &paths::discard_container(id)).await;
 }
 
+/// Removes a name of an image of fender's own; one that stays goes with a later sweep.
 pub async fn remove_image(client: &Arc<Client>, name: &str) {
     let _ = removed(client, &paths::delete_image(name, true)).await;
 }

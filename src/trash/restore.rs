@@ -35,6 +35,7 @@ pub enum Back {
     Taken,
     /// It was not kept: how it can be had.
     NotKept(String),
+    /// The engine said no, or something that it needs is not there: why.
     Failed(String),
 }
 

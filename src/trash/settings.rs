@@ -26,6 +26,7 @@ pub struct ContainerSurroundings<'a> {
 /// The body of `POST /containers/create`, with what is different from before.
 #[derive(Debug, Default)]
 pub struct Made {
+    /// The body itself.
     pub body: Value,
     /// Sentences for a person.
     pub notes: Vec<String>,

@@ -84,15 +84,19 @@ fn filling_name(engine: &str, name: &str) -> String {
 /// One deletion.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Entry {
+    /// Its number: 1 for the first, and higher for each later one.
     pub id: u64,
     /// The engine's id, and its name for a person.
     pub engine: String,
+    /// The name of the engine's host.
     pub engine_name: String,
     /// docker's words.
     pub command: Vec<String>,
     /// Seconds since 1970.
     pub time: i64,
+    /// Everything that the plan took, kept or not.
     pub objects: Vec<Object>,
+    /// The files and blobs with the contents.
     pub files: Vec<Kept>,
     /// The deletion was only noted: what costs nothing was kept.
     #[serde(default)]
@@ -100,6 +104,7 @@ pub struct Entry {
     /// The trash's own time when it was written, in seconds: see [`Locked::tick`].
     #[serde(default)]
     pub tick: i64,
+    /// It was brought back as a whole.
     #[serde(skip)]
     pub undone: bool,
     /// Its keyed checksum is there and right: it is what fender wrote. Entries of older versions have none.
@@ -126,13 +131,19 @@ impl Entry {
 /// One object that the plan took.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Object {
+    /// What it was.
     #[serde(rename = "type")]
     pub kind: ObjectKind,
+    /// Its id on the engine; the name of an object that has none.
     pub id: String,
+    /// Its name for a person.
     pub name: String,
+    /// Of an image: all its tags.
     #[serde(default)]
     pub tags: Vec<String>,
+    /// Bytes, as the engine reckoned it; None where it did not say.
     pub size: Option<i64>,
+    /// How it can be had again.
     pub recoverable: Recoverable,
     /// What the engine said of it: `GET /containers/{id}/json`, and so on.
     #[serde(default)]
@@ -159,6 +170,7 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// Whether it is a layer that several entries may share.
     pub fn is_blob(&self) -> bool {
         self.name.is_empty()
     }
@@ -175,6 +187,7 @@ pub struct TrashStore {
 
 /// The trash while nobody else changes it.
 pub struct Locked {
+    /// The trash itself, to be read.
     pub store: TrashStore,
     root: Folder,
     entries: Folder,
@@ -184,6 +197,7 @@ pub struct Locked {
 }
 
 impl TrashStore {
+    /// The trash in this folder, which need not be there yet.
     pub fn at(root: PathBuf) -> TrashStore {
         TrashStore { root }
     }
@@ -442,6 +456,7 @@ impl Locked {
         self.entries.sync()
     }
 
+    /// Notes that an entry was brought back as a whole.
     pub fn mark_undone(&self, id: u64) -> io::Result<()> {
         self.entries.make_folder(&id.to_string())?.write("undone", b"")
     }
@@ -463,6 +478,7 @@ impl Locked {
         Ok(mark.filter(|mark| mark.engine == engine && mark.name == name))
     }
 
+    /// Notes that a volume is whole, or that nothing was filled into it.
     pub fn forget_filling(&self, engine: &str, name: &str) -> io::Result<()> {
         let folder = self.root.make_folder(FILLING)?;
         let mark = filling_name(engine, name);
@@ -474,12 +490,14 @@ impl Locked {
         Ok(self.store.all_made(entry.id)?.remove(id))
     }
 
+    /// Notes that the object with this id was brought back, and which id it has now.
     pub fn remember(&self, entry: &Entry, id: &str, now: &str) -> io::Result<()> {
         let mut all = self.store.all_made(entry.id)?;
         all.insert(id.to_owned(), now.to_owned());
         self.entries.make_folder(&entry.id.to_string())?.write_whole(MADE, &serde_json::to_vec(&all)?, 0o600)
     }
 
+    /// Removes an entry; blobs that no other one needs go with the next sweep.
     pub fn remove(&self, id: u64) -> io::Result<()> {
         // Out of sight first: half an entry is never seen.
         let away = format!("away-{id}");
@@ -574,6 +592,7 @@ impl Layers {
     }
 }
 
+/// Two hexadecimal digits for each byte.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -84,11 +84,13 @@ impl Bar {
         }
     }
 
+    /// So many more bytes are done.
     pub fn inc(&self, bytes: u64) {
         self.show();
         self.bar.inc(bytes);
     }
 
+    /// Says what is being done now.
     pub fn say(&self, what: String) {
         self.show();
         self.bar.set_message(what);
@@ -99,6 +101,7 @@ impl Bar {
         self.bar.suspend(work)
     }
 
+    /// Takes the bar away.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }

@@ -22,14 +22,17 @@ pub enum Reply {
     Key(char),
     /// Some of the numbered fixes, from 1 on, in order.
     Fixes(Vec<usize>),
+    /// Anything else, or nothing.
     No,
 }
 
 impl Answer {
+    /// What was answered.
     pub fn reply(&self) -> &Reply {
         &self.reply
     }
 
+    /// Whether the answer is a plain yes.
     pub fn is_yes(&self) -> bool {
         self.reply == Reply::Yes
     }

@@ -25,6 +25,7 @@ pub fn cut(text: &str, columns: usize) -> String {
 /// Where text goes and what may be done with it there.
 #[derive(Clone, Copy, Debug)]
 pub struct Screen {
+    /// Whether there may be colours.
     pub colour: bool,
     /// In columns.
     pub width: usize,
@@ -66,10 +67,12 @@ impl Screen {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
+    /// What need not be read first.
     pub fn dim(&self, text: &str) -> String {
         self.styled(text, "2")
     }
 
+    /// What is to be read first.
     pub fn bold(&self, text: &str) -> String {
         self.styled(text, "1")
     }
@@ -79,6 +82,7 @@ impl Screen {
         self.styled(text, "1;91")
     }
 
+    /// What went well.
     pub fn good(&self, text: &str) -> String {
         self.styled(text, "32")
     }
