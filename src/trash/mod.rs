@@ -4,6 +4,7 @@ mod archive;
 mod args;
 mod clock;
 mod empty_volumes;
+mod entry;
 mod foresee;
 mod helper;
 mod keep;
