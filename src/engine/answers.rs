@@ -100,6 +100,47 @@ pub struct HostSettings {
     pub network_mode: String,
 }
 
+/// `GET /containers/{id}/json`, as far as it says what the image was called when the container was created.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreatedFrom {
+    /// What somebody chose that holds on any host.
+    pub config: ContainerConfig,
+}
+
+/// `GET /containers/{id}/json`, as far as it says which volumes the container was given.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GivenVolumes {
+    host_config: GivenMounts,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct GivenMounts {
+    #[serde(deserialize_with = "or_empty")]
+    binds: Vec<String>,
+    /// Engines leave it out where there are none.
+    #[serde(default, deserialize_with = "or_empty")]
+    mounts: Vec<GivenMount>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct GivenMount {
+    /// Engines leave it out where there is none.
+    #[serde(default)]
+    source: String,
+}
+
+impl GivenVolumes {
+    /// What `-v NAME:…` and `--mount source=NAME` named: volumes, and paths of the host.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        let binds = self.host_config.binds.iter().filter_map(|bind| bind.split(':').next());
+        binds.chain(self.host_config.mounts.iter().map(|mount| mount.source.as_str()))
+    }
+}
+
 /// A container's place in networks.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -300,6 +341,9 @@ mod tests {
             "Image": "sha256:a", "Config": { "Image": "x:1" }, "HostConfig": { "NetworkMode": "none" },
             "State": { "Running": true, "Paused": false }, "NetworkSettings": { "Networks": null },
         }));
+        needs::<CreatedFrom>(&json!({ "Config": { "Image": "x:1" } }));
+        needs::<GivenVolumes>(&json!({ "HostConfig": { "Binds": ["data:/d"] } }));
+        needs::<GivenMounts>(&json!({ "Binds": [] }));
         needs::<ListedNetwork>(&json!({ "Name": "net" }));
         needs::<ListedImage>(&json!({ "Id": "a", "Size": 7, "RepoTags": [] }));
         needs::<PathStat>(&json!({ "linkTarget": "" }));
@@ -316,6 +360,9 @@ mod tests {
         let image: ImageNow =
             serde_json::from_value(json!({ "Id": "a", "RepoTags": null, "RepoDigests": ["<none>@<none>"] })).unwrap();
         assert_eq!((image.tags().count(), image.digests().count()), (0, 0));
+        let given = json!({ "HostConfig": { "Binds": ["data:/d", "/x:/y:ro"], "Mounts": [{ "Source": "more" }, {}] } });
+        let given: GivenVolumes = serde_json::from_value(given).unwrap();
+        assert_eq!(given.sources().collect::<Vec<_>>(), ["data", "/x", "more", ""]);
         let pruned: PrunedCache = serde_json::from_value(json!({ "CachesDeleted": null })).unwrap();
         assert!(pruned.caches_deleted.is_empty());
         assert!(serde_json::from_value::<Changes>(Value::Null).unwrap().is_none());

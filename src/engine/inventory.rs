@@ -9,10 +9,11 @@ use base64::Engine as _;
 use hyper::Method;
 use hyper::body::Bytes;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::answers::Changes;
+use super::answers::{Changes, CreatedFrom, GivenVolumes};
 use super::connection::{Client, nothing};
 use super::list::List;
 use super::paths;
@@ -292,7 +293,7 @@ async fn many(client: &Arc<Client>, paths: Vec<String>) -> Vec<Result<Bytes, Eng
 }
 
 /// The answer about one object; None where it is gone by now. What else goes wrong leaves the plan open.
-fn about(answer: Result<Bytes, EngineProblem>) -> Result<Option<Value>, EngineProblem> {
+fn about<T: DeserializeOwned>(answer: Result<Bytes, EngineProblem>) -> Result<Option<T>, EngineProblem> {
     match answer {
         Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(EngineProblem::unanswered),
         Err(problem) if problem.is(404) => Ok(None),
@@ -388,18 +389,8 @@ async fn named_volumes(client: &Arc<Client>, ids: &[String]) -> Result<Vec<(Stri
     let answers = many(client, paths).await;
     let mut out = Vec::new();
     for (id, answer) in ids.iter().zip(answers) {
-        let Some(inspect) = about(answer)? else { continue };
-        let texts = |pointer: &str| {
-            inspect.pointer(pointer).and_then(Value::as_array).into_iter().flatten().cloned().collect::<Vec<_>>()
-        };
-        let mut named: Vec<String> = texts("/HostConfig/Binds")
-            .iter()
-            .filter_map(|bind| bind.as_str()?.split(':').next().map(str::to_owned))
-            .collect();
-        named.extend(
-            texts("/HostConfig/Mounts").iter().filter_map(|mount| mount.get("Source")?.as_str().map(str::to_owned)),
-        );
-        out.push((id.clone(), named));
+        let Some(given) = about::<GivenVolumes>(answer)? else { continue };
+        out.push((id.clone(), given.sources().map(str::to_owned).collect()));
     }
     Ok(out)
 }
@@ -416,16 +407,15 @@ async fn as_containerd_sees_it(
         .collect();
     let paths = moved.iter().map(|at| paths::container(&inventory.containers[*at].id)).collect();
     for (at, answer) in moved.iter().zip(many(client, paths).await) {
-        let inspect = about(answer)?;
-        if let Some(name) = inspect.as_ref().and_then(|it| it.pointer("/Config/Image")).and_then(Value::as_str) {
-            inventory.containers[*at].image = name.to_owned();
+        if let Some(created) = about::<CreatedFrom>(answer)? {
+            inventory.containers[*at].image = created.config.image;
         }
     }
     let timed = plan.steps.iter().any(|step| matches!(step, Step::PruneImages(filters) if filters.has("until")));
     if timed {
         let paths = inventory.images.iter().map(|image| paths::image(&image.id)).collect();
         for (image, answer) in inventory.images.iter_mut().zip(many(client, paths).await) {
-            let inspect = about(answer)?;
+            let inspect: Option<Value> = about(answer)?;
             let time = inspect.as_ref().and_then(|it| it.pointer("/Metadata/LastTagTime")).and_then(Value::as_str);
             image.stored = time.and_then(seconds).map(|time| time as i64);
         }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::settings::needed_containers;
 use super::speed::{self, Speeds};
 use super::store::TrashStore;
-use crate::engine::answers::{ListedContainer, ListedImage};
+use crate::engine::answers::{ContainerSettings, ListedContainer, ListedImage, read};
 use crate::engine::connection::{Client, Connection};
 use crate::engine::list::List;
 use crate::engine::paths;
@@ -56,7 +56,10 @@ async fn look(client: &std::sync::Arc<Client>, plan: &Plan) -> Result<Around, En
     for id in containers.iter().map(|it| &it.id) {
         if containers.len() <= LOOKED_AT || is_going(id) {
             match client.get(&paths::container(id)).await {
-                Ok(inspect) => drop(settings.insert(id.clone(), inspect)),
+                Ok(inspect) => {
+                    let _: ContainerSettings = read(&inspect)?;
+                    settings.insert(id.clone(), inspect);
+                }
                 Err(problem) if problem.is(404) => {}
                 Err(problem) => return Err(problem),
             }

@@ -41,10 +41,10 @@ impl Default for Answers {
                 "Plugins": {}, "SecurityOptions": [], "Driver": "overlay2", "MemTotal": 8_589_934_592_i64,
                 "Labels": [], "IndexServerAddress": "https://index.docker.io/v1/"}),
             container: json!({"Id": "4".repeat(64), "Created": "2026-01-01T00:00:00Z", "Name": "/x", "Path": "sh",
-                "Args": [], "State": {"Status": "exited", "Running": false, "ExitCode": 0, "Pid": 0},
+                "Args": [], "State": {"Status": "exited", "Running": false, "Paused": false, "ExitCode": 0, "Pid": 0},
                 "Image": format!("sha256:{}", "1".repeat(64)),
                 "Config": {"Image": "x", "Tty": false, "Labels": {}, "Env": []},
-                "HostConfig": {"AutoRemove": false, "LogConfig": {"Type": "json-file"}},
+                "HostConfig": {"AutoRemove": false, "Binds": null, "NetworkMode": "bridge", "LogConfig": {"Type": "json-file"}},
                 "NetworkSettings": {"Networks": {}}, "Mounts": []}),
         }
     }
