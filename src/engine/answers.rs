@@ -12,7 +12,10 @@ use super::list::List;
 
 /// Null stands for an empty list or map; a field that is not there stands for nothing.
 fn or_empty<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
-    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+    match Option::<T>::deserialize(deserializer)? {
+        Some(value) => Ok(value),
+        None => Ok(T::default()),
+    }
 }
 
 fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

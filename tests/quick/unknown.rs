@@ -300,6 +300,7 @@ fn no_default_stands_for_an_answer() {
     let defaults = ["unwrap_or_default()", "unwrap_or(false)", "unwrap_or(true)", ".ok()"];
     let parts = [
         "src/engine/mod.rs",
+        "src/engine/answers.rs",
         "src/engine/body.rs",
         "src/engine/connection.rs",
         "src/engine/list.rs",
