@@ -134,13 +134,13 @@ is_ours() { [ -L "$1" ] && case $(readlink "$1") in */fender) true ;; *) false ;
 # Whether a file, or what a link leads to, is the caller's own.
 is_mine() { [ "$(stat -Lc %u "$1" 2>/dev/null)" = "$me" ]; }
 
-# A startup file that is not there, the caller's own, or a link to one that is.
-may_change() { { [ ! -e "$1" ] && [ ! -L "$1" ]; } || { [ -f "$1" ] && is_mine "$1"; }; }
+# A startup file that is not there, or one of the caller's own that can be written, also through a link.
+may_change() { { [ ! -e "$1" ] && [ ! -L "$1" ]; } || { [ -f "$1" ] && [ -w "$1" ] && is_mine "$1"; }; }
 
 forget_lines() {
   startup | while IFS= read -r file; do
     grep -qsF "$mark" "$file" || continue
-    if ! may_change "$file"; then say "left alone $file, which is not yours"; continue; fi
+    if ! may_change "$file"; then say "left alone $file, which is not yours or cannot be written"; continue; fi
     copy=$(mktemp)
     # A line break that was put before our line goes with it.
     awk -v mark="$mark" '
@@ -374,7 +374,7 @@ elif ! comes_first; then
       say "$line" | put "$file" 644
       note_made "file $file"
     elif ! may_change "$file"; then
-      say "left alone $file, which is not yours"
+      say "left alone $file, which is not yours or cannot be written"
       continue
     elif [ -s "$file" ] && [ -n "$(tail -c 1 "$file")" ]; then
       printf '\n%s (and the line break before it)\n' "$line" >>"$file"

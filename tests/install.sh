@@ -227,6 +227,15 @@ if [ "$(id -u)" = 0 ]; then
   run env XDG_STATE_HOME="$place/shared/link" ./install.sh --uninstall --purge
   [ -d "$place/precious/fender" ] || fail "--purge follows a planted link"
   has "left alone $place/shared/link/fender"
+  # A startup file that its own user cannot write is left alone, and the rest is installed.
+  new_home gustav
+  chmod 444 "$home/.bashrc"
+  cp "$built" "$place/built-for-all"
+  chmod 755 "$place/built-for-all"
+  chown -R 65534 "$home"
+  run setpriv --reuid 65534 --regid 65534 --clear-groups sh ./install.sh --binary "$place/built-for-all" || fail "a read-only .bashrc"
+  has "left alone $home/.bashrc"
+  [ "$(cat "$home/.bashrc")" = "# mine" ] || fail "a read-only .bashrc was changed"
   # For everybody, with a strict umask, in folders of its own: another user finds it.
   new_home root
   cat >"$place/system" <<'IN'

@@ -84,7 +84,9 @@ pub fn undo() -> Result<u8, Failure> {
         let entry = match entry {
             Ok(entry) => entry,
             Err(why) => {
-                passed.push(format!("{why:#}; fender trash empty {id} removes it"));
+                // A trash that cannot be used as a whole has no number.
+                let remedy = if id > 0 { format!("; fender trash empty {id} removes it") } else { String::new() };
+                passed.push(format!("{why:#}{remedy}"));
                 continue;
             }
         };
@@ -217,7 +219,15 @@ fn bring_back_here(
     });
     let mut complete = !failed;
     for object in &taken {
-        complete &= settle(connection, &locked, &entry, object, &screen);
+        complete &= match new_name {
+            // Whoever chose this name has to choose another one.
+            Some(name) => {
+                let what = shown(&format!("{} {name}", object.kind.name()));
+                say(&screen.filled("  taken   ", &format!("there is another {what} now: choose another name for --as")));
+                false
+            }
+            None => settle(connection, &locked, &entry, object, &screen),
+        };
     }
     tell_not_kept(&not_kept, id, &screen);
     if name.is_none() && complete {

@@ -1,5 +1,6 @@
-//! How fast an engine sends what is kept: remembered from the last time, for the estimate before the next question. A file that
-//! cannot be read or written costs the estimate its truth and nothing else.
+//! How fast an engine sends what is kept, for the estimate before the question. It is measured whenever enough is kept, and
+//! remembered for the next time; until then the estimate uses fixed figures. The file of measurements decides nothing but this
+//! estimate: if it cannot be read or written, the fixed figures are used again.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,8 +19,8 @@ const MODE: u32 = 0o600;
 /// So many engines are remembered.
 const ENGINES: usize = 100;
 
-/// Bytes in a second before anything is known: `cargo bench --bench deletion` on busy cores, docs/costs.md; over a network as
-/// much as a line of 100 Mbit/s brings.
+/// Bytes in a second, for an engine that was not measured yet. Those of a local engine are from one machine
+/// (`cargo bench --bench deletion`, docs/costs.md), so another disk can be much slower or faster. For a network 100 Mbit/s are assumed.
 const LOCAL: Speeds = Speeds { files: 160_000_000, layers: 100_000_000, time: 0 };
 const REMOTE: Speeds = Speeds { files: 10_000_000, layers: 10_000_000, time: 0 };
 /// What each object takes besides: a container through which a volume is read, a commit or the writing of an image's list.

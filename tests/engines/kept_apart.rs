@@ -32,6 +32,30 @@ fn on(name: &str, which: &str, flags: &str) {
     if which == "new" {
         hardware_addresses_that_were_chosen(&guarded);
     }
+    what_a_note_keeps(&guarded);
+}
+
+/// Settings cost nothing, so they are kept where a deletion is only noted; what cannot be made again from them is said.
+fn what_a_note_keeps(guarded: &Guarded) {
+    let engine = guarded.engine;
+    guarded.place.policy("[environments.here]\nhostname = \"*\"\npreset = \"ci\"\n");
+    engine.plain(&["volume", "create", "-o", "type=tmpfs", "-o", "device=tmpfs", "memory"]);
+    let said = |words: &[&str]| {
+        // Only a person at a terminal gets notes.
+        let mut terminal = guarded.on_terminal(words);
+        assert_eq!(terminal.wait().code(), Some(0), "docker {words:?}: {}", terminal.seen());
+        terminal.seen()
+    };
+    let note = said(&["volume", "rm", "memory"]);
+    assert!(!note.contains("not kept"), "{note}");
+    assert_eq!(guarded.fender(&["undo"]).status.code(), Some(0));
+    assert_eq!(engine.plain(&["volume", "ls", "-q"]), "memory");
+    engine.plain(&["run", "--name", "maker", "base:1", "touch", "/below"]);
+    engine.plain(&["commit", "maker", "gone:2"]);
+    engine.plain(&["create", "--name", "orphan", "gone:2", "true"]);
+    engine.plain(&["rmi", "-f", "gone:2"]);
+    let note = said(&["rm", "orphan"]);
+    assert!(note.contains("not kept: container orphan"), "{note}");
 }
 
 fn volumes_whose_data_lie_elsewhere(guarded: &Guarded) {

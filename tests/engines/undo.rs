@@ -275,6 +275,13 @@ fn names_that_are_taken(guarded: &Guarded) {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("there is another volume mine now"), "{said}");
     let id = said.split("trash restore ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    // A name that is taken too is said by that name.
+    engine.plain(&["volume", "create", "other"]);
+    let output = guarded.fender(&["trash", "restore", &id, "mine", "--as", "other"]);
+    let said = String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("there is another volume other now") && !said.contains("back volume"), "{said}");
+    engine.plain(&["volume", "rm", "other"]);
     let output = guarded.fender(&["trash", "restore", &id, "mine", "--as", "mine-restored"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     let read = engine.plain(&["run", "--rm", "-v", "mine-restored:/v", "base:1", "cat", "/v/f"]);
