@@ -55,7 +55,9 @@ fn what_a_note_keeps(guarded: &Guarded) {
     engine.plain(&["create", "--name", "orphan", "gone:2", "true"]);
     engine.plain(&["rmi", "-f", "gone:2"]);
     let note = said(&["rm", "orphan"]);
-    assert!(note.contains("not kept: container orphan"), "{note}");
+    // The containerd store keeps an image that a container uses.
+    let is_back = guarded.said_yes(&["undo"]).1 == 0;
+    assert_ne!(note.contains("not kept: container orphan"), is_back, "{note}");
 }
 
 fn volumes_whose_data_lie_elsewhere(guarded: &Guarded) {
