@@ -141,6 +141,42 @@ fn what_an_engine_does_not_say() {
     assert!(!text.contains("to allow "), "{text}");
 }
 
+/// An engine that answers otherwise after the answer than before it: nothing is deleted, and the last line says so.
+#[test]
+fn an_engine_that_is_another_after_the_answer() {
+    let asked = |place: &Place, at: At, fault: Fault| {
+        place.policy("[environments.dev]\nhostname = \"*\"\n");
+        let engine = Faulty::start(&place.path("sock"), &[], at, fault);
+        let mut command = place.typed(&["volume", "rm", "spare"]);
+        command.env("TERM", "xterm").env("NO_COLOR", "1");
+        command.env("DOCKER_HOST", format!("unix://{}", place.path("sock").display()));
+        let terminal = Terminal::start(&command, None);
+        terminal.expect_question();
+        (engine, terminal)
+    };
+    let (engine, mut terminal) = asked(&Place::new(), At::Never, Fault::Closed);
+    let before = engine.count();
+    terminal.send("n\n");
+    terminal.wait();
+    for (fault, why) in [
+        (Fault::AnotherEngine, "a different engine answers now, not the one whose objects were shown"),
+        (Fault::Empty, "the engine did not answer: "),
+        (Fault::Closed, "the engine did not answer: "),
+        (Fault::Reason(500), ""),
+        (Fault::Page(403), ""),
+    ] {
+        let place = Place::new();
+        let (engine, mut terminal) = asked(&place, At::From(before + 1), fault);
+        terminal.send("y\n");
+        assert_eq!(terminal.wait().code(), Some(125), "{}", terminal.seen());
+        let end = last(&terminal.seen());
+        assert_eq!(end.reason, "engine");
+        assert!(end.why.starts_with(&format!("nothing was deleted: {why}")), "{}", end.why);
+        assert_eq!(end.remedy, "to delete: run it again when the engine answers");
+        assert_eq!((engine.changes(), place.reached()), (Vec::new(), None));
+    }
+}
+
 #[test]
 fn what_cannot_be_judged_or_run_at_all() {
     // A policy that cannot be read.

@@ -27,6 +27,8 @@ pub enum Fault {
     WrongLists,
     /// An empty object.
     Empty,
+    /// The answer of an engine with another id.
+    AnotherEngine,
     /// The right object, in which every value is null.
     Nulls,
     /// A page of a proxy with this status.
@@ -151,6 +153,7 @@ fn misbehave(writer: &mut UnixStream, fault: Fault, body: &str, length: usize) -
         }
         Fault::Malformed => send(writer, 200, "[{\"Id\":", length),
         Fault::WrongShape => send(writer, 200, "\"fine\"", length),
+        Fault::AnotherEngine => send(writer, 200, &body.replace("the-engine", "another-engine"), length),
         Fault::WrongLists => send(writer, 200, r#"{"Volumes":{"a":1},"Labels":{"a":1},"ID":7}"#, length),
         Fault::Empty => send(writer, 200, "{}", length),
         Fault::Nulls => send(writer, 200, &nulls(body), length),
