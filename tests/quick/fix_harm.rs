@@ -373,7 +373,9 @@ fn on_a_terminal_one_question_stands_for_all_files() {
         terminal.send(typed);
         let status = terminal.wait();
         let seen = terminal.seen();
-        assert_eq!(seen.matches("Write these changes to 2 files? [y/N]").count(), 1, "{seen}");
+        // On a busy machine it comes when the question stands there already, and is asked for again.
+        let again = seen.matches("please answer again").count();
+        assert_eq!(seen.matches("Write these changes to 2 files? [y/N]").count(), 1 + again, "{seen}");
         let fixed = text.replace("ADD", "COPY");
         let expected = if is_written { fixed } else { text.to_owned() };
         assert_eq!((read("Dockerfile"), read("b/Dockerfile")), (expected.clone(), expected), "{typed:?}: {seen}");
