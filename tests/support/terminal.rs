@@ -52,8 +52,9 @@ impl Terminal {
         let kept = |end| File::from(end).try_clone().unwrap();
         let (controller, terminal) = (kept(pair.master), kept(pair.slave));
         // setsid takes its own standard input as the new controlling terminal; a shell then puts another one in place.
-        let mut inner = program("setsid");
-        inner.args(["--ctty", "--wait"]);
+        // A shell starts what runs in its background with signals ignored, and they stay so for all programs below.
+        let mut inner = program("env");
+        inner.args(["--default-signal", "setsid", "--ctty", "--wait"]);
         if input.is_some() {
             inner.args(["sh", "-c", "exec \"$@\" <&3", "sh"]);
         }
