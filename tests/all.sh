@@ -10,21 +10,24 @@ cd "$(dirname "$0")/.."
 begun=$SECONDS
 step() { printf '\n== %s (after %d:%02d)\n' "$*" $(((SECONDS - begun) / 60)) $(((SECONDS - begun) % 60)); }
 
-# Engines write much and wait for the disk: where memory is plenty, they are in memory. (The trash stays on the disk.)
-roomy() {
-  [ "$(stat -f -c %T /dev/shm 2>/dev/null)" = tmpfs ] && [ -w /dev/shm ] &&
-    [ "$(df --output=avail -B 1G /dev/shm | tail -1)" -ge 8 ] &&
-    [ "$(awk '/^MemAvailable:/ {print int($2 / 1048576)}' /proc/meminfo)" -ge 14 ]
-}
+# Whether this machine has memory for the engines' data.
+roomy() { [ "$(awk '/^MemAvailable:/ {print int($2 / 1048576)}' /proc/meminfo)" -ge 14 ]; }
 
 # Whatever happens, no engine and no build stays behind.
-FENDER_TEST_RUN=${FENDER_TEST_RUN:-$(if roomy; then mktemp -d /dev/shm/fender.XXXXXX; else mktemp -d; fi)}
+in_memory=
+if [ -z "${FENDER_TEST_RUN-}" ]; then
+  FENDER_TEST_RUN=$(mktemp -d)
+  # Engines write much and wait for the disk: where memory is plenty, they are in memory, in a file system of their own: /dev/shm is shared
+  # with containers of --ipc host. The trash stays on the disk.
+  if roomy && mount -t tmpfs -o size=10g,mode=700 fender-tests "$FENDER_TEST_RUN" 2>/dev/null; then in_memory=yes; fi
+fi
 export FENDER_TEST_RUN
 scratch=$(mktemp -d)
 building=
 end() {
   [ -z "$building" ] || kill "$building" 2>/dev/null || true
   tests/engine.sh stop-all || true
+  [ -z "$in_memory" ] || umount "$FENDER_TEST_RUN" || umount -l "$FENDER_TEST_RUN"
   rmdir "$FENDER_TEST_RUN" 2>/dev/null || true
   rm -rf "$scratch"
 }

@@ -72,8 +72,16 @@ fn docker_alone_speaks_where_there_is_no_engine() {
         let (first, step) = if endpoints == 0 { (0, 1) } else { (endpoints % 3, 3) };
         endpoints += 1;
         for words in COMMANDS.iter().skip(first).step_by(step) {
-            let bare = said(&at(&place, "real/docker", host, words).output().unwrap());
-            let guarded = said(&at(&place, "front/docker", host, words).output().unwrap());
+            let both = || {
+                ["real/docker", "front/docker"].map(|program| said(&at(&place, program, host, words).output().unwrap()))
+            };
+            // Of an ssh that ends at once the client itself says one thing or another, by time.
+            let [mut bare, mut guarded] = both();
+            for _ in 0..8 {
+                if bare != guarded && host.starts_with("ssh:") {
+                    [bare, guarded] = both();
+                }
+            }
             if bare != guarded {
                 different
                     .push(format!("{host} ({about}) docker {words:?}\n--- alone {bare:?}\n--- fender {guarded:?}"));
