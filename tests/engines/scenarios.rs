@@ -32,6 +32,7 @@ pub const SCENARIOS: &[Scenario] = &[
             plugin rm nosuch
             plugin rm -f nosuch
             plugin disable nosuch
+            plugin enable nosuch
             swarm leave
             swarm leave --force
             node rm x
@@ -82,7 +83,6 @@ pub const SCENARIOS: &[Scenario] = &[
             context rm -f nosuch
             context use nosuch
             context update nosuch --description x
-            plugin enable nosuch
             swarm leave --force
             node rm -f x
             node update --availability drain x
