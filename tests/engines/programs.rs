@@ -126,7 +126,8 @@ fn play(scenario: &Scenario, engine: &Engine, guarded: bool) -> Vec<Said> {
         let _ = pipe.write_all(format!("{input}\n").as_bytes());
         drop(pipe);
         let output = child.wait_with_output().unwrap();
-        let sorted = words.first().is_some_and(|word| word == "compose");
+        // These do several things at once, and say so in any order.
+        let sorted = words.first().is_some_and(|word| word == "compose" || word == "buildx");
         all.push(Said {
             line: line.to_owned(),
             code: output.status.code(),
