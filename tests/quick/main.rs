@@ -12,6 +12,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod answers_that_do_not_come;
+mod any_surroundings;
 mod answers;
 mod documents;
 mod endings;
@@ -31,6 +33,5 @@ mod scaling;
 mod scaling_files;
 mod seeds;
 mod shim;
-mod surroundings;
 mod terminal;
 mod unknown;

@@ -155,7 +155,7 @@ fn every_value_may_be_long() {
     let mut slow = Vec::new();
     let fillers = ["x", "1", "a,", "a=b,", "a:", "/", "../", "\"", "-", ".", "_", " ", "é", "=", "[", "${", "1-"];
     // Each flag gets a part of the fillers, in turn: many flags are read by the same code.
-    let part = if scale() > 1 { fillers.len() } else { 6 };
+    let part = if scale() > 1 { fillers.len() } else { 4 };
     for (at, (command, flag)) in flags().into_iter().filter(|(_, flag)| flag.kind != FlagKind::Bool).enumerate() {
         for filler in fillers.iter().cycle().skip(at * part).take(part) {
             let words = |size: usize| {

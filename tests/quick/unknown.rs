@@ -13,12 +13,12 @@ use crate::support::faulty::{At, Fault, Faulty};
 use crate::support::place::{Place, error, script, unwrapped};
 use crate::support::process::without_terminal;
 
-const PRODUCTION: &[&str] = &["tier=prod"];
+pub const PRODUCTION: &[&str] = &["tier=prod"];
 /// Each deletes something protected.
-const DELETIONS: &[&[&str]] =
+pub const DELETIONS: &[&[&str]] =
     &[&["volume", "rm", "data"], &["rm", "-fv", "web"], &["rmi", "-f", "x:1"], &["network", "rm", "net"]];
 /// What must not run unasked on production; without labels, `CI` would only note the second one.
-const ON_PRODUCTION: &[&[&str]] = &[&["run", "--privileged", "x:1"], &["volume", "rm", "spare"]];
+pub const ON_PRODUCTION: &[&[&str]] = &[&["run", "--privileged", "x:1"], &["volume", "rm", "spare"]];
 
 /// Every fault that is over at once.
 const FAULTS: &[Fault] = &[
@@ -51,7 +51,7 @@ fn at(place: &Place, words: &[&str]) -> Command {
 }
 
 /// How many requests a command makes where nothing goes wrong.
-fn requests(words: &[&str], labels: &'static [&'static str]) -> usize {
+pub fn requests(words: &[&str], labels: &'static [&'static str]) -> usize {
     let place = Place::new();
     let engine = Faulty::start(&place.path("sock"), labels, At::Never, Fault::Closed);
     let output = at(&place, words).output().unwrap();
@@ -61,7 +61,7 @@ fn requests(words: &[&str], labels: &'static [&'static str]) -> usize {
 }
 
 /// The command with one fault: it must not run, and it must end in time.
-fn does_not_run(words: &[&str], labels: &'static [&'static str], where_to: At, fault: Fault) {
+pub fn does_not_run(words: &[&str], labels: &'static [&'static str], where_to: At, fault: Fault) {
     let place = Place::new();
     let engine = Faulty::start(&place.path("sock"), labels, where_to, fault);
     let started = Instant::now();
@@ -74,7 +74,7 @@ fn does_not_run(words: &[&str], labels: &'static [&'static str], where_to: At, f
 }
 
 /// Runs all of these, so many at once.
-fn at_once(workers: usize, work: Vec<Box<dyn FnOnce() + Send>>) {
+pub fn at_once(workers: usize, work: Vec<Box<dyn FnOnce() + Send>>) {
     let work = Mutex::new(work);
     thread::scope(|scope| {
         for _ in 0..workers {
@@ -107,21 +107,6 @@ fn no_fault_at_any_request_lets_a_protected_object_go() {
         }
     }
     at_once(4, work);
-}
-
-#[test]
-fn an_engine_that_is_silent_or_slow_is_not_taken_for_another() {
-    let mut work: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
-    for (commands, labels) in [(DELETIONS, &[] as &[&str]), (ON_PRODUCTION, PRODUCTION)] {
-        for words in commands {
-            work.push(Box::new(move || does_not_run(words, labels, At::From(1), Fault::Silence)));
-            work.push(Box::new(move || does_not_run(words, labels, At::From(1), Fault::Late(1500))));
-            for number in 1..=requests(words, labels) {
-                work.push(Box::new(move || does_not_run(words, labels, At::Number(number), Fault::Silence)));
-            }
-        }
-    }
-    at_once(80, work);
 }
 
 #[test]

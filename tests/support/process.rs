@@ -1,5 +1,5 @@
 //! The one place where the tests start programs: each sees an empty environment, so that nothing that is set on a
-//! developer's machine, in CI or by an agent changes a result. `tests/quick/surroundings.rs` holds it.
+//! developer's machine, in CI or by an agent changes a result. `tests/quick/any_surroundings.rs` holds it.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
