@@ -67,6 +67,8 @@ pub struct Engine {
     /// Why it did not answer once; it is not asked again where only a note depends on it.
     silent: RefCell<Option<EngineProblem>>,
     images: RefCell<HashMap<String, Lookup<ImageFacts>>>,
+    /// By what was asked for, and whether with the bytes of the layer.
+    containers: RefCell<HashMap<(String, bool), Lookup<ContainerFacts>>>,
     itself: RefCell<Option<Lookup<EngineFacts>>>,
     protections: RefCell<Option<Result<Rc<Protections>, EngineProblem>>>,
     plans: RefCell<Vec<(Vec<Step>, Rc<Plan>)>>,
@@ -96,6 +98,7 @@ impl Engine {
             connection: OnceCell::new(),
             silent: RefCell::default(),
             images: RefCell::default(),
+            containers: RefCell::default(),
             itself: RefCell::default(),
             protections: RefCell::default(),
             plans: RefCell::default(),
@@ -272,9 +275,13 @@ impl Inspect for Engine {
     }
 
     fn container(&self, name: &str, with_size: bool) -> Lookup<ContainerFacts> {
+        let asked = (name.to_owned(), with_size);
+        if let Some(known) = self.containers.borrow().get(&asked) {
+            return known.clone();
+        }
         let path = if with_size { paths::container_with_size(name) } else { paths::container(name) };
         let answer: Lookup<ContainerInspectResponse> = self.ask(&path);
-        answer.then(|container| {
+        let known = answer.then(|container| {
             let (Some(name), Some(state), Some(mounts)) = (container.name, container.state, container.mounts) else {
                 return Lookup::Unknown("it does not say what the container is".to_owned());
             };
@@ -297,7 +304,9 @@ impl Inspect for Engine {
                 layer_bytes: container.size_rw,
                 mounts: mounts.collect(),
             })
-        })
+        });
+        self.containers.borrow_mut().insert(asked, known.clone());
+        known
     }
 
     fn engine(&self) -> Lookup<EngineFacts> {

@@ -59,6 +59,10 @@ impl Host for Surroundings {
         fs::symlink_metadata(path).is_ok()
     }
 
+    fn is_missing(&self, path: &str) -> bool {
+        fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    }
+
     fn is_directory(&self, path: &str) -> bool {
         Path::new(path).is_dir()
     }

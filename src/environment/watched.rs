@@ -15,6 +15,7 @@ enum Look {
     Read(String),
     Own(String),
     Exists(String),
+    IsMissing(String),
     IsDirectory(String),
     List(String),
     Resolve(String),
@@ -43,6 +44,7 @@ impl Watched {
             Look::Read(path) => self.digest.hash_one(self.inner.read(path)),
             Look::Own(path) => self.digest.hash_one(self.inner.read_own(path)),
             Look::Exists(path) => self.digest.hash_one(self.inner.exists(path)),
+            Look::IsMissing(path) => self.digest.hash_one(self.inner.is_missing(path)),
             Look::IsDirectory(path) => self.digest.hash_one(self.inner.is_directory(path)),
             Look::List(path) => self.digest.hash_one(self.inner.list(path)),
             Look::Resolve(path) => self.digest.hash_one(self.inner.resolve(path)),
@@ -79,6 +81,10 @@ impl Host for Watched {
 
     fn exists(&self, path: &str) -> bool {
         self.saw(Look::Exists(path.to_owned()), self.inner.exists(path))
+    }
+
+    fn is_missing(&self, path: &str) -> bool {
+        self.saw(Look::IsMissing(path.to_owned()), self.inner.is_missing(path))
     }
 
     fn is_directory(&self, path: &str) -> bool {
@@ -129,14 +135,29 @@ mod tests {
 
     type Look = fn(&Watched, &str);
 
+    /// A folder that may not be searched, a name that is too long, a file in the way: nobody can say that nothing is there.
+    #[test]
+    fn what_cannot_be_looked_at_is_not_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+        std::fs::write(path("file"), "").unwrap();
+        std::os::unix::fs::symlink("loop", path("loop")).unwrap();
+        let host = Watched::new(Surroundings { assume_terminal: false });
+        assert!(host.is_missing(&path("nothing")) && host.is_missing(&path("no/folder")));
+        for name in ["file", "loop", "loop/x", "file/below", "x".repeat(300).as_str()] {
+            assert!(!host.is_missing(&path(name)), "{name}");
+        }
+    }
+
     #[test]
     fn every_kind_of_look_is_looked_at_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
-        let looks: [(Look, &str); 6] = [
+        let looks: [(Look, &str); 7] = [
             (|host, path| drop(host.read(path)), "read"),
             (|host, path| drop(host.read_own(path)), "read_own"),
             (|host, path| _ = host.exists(path), "exists"),
+            (|host, path| _ = host.is_missing(path), "is_missing"),
             (|host, path| _ = host.is_directory(path), "is_directory"),
             (|host, path| drop(host.list(path)), "list"),
             (|host, path| drop(host.resolve(path)), "resolve"),

@@ -189,6 +189,13 @@ impl Inspect for SmallEngine {
                 running: true,
                 ..ContainerFacts::default()
             }),
+            "hasty-db" | "patient-db" => Lookup::Found(ContainerFacts {
+                name: name.into(),
+                image: "mariadb:11.4".into(),
+                running: true,
+                stop_timeout: Some(if name == "hasty-db" { 3 } else { -1 }),
+                ..ContainerFacts::default()
+            }),
             "limited" => Lookup::Found(ContainerFacts {
                 name: name.into(),
                 running: true,

@@ -22,6 +22,10 @@ pub trait Host {
     }
     /// Whether there is something at this path.
     fn exists(&self, path: &str) -> bool;
+    /// Whether it is certain that there is nothing at this path. A path that may not be looked at is neither there nor missing.
+    fn is_missing(&self, path: &str) -> bool {
+        !self.exists(path)
+    }
     /// Whether there is a folder at this path.
     fn is_directory(&self, path: &str) -> bool;
     /// The names in a folder; none where it cannot be read.

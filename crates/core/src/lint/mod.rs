@@ -134,6 +134,9 @@ impl Host for Looking<'_> {
     fn exists(&self, path: &str) -> bool {
         self.host.exists(path)
     }
+    fn is_missing(&self, path: &str) -> bool {
+        self.host.is_missing(path)
+    }
     fn is_directory(&self, path: &str) -> bool {
         self.host.is_directory(path)
     }

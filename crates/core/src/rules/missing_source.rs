@@ -28,8 +28,8 @@ fn check(case: &Case) -> Vec<Finding> {
         return Vec::new();
     }
     let mounts = case.workloads().iter().flat_map(|workload| &workload.mounts);
-    let missing =
-        mounts.filter(|mount| mount.kind == MountKind::Bind && mount.makes_source && !case.host.exists(&mount.source));
+    let missing = mounts
+        .filter(|mount| mount.kind == MountKind::Bind && mount.makes_source && case.host.is_missing(&mount.source));
     missing
         .map(|mount| {
             let title = format!("{} does not exist; the engine will create an empty folder there", mount.source);

@@ -4,6 +4,7 @@ use super::by_id::running;
 use super::stops_containers::kills;
 use super::{COMMON, Case, Class, Finding, Rule};
 use crate::grammar::values::reference;
+use crate::text::count;
 
 /// Names of images whose program writes its data to disk before it ends. Also those of a publisher: `bitnami/postgresql`.
 const DATABASES: &[&str] = &[
@@ -40,17 +41,20 @@ const DATABASES: &[&str] = &[
 
 pub static RULE: Rule = Rule {
     id: "short-grace",
-    title: "a database has 10 seconds to end",
+    title: "a database has 10 seconds or less to end",
     class: Class::Outage,
-    why: "After 10 seconds the engine kills the container. A database that is still writing then has to recover at its next start, which \
+    why: "After its grace period, 10 seconds where nothing else is set, the engine kills the container. A database that is still writing then has to recover at its next start, which \
           can take minutes.",
     instead: "docker stop -t 60; for all later stops: --stop-timeout 60 of docker run, stop_grace_period in a compose file",
     references: &["https://docs.docker.com/reference/cli/docker/container/stop/"],
-    fires: &["stop orders-db", "restart orders-db"],
-    quiet: &["stop -t 60 orders-db", "stop serving", "pause orders-db"],
+    fires: &["stop orders-db", "restart orders-db", "stop hasty-db"],
+    quiet: &["stop -t 60 orders-db", "stop patient-db", "stop serving", "pause orders-db"],
     check,
     ..COMMON
 };
+
+/// The engine's grace period in seconds where a container has none of its own.
+const USUAL: i64 = 10;
 
 fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -60,8 +64,15 @@ fn check(case: &Case) -> Vec<Finding> {
         let ends = ["/stop", "/restart"].into_iter().find_map(|end| request.object("/containers/", end));
         let Some(typed) = ends else { continue };
         for container in running(case, std::iter::once(typed)) {
-            if is_database(&container.image) && container.stop_timeout.is_none_or(|seconds| seconds <= 10) {
-                let title = format!("{} ({}) has 10 seconds to end", container.name, container.image);
+            let seconds = container.stop_timeout.unwrap_or(USUAL);
+            // A negative one is no limit.
+            if is_database(&container.image) && (0..=USUAL).contains(&seconds) {
+                let title = format!(
+                    "{} ({}) has {} to end",
+                    container.name,
+                    container.image,
+                    count(usize::try_from(seconds).unwrap_or(0), "second")
+                );
                 findings.push(RULE.found(&request.origins).titled(title).less_strict());
             }
         }
