@@ -346,11 +346,21 @@ impl<'a> Ground<'a> {
         }
     }
 
+    /// Runs docker to make a part of the state. A build can lose a race against containerd, which cleans up what earlier deletions left and
+    /// then takes a snapshot that the build is about to use (containerd issue 3787): such a build is tried again.
     fn docker(&self, words: &[&str]) {
-        let mut command = client(&self.engine.host());
-        command.args(words).env("DOCKER_BUILDKIT", "1").current_dir(&self.folder);
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "docker {words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        for attempt in 1.. {
+            let mut command = client(&self.engine.host());
+            command.args(words).env("DOCKER_BUILDKIT", "1").current_dir(&self.folder);
+            let output = command.output().unwrap();
+            if output.status.success() {
+                return;
+            }
+            let said = String::from_utf8_lossy(&output.stderr);
+            let was_cleaned_up = said.contains("snapshot") && said.contains("not found");
+            assert!(was_cleaned_up && attempt < 5, "docker {words:?}, attempt {attempt}: {said}");
+            std::thread::sleep(std::time::Duration::from_secs(1));
+        }
     }
 
     /// Build cache, with or without an image that came of it.
