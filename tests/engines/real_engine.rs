@@ -135,9 +135,25 @@ fn asks_the_engine(place: &Place, engine: &Engine) {
     );
     // What a container wrote to its own layer is a loss.
     engine.plain(&["run", "--name", "wrote", "plain:1", "dd", "if=/dev/zero", "of=/data", "bs=1M", "count=20"]);
+    engine.is_listed_as("wrote", "exited");
     let explained = explained(place, &host, &["rm", "wrote"], &[]);
     assert_eq!(rules(&explained), ["removes-container", "unsaved-data"]);
     assert_eq!(explained["action"], "ask");
+    // Whatever command takes it.
+    let labels = ["com.docker.compose.project=big", "com.docker.compose.service=db"];
+    let writes = ["plain:1", "dd", "if=/dev/zero", "of=/data", "bs=1M", "count=20"];
+    engine.plain(&[&["run", "--name", "big-db-1", "-l", labels[0], "-l", labels[1]], &writes[..]].concat());
+    engine.is_listed_as("big-db-1", "exited");
+    for words in [
+        &["rm", "-f", "wrote"][..],
+        &["container", "prune"],
+        &["system", "prune"],
+        &["compose", "-p", "big", "down"],
+        &["compose", "-p", "big", "rm", "-fs"],
+    ] {
+        assert!(found(words).contains(&"unsaved-data".to_owned()), "docker {words:?}: {:?}", found(words));
+    }
+    engine.plain(&["rm", "big-db-1"]);
     // The API version that is asked for decides what a prune takes.
     engine.plain(&["create", "--name", "leaves-one", "-v", "/x", "plain:1", "true"]);
     engine.plain(&["rm", "leaves-one"]);

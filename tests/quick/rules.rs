@@ -124,7 +124,7 @@ fn unknown_words_hide_nothing() {
 fn one_cause_one_complaint() {
     for (line, once) in [
         ("system prune -a", &["prune-all"][..]),
-        ("system prune --volumes", &["removes-anonymous-volumes", "prune"]),
+        ("system prune --volumes", &["removes-anonymous-volumes", "prune", "unsaved-data"]),
         ("rm -f web", &["removes-running"]),
         ("compose down -v", &["removes-volume", "removes-running"]),
         ("run -m 1g -v /var/run/docker.sock:/s safe:1", &["docker-socket"]),

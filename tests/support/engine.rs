@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 use std::process::Output;
+use std::thread;
+use std::time::Duration;
 
 use super::process::{client, engine_script};
 
@@ -56,6 +58,19 @@ impl Engine {
     /// The real client, without fender.
     pub fn plain(&self, words: &[&str]) -> String {
         must(client(&self.host()).args(words).output().unwrap())
+    }
+
+    /// Waits until the engine lists the container in this state: its lists know of an end a moment later than a client that waited
+    /// for it.
+    pub fn is_listed_as(&self, name: &str, status: &str) {
+        let (name, status) = (format!("name=^{name}$"), format!("status={status}"));
+        for _ in 0..100 {
+            if !self.plain(&["ps", "-aq", "--filter", &name, "--filter", &status]).is_empty() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        panic!("no container is listed with {name} and {status}");
     }
 }
 

@@ -290,6 +290,16 @@ fn inventory() -> Inventory {
     web.labels = [("com.docker.compose.project".to_owned(), "protected".to_owned())].into();
     let mut job = container("migrate-once", "exited", "Exited (0) 2 hours ago", 'e');
     job.size_rw = Some(412_000_000);
+    let of_project = |name: &str, project: &str, layer: i64| Container {
+        labels: [
+            ("com.docker.compose.project".to_owned(), project.to_owned()),
+            ("com.docker.compose.service".to_owned(), name.to_owned()),
+        ]
+        .into(),
+        size_rw: Some(layer),
+        ..container(name, "running", "Up 3 days", 'f')
+    };
+    let (heavy, light) = (of_project("heavy", "shop", 412_000_000), of_project("light", "small", 1000));
     let mut batch = container("api-batch", "restarting", "Restarting (1) 5 seconds ago", 'f');
     batch.network_settings.networks = [("batch_default".to_owned(), Endpoint { network_id: "b".repeat(64) })].into();
     let volume = |name: &str| Volume { name: name.to_owned(), driver: "local".to_owned(), ..Volume::default() };
@@ -323,7 +333,7 @@ fn inventory() -> Inventory {
     Inventory {
         api: (1, 51),
         now: NOW,
-        containers: vec![web, job, batch],
+        containers: vec![web, job, batch, heavy, light],
         volumes: vec![volume("protected-data"), volume("other-data")],
         networks: vec![network],
         images,

@@ -4,9 +4,10 @@ use super::{COMMON, Case, Class, Example, Finding, Rule};
 use crate::engine::Lookup;
 use crate::files::dockerfile::Directive;
 use crate::grammar::values::{clean, reference};
-use crate::lower::Build;
-use crate::lower::Workload;
-use crate::text::bytes;
+use crate::lower::{Build, Origins, Request, Workload};
+use crate::plan::freed::total;
+use crate::plan::{Item, ObjectKind, Step};
+use crate::text::{bytes, count, named};
 
 /// Where known programs keep their data, by the last part of the image's name.
 const DATA: &[(&str, &str)] = &[
@@ -59,13 +60,22 @@ pub static RULE: Rule = Rule {
           but the next container does not use it. Updating the image replaces the container.",
     instead: "a named volume: -v NAME:/path",
     references: &["https://docs.docker.com/engine/storage/"],
-    fires: &["run -d postgres:17", "create mysql:8", "run -d stateful:1", "rm heavy"],
+    fires: &[
+        "run -d postgres:17",
+        "create mysql:8",
+        "run -d stateful:1",
+        "rm -f heavy",
+        "container prune -f",
+        "compose -p shop down",
+    ],
     quiet: &[
         "run -d -v pg:/var/lib/postgresql/data postgres:17",
         "run -d --mount source=pg,target=/var/lib/postgresql postgres:17",
         "run -d safe:1",
         "run --rm postgres:17",
-        "rm light",
+        "rm -f light",
+        "system prune -a",
+        "compose -p small down",
     ],
     files: &[Example {
         name: "Dockerfile",
@@ -79,7 +89,7 @@ pub static RULE: Rule = Rule {
 
 fn check(case: &Case) -> Vec<Finding> {
     let in_files = case.builds().filter_map(|build| in_dockerfile(case, build));
-    at_start(case).chain(at_removal(case)).chain(in_files).collect()
+    at_start(case).chain(in_files).chain(at_removal(case)).collect()
 }
 
 /// A known data directory that no VOLUME covers.
@@ -175,20 +185,63 @@ fn is_kept(workload: &Workload, place: &str) -> bool {
         || workload.mounts.iter().any(|mount| !mount.source.is_empty() && covers(&mount.target))
 }
 
-fn at_removal<'a>(case: &'a Case) -> impl Iterator<Item = Finding> + 'a {
-    case.requests().filter(|request| request.is("DELETE", "/containers/*") && !request.path.contains("/checkpoints/")).filter_map(|request| {
-        let asked = case.facts.container(request.object("/containers/", "")?, true);
-        // A size that is not known is no finding: the removal itself is one, and what is protected is asked for first.
-        let Lookup::Found(container) = asked else { return None };
-        let size = container.layer_bytes.filter(|size| *size >= WORTH_SAVING)?;
-        let mut finding = RULE.found(&request.origins).titled(format!("{} of data in the own layer of {}", bytes(size), container.name));
-        finding.class = Class::Loss;
-        finding.why = format!(
-            "{} has {} of data that is in no volume and no image. The data is removed with the container, and docker cannot restore it.",
-            container.name,
-            bytes(size)
-        );
-        finding.instead = format!("docker commit {} NAME saves the layer, docker cp single files; docker diff lists the changed files", container.name);
-        Some(finding)
-    })
+/// Containers that a deletion takes, whatever command deletes them. The plan has the bytes of their own layers: it is made anyway for
+/// the question and for what is kept, so nothing more is asked of the engine.
+fn at_removal(case: &Case) -> Vec<Finding> {
+    // Where everything goes, the rule about that says so.
+    if !case.deletes() || !(super::prune_all::RULE.check)(case).is_empty() {
+        return Vec::new();
+    }
+    // Sizes that are not known are no finding: the removal itself is one, and what is protected is asked for first.
+    if case.facts.protections().is_err() {
+        return Vec::new();
+    }
+    let Ok(plan) = case.facts.plan(case.steps()) else { return Vec::new() };
+    let large = |item: &&Item| item.size.is_some_and(|size| size >= WORTH_SAVING);
+    let mut by_origin: Vec<(Origins, Vec<&Item>)> = Vec::new();
+    for item in plan.of(ObjectKind::Container).filter(large) {
+        let origins = origins_of(case, plan.steps.get(item.step));
+        match by_origin.iter_mut().find(|(known, _)| *known == origins) {
+            Some((_, items)) => items.push(item),
+            None => by_origin.push((origins, vec![item])),
+        }
+    }
+    by_origin.iter().map(|(origins, items)| removed(origins, items)).collect()
+}
+
+/// What in the command names these containers: the request for one of them, or the command as a whole.
+fn origins_of(case: &Case, step: Option<&Step>) -> Origins {
+    let prunes = |request: &&Request| request.is("POST", "/containers/prune");
+    let request = match step {
+        Some(Step::Container { name, .. }) => case
+            .requests()
+            .find(|request| request.method == "DELETE" && request.object("/containers/", "") == Some(name.as_str())),
+        Some(Step::PruneContainers(_)) => case.requests().find(prunes),
+        _ => None,
+    };
+    request.map_or_else(|| case.lowered.command.clone(), |request| request.origins.clone())
+}
+
+fn removed(origins: &Origins, items: &[&Item]) -> Finding {
+    let size = bytes(total(items.iter().filter_map(|item| item.size)));
+    let names: Vec<&str> = items.iter().map(|item| item.name.as_str()).collect();
+    let (title, has) = match names.as_slice() {
+        [one] => (format!("{size} of data in the own layer of {one}"), format!("{one} has {size} of data that is")),
+        several => {
+            let whose = format!("{}: {}", count(several.len(), "container"), named(several));
+            (
+                format!("{size} of data in the own layers of {whose}"),
+                format!("{} have {size} of data that is", count(several.len(), "container")),
+            )
+        }
+    };
+    let mut finding = RULE.found(origins).titled(title).of_class(Class::Loss);
+    finding.why = format!(
+        "{has} in no volume and no image. The data is removed with the container, and docker cannot restore it."
+    );
+    let name = names.first().copied().unwrap_or("NAME");
+    finding.instead = format!(
+        "docker commit {name} NAME saves the layer, docker cp single files; docker diff {name} lists the changed files"
+    );
+    finding
 }
