@@ -25,7 +25,7 @@ export FENDER_TEST_RUN
 scratch=$(mktemp -d)
 building=
 end() {
-  [ -z "$building" ] || kill "$building" 2>/dev/null || true
+  [ -z "$building" ] || kill -- "-$building" 2>/dev/null || true
   tests/engine.sh stop-all || true
   [ -z "$in_memory" ] || umount "$FENDER_TEST_RUN" || umount -l "$FENDER_TEST_RUN"
   rmdir "$FENDER_TEST_RUN" 2>/dev/null || true
@@ -54,8 +54,9 @@ cargo clippy --locked --all-targets --quiet -- -D warnings
 cargo clippy --locked --test engines --quiet -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --workspace --quiet
 
-# One core for a long while: beside the tests, which wait much. Its errors are shown where it is needed.
-cargo build --locked --release --quiet >"$scratch/release" 2>&1 &
+# One core for a long while: beside the tests, which wait much. The results are shown where they are needed. A session of its own can be
+# ended whole.
+setsid bash -c 'cargo build --locked --release --quiet && tests/new-rule.sh' >"$scratch/beside" 2>&1 &
 building=$!
 
 step "the quick tests"
@@ -68,16 +69,14 @@ else
   tests cargo test --locked --no-fail-fast --test engines -- --nocapture
 fi
 
-step "the program as it is installed"
+step "the program as it is installed, and a new rule with its fixes"
 if ! wait "$building"; then
   building=
-  cat "$scratch/release" >&2
+  cat "$scratch/beside" >&2
   exit 1
 fi
 building=
-
-step "a new rule with its fixes"
-tests/new-rule.sh
+cat "$scratch/beside"
 
 step "installing and taking away"
 tests/install.sh
