@@ -12,7 +12,7 @@ pub mod reach;
 
 use std::any::Any;
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -30,12 +30,14 @@ use crate::environment::client::Printer;
 use crate::environment::{memory, state};
 use connection::{Client, Connection, nothing};
 use fender_core::api::{EngineProblem, Version, parse_version};
-use fender_core::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Labels, Lookup, MountFacts, Reach};
+use fender_core::engine::{
+    ContainerFacts, EngineFacts, ImageFacts, Inspect, Labels, Lookup, MountFacts, ProjectContainer, Reach,
+};
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
 use fender_core::lower::{ComposeModel, model_words};
-use fender_core::plan::compose::Project;
-use fender_core::plan::inventory::{Container, Image, Inventory, Network, Volume};
+use fender_core::plan::compose::{PROJECT, Project, of_project};
+use fender_core::plan::inventory::{Container, Image, Inventory, Network, ObjectLabels, Volume};
 use fender_core::plan::protect::{LABEL, ProtectPattern};
 use fender_core::plan::{Facts, Needs, Plan, Protections, Step};
 use fender_core::policy::words_of_production;
@@ -141,6 +143,17 @@ impl Engine {
                 }
                 problem.as_lookup()
             }
+        }
+    }
+
+    /// A question on whose answer it depends whether a command is asked about.
+    fn ask_longer<T: DeserializeOwned + Send + 'static>(&self, path: &str) -> Lookup<T> {
+        if let Some(problem) = &*self.silent.borrow() {
+            return problem.as_lookup();
+        }
+        match self.ask_within(self.patience(LONGER), path) {
+            Ok(answer) => Lookup::Found(answer),
+            Err(problem) => problem.as_lookup(),
         }
     }
 
@@ -350,6 +363,32 @@ impl Inspect for Engine {
             Lookup::Found(containers) if containers.0.is_empty() => Lookup::Missing,
             other => other.map(drop),
         }
+    }
+
+    fn project_containers(&self, project: &str) -> Lookup<Vec<ProjectContainer>> {
+        let filters = json!({ "label": [format!("{PROJECT}={project}")] });
+        let asked = self.ask_longer::<List<Container>>(&paths::containers_where(&filters));
+        asked.map(|containers| containers.0.iter().map(of_project).collect())
+    }
+
+    fn project_names(&self) -> Lookup<Vec<String>> {
+        let filters = json!({ "label": [PROJECT] });
+        let mut names = BTreeSet::new();
+        let named = |labels: &ObjectLabels| labels.get(PROJECT).cloned();
+        let containers = self.ask_longer::<List<Container>>(&paths::containers_where(&filters));
+        containers
+            .then(|list| {
+                names.extend(list.0.iter().filter_map(|it| named(&it.labels)));
+                self.ask_longer::<Volumes>(&paths::volumes_where(&filters))
+            })
+            .then(|list| {
+                names.extend(list.volumes.iter().filter_map(|it| named(&it.labels)));
+                self.ask_longer::<List<Network>>(&paths::networks_where(&filters))
+            })
+            .map(|list| {
+                names.extend(list.0.iter().filter_map(|it| named(&it.labels)));
+                names.into_iter().collect()
+            })
     }
 
     fn in_swarm(&self) -> Lookup<bool> {

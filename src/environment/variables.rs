@@ -47,6 +47,7 @@ pub static VARIABLES: &[Variable] = &[
             "BUILDX_CONFIG",
             "COMPOSE_FILE",
             "COMPOSE_PATH_SEPARATOR",
+            "COMPOSE_REMOVE_ORPHANS",
             "COMPOSE_PROJECT_NAME",
         ],
         shown: "DOCKER_*, BUILDX_*, COMPOSE_*",

@@ -118,7 +118,9 @@ pub fn question(judgement: &Judgement, fixes: &Fixes, screen: &Screen, hostname:
 
 /// One dim line for each file with problems, and one for all other notes of a command.
 pub fn note(judgement: &Judgement, screen: &Screen) -> Option<String> {
-    let lines: Vec<String> = notes_on_files(judgement).into_iter().chain(notes_on_words(judgement)).collect();
+    let in_full = judgement.with(Action::Note).map(|complaint| &complaint.finding).filter(|it| it.rule.said_in_full);
+    let in_full = in_full.map(|finding| format!("fender: {}", shown(&finding.title)));
+    let lines: Vec<String> = in_full.chain(notes_on_files(judgement)).chain(notes_on_words(judgement)).collect();
     (!lines.is_empty()).then(|| lines.iter().map(|line| format!("{}\n", screen.dim(line))).collect())
 }
 
@@ -146,7 +148,8 @@ fn notes_on_files(judgement: &Judgement) -> Vec<String> {
 
 fn notes_on_words(judgement: &Judgement) -> Option<String> {
     let mut ids: Vec<&str> = Vec::new();
-    for complaint in judgement.with(Action::Note).filter(|complaint| !complaint.finding.note_only) {
+    let by_id = |complaint: &&Complaint| !complaint.finding.note_only && !complaint.finding.rule.said_in_full;
+    for complaint in judgement.with(Action::Note).filter(by_id) {
         if !ids.contains(&complaint.finding.rule.id) {
             ids.push(complaint.finding.rule.id);
         }
@@ -380,14 +383,19 @@ pub fn deletion(judgement: &Judgement, plan: &Plan, screen: &Screen, hostname: &
         let marked: Vec<usize> = complaints.iter().flat_map(|complaint| complaint.finding.args()).collect();
         let args = &judgement.invocation.words;
         out.push_str(&command::underlined(args, &marked, screen, 4));
+        // What a deletion itself could be instead is offered below; of other problems it is said here.
+        let other = complaints.iter().map(|it| &it.finding).filter(|it| !it.rule.about_deletion);
+        for finding in other.filter(|it| detail == Detail::Whole && !it.instead.is_empty()).take(2) {
+            out.push_str(&row(screen, "instead", &shown(&finding.instead)));
+        }
         out.push_str(&row(screen, "where", &place));
         out.push('\n');
-        let shown = match detail {
+        let rows = match detail {
             Detail::Whole => super::plan::SHOWN,
             Detail::Brief => 5,
             Detail::Lines => 2,
         };
-        out.push_str(&super::plan::some(plan, screen, now, shown));
+        out.push_str(&super::plan::some(plan, screen, now, rows));
         out.push_str(&allowing(judgement, &complaints, screen, detail));
         out
     })

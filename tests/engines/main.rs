@@ -27,6 +27,7 @@ mod limits;
 mod lint;
 mod plan;
 mod programs;
+mod projects;
 mod reach;
 mod real_client;
 mod real_engine;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use fender_core::api::EngineProblem;
 use fender_core::docker_files::context_folder;
-use fender_core::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Lookup, MountFacts};
+use fender_core::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Lookup, MountFacts, ProjectContainer};
 use fender_core::files::context::{self, ContextFile, ContextRequest, Survey};
 use fender_core::files::ignore::{self, Matcher};
 use fender_core::files::secrets;
@@ -69,7 +69,7 @@ impl Host for EveryPath {
         if path.ends_with("config.json") { Err("no such file or directory".to_owned()) } else { Ok(Vec::new()) }
     }
     fn exists(&self, path: &str) -> bool {
-        !path.contains("/missing/")
+        !path.contains("/missing/") && !matches!(path, "/.dockerenv" | "/run/.containerenv")
     }
     fn is_directory(&self, path: &str) -> bool {
         !path.contains("://") && !path.contains('@')
@@ -232,10 +232,33 @@ impl Inspect for SmallEngine {
                 "image": "safe:1", "privileged": true, "mem_limit": "1073741824", "init": true,
                 "networks": {"default": null},
             }}),
+            false if project(words) == "shop" => {
+                serde_json::json!({"web": {"image": "safe:1", "mem_limit": "1073741824"}})
+            }
             false => serde_json::json!({}),
         };
-        Lookup::Found(serde_json::json!({"name": "project", "services": services}).to_string().into_bytes())
+        Lookup::Found(serde_json::json!({"name": project(words), "services": services}).to_string().into_bytes())
     }
+    fn project_containers(&self, project: &str) -> Lookup<Vec<ProjectContainer>> {
+        let web = ProjectContainer {
+            name: "shop-web-1".into(),
+            service: "web".into(),
+            folder: "/srv/a/shop".into(),
+            files: vec!["/srv/a/shop/compose.yaml".into()],
+            image: "safe:1".into(),
+            ..ProjectContainer::default()
+        };
+        Lookup::Found(if project == "shop" { vec![web] } else { Vec::new() })
+    }
+    fn project_names(&self) -> Lookup<Vec<String>> {
+        Lookup::Found(["billing", "blog", "prod", "project", "protected", "shop"].map(str::to_owned).to_vec())
+    }
+}
+
+/// The name that the words give their project.
+fn project(words: &[String]) -> &str {
+    let flag = words.iter().position(|word| matches!(word.as_str(), "-p" | "--project-name"));
+    flag.and_then(|at| words.get(at + 1)).map_or("project", String::as_str)
 }
 
 impl Facts for SmallEngine {

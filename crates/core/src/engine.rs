@@ -61,6 +61,27 @@ pub struct MountFacts {
     pub writable: bool,
 }
 
+/// A container of a compose project, as its labels say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProjectContainer {
+    /// Its name without the slash in front.
+    pub name: String,
+    /// The service that it is one of.
+    pub service: String,
+    /// The folder of the project that made it; empty where the label is missing.
+    pub folder: String,
+    /// The files of that project, with their whole paths; `-` is standard input.
+    pub files: Vec<String>,
+    /// Its image by name, or its id where that name has moved on.
+    pub image: String,
+    /// The names of its volumes.
+    pub volumes: Vec<String>,
+    /// Whether it runs now, paused or not.
+    pub running: bool,
+    /// It was made by `compose run`.
+    pub one_off: bool,
+}
+
 /// What the engine says about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EngineFacts {
@@ -156,6 +177,14 @@ pub trait Inspect {
     }
     /// Whether a container that has all these labels (`key=value`) runs now, paused or not; Missing where none does.
     fn runs_any(&self, _labels: &[String]) -> Lookup<()> {
+        Lookup::NoEngine
+    }
+    /// The containers of a compose project, those that do not run too: `GET /containers/json`.
+    fn project_containers(&self, _project: &str) -> Lookup<Vec<ProjectContainer>> {
+        Lookup::NoEngine
+    }
+    /// The names of the compose projects of which the engine has a container, a volume or a network.
+    fn project_names(&self) -> Lookup<Vec<String>> {
         Lookup::NoEngine
     }
     /// Whether the engine belongs to a swarm.

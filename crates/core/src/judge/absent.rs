@@ -15,7 +15,7 @@ use crate::plan::compose::{PROJECT, SERVICE};
 use crate::plan::steps::other_builder;
 use crate::plan::{Facts, ObjectKind, Plan, Step};
 use crate::policy::Action;
-use crate::rules::{Class, is_about_protection, is_about_volumes};
+use crate::rules::{Class, holds_without_deletions, is_about_protection, is_about_volumes};
 
 /// The complaints about what the command can change on this engine as it is now.
 pub fn about_what_is_there(
@@ -43,7 +43,7 @@ pub fn about_what_is_there(
         return complaints;
     }
     if names_nothing_that_is_there(invocation, lowered, facts, host) {
-        complaints.retain(refused);
+        complaints.retain(|complaint| refused(complaint) || holds_without_deletions(complaint.finding.rule));
         return complaints;
     }
     if compose_cannot_read(invocation, lowered, strongest, facts, host) {
@@ -71,7 +71,9 @@ pub fn about_what_is_there(
         let class = complaint.finding.class;
         let about_deleting = class == Class::Loss || (class == Class::Outage && only_deletes);
         let about_volumes = is_about_volumes(complaint.finding.rule);
-        refused(complaint) || !((nothing_goes && about_deleting) || (no_volume_goes && about_volumes))
+        refused(complaint)
+            || holds_without_deletions(complaint.finding.rule)
+            || !((nothing_goes && about_deleting) || (no_volume_goes && about_volumes))
     });
     complaints
 }
@@ -108,6 +110,8 @@ fn names_nothing_that_is_there(invocation: &Invocation, lowered: &Lowered, facts
             asks = true;
             command.starts_with("compose ") && no_service_runs(invocation, facts, host)
         }
+        // That there is nothing is no change.
+        Effect::Does { operation: PredictedOperation::NamesNoProject { .. }, .. } => true,
         // What a request is for.
         Effect::Describes(_) => command == "service update",
         Effect::Does { operation: PredictedOperation::ScalesToZero, .. } => command == "service scale",

@@ -296,6 +296,9 @@ fn decide(findings: Vec<Finding>, place: &EnginePlace, context: &JudgementContex
                     Strictness::OneLess => decision.action.less_strict().max(decision.least),
                     Strictness::WithoutNotes if decision.action == Action::Note => Action::Allow.max(decision.least),
                     Strictness::WithoutNotes => decision.action,
+                    Strictness::WithoutTyping if decision.action == Action::Type => Action::Ask.max(decision.least),
+                    Strictness::WithoutTyping => decision.action,
+                    Strictness::AtMostNoted => decision.action.min(Action::Note).max(decision.least),
                 };
             }
             // A rule that a comment in the Dockerfile allows is not reported for the build.

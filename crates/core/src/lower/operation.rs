@@ -68,6 +68,15 @@ pub enum PredictedOperation {
     TypesPassword,
     /// Tags of images move to what the registry has now: `compose pull`.
     PullsTags,
+    /// Containers of another project that has the same name are used.
+    UsesOtherProject(Box<OtherProject>),
+    /// A project is named of which the engine has nothing.
+    NamesNoProject {
+        /// The name.
+        name: String,
+        /// The projects that the engine has.
+        others: Vec<String>,
+    },
 }
 
 impl PredictedOperation {
@@ -110,7 +119,55 @@ impl PredictedOperation {
                 format!("{how} the services {}", services.join(", "))
             }
             PredictedOperation::TypesPassword => "reads a password from the arguments".to_owned(),
+            PredictedOperation::UsesOtherProject(other) => {
+                format!("uses containers of another project with the name {:?}", other.name)
+            }
+            PredictedOperation::NamesNoProject { name, .. } => format!("finds nothing of the project {name:?}"),
             PredictedOperation::PullsTags => "moves tags to what the registry has now".to_owned(),
         }
     }
+}
+
+/// Containers of the same project name that this command would use, and that it did not make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherProject {
+    /// The project's name.
+    pub name: String,
+    /// The folder of this command, or its files where the folder is the same.
+    pub here: Vec<String>,
+    /// The folders, or the files, that the containers come from.
+    pub there: Vec<String>,
+    /// What is known of the other one.
+    pub difference: Difference,
+    /// Compose's command: `up`.
+    pub command: String,
+    /// What it would do to the containers: `replace or take over`.
+    pub does: &'static str,
+    /// The containers, by their names.
+    pub containers: Vec<String>,
+    /// Volumes of theirs that the command would use or remove.
+    pub volumes: Vec<String>,
+    /// Whether these volumes are removed.
+    pub removes_volumes: bool,
+    /// A name for the project of this folder that is not the other one's.
+    pub suggested: String,
+}
+
+/// How the containers of a project differ from the project of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// They come from another folder, which is there.
+    Folder,
+    /// They come from other files in the same folder.
+    Files,
+    /// They come from a folder that cannot be looked at from here: it is gone, or it is one of another machine or of a container. `alike`:
+    /// the services that both have use the same images, so it may well be the same project.
+    OutOfSight {
+        /// Whether it is certain that this machine does not have the folder.
+        gone: bool,
+        /// Whether it may be the same project.
+        alike: bool,
+    },
+    /// The engine, or compose, was asked and did not answer: why.
+    Unknown(String),
 }

@@ -109,27 +109,7 @@ impl<'a> ProjectLowering<'a> {
 
     /// The services that are wanted, with what they depend on.
     pub fn chosen(&self, wanted: &WantedServices) -> Vec<String> {
-        let all: Vec<String> = entries(self.model, "services").map(|(name, _)| name.clone()).collect();
-        if wanted.services.is_empty() {
-            return all;
-        }
-        let named: HashSet<&String> = wanted.services.iter().collect();
-        let mut chosen: Vec<String> = all.iter().filter(|name| named.contains(name)).cloned().collect();
-        let mut is_chosen: HashSet<String> = chosen.iter().cloned().collect();
-        let mut at = 0;
-        while wanted.dependencies
-            && let Some(next) = chosen.get(at).cloned()
-        {
-            let needed = self.service(&next).into_iter().flat_map(|service| entries(service, "depends_on"));
-            for (name, _) in needed {
-                if self.service(name).is_some() && is_chosen.insert(name.clone()) {
-                    chosen.push(name.clone());
-                }
-            }
-            at += 1;
-        }
-        chosen.sort();
-        chosen
+        chosen(self.model, wanted)
     }
 
     pub(super) fn point(&self, place: Option<Place>) -> Origins {
@@ -355,6 +335,31 @@ impl<'a> ProjectLowering<'a> {
         let service = self.service(name)?.clone();
         Some(self.container(name, &service))
     }
+}
+
+/// The services of a model that are wanted, with what they depend on.
+pub fn chosen(model: &Value, wanted: &WantedServices) -> Vec<String> {
+    let all: Vec<String> = entries(model, "services").map(|(name, _)| name.clone()).collect();
+    if wanted.services.is_empty() {
+        return all;
+    }
+    let services = field(model, "services");
+    let named: HashSet<&String> = wanted.services.iter().collect();
+    let mut chosen: Vec<String> = all.iter().filter(|name| named.contains(name)).cloned().collect();
+    let mut is_chosen: HashSet<String> = chosen.iter().cloned().collect();
+    let mut at = 0;
+    while wanted.dependencies
+        && let Some(next) = chosen.get(at).cloned()
+    {
+        for (name, _) in entries(field(services, &next), "depends_on") {
+            if services.get(name).is_some() && is_chosen.insert(name.clone()) {
+                chosen.push(name.clone());
+            }
+        }
+        at += 1;
+    }
+    chosen.sort();
+    chosen
 }
 
 /// Where the text of an inline Dockerfile stands: behind its key, or for bake behind the target's first line.

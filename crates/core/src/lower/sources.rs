@@ -7,18 +7,13 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
+use super::compose_files::{ComposeFiles, above, dotenv, join};
 use crate::files::dockerfile::is_nested_too_deep;
-use crate::files::ignore::clean;
 use crate::files::text::{FileProblem, Place, Text};
 use crate::files::yaml::{self, Node};
 use crate::grammar::parse::Invocation;
 use crate::host::Host;
 use crate::text::part;
-
-/// Docker's own names for the file, the first wins: compose-go `DefaultFileNames` and `DefaultOverrideFileNames`.
-const USUAL: &[&str] = &["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
-const OVERRIDES: &[&str] =
-    &["compose.override.yml", "compose.override.yaml", "docker-compose.override.yml", "docker-compose.override.yaml"];
 
 /// Files that include each other, and services that extend each other, are followed so far.
 const DEEPEST: usize = 20;
@@ -102,32 +97,11 @@ struct ServiceSource {
 impl Sources {
     /// The files that compose would read for these words.
     pub fn of_words(invocation: &Invocation, host: &dyn Host) -> Sources {
-        let above = |name: &str| {
-            invocation.above.iter().filter(|set| set.flag.name == name).map(|set| set.value.clone()).collect::<Vec<_>>()
-        };
-        let folder = above("project-directory").pop().or_else(|| above("workdir").pop());
-        let mut sources = Sources { folder: folder.clone().unwrap_or_else(|| ".".to_owned()), ..Sources::default() };
-        let mut paths = above("file");
-        if paths.is_empty() {
-            let separator =
-                host.env("COMPOSE_PATH_SEPARATOR").filter(|text| !text.is_empty()).unwrap_or_else(|| ":".to_owned());
-            let dotenv = sources.read_variables(&above("env-file"), host);
-            let listed = host
-                .env("COMPOSE_FILE")
-                .or_else(|| dotenv.get("COMPOSE_FILE").cloned())
-                .filter(|text| !text.is_empty());
-            paths = listed.map(|listed| listed.split(&separator).map(str::to_owned).collect()).unwrap_or_default();
-        }
-        if paths.is_empty() {
-            paths = usual(folder.as_deref(), host);
-        }
-        if folder.is_none()
-            && let Some((parent, _)) = paths.first().and_then(|path| path.rsplit_once('/'))
-        {
-            sources.folder = if parent.is_empty() { "/".to_owned() } else { parent.to_owned() };
-        }
-        sources.read_variables(&above("env-file"), host);
-        sources.add_all(&paths, host);
+        let env_files = above(invocation, "env-file");
+        let read = ComposeFiles::of_words(invocation, host);
+        let mut sources = Sources { folder: read.folder.clone(), ..Sources::default() };
+        sources.read_variables(&env_files, host);
+        sources.add_all(&read.paths, host);
         sources
     }
 
@@ -200,22 +174,9 @@ impl Sources {
     }
 
     /// What `.env`, or the files named instead, set; kept for what is shown of a variable.
-    fn read_variables(&mut self, named: &[String], host: &dyn Host) -> HashMap<String, String> {
-        let files = if named.is_empty() { vec![join(&self.folder, ".env")] } else { named.to_vec() };
-        let mut all = HashMap::new();
-        for bytes in files.iter().filter_map(|path| host.read(path).ok()) {
-            for line in String::from_utf8_lossy(&bytes).lines() {
-                let line = line.trim();
-                let Some((name, value)) = line.strip_prefix("export ").unwrap_or(line).split_once('=') else {
-                    continue;
-                };
-                if !name.starts_with('#') {
-                    all.insert(name.trim().to_owned(), value.trim().trim_matches(['"', '\'']).to_owned());
-                }
-            }
-        }
-        self.variables.extend(all.iter().map(|(name, value)| (name.clone(), (value.clone(), "the .env file"))));
-        all
+    fn read_variables(&mut self, named: &[String], host: &dyn Host) {
+        let all = dotenv(&self.folder, named, host);
+        self.variables.extend(all.into_iter().map(|(name, value)| (name, (value, "the .env file"))));
     }
 
     /// Adds a file and those that it includes, each once.
@@ -519,28 +480,6 @@ pub fn is_remote(path: &str) -> bool {
         .any(|start| path.starts_with(start))
 }
 
-/// The usual file here or in a folder above, with its override.
-fn usual(folder: Option<&str>, host: &dyn Host) -> Vec<String> {
-    let here = host.directory();
-    let mut at = match folder {
-        Some(folder) if folder.starts_with('/') => folder.to_owned(),
-        Some(folder) => join(&here, folder),
-        None => here.clone(),
-    };
-    loop {
-        let path = |name: &str| if at == here { name.to_owned() } else { join(&at, name) };
-        if let Some(file) = USUAL.iter().map(|name| path(name)).find(|path| host.exists(path)) {
-            let over = OVERRIDES.iter().map(|name| path(name)).find(|path| host.exists(path));
-            return std::iter::once(file).chain(over).collect();
-        }
-        match at.rsplit_once('/') {
-            Some((parent, _)) if !parent.is_empty() => at = parent.to_owned(),
-            Some(_) if at != "/" => "/".clone_into(&mut at),
-            _ => return Vec::new(),
-        }
-    }
-}
-
 fn folder_of(path: &str) -> String {
     path.rsplit_once('/').map_or_else(|| ".".to_owned(), |(folder, _)| folder.to_owned())
 }
@@ -587,11 +526,4 @@ fn in_text(text: &Rc<Text>, all: &mut HashMap<String, Place>) {
             all.insert(name.to_owned(), place);
         }
     }
-}
-
-fn join(folder: &str, path: &str) -> String {
-    if path.starts_with('/') || folder == "." || folder.is_empty() {
-        return clean(path);
-    }
-    clean(&format!("{folder}/{path}"))
 }

@@ -6,10 +6,11 @@ use serde_json::Value;
 use super::buildx;
 use super::compose::model_words;
 use super::model::{ComposeModel, entries, field};
+use super::other_project::{names_no_project, other_project};
 use super::project::{Builds, ProjectLowering, WantedServices, of_build};
 use super::sources::{PathStep, Sources, Targets, is_remote};
 use super::stack::services as stack_services;
-use super::{Body, Effect, Lowered, Origin, Origins, Ports, Request, Runs, Typed, Workload};
+use super::{Body, Effect, Lowered, Origin, Origins, Ports, PredictedOperation, Request, Runs, Typed, Workload};
 use crate::engine::{Inspect, Lookup};
 use crate::files::text::Text;
 use crate::files::yaml;
@@ -28,6 +29,7 @@ pub fn with_files(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn In
         command => {
             if let Some(command) = command.strip_prefix("compose ") {
                 compose(command, invocation, lowered, facts, host);
+                on_engine(command, invocation, lowered, facts, host);
             }
         }
     }
@@ -165,6 +167,30 @@ fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts:
     }
     lowered.effects.append(&mut project.effects);
     lowered.problems = sources.problems();
+}
+
+/// What the engine has under the project's name and this command did not make, or that it has nothing of a project that is named.
+fn on_engine(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Inspect, host: &dyn Host) {
+    if invocation.on_above("dry-run") || invocation.on("dry-run") {
+        return;
+    }
+    let origins = invocation.named_by.origins();
+    let model = || match model_words(invocation) {
+        // Printed once, whoever asks for it.
+        Some(words) => facts.printed(&words, host).then(|printed| match ComposeModel::read(&printed) {
+            Ok(model) => Lookup::Found(model),
+            Err(why) => Lookup::Unknown(format!("compose's model cannot be read: {why}")),
+        }),
+        None => Lookup::Missing,
+    };
+    let wanted = wanted(command, invocation).filter(|wanted| wanted.creates);
+    if let Some((name, others)) = names_no_project(command, invocation, facts, host) {
+        let operation = PredictedOperation::NamesNoProject { name, others };
+        lowered.effects.push(Effect::Does { operation, origins });
+    } else if let Some(other) = other_project(command, invocation, &model, wanted.as_ref(), facts, host) {
+        let operation = PredictedOperation::UsesOtherProject(Box::new(other));
+        lowered.effects.push(Effect::Does { operation, origins });
+    }
 }
 
 /// The container of `compose run`: the service's, with what the words say.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::inventory::{Container, Inventory};
-use crate::engine::Lookup;
+use crate::engine::{Lookup, ProjectContainer};
 use crate::grammar::parse::Invocation;
 use crate::lower::ComposeModel;
 
@@ -18,6 +18,10 @@ pub const SERVICE: &str = "com.docker.compose.service";
 pub const NETWORK: &str = "com.docker.compose.network";
 /// The name of a volume in its project.
 pub const VOLUME: &str = "com.docker.compose.volume";
+/// The folder of the project that made a container.
+pub const WORKING_DIR: &str = "com.docker.compose.project.working_dir";
+/// The files of that project, with commas between them.
+pub const CONFIG_FILES: &str = "com.docker.compose.project.config_files";
 const DEPENDS_ON: &str = "com.docker.compose.depends_on";
 const ONE_OFF: &str = "com.docker.compose.oneoff";
 
@@ -173,6 +177,25 @@ pub fn change(invocation: &Invocation, project: &dyn Fn() -> Lookup<Project>) ->
     Some(change)
 }
 
+/// A container of a project, as its labels say.
+pub fn of_project(container: &Container) -> ProjectContainer {
+    let label = |name: &str| container.label(name).unwrap_or_default().to_owned();
+    ProjectContainer {
+        name: container.name().to_owned(),
+        service: label(SERVICE),
+        folder: label(WORKING_DIR),
+        files: label(CONFIG_FILES).split(',').filter(|file| !file.is_empty()).map(str::to_owned).collect(),
+        image: container.image.clone(),
+        volumes: container.volumes().map(str::to_owned).collect(),
+        running: container.is_running(),
+        one_off: is_one_off(container),
+    }
+}
+
+fn is_one_off(container: &Container) -> bool {
+    container.label(ONE_OFF).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
 /// What goes, as positions in the inventory.
 #[derive(Clone, Debug, Default)]
 pub struct Taken {
@@ -212,7 +235,7 @@ pub fn taken(change: &ProjectChange, inventory: &Inventory) -> Taken {
     let name = change.project.name.as_str();
     let mut taken = Taken::default();
     let of_project = |it: &Container| it.label(PROJECT) == Some(name);
-    let one_off = |it: &Container| it.label(ONE_OFF).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let one_off = is_one_off;
     let known = |service: &str| match &change.project.model {
         Some(model) => model.has(service),
         None => true,

@@ -46,6 +46,7 @@ mod writes_host_file;
 // loss
 mod protected;
 mod touches_protected;
+mod foreign_project;
 mod prune_all;
 mod removes_volume;
 mod removes_anonymous_volumes;
@@ -70,6 +71,7 @@ mod replaces_tasks;
 mod swarm_keys;
 mod container_checkpoint;
 mod context_switch;
+mod unknown_project;
 mod retags;
 mod publishes;
 mod host_namespace;
@@ -103,6 +105,11 @@ mod add_instead_of_copy;
 /// Whether a rule only speaks of volumes that go: where none goes it has nothing to say.
 pub fn is_about_volumes(rule: &Rule) -> bool {
     [removes_volume::RULE.id, removes_anonymous_volumes::RULE.id].contains(&rule.id)
+}
+
+/// Whether what the rule finds stays true where nothing would be deleted: whose the objects are, or that there are none.
+pub fn holds_without_deletions(rule: &Rule) -> bool {
+    [foreign_project::RULE.id, unknown_project::RULE.id].contains(&rule.id)
 }
 
 /// Whether the rule is about what must never be deleted.

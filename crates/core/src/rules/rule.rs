@@ -87,6 +87,8 @@ pub struct Rule {
     pub about_deletion: bool,
     /// What the finding points at is a secret: a message shows its place and hides its text.
     pub hides: bool,
+    /// A note says the finding's title and not the rule's id: the reader needs what it says at once.
+    pub said_in_full: bool,
 }
 
 /// How an action that the preset gives to a finding's class is applied to the finding.
@@ -98,6 +100,10 @@ pub enum Strictness {
     OneLess,
     /// As it stands, but where it would be a note, nothing is said.
     WithoutNotes,
+    /// As it stands, but where a name would have to be typed, a yes is enough.
+    WithoutTyping,
+    /// A note, where it would be more.
+    AtMostNoted,
 }
 
 /// Who decides what a rule's finding does.
@@ -129,6 +135,7 @@ pub const COMMON: Rule = Rule {
     decided: Decided::ByPolicy,
     about_deletion: false,
     hides: false,
+    said_in_full: false,
 };
 
 impl PartialEq for Rule {
@@ -269,6 +276,18 @@ impl Finding {
     /// Judged as its class says where somebody is asked, and not mentioned where it would be a note.
     pub fn without_notes(mut self) -> Finding {
         self.strictness = Strictness::WithoutNotes;
+        self
+    }
+
+    /// Judged as its class says, but for the name that would have to be typed: a yes is enough.
+    pub fn without_typing(mut self) -> Finding {
+        self.strictness = Strictness::WithoutTyping;
+        self
+    }
+
+    /// A note wherever its class would say more.
+    pub fn at_most_noted(mut self) -> Finding {
+        self.strictness = Strictness::AtMostNoted;
         self
     }
 
