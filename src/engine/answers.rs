@@ -250,6 +250,61 @@ pub struct ListedImage {
 pub struct PathStat {
     /// Where a link leads, absolute in the container; empty for anything else.
     pub link_target: String,
+    /// Bytes.
+    pub size: i64,
+    mode: u32,
+}
+
+impl PathStat {
+    /// Whether this is a folder.
+    pub fn is_folder(&self) -> bool {
+        /// Go's `os.ModeDir`.
+        const FOLDER: u32 = 1 << 31;
+        self.mode & FOLDER != 0
+    }
+}
+
+/// `GET /images/{name}/json`, as far as it says of which layers the image consists.
+#[derive(Debug, Deserialize)]
+pub struct LayeredImage {
+    #[serde(rename = "RootFS")]
+    root_fs: RootFs,
+}
+
+impl LayeredImage {
+    /// Digests of the uncompressed layers, the lowest first.
+    pub fn layers(&self) -> impl Iterator<Item = &str> {
+        self.root_fs.layers.iter().map(String::as_str)
+    }
+}
+
+/// The answer to `GET /images/{name}/history`: the newest step first.
+pub type History = List<HistoryStep>;
+
+/// A step in which an image was built.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct HistoryStep {
+    /// Bytes that the step added; 0 also where it made no layer.
+    pub size: i64,
+    /// The command.
+    pub created_by: String,
+}
+
+/// `GET /images/{name}/json`, as far as it says when the image was stored.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct StoredImage {
+    /// What this engine knows of it.
+    pub metadata: ImageMetadata,
+}
+
+/// What the engine knows of an image beside the image itself.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ImageMetadata {
+    /// RFC 3339; engines leave it out where the image was never tagged here.
+    pub last_tag_time: Option<String>,
 }
 
 /// An entry of `GET /containers/json`, as far as it says which container this is.
@@ -349,7 +404,14 @@ mod tests {
         needs::<GivenMounts>(&json!({ "Binds": [] }));
         needs::<ListedNetwork>(&json!({ "Name": "net" }));
         needs::<ListedImage>(&json!({ "Id": "a", "Size": 7, "RepoTags": [] }));
-        needs::<PathStat>(&json!({ "linkTarget": "" }));
+        needs::<PathStat>(&json!({ "linkTarget": "", "size": 7, "mode": 0o644 }));
+        for root in [json!(null), json!(7), json!({ "Layers": 7 })] {
+            assert!(serde_json::from_value::<LayeredImage>(json!({ "RootFS": root })).is_err(), "{root}");
+        }
+        for metadata in [json!(null), json!(7), json!({ "LastTagTime": 7 })] {
+            assert!(serde_json::from_value::<StoredImage>(json!({ "Metadata": metadata })).is_err(), "{metadata}");
+        }
+        needs::<HistoryStep>(&json!({ "Size": 7, "CreatedBy": "RUN true" }));
         needs::<RunState>(&json!({ "Running": true }));
         needs::<KeptState>(&json!({ "Running": true, "Paused": false }));
         needs::<ImageNow>(&json!({ "Id": "a", "RepoTags": ["x:1"], "RepoDigests": [] }));

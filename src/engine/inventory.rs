@@ -10,10 +10,10 @@ use hyper::Method;
 use hyper::body::Bytes;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::answers::{Changes, CreatedFrom, GivenVolumes};
+use super::answers::{Changes, CreatedFrom, GivenVolumes, History, HistoryStep, LayeredImage, PathStat, StoredImage};
 use super::connection::{Client, nothing};
 use super::list::List;
 use super::paths;
@@ -415,9 +415,8 @@ async fn as_containerd_sees_it(
     if timed {
         let paths = inventory.images.iter().map(|image| paths::image(&image.id)).collect();
         for (image, answer) in inventory.images.iter_mut().zip(many(client, paths).await) {
-            let inspect: Option<Value> = about(answer)?;
-            let time = inspect.as_ref().and_then(|it| it.pointer("/Metadata/LastTagTime")).and_then(Value::as_str);
-            image.stored = time.and_then(seconds).map(|time| time as i64);
+            let time = about::<StoredImage>(answer)?.and_then(|image| image.metadata.last_tag_time);
+            image.stored = time.as_deref().and_then(seconds).map(|time| time as i64);
         }
     }
     // Every tag has a digest in this store, pulled or not: only the registry knows.
@@ -477,36 +476,21 @@ fn with_blobs(images: &mut [Image]) {
     }
 }
 
-fn chain(inspect: &Value, history: &Value) -> Vec<ImageLayer> {
-    let digests: Vec<&str> = inspect
-        .pointer("/RootFS/Layers")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
-    // The newest comes first there. A step without a layer has no bytes; so may one with a layer have none.
-    let mut steps: Vec<(i64, &str)> = history
-        .as_array()
-        .into_iter()
-        .flatten()
-        .rev()
-        .filter_map(|entry| {
-            let made_by = entry.get("CreatedBy").and_then(Value::as_str)?;
-            Some((entry.get("Size").and_then(Value::as_i64)?, made_by))
-        })
-        .collect();
+fn chain(image: &LayeredImage, history: &History) -> Vec<ImageLayer> {
+    let digests: Vec<&str> = image.layers().collect();
+    // A step without a layer has no bytes; so may one with a layer have none.
+    let mut steps: Vec<HistoryStep> = history.0.iter().rev().cloned().collect();
     while steps.len() > digests.len()
-        && let Some(empty) = steps.iter().position(|(size, _)| *size == 0)
+        && let Some(empty) = steps.iter().position(|step| step.size == 0)
     {
         steps.remove(empty);
     }
-    steps.resize(digests.len(), (0, ""));
+    steps.resize(digests.len(), HistoryStep::default());
     let mut chain = String::new();
     let mut out = Vec::new();
-    for (digest, (size, made_by)) in digests.into_iter().zip(steps) {
+    for (digest, HistoryStep { size, created_by }) in digests.into_iter().zip(steps) {
         chain.push_str(digest);
-        out.push(ImageLayer { chain: chain.clone(), size, files: size, made_by: made_by.to_owned() });
+        out.push(ImageLayer { chain: chain.clone(), size, files: size, made_by: created_by });
     }
     out
 }
@@ -559,9 +543,6 @@ async fn size_of(client: &Arc<Client>, id: &str, path: &str) -> Option<i64> {
     let header = reply.headers.get("x-docker-container-path-stat").map(|header| header.as_bytes().to_vec());
     let (Some(header), Ok(_)) = (header, reply.bytes().await) else { return None };
     let Ok(decoded) = base64::engine::general_purpose::STANDARD.decode(header) else { return None };
-    let Ok(stat) = serde_json::from_slice::<Value>(&decoded) else { return None };
-    /// Go's `os.ModeDir`.
-    const FOLDER: u64 = 1 << 31;
-    let is_folder = stat.get("mode")?.as_u64()? & FOLDER != 0;
-    if is_folder { Some(0) } else { stat.get("size")?.as_i64() }
+    let Ok(stat) = serde_json::from_slice::<PathStat>(&decoded) else { return None };
+    Some(if stat.is_folder() { 0 } else { stat.size })
 }
