@@ -20,7 +20,7 @@ use fender::environment::host::Surroundings;
 use fender_core::judge::{JudgementContext, judge};
 use fender_core::lower::read;
 use fender_core::plan::Facts;
-use fender_core::policy::Policy;
+use fender_core::policy::{Caller, CallerKind, Policy};
 use fender_core::target::Target;
 use result::result;
 
@@ -34,6 +34,7 @@ fn main() {
         facts: &facts,
         hostname: "m".to_owned(),
         ids: (5, 5),
+        caller: Caller::of(CallerKind::Person),
         environment: None,
     };
     eprintln!("{:<64} {:>9} {:>9}", "docker …", "parse", "decision");

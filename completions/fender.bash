@@ -234,7 +234,7 @@ _fender() {
             return 0
             ;;
         fender__subcmd__explain)
-            opts="-h --format --environment --mask --offline --help"
+            opts="-h --format --environment --caller --mask --offline --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -246,6 +246,10 @@ _fender() {
                     ;;
                 --environment)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --caller)
+                    COMPREPLY=($(compgen -W "person script agent" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -548,7 +552,7 @@ _fender() {
             return 0
             ;;
         fender__subcmd__plan)
-            opts="-h --format --mask --help"
+            opts="-h --format --caller --mask --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -556,6 +560,10 @@ _fender() {
             case "${prev}" in
                 --format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --caller)
+                    COMPREPLY=($(compgen -W "person script agent" -- "${cur}"))
                     return 0
                     ;;
                 *)

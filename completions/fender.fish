@@ -42,13 +42,19 @@ complete -c fender -n "__fish_fender_needs_command" -f -a "help" -d 'Print this 
 complete -c fender -n "__fish_fender_using_subcommand explain" -l format -d 'How to print it' -r -f -a "text\t''
 json\t''"
 complete -c fender -n "__fish_fender_using_subcommand explain" -l environment -d 'Judge for this environment: dev, ci, prod, or one that the policy names' -r
+complete -c fender -n "__fish_fender_using_subcommand explain" -l caller -d 'Judge for this caller; the environment\'s markers do not count' -r -f -a "person\t'Somebody at a terminal'
+script\t'A program without a terminal'
+agent\t'A coding agent'"
 complete -c fender -n "__fish_fender_using_subcommand explain" -l mask -d 'Show passwords and tokens as *** in JSON too'
 complete -c fender -n "__fish_fender_using_subcommand explain" -l offline -d 'Do not ask the engine'
-complete -c fender -n "__fish_fender_using_subcommand explain" -s h -l help -d 'Print help'
+complete -c fender -n "__fish_fender_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fender -n "__fish_fender_using_subcommand plan" -l format -d 'How to print it' -r -f -a "text\t''
 json\t''"
+complete -c fender -n "__fish_fender_using_subcommand plan" -l caller -d 'Judge for this caller; the environment\'s markers do not count' -r -f -a "person\t'Somebody at a terminal'
+script\t'A program without a terminal'
+agent\t'A coding agent'"
 complete -c fender -n "__fish_fender_using_subcommand plan" -l mask -d 'Show passwords and tokens as *** in JSON too'
-complete -c fender -n "__fish_fender_using_subcommand plan" -s h -l help -d 'Print help'
+complete -c fender -n "__fish_fender_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c fender -n "__fish_fender_using_subcommand lint" -l format -d 'How to print it' -r -f -a "text\t''
 json\t''
 sarif\t''"

@@ -10,14 +10,14 @@ use crate::apply::{Guard, Next};
 use crate::ending::{Ending, LastLine};
 use crate::engine::access;
 use crate::engine::reach::NO_ADDRESS;
-use crate::environment::client;
 use crate::environment::host::{Surroundings, hostname, ids, notes_wanted};
 use crate::environment::policy::{read_client, read_layers};
 use crate::environment::watched::Watched;
+use crate::environment::{caller, client};
 use crate::exit::{CANNOT_RUN, NO_CLIENT, NOT_RUN};
 use crate::process::become_program;
 use crate::session::engine;
-use crate::ui::question::{NoTerminal, Reply};
+use crate::ui::question::Reply;
 use crate::ui::report;
 use crate::ui::screen::{Screen, command_line, shown};
 use fender_core::grammar::parse::Invocation;
@@ -142,6 +142,7 @@ fn judged(face: Face, invocation: Invocation, words: &[OsString], host: &Watched
         facts: &facts,
         hostname: hostname.clone(),
         ids: ids(),
+        caller: caller::find(),
         environment: None,
     };
     let way = Way { face, real: &real, client: &client };
@@ -198,7 +199,7 @@ fn decided(
         }
         Next::Ended(ending) => return ShimDecision::Ended(ending),
     }
-    match judgement.action {
+    match judgement.wanted {
         Action::Allow => ShimDecision::Run(words.to_vec()),
         Action::Note => {
             // Docker's own error needs no notes on what will not be.
@@ -288,7 +289,7 @@ fn say(text: &str) {
 }
 
 fn tell_notes(judgement: &Judgement) {
-    if notes_wanted()
+    if report::notes_are_printed(judgement, notes_wanted())
         && let Some(line) = report::note(judgement, &screen())
     {
         say(&line);
@@ -328,7 +329,7 @@ fn ask(words: &[OsString], judgement: &Judgement, context: &JudgementContext) ->
     let hostname = context.hostname.as_str();
     let screen = Screen::of_questions();
     let fixes = fixes(words, judgement, context);
-    let why = match report::question(judgement, &fixes, &screen, hostname).ask(&screen) {
+    let why = match report::question(judgement, &fixes, &screen, hostname).ask(&screen, judgement.caller) {
         Ok(answer) => match (answer.reply(), fixes.all()) {
             (Reply::Yes, _) => return Asked::Typed,
             (Reply::Key('f'), Some(all)) => return Asked::Fixed(all.clone()),
@@ -338,9 +339,9 @@ fn ask(words: &[OsString], judgement: &Judgement, context: &JudgementContext) ->
             },
             _ => "not confirmed",
         },
-        Err(NoTerminal) => {
+        Err(nobody) => {
             say(&report::stopping(judgement, &Fixes::default(), &self::screen(), hostname));
-            "no terminal to ask on"
+            nobody.why()
         }
     };
     Asked::No(Ending::not_run(NOT_RUN, &report::not_run(judgement, why)))

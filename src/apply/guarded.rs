@@ -9,7 +9,7 @@ use crate::ending::Ending;
 use crate::environment::host::notes_wanted;
 use crate::exit::NOT_RUN;
 use crate::trash::{Entry, KeptNow};
-use crate::ui::question::{NoTerminal, Question, Reply};
+use crate::ui::question::{Question, Reply};
 use crate::ui::screen::{Screen, list};
 use crate::ui::{plan as shown, report};
 use crate::{session, trash};
@@ -58,9 +58,9 @@ impl Guard<'_> {
     /// Where something asks, or a prune has to leave something out.
     pub fn run(&self) -> Next {
         let judgement = self.judgement;
-        let asks = self.always || matches!(judgement.action, Action::Ask | Action::Type);
+        let asks = self.always || matches!(judgement.wanted, Action::Ask | Action::Type);
         let deletes = fender_core::plan::deletes(&judgement.lowered);
-        if !deletes || judgement.action == Action::Refuse {
+        if !deletes || judgement.wanted == Action::Refuse {
             return Next::Usual;
         }
         // The first question to the engine: one that is not there is docker's to complain about.
@@ -128,7 +128,7 @@ impl Guard<'_> {
             Ok(None) => None,
             Err(why) => Some(format!("fender: nothing of this deletion is kept: {}", safe(&format!("{why:#}")))),
         };
-        if let Some(text) = text.filter(|_| notes_wanted()) {
+        if let Some(text) = text.filter(|_| report::notes_are_printed(self.judgement, notes_wanted())) {
             say(&format!("{}\n", Screen::of_questions().dim(&text)));
         }
     }
@@ -162,7 +162,7 @@ impl Guard<'_> {
         if let Some((invocation, smaller)) = &smaller {
             text.push_str(&report::smaller(invocation, smaller, &screen));
         }
-        let mut question = match self.judgement.action {
+        let mut question = match self.judgement.wanted {
             Action::Type if !docker_asks => report::typed(self.judgement, self.hostname, "delete"),
             _ => Question::yes_or_no("Delete these?"),
         };
@@ -178,11 +178,11 @@ impl Guard<'_> {
         if smaller.is_some() {
             question = question.key('s', "show the smaller deletion");
         }
-        match question.ask(&screen) {
+        match question.ask(&screen, self.judgement.caller) {
             Ok(answer) => Ok(answer.reply().clone()),
-            Err(NoTerminal) => {
+            Err(nobody) => {
                 say(&report::deletion(self.judgement, plan, &Screen::new(false), self.hostname, now));
-                Err(self.not_run("no terminal to ask on"))
+                Err(self.not_run(nobody.why()))
             }
         }
     }
@@ -197,7 +197,7 @@ impl Guard<'_> {
     /// The same with what it would delete: only where all of that can be had again, and where it would be asked about here.
     fn smaller_plan(&self) -> Option<(Invocation, Plan)> {
         let judgement = judge(&self.smaller_words()?, self.context);
-        if judgement.action == Action::Refuse {
+        if judgement.wanted == Action::Refuse {
             return None;
         }
         let steps = judgement.deletions(self.host);

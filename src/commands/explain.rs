@@ -8,6 +8,7 @@ use clap::{Arg, Args, Command, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use crate::engine::Offline;
+use crate::environment::caller;
 use crate::environment::host::{Surroundings, hostname, ids};
 use crate::environment::policy::read_layers;
 use crate::exit::DONE;
@@ -22,7 +23,7 @@ use fender_core::judge::{Judgement, JudgementContext, judge};
 use fender_core::lower::tell;
 use fender_core::lower::{Effect, Request};
 use fender_core::plan::Facts;
-use fender_core::policy::{Action, Environment, Policy};
+use fender_core::policy::{Action, CallerKind, Environment, Policy};
 use fender_core::target::Target;
 use fender_core::text::{did_you_mean, nearest};
 
@@ -30,6 +31,28 @@ use fender_core::text::{did_you_mean, nearest};
 enum ExplainFormat {
     Text,
     Json,
+}
+
+/// For whom a command is judged.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum CallerName {
+    /// Somebody at a terminal
+    Person,
+    /// A program without a terminal
+    Script,
+    /// A coding agent
+    Agent,
+}
+
+impl CallerName {
+    /// The kind of caller.
+    pub fn kind(self) -> CallerKind {
+        match self {
+            CallerName::Person => CallerKind::Person,
+            CallerName::Script => CallerKind::Script,
+            CallerName::Agent => CallerKind::Agent,
+        }
+    }
 }
 
 #[derive(Args, Debug)]
@@ -40,6 +63,9 @@ pub struct Explain {
     /// Judge for this environment: dev, ci, prod, or one that the policy names
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
+    /// Judge for this caller; the environment's markers do not count
+    #[arg(long, value_enum, default_value = "person")]
+    caller: CallerName,
     /// Show passwords and tokens as *** in JSON too
     #[arg(long)]
     mask: bool,
@@ -78,6 +104,7 @@ impl Explain {
             facts: &facts,
             hostname: hostname(),
             ids: ids(),
+            caller: caller::here(self.caller.kind()),
             environment,
         };
         let judgement = judge(&words, &context);
@@ -158,6 +185,7 @@ fn as_json(judgement: &Judgement) -> Value {
         "effects": judgement.lowered.effects.iter().filter_map(effect).collect::<Vec<_>>(),
         "findings": findings.collect::<Vec<_>>(),
         "action": judgement.action,
+        "caller": judgement.caller,
         "rewrite": judgement.rewrite.as_ref().map(|words| texts(words)),
     })
 }
@@ -242,11 +270,17 @@ fn as_text(judgement: &Judgement, fixes: &Fixes, screen: &Screen, hostname: &str
     out
 }
 
-fn verdict(judgement: &Judgement) -> String {
+pub(super) fn verdict(judgement: &Judgement) -> String {
     let mut ids: Vec<&str> = judgement.with(judgement.action).map(|complaint| complaint.finding.rule.id).collect();
     ids.dedup();
     let ids = list(&ids);
+    let who = match judgement.caller {
+        CallerKind::Person => "",
+        CallerKind::Script => ": a script cannot answer",
+        CallerKind::Agent => ": an agent cannot answer",
+    };
     match judgement.action {
+        Action::Refuse if judgement.wanted != Action::Refuse => format!("fender would refuse it ({ids}){who}"),
         Action::Allow => "fender would run it and print nothing".to_owned(),
         Action::Note => "fender would run it and print a note".to_owned(),
         Action::Fix => format!("fender would run the fixed command ({ids})"),

@@ -11,6 +11,7 @@ use similar::DiffTag;
 use similar::algorithms::{Capture, Replace, myers};
 
 use crate::engine::Offline;
+use crate::environment::caller;
 use crate::environment::collect::collect;
 use crate::environment::host::Surroundings;
 use crate::environment::policy::read_layers;
@@ -122,7 +123,7 @@ impl Lint {
             if writes && self.format == LintFormat::Text && stdout().is_terminal() && stdin().is_terminal() {
                 let what = count(outcome.changes.len(), "file");
                 let question = Question::yes_or_no(&format!("Write these changes to {what}?")).text(difference.clone());
-                written = question.ask(&screen).is_ok_and(|answer| answer.is_yes());
+                written = question.ask(&screen, caller::find().kind).is_ok_and(|answer| answer.is_yes());
             } else {
                 written = writes;
                 if self.format == LintFormat::Text {

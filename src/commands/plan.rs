@@ -5,9 +5,10 @@ use std::io::{IsTerminal, Write, stdout};
 
 use clap::{Args, ValueEnum};
 
-use super::explain::docker_words;
+use super::explain::{CallerName, docker_words, verdict};
 use crate::engine::Engine;
-use crate::environment::host::Surroundings;
+use crate::environment::caller;
+use crate::environment::host::{Surroundings, hostname, ids};
 use crate::environment::policy::read_layers;
 use crate::exit::DONE;
 use crate::failure::Failure;
@@ -18,13 +19,13 @@ use fender_core::api::EngineProblem;
 use fender_core::engine::Lookup;
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
-use fender_core::judge::deletions;
+use fender_core::judge::{Judgement, JudgementContext, deletions, judge};
 use fender_core::lower::read;
 use fender_core::lower::{Effect, Lowered, Workload, lower};
 use fender_core::plan::Facts;
 use fender_core::plan::Plan;
 use fender_core::policy::Policy;
-use fender_core::target::choose;
+use fender_core::target::{Target, choose};
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum PlanFormat {
@@ -37,6 +38,9 @@ pub struct PlanCommand {
     /// How to print it
     #[arg(long, value_enum, default_value = "text")]
     format: PlanFormat,
+    /// Judge for this caller; the environment's markers do not count
+    #[arg(long, value_enum, default_value = "person")]
+    caller: CallerName,
     /// Show passwords and tokens as *** in JSON too
     #[arg(long)]
     mask: bool,
@@ -64,9 +68,12 @@ impl PlanCommand {
         }
         let engine = session::engine_without_client(&choose(&invocation, &host), &policy);
         let plan = of(&invocation, &lowered, &engine, &host, &policy)?;
+        let judgement = self.judged(&words, &host, &policy);
         match self.format {
             PlanFormat::Json => {
                 let mut value = serde_json::to_value(&plan)?;
+                value["caller"] = serde_json::to_value(judgement.caller)?;
+                value["action"] = serde_json::to_value(judgement.action)?;
                 if self.mask {
                     fender_core::files::mask::json(&mut value);
                 }
@@ -76,9 +83,27 @@ impl PlanCommand {
                 let screen = Screen::new(stdout().is_terminal());
                 let mut out = format!("{}\n\n", screen.bold(&command_line(&texts)));
                 out.push_str(&shown::whole(&plan, &screen, trash::now()));
+                out.push_str(&format!("\n  {}\n", verdict(&judgement)));
                 Ok(out)
             }
         }
+    }
+}
+
+impl PlanCommand {
+    /// What fender would say of the command, for the caller that was named.
+    fn judged(&self, words: &[OsString], host: &dyn Host, policy: &Policy) -> Judgement {
+        let facts = |target: &Target| -> Box<dyn Facts> { Box::new(session::engine_without_client(target, policy)) };
+        let context = JudgementContext {
+            host,
+            policy,
+            facts: &facts,
+            hostname: hostname(),
+            ids: ids(),
+            caller: caller::here(self.caller.kind()),
+            environment: None,
+        };
+        judge(words, &context)
     }
 }
 

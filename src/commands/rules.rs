@@ -5,11 +5,12 @@ use std::io::{IsTerminal, Write, stdout};
 
 use super::doctor::{environment_here, with_place};
 use super::explain::environment_named;
+use crate::environment::caller;
 use crate::environment::policy::{SYSTEM, read_layers, user_path};
 use crate::exit::DONE;
 use crate::failure::Failure;
 use crate::ui::screen::{Screen, shown};
-use fender_core::policy::{Action, Policy, preset};
+use fender_core::policy::{Action, CallerKind, Policy, preset};
 use fender_core::rules::{Class, Decided, RULES, Rule, rule, unknown_rule};
 
 /// Lists the rules, or shows one of them.
@@ -26,17 +27,24 @@ pub fn run(id: Option<&str>, environment: Option<&str>) -> Result<u8, Failure> {
     Ok(DONE)
 }
 
-fn actions(class: Class) -> [&'static str; 3] {
-    ["dev", "ci", "prod"].map(|name| preset(name).map_or("", |preset| preset.action(class).name()))
+/// What a class is for a person in dev, ci and prod, and for a script in prod. In dev and ci a script differs only in that nobody
+/// answers a question.
+pub fn actions(class: Class) -> [&'static str; 4] {
+    use CallerKind::{Person, Script};
+    [("dev", Person), ("ci", Person), ("prod", Person), ("prod", Script)]
+        .map(|(name, caller)| preset(name).map_or("", |preset| caller.limited(preset.action(class, caller)).name()))
+}
+
+fn in_words(class: Class) -> String {
+    let [dev, ci, prod, script] = actions(class);
+    format!("dev {dev}, ci {ci}, prod {prod} (a script: {script})")
 }
 
 fn table(screen: &Screen) -> String {
     let mut out = String::new();
     for class in Class::ALL {
-        let [dev, ci, prod] = actions(class);
         let heading = format!("{}: {}", class.name(), class.meaning());
-        let _ =
-            writeln!(out, "{}\n{}", screen.bold(&heading), screen.dim(&format!("  dev {dev}, ci {ci}, prod {prod}")));
+        let _ = writeln!(out, "{}\n{}", screen.bold(&heading), screen.dim(&format!("  {}", in_words(class))));
         for rule in RULES.iter().filter(|rule| rule.class == class) {
             let _ = writeln!(out, "  {:<26}{}", rule.id, rule.title);
         }
@@ -47,7 +55,6 @@ fn table(screen: &Screen) -> String {
 }
 
 fn page(rule: &Rule, screen: &Screen) -> String {
-    let [dev, ci, prod] = actions(rule.class);
     let mut out = format!("{}  {}\n\n", screen.bold(rule.id), rule.title);
     out.push_str(&screen.filled("  ", rule.why));
     let _ = writeln!(out, "\n  found      docker {}\n  not found  docker {}\n", rule.fires[0], rule.quiet[0]);
@@ -61,7 +68,7 @@ fn page(rule: &Rule, screen: &Screen) -> String {
         }
     }
     out.push_str(&screen.filled("  instead    ", rule.instead));
-    let class = format!("{}: {}; dev {dev}, ci {ci}, prod {prod}", rule.class.name(), rule.class.meaning());
+    let class = format!("{}: {}; {}", rule.class.name(), rule.class.meaning(), in_words(rule.class));
     out.push_str(&screen.filled("  class      ", &class));
     if !rule.references.is_empty() {
         out.push_str(&screen.filled("  see        ", &rule.references.join(", ")));
@@ -93,7 +100,7 @@ fn how_to_allow(rule: &Rule, environment: Option<&str>) -> Result<String, Failur
         None => environment_here(&policy),
         Some(name) => environment_named(&policy, name)?,
     };
-    let decision = policy.decide_in(rule, rule.class, &environment);
+    let decision = policy.decide_in(rule, rule.class, &environment, &caller::here(CallerKind::Person));
     let by = decision.source.map_or_else(String::new, |source| format!(", set by {source}"));
     let (name, because) = (shown(&environment.name), shown(&environment.because));
     let _ = writeln!(out, "\n  here: {} in {name}{by} ({because})", decision.action);
@@ -133,13 +140,13 @@ fn how_to_allow(rule: &Rule, environment: Option<&str>) -> Result<String, Failur
 /// `docs/rules.md`.
 pub fn markdown() -> String {
     let mut out = String::from(
-        "# Rules\n\nMade from the rules' own declarations in `crates/core/src/rules/`; a test keeps it current. `fender rules ID` shows the same.\n\n| class | means | dev | ci | prod |\n| --- | --- | --- | --- | --- |\n",
+        "# Rules\n\nMade from the rules' own declarations in `crates/core/src/rules/`; a test keeps it current. `fender rules ID` shows the same.\n\n| class | means | dev | ci | prod | prod, for a script |\n| --- | --- | --- | --- | --- | --- |\n",
     );
     for class in Class::ALL {
-        let [dev, ci, prod] = actions(class);
-        let _ = writeln!(out, "| {} | {} | {dev} | {ci} | {prod} |", class.name(), class.meaning());
+        let [dev, ci, prod, script] = actions(class);
+        let _ = writeln!(out, "| {} | {} | {dev} | {ci} | {prod} | {script} |", class.name(), class.meaning());
     }
-    out.push_str("\nFor a container that is removed when its command ends (`--rm`, not detached), findings of class hygiene are judged one step less strictly.\n");
+    out.push_str("\nFor a container that is removed when its command ends (`--rm`, not detached), findings of class hygiene are judged one step less strictly.\nWho the caller is, and what holds for scripts and agents, is in [policy.md](policy.md).\n");
     for class in Class::ALL {
         let _ = writeln!(out, "\n## {}", class.name());
         for rule in RULES.iter().filter(|rule| rule.class == class) {

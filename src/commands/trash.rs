@@ -8,6 +8,7 @@ use clap::Subcommand;
 
 use super::kept::{line, locked, policy, say};
 use super::undo;
+use crate::environment::caller;
 use crate::exit::{DONE, NOT_RUN};
 use crate::failure::Failure;
 use crate::trash::{Entry, TrashStore, folder};
@@ -151,17 +152,14 @@ fn empty(id: Option<u64>) -> Result<u8, Failure> {
     let question = Question::yes_or_no(&format!("Remove {} from the trash?", count(entries.len(), "deletion")))
         .text(text)
         .warning(format!("{}{size}, cannot be brought back afterwards.", count(kept, "object")));
-    match question.ask(&screen) {
+    match question.ask(&screen, caller::find().kind) {
         Ok(answer) if answer.is_yes() => {}
         Ok(_) => {
             let _ = writeln!(stderr(), "fender: nothing was removed");
             return Ok(NOT_RUN);
         }
-        Err(_) => {
-            let _ = writeln!(
-                stderr(),
-                "fender: nothing was removed: this needs an answer, and there is no terminal to ask on"
-            );
+        Err(nobody) => {
+            let _ = writeln!(stderr(), "fender: nothing was removed: this needs an answer, and {}", nobody.reason());
             return Ok(NOT_RUN);
         }
     }

@@ -7,6 +7,7 @@ use crate::engine::Engine;
 use crate::engine::connection::Connection;
 use crate::engine::inventory::Info;
 use crate::engine::paths;
+use crate::environment::caller;
 use crate::environment::host::{Surroundings, hostname, ids};
 use crate::exit::{DONE, FAILED, NOT_RUN};
 use crate::failure::Failure;
@@ -20,7 +21,7 @@ use crate::ui::screen::{Screen, command_line, list, shown};
 use fender_core::api::EngineProblem;
 use fender_core::judge::{Complaint, JudgementContext, environment_of, judge_requests};
 use fender_core::plan::{Facts, ObjectKind, Recoverable};
-use fender_core::policy::{Action, Environment, Policy};
+use fender_core::policy::{Action, Caller, CallerKind, Environment, Policy};
 use fender_core::target::{Target, choose};
 use fender_core::text::count;
 
@@ -30,6 +31,7 @@ struct Here {
     target: Target,
     engine: Engine,
     info: Info,
+    caller: Caller,
 }
 
 impl Here {
@@ -40,7 +42,7 @@ impl Here {
         let engine = session::engine_without_client(&target, &policy);
         let connection = engine.connection()?;
         let info: Info = connection.block_on(connection.client.get(paths::INFO))?;
-        Ok(Here { policy, target, engine, info })
+        Ok(Here { policy, target, engine, info, caller: caller::find() })
     }
 
     fn connection(&self) -> Result<&Connection, EngineProblem> {
@@ -59,6 +61,7 @@ impl Here {
             facts: &facts,
             hostname: hostname(),
             ids: ids(),
+            caller: self.caller.clone(),
             environment: None,
         };
         let mut all = Vec::new();
@@ -136,9 +139,13 @@ pub fn choose_and_bring_back() -> Result<u8, Failure> {
         say("nothing in the trash can be brought back on this engine: fender trash list\n");
         return Ok(FAILED);
     }
-    if !stderr().is_terminal() || !std::io::stdin().is_terminal() {
-        return Err(Failure::internal("there is no terminal to choose on")
-            .hint("fender trash list shows the numbers, fender trash restore ID"));
+    let nobody = match here.caller.kind {
+        CallerKind::Agent => Some("an agent cannot choose an entry"),
+        CallerKind::Person if stderr().is_terminal() && std::io::stdin().is_terminal() => None,
+        _ => Some("there is no terminal to choose on"),
+    };
+    if let Some(why) = nobody {
+        return Err(Failure::internal(why).hint("fender trash list shows the numbers, fender trash restore ID"));
     }
     let lines: Vec<String> = entries.iter().map(|entry| line(entry).trim_end().to_owned()).collect();
     let chosen = dialoguer::Select::new()
@@ -226,7 +233,7 @@ fn bring_back_here(
                 say(&screen.filled("  taken   ", &format!("there is another {what} now: choose another name for --as")));
                 false
             }
-            None => settle(connection, &locked, &entry, object, &screen),
+            None => settle(connection, &locked, &entry, object, &screen, here.caller.kind),
         };
     }
     tell_not_kept(&not_kept, id, &screen);
@@ -271,7 +278,7 @@ fn may_come_back(here: &Here, entry: &Entry, name: Option<&str>, passed: &[Strin
     let (complaints, environment) = here.judge(&objects)?;
     let stopping: Vec<&(String, Complaint)> =
         complaints.iter().filter(|(_, complaint)| complaint.decision.action >= Action::Fix).collect();
-    let strictest = stopping.iter().map(|(_, complaint)| complaint.decision.action).max().unwrap_or(Action::Allow);
+    let strictest = stopping.iter().map(|(_, complaint)| complaint.decision.wanted()).max().unwrap_or(Action::Allow);
     if stopping.is_empty() && passed.is_empty() && entry.own {
         return Ok(Consent::NotNeeded);
     }
@@ -301,16 +308,15 @@ fn may_come_back(here: &Here, entry: &Entry, name: Option<&str>, passed: &[Strin
         _ => Question::yes_or_no("Bring these back?"),
     };
     let question = question.text(text.clone()).on(&environment.name, environment.preset == "prod", &here.info.name);
-    match question.ask(&screen) {
+    match question.ask(&screen, here.caller.kind) {
         Ok(answer) if answer.is_yes() => Ok(Consent::Given),
         Ok(_) => {
             let _ = writeln!(stderr(), "fender: nothing was restored");
             Ok(Consent::No)
         }
-        Err(_) => {
-            let why = "fender: nothing was restored: this needs an answer, and there is no terminal to ask on";
+        Err(nobody) => {
             let _ = stderr().write_all(text.as_bytes());
-            let _ = writeln!(stderr(), "{why}");
+            let _ = writeln!(stderr(), "fender: nothing was restored: this needs an answer, and {}", nobody.reason());
             Ok(Consent::No)
         }
     }
@@ -400,7 +406,14 @@ fn said(object: &Object, back: &Back, screen: &Screen, new_name: Option<&str>) -
 }
 
 /// A name that another object has by now: a person is offered another one.
-fn settle(connection: &Connection, locked: &Locked, entry: &Entry, object: &Object, screen: &Screen) -> bool {
+fn settle(
+    connection: &Connection,
+    locked: &Locked,
+    entry: &Entry,
+    object: &Object,
+    screen: &Screen,
+    caller: CallerKind,
+) -> bool {
     let what = shown(&format!("{} {}", object.kind.name(), object.name));
     if object.kind == ObjectKind::Tag {
         say(&screen.filled("  taken   ", &format!("{what} means another image now")));
@@ -410,7 +423,8 @@ fn settle(connection: &Connection, locked: &Locked, entry: &Entry, object: &Obje
     let how = format!("fender trash restore {} {} --as {}", entry.id, shown(&object.name), shown(&offered));
     say(&screen.filled("  taken   ", &format!("there is another {what} now")));
     let question = Question::yes_or_no(&format!("Bring it back as {}?", shown(&offered)));
-    let yes = stdout().is_terminal() && question.ask(&Screen::of_questions()).is_ok_and(|answer| answer.is_yes());
+    let yes =
+        stdout().is_terminal() && question.ask(&Screen::of_questions(), caller).is_ok_and(|answer| answer.is_yes());
     if !yes {
         say(&screen.filled("          ", &format!("under another name: {how}")));
         return false;

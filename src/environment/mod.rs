@@ -1,5 +1,6 @@
 //! This machine as docker's client sees it: variables, folders, configuration, the real client, standard input, state.
 
+pub mod caller;
 pub mod client;
 pub mod collect;
 pub mod context;

@@ -18,6 +18,22 @@ pub struct Variable {
 pub static VARIABLES: &[Variable] = &[
     Variable { names: &["FENDER_NOTES"], shown: "FENDER_NOTES=always", meaning: "print notes without a terminal, too" },
     Variable { names: &["CI"], shown: "CI", meaning: "set, and not false or 0: a local engine is ci" },
+    Variable {
+        names: &["CLAUDECODE", "CURSOR_AGENT"],
+        shown: "CLAUDECODE, CURSOR_AGENT",
+        meaning: "set by a coding agent: no question is answered",
+    },
+    Variable {
+        names: &["CODEX_SANDBOX", "CODEX_THREAD_ID"],
+        shown: "CODEX_SANDBOX, CODEX_THREAD_ID",
+        meaning: "the same",
+    },
+    Variable {
+        names: &["GEMINI_CLI", "OPENCODE", "AI_AGENT"],
+        shown: "GEMINI_CLI, OPENCODE, AI_AGENT",
+        meaning: "the same",
+    },
+    Variable { names: &["COPILOT_"], shown: "COPILOT_*", meaning: "the same, where there is no terminal" },
     Variable { names: &["NO_COLOR", "TERM"], shown: "NO_COLOR, TERM=dumb", meaning: "no colours" },
     Variable { names: &["PAGER"], shown: "PAGER", meaning: "the program that shows long lists (less -R)" },
     Variable {

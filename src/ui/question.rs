@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::pager;
 use super::screen::{Screen, cut, shown, width};
 use super::terminal::{Input, Terminal};
+use fender_core::policy::CallerKind;
 
 /// What a person said. Nothing else makes one: whoever holds it has asked.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,9 +39,32 @@ impl Answer {
     }
 }
 
-/// There is no terminal: nobody can be asked.
-#[derive(Debug)]
-pub struct NoTerminal;
+/// Nobody can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// There is no terminal.
+    NoTerminal,
+    /// A coding agent runs this. It may have a terminal, and what it types there is nobody's answer.
+    Agent,
+}
+
+impl NoAnswer {
+    /// Why, for a person.
+    pub fn why(self) -> &'static str {
+        match self {
+            NoAnswer::NoTerminal => "no terminal to ask on",
+            NoAnswer::Agent => "an agent cannot answer questions",
+        }
+    }
+
+    /// The same as a whole clause: `there is no terminal to ask on`.
+    pub fn reason(self) -> &'static str {
+        match self {
+            NoAnswer::NoTerminal => "there is no terminal to ask on",
+            NoAnswer::Agent => self.why(),
+        }
+    }
+}
 
 /// So many lines in a row that came too early are no accident: somebody else is writing to the terminal.
 const PATIENCE: usize = 3;
@@ -138,9 +162,14 @@ impl Question {
 
     /// Shows the question on the terminal and waits for its answer. Why an answer was not accepted is said there, too;
     /// what then does not happen is the caller's to say.
-    pub fn ask(&self, screen: &Screen) -> Result<Answer, NoTerminal> {
+    pub fn ask(&self, screen: &Screen, caller: CallerKind) -> Result<Answer, NoAnswer> {
+        match caller {
+            CallerKind::Person => {}
+            CallerKind::Script => return Err(NoAnswer::NoTerminal),
+            CallerKind::Agent => return Err(NoAnswer::Agent),
+        }
         let waiting = "\nfender: another command is asking on this terminal; this one waits for its answer\n";
-        let mut terminal = Terminal::open(waiting).ok_or(NoTerminal)?;
+        let mut terminal = Terminal::open(waiting).ok_or(NoAnswer::NoTerminal)?;
         let reply = self.asked(&mut terminal, screen, waiting).unwrap_or(Reply::No);
         if reply == Reply::No {
             terminal.close_with_the_process();

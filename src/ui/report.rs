@@ -15,7 +15,7 @@ use fender_core::grammar::parse::Invocation;
 use fender_core::judge::fixes::Fixes;
 use fender_core::judge::{Complaint, Judgement};
 use fender_core::plan::Plan;
-use fender_core::policy::{Action, toml_key};
+use fender_core::policy::{Action, CallerKind, toml_key};
 use fender_core::rules::{Decided, Finding, NO_MEMORY_LIMIT};
 use fender_core::text::{bytes, count};
 
@@ -36,9 +36,8 @@ pub fn engine_name(judgement: &Judgement, hostname: &str) -> String {
 pub fn not_run(judgement: &Judgement, why: &str) -> LastLine {
     let mut ids: Vec<&str> = Vec::new();
     // What a policy refuses is the reason, and not what would only have been asked.
-    let refuses = judgement.action == Action::Refuse;
-    let stopping =
-        || judgement.stopping().filter(move |complaint| !refuses || complaint.decision.action == Action::Refuse);
+    let refuses = judgement.wanted == Action::Refuse;
+    let stopping = || judgement.stopping().filter(move |complaint| !refuses || complaint.decision.is_refused());
     for complaint in stopping() {
         if !ids.contains(&complaint.finding.rule.id) {
             ids.push(complaint.finding.rule.id);
@@ -56,15 +55,15 @@ pub fn not_run(judgement: &Judgement, why: &str) -> LastLine {
         return ended(judgement, "deletion", why, "to delete: run it again, and answer its question");
     };
     // What a policy file says, and what it refuses, a line in another file may not undo.
-    let fixed =
-        |complaint: &Complaint| complaint.decision.action == Action::Refuse || complaint.decision.source.is_some();
+    let fixed = |complaint: &Complaint| complaint.decision.is_refused() || complaint.decision.source.is_some();
     let name = &judgement.environment.name;
     let table = match name.as_str() {
         "dev" => "[rules]".to_owned(),
         name => format!("[environments.{}.rules]", toml_key(name)),
     };
     let remedy = match ids.len() {
-        1..=3 if !stopping().any(fixed) => {
+        // Nobody writes a policy because an agent was told how.
+        1..=3 if !stopping().any(fixed) && judgement.caller != CallerKind::Agent => {
             let lines: Vec<String> = ids.iter().map(|id| format!("{id} = \"note\"")).collect();
             format!("to allow: {table} {}", lines.join(", "))
         }
@@ -106,7 +105,7 @@ pub fn placed(question: Question, judgement: &Judgement, hostname: &str) -> Ques
 /// The question about a command that stops.
 pub fn question(judgement: &Judgement, fixes: &Fixes, screen: &Screen, hostname: &str) -> Question {
     let has_fix = fixes.choices() > 0 || fixes.all().is_some();
-    let mut question = match judgement.action {
+    let mut question = match judgement.wanted {
         Action::Type => typed(judgement, hostname, if has_fix { "run as typed" } else { "run" }),
         _ => Question::yes_or_no(if has_fix { "Run as typed?" } else { "Run it?" }),
     };
@@ -114,6 +113,11 @@ pub fn question(judgement: &Judgement, fixes: &Fixes, screen: &Screen, hostname:
         question = question.key('f', "run the fixed command");
     }
     placed(question, judgement, hostname).fixes(fixes.choices()).text(stopping(judgement, fixes, screen, hostname))
+}
+
+/// Whether notes about a command are printed: where `wanted` says so, and wherever a person would have been asked and a script is not.
+pub fn notes_are_printed(judgement: &Judgement, wanted: bool) -> bool {
+    wanted || judgement.caller == CallerKind::Script && judgement.environment.preset == "prod"
 }
 
 /// One dim line for each file with problems, and one for all other notes of a command.
@@ -338,7 +342,7 @@ fn allowing(judgement: &Judgement, complaints: &[&Complaint], screen: &Screen, d
     let mut out = String::new();
     let Some(first) = complaints.first().map(|complaint| complaint.finding.rule.id) else { return out };
     let fixed = complaints.iter().find_map(|complaint| never_allowed(complaint));
-    let allow = match judgement.action {
+    let allow = match judgement.wanted {
         Action::Refuse if let Some(rule) = fixed => format!("nothing allows it: fender rules {rule}"),
         Action::Refuse => format!("an entry in a policy: fender rules {first}"),
         _ => format!("fender rules {first}"),
@@ -350,7 +354,7 @@ fn allowing(judgement: &Judgement, complaints: &[&Complaint], screen: &Screen, d
     let mut lines: Vec<String> = Vec::new();
     for complaint in complaints {
         if let Some(source) = &complaint.decision.source {
-            let line = format!("{} decides: {} {}", source, complaint.finding.rule.id, complaint.decision.action);
+            let line = format!("{} decides: {} {}", source, complaint.finding.rule.id, complaint.decision.wanted());
             if !lines.contains(&line) {
                 lines.push(line);
             }

@@ -20,7 +20,7 @@ use fender_core::lower::{Build, Origins, lower};
 use fender_core::plan::filters::Filters;
 use fender_core::plan::inventory::{CacheRecord, Container, Image, Inventory, Network, Volume};
 use fender_core::plan::{Protections, Step, plan};
-use fender_core::policy::{EnginePlace, Policy, parse_layer};
+use fender_core::policy::{Caller, CallerKind, EnginePlace, Policy, parse_layer};
 use fender_core::rules::{Class, RULES};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -140,10 +140,13 @@ pub fn policy(data: &[u8]) {
             }
             Ok(layer) => {
                 let policy = Policy { layers: vec![layer] };
+                policy.without_effect();
                 let (_, _, _) = (policy.trash(), policy.protected(), policy.offers());
                 for rule in RULES {
-                    policy.decide(rule, rule.class, &place);
-                    policy.decide(rule, Class::ALL[0], &place);
+                    for caller in CallerKind::ALL.map(Caller::of) {
+                        policy.decide(rule, rule.class, &place, &caller);
+                        policy.decide(rule, Class::ALL[0], &place, &caller);
+                    }
                 }
             }
         }

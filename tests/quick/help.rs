@@ -42,6 +42,10 @@ Learn
 Variables that fender reads
   FENDER_NOTES=always            print notes without a terminal, too
   CI                             set, and not false or 0: a local engine is ci
+  CLAUDECODE, CURSOR_AGENT       set by a coding agent: no question is answered
+  CODEX_SANDBOX, CODEX_THREAD_ID the same
+  GEMINI_CLI, OPENCODE, AI_AGENT the same
+  COPILOT_*                      the same, where there is no terminal
   NO_COLOR, TERM=dumb            no colours
   PAGER                          the program that shows long lists (less -R)
   XDG_CONFIG_HOME, HOME          your policy: ~/.config/fender/policy.toml

@@ -15,6 +15,7 @@ mod support;
 mod answers_that_do_not_come;
 mod any_surroundings;
 mod answers;
+mod callers;
 mod documents;
 mod endings;
 mod fix_harm;

@@ -7,8 +7,8 @@ use crate::support::place::Place;
 use crate::support::process::fender;
 use fender_core::engine::{Labels, Lookup};
 use fender_core::policy::{
-    Action, ClassActions, EnginePlace, EnvironmentFile, File, OfferFile, Policy, PolicyLayer, ProtectFile, TrashFile,
-    Values, parse_layer,
+    Action, Caller, CallerFile, CallerKind, ClassActions, EnginePlace, EnvironmentFile, File, OfferFile, Policy,
+    PolicyLayer, PresetFile, ProtectFile, TrashFile, Values, parse_layer,
 };
 use fender_core::rules::{Class, RULES, rule};
 use proptest::prelude::*;
@@ -20,7 +20,7 @@ const IDS: [&str; 5] = ["privileged", "removes-volume", "root-user", "stops-cont
 /// Every key, and whether a file sets it. It names all fields of the policy's own types, so that a new key does not compile
 /// here before it is generated below.
 fn keys(file: &File) -> Vec<(&'static str, bool)> {
-    let File { docker, offer, protect, trash, presets, environments, rules } = file;
+    let File { docker, offer, protect, trash, presets, callers, environments, rules } = file;
     let OfferFile { memory, memory_swap, pids_limit, user } = offer;
     let ProtectFile { containers, volumes, images, networks } = protect;
     let TrashFile { max, each, keep } = trash;
@@ -39,12 +39,28 @@ fn keys(file: &File) -> Vec<(&'static str, bool)> {
         ("trash.keep", keep.is_some()),
         ("rules", !rules.is_empty()),
     ];
-    for ClassActions { escape, loss, outage, hygiene } in presets.values() {
+    let any = |classes: &ClassActions| {
+        let ClassActions { escape, loss, outage, hygiene } = classes;
+        [escape, loss, outage, hygiene].iter().any(|set| set.is_some())
+    };
+    for PresetFile { escape, loss, outage, hygiene, person, script, agent } in presets.values() {
         keys.extend([
             ("presets.escape", escape.is_some()),
             ("presets.loss", loss.is_some()),
             ("presets.outage", outage.is_some()),
             ("presets.hygiene", hygiene.is_some()),
+            ("presets.person", any(person)),
+            ("presets.script", any(script)),
+            ("presets.agent", any(agent)),
+        ]);
+    }
+    for it in callers.values() {
+        let CallerFile { user, program, presets, rules } = it.get_ref();
+        keys.extend([
+            ("callers.user", !user.0.is_empty()),
+            ("callers.program", !program.0.is_empty()),
+            ("callers.presets", presets.values().any(any)),
+            ("callers.rules", !rules.is_empty()),
         ]);
     }
     for it in environments.values() {
@@ -100,16 +116,39 @@ fn environment(name: &'static str) -> BoxedStrategy<String> {
 }
 
 fn preset(name: &'static str) -> BoxedStrategy<String> {
+    let text = (of_classes(), proptest::option::of((proptest::sample::select(CallerKind::ALL.to_vec()), of_classes())))
+        .prop_map(move |(lines, of_caller)| {
+            let of_caller = of_caller.map(|(kind, lines)| format!("[presets.{name}.{}]\n{lines}", kind.name()));
+            format!("[presets.{name}]\n{lines}{}", of_caller.unwrap_or_default())
+        });
+    text.boxed()
+}
+
+/// Lines with actions for classes.
+fn of_classes() -> impl Strategy<Value = String> {
     let classes = proptest::collection::btree_map(
         proptest::sample::select(Class::ALL.map(|class| class.name()).to_vec()),
         action(),
         0..3,
     );
-    let text = classes.prop_map(move |classes: BTreeMap<&str, Action>| {
-        let lines: String = classes.iter().map(|(class, action)| format!("{class} = \"{action}\"\n")).collect();
-        format!("[presets.{name}]\n{lines}")
+    classes.prop_map(|classes: BTreeMap<&str, Action>| {
+        classes.iter().map(|(class, action)| format!("{class} = \"{action}\"\n")).collect()
+    })
+}
+
+/// A table for callers with this name.
+fn caller(name: &'static str) -> BoxedStrategy<String> {
+    let keys = (
+        key("user", &["\"deploy\"", "\"*\"", "[\"ann\", \"bob\"]"]),
+        key("program", &["\"/usr/bin/ansible\"", "\"/*\""]),
+        of_classes(),
+        rules(format!("callers.{name}.rules")),
+    );
+    let text = keys.prop_map(move |(user, program, classes, rules)| {
+        let user = if user.is_empty() && program.is_empty() { "user = \"deploy\"\n".to_owned() } else { user };
+        format!("[callers.{name}]\n{user}{program}[callers.{name}.presets.prod]\n{classes}{rules}")
     });
-    text.boxed()
+    proptest::option::weighted(0.4, text).prop_map(Option::unwrap_or_default).boxed()
 }
 
 /// A policy's text, any key set or not.
@@ -140,12 +179,31 @@ fn text() -> impl Strategy<Value = String> {
         trash,
         presets,
         environments,
+        (caller("deployer"), caller("other")),
         rules("rules".to_owned()),
     );
-    all.prop_map(|(docker, o, p, t, presets, e, rules)| {
+    all.prop_map(|(docker, o, p, t, presets, e, callers, rules)| {
         format!(
-            "{docker}[offer]\n{}{}{}{}[protect]\n{}{}{}{}[trash]\n{}{}{}{}{}{}{}{}{}{rules}",
-            o.0, o.1, o.2, o.3, p.0, p.1, p.2, p.3, t.0, t.1, t.2, presets.0, presets.1, presets.2, e.0, e.1, e.2
+            "{docker}[offer]\n{}{}{}{}[protect]\n{}{}{}{}[trash]\n{}{}{}{}{}{}{}{}{}{}{}{rules}",
+            o.0,
+            o.1,
+            o.2,
+            o.3,
+            p.0,
+            p.1,
+            p.2,
+            p.3,
+            t.0,
+            t.1,
+            t.2,
+            presets.0,
+            presets.1,
+            presets.2,
+            e.0,
+            e.1,
+            e.2,
+            callers.0,
+            callers.1
         )
     })
 }
@@ -154,6 +212,15 @@ fn text() -> impl Strategy<Value = String> {
 fn layer(is_system: bool) -> impl Strategy<Value = PolicyLayer> {
     let path = if is_system { "/etc/fender/policy.toml" } else { "/home/u/policy.toml" };
     text().prop_filter_map("memory_swap under memory", move |text| parse_layer(Path::new(path), is_system, &text).ok())
+}
+
+fn callers() -> impl Strategy<Value = Caller> {
+    (
+        proptest::sample::select(CallerKind::ALL.to_vec()),
+        proptest::sample::select(vec!["", "deploy", "ann"]),
+        proptest::sample::select(vec!["", "/usr/bin/ansible", "/bin/sh"]),
+    )
+        .prop_map(|(kind, user, program)| Caller { kind, user: user.to_owned(), program: program.to_owned() })
 }
 
 fn places() -> impl Strategy<Value = (&'static str, &'static str, bool, bool)> {
@@ -221,7 +288,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_user_makes_no_key_weaker_than_the_system(system in layer(true), user in layer(false), at in places()) {
+    fn a_user_makes_no_key_weaker_than_the_system(system in layer(true), user in layer(false), at in places(), by in callers()) {
         let (alone, both) = (policy(&[&system]), policy(&[&system, &user]));
         prop_assert_eq!(weaker(&alone.values(), &both.values()), None);
         // The same of what is made of the values.
@@ -243,19 +310,19 @@ proptest! {
             prop_assert!(rank(&both.environment(&place).preset) >= rank(&environment.preset), "an engine was moved");
         }
         for rule in RULES {
-            let (theirs, held) = (alone.decide(rule, rule.class, &place), both.decide(rule, rule.class, &place));
+            let (theirs, held) = (alone.decide(rule, rule.class, &place, &by), both.decide(rule, rule.class, &place, &by));
             // What the file says, and what it assigned the engine to, and what production's own words say.
             if theirs.source.is_some() {
                 prop_assert!(held.action >= theirs.action, "{}: {theirs:?}, {held:?}", rule.id);
             }
             // Where labels are not known, more than one environment is possible, and the user may set those that nobody assigned.
             if bound(&environment) {
-                let assigned = alone.decide_in(rule, rule.class, &environment);
+                let assigned = alone.decide_in(rule, rule.class, &environment, &by);
                 prop_assert!(held.action >= assigned.action, "{}: {assigned:?}, {held:?}", rule.id);
             }
             for name in ["dev", "ci", "prod", "mine"] {
                 let Some(named) = alone.named(name) else { continue };
-                let (theirs, held) = (alone.decide_in(rule, rule.class, &named), both.decide_in(rule, rule.class, &named));
+                let (theirs, held) = (alone.decide_in(rule, rule.class, &named, &by), both.decide_in(rule, rule.class, &named, &by));
                 if theirs.source.is_some() {
                     prop_assert!(held.action >= theirs.action, "{} in {name}: {theirs:?}, {held:?}", rule.id);
                 }
@@ -264,14 +331,14 @@ proptest! {
     }
 
     #[test]
-    fn a_user_can_make_each_action_stricter(system in layer(true), at in places(), id in proptest::sample::select(&IDS[..4])) {
+    fn a_user_can_make_each_action_stricter(system in layer(true), at in places(), by in callers(), id in proptest::sample::select(&IDS[..4])) {
         let user = parse_layer(Path::new("u.toml"), false, &format!("[rules]\n{id} = \"refuse\"\n")).unwrap();
         let rule = rule(id).unwrap();
-        prop_assert_eq!(policy(&[&system, &user]).decide(rule, rule.class, &place(at)).action, Action::Refuse);
+        prop_assert_eq!(policy(&[&system, &user]).decide(rule, rule.class, &place(at), &by).action, Action::Refuse);
     }
 
     #[test]
-    fn another_users_policy_only_makes_root_stricter(system in proptest::option::of(layer(true)), others in layer(false), at in places()) {
+    fn another_users_policy_only_makes_root_stricter(system in proptest::option::of(layer(true)), others in layer(false), at in places(), by in callers()) {
         let mut others = others;
         others.is_others = true;
         let own: Vec<&PolicyLayer> = system.iter().collect();
@@ -281,14 +348,28 @@ proptest! {
         prop_assert_eq!((own.trash(), own.offers()), (both.trash(), both.offers()));
         let place = place(at);
         for rule in RULES {
-            let (alone, with) = (own.decide(rule, rule.class, &place), both.decide(rule, rule.class, &place));
+            let (alone, with) = (own.decide(rule, rule.class, &place, &by), both.decide(rule, rule.class, &place, &by));
             prop_assert!(with.action >= alone.action, "{}: {alone:?}, {with:?}", rule.id);
         }
         prop_assert!(both.protected().len() >= own.protected().len());
     }
 
     #[test]
-    fn what_is_said_to_be_without_effect_is(system in layer(true), user in layer(false), at in places()) {
+    fn a_mark_of_an_agent_only_makes_stricter(system in proptest::option::of(layer(true)), user in layer(false), at in places(), by in callers()) {
+        let layers: Vec<&PolicyLayer> = system.iter().chain([&user]).collect();
+        let (policy, place) = (policy(&layers), place(at));
+        let agent = Caller { kind: CallerKind::Agent, ..by.clone() };
+        for rule in IDS.into_iter().filter_map(rule) {
+            for kind in CallerKind::ALL {
+                let other = Caller { kind, ..by.clone() };
+                let limited = |caller: &Caller| policy.decide(rule, rule.class, &place, caller).limited(caller.kind).action;
+                prop_assert!(limited(&agent) >= limited(&other), "{}: {kind:?}", rule.id);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_said_to_be_without_effect_is(system in layer(true), user in layer(false), at in places(), by in callers()) {
         let both = policy(&[&system, &user]);
         let place = place(at);
         for idle in both.without_effect().iter().filter(|idle| idle.source.starts_with("/home")) {
@@ -301,7 +382,7 @@ proptest! {
             let without = policy(&[&system, &file]);
             let rule = rule(id).unwrap();
             if idle.key == format!("rules.{id}") {
-                let decide = |policy: &Policy| policy.decide(rule, rule.class, &place).action;
+                let decide = |policy: &Policy| policy.decide(rule, rule.class, &place, &by).action;
                 prop_assert_eq!(decide(&both), decide(&without), "{:?}", idle);
             }
         }
@@ -410,7 +491,10 @@ fn production_by_its_name_stays_where_a_systems_file_is() {
         let place = EnginePlace::new(context, "unix:///s", "", "m", false, || Labels::NoEngine);
         let with = Policy { layers: vec![parsed("docker = \"/a\"\n", true), parsed(user, false)] };
         assert_eq!(with.environment(&place).name, "prod");
-        assert_eq!(with.decide(privileged, Class::Escape, &place).action, Action::Refuse);
+        assert_eq!(
+            with.decide(privileged, Class::Escape, &place, &Caller::of(CallerKind::Person)).action,
+            Action::Refuse
+        );
         // One's own machine is one's own.
         let alone = Policy { layers: vec![parsed(user, false)] };
         assert_eq!(alone.environment(&place).name, "mine");
@@ -480,7 +564,10 @@ fn what_is_shown_allows_the_rule() {
                 .collect(),
         };
         let before = policy(&texts);
-        assert!(before.decide(privileged, privileged.class, &place).action > Action::Note, "{texts:?}");
+        assert!(
+            before.decide(privileged, privileged.class, &place, &Caller::of(CallerKind::Person)).action > Action::Note,
+            "{texts:?}"
+        );
         let lines = before.allowing(privileged, &before.environment(&place), Some(&place)).unwrap();
         assert_eq!(lines.len(), *number, "{texts:?}: {lines:?}");
         for added in lines {
@@ -495,6 +582,10 @@ fn what_is_shown_allows_the_rule() {
             }
         }
         let after = policy(&texts);
-        assert_eq!(after.decide(privileged, privileged.class, &place).action, Action::Allow, "{texts:?}");
+        assert_eq!(
+            after.decide(privileged, privileged.class, &place, &Caller::of(CallerKind::Person)).action,
+            Action::Allow,
+            "{texts:?}"
+        );
     }
 }

@@ -10,7 +10,7 @@ use fender_core::grammar::parse::{Builder, Unknown, parse};
 use fender_core::grammar::values;
 use fender_core::judge::Judgement;
 use fender_core::lower::{Effect, lower};
-use fender_core::policy::{Action, EnginePlace, Policy, parse_layer};
+use fender_core::policy::{Action, Caller, CallerKind, EnginePlace, Policy, parse_layer};
 use fender_core::rules::{Class, RULES};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -126,6 +126,7 @@ proptest! {
         context in proptest::sample::select(vec!["default", "prod", "stage-1"]),
         moved in any::<bool>(),
         by_class in any::<bool>(),
+        by in proptest::sample::select(CallerKind::ALL.to_vec()),
     ) {
         let (mild, strict) = (mild.min(strict), mild.max(strict));
         let action_text = |action: Action| match by_class {
@@ -139,8 +140,9 @@ proptest! {
             let system = system.map(|action| layer(&action_text(action), true));
             Policy { layers: system.into_iter().chain([layer(&format!("{}{moving}", action_text(user)), false)]).collect() }
         };
+        let by = Caller::of(by);
         let place = EnginePlace::new(context, "unix:///s", "", "m", false, || fender_core::engine::Labels::NoEngine);
-        let decide = |policy: &Policy| policy.decide(rule, rule.class, &place).action;
+        let decide = |policy: &Policy| policy.decide(rule, rule.class, &place, &by).action;
         prop_assert!(decide(&policy(strict)) >= decide(&policy(mild)));
         if let Some(action) = system {
             let alone = Policy { layers: vec![layer(&action_text(action), true)] };
@@ -154,7 +156,10 @@ fn classes_get_stricter_from_dev_to_prod() {
     let policy = Policy::default();
     for class in Class::ALL {
         let rule = RULES.iter().find(|rule| rule.class == class).unwrap();
-        let action = |name: &str| policy.decide_in(rule, class, &policy.named(name).unwrap()).action;
-        assert!(action("prod") >= action("dev") && action("prod") >= action("ci"), "{}", class.name());
+        for kind in [CallerKind::Person, CallerKind::Agent] {
+            let caller = Caller::of(kind);
+            let action = |name: &str| policy.decide_in(rule, class, &policy.named(name).unwrap(), &caller).action;
+            assert!(action("prod") >= action("dev") && action("prod") >= action("ci"), "{}", class.name());
+        }
     }
 }

@@ -18,7 +18,7 @@ use fender_core::plan::compose::Project;
 use fender_core::plan::inventory::{Container, Endpoint, Image, Inventory, Network, Volume};
 use fender_core::plan::protect::ProtectPattern;
 use fender_core::plan::{ObjectKind, Plan, Protections, Step, plan};
-use fender_core::policy::Policy;
+use fender_core::policy::{Caller, CallerKind, Policy};
 use fender_core::rules::{Example, rule};
 use fender_core::target::Target;
 
@@ -364,14 +364,23 @@ fn inventory() -> Inventory {
     }
 }
 
-/// The judgement on a line as a shell would read it.
+/// The judgement on a line as a shell would read it, for a person.
 pub fn judged(line: &str, environment: &str) -> Judgement {
+    judged_for(line, environment, CallerKind::Person)
+}
+
+/// The same for any caller.
+pub fn judged_for(line: &str, environment: &str, caller: CallerKind) -> Judgement {
     let words: Vec<OsString> = shell_words::split(line).unwrap().into_iter().map(OsString::from).collect();
-    with_context(environment, |context| judge(&words, context))
+    with_caller(environment, caller, |context| judge(&words, context))
 }
 
 /// Everything that a judgement in front of the small engine needs.
 pub fn with_context<T>(environment: &str, work: impl FnOnce(&JudgementContext) -> T) -> T {
+    with_caller(environment, CallerKind::Person, work)
+}
+
+fn with_caller<T>(environment: &str, caller: CallerKind, work: impl FnOnce(&JudgementContext) -> T) -> T {
     let policy = Policy::default();
     let facts = |_: &Target| -> Box<dyn Facts> { Box::new(SmallEngine) };
     work(&JudgementContext {
@@ -380,6 +389,7 @@ pub fn with_context<T>(environment: &str, work: impl FnOnce(&JudgementContext) -
         facts: &facts,
         hostname: "laptop".to_owned(),
         ids: (1000, 1000),
+        caller: Caller::of(caller),
         environment: policy.named(environment),
     })
 }

@@ -14,7 +14,7 @@ use fender_core::judge::{JudgementContext, judge};
 use fender_core::lint::fix::{Choice, changes};
 use fender_core::lint::{FileKind, Report, lint};
 use fender_core::plan::Facts;
-use fender_core::policy::{Policy, PolicyLayer};
+use fender_core::policy::{Caller, CallerKind, Policy, PolicyLayer};
 use fender_core::target::Target;
 use serde_json::Value;
 
@@ -66,6 +66,7 @@ impl Files {
             facts: &facts,
             hostname: "m".to_owned(),
             ids: (5, 6),
+            caller: Caller::of(CallerKind::Person),
             environment: None,
         };
         let words: Vec<OsString> = words.iter().map(OsString::from).collect();

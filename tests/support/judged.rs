@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use fender::engine::Offline;
 use fender_core::judge::{Judgement, JudgementContext, judge};
 use fender_core::plan::Facts;
-use fender_core::policy::Policy;
+use fender_core::policy::{Caller, CallerKind, Policy};
 use fender_core::target::Target;
 
 use super::TestHost;
@@ -15,8 +15,15 @@ pub fn judged(host: &TestHost, words: &[String]) -> Judgement {
     let policy = Policy::default();
     let facts = |_: &Target| -> Box<dyn Facts> { Box::new(Offline::default()) };
     let environment = policy.named("prod");
-    let context =
-        JudgementContext { host, policy: &policy, facts: &facts, hostname: "m".to_owned(), ids: (5, 6), environment };
+    let context = JudgementContext {
+        host,
+        policy: &policy,
+        facts: &facts,
+        hostname: "m".to_owned(),
+        ids: (5, 6),
+        caller: Caller::of(CallerKind::Person),
+        environment,
+    };
     let words: Vec<OsString> = words.iter().map(OsString::from).collect();
     judge(&words, &context)
 }

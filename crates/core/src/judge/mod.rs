@@ -15,7 +15,7 @@ use crate::grammar::parse::{Builder, Invocation, Unknown, parse};
 use crate::host::Host;
 use crate::lower::{Effect, Lowered, Origin, Request, builder, buildkit_is_off, despite, lower, read, with_files};
 use crate::plan::{Facts, Step, steps_of};
-use crate::policy::{Action, Decision, EnginePlace, Environment, Policy, is_ci};
+use crate::policy::{Action, Caller, CallerKind, Decision, EnginePlace, Environment, Policy, is_ci};
 use crate::rules::{Case, Class, Finding, NOT_UNDERSTOOD, Offers, Seen, Strictness, check};
 use crate::target::{Target, choose};
 pub use complaint::{Complaint, deletions};
@@ -33,6 +33,8 @@ pub struct JudgementContext<'a> {
     pub hostname: String,
     /// The caller's own ids.
     pub ids: (u32, u32),
+    /// Who runs the command.
+    pub caller: Caller,
     /// An environment named by hand, which stands for the one that would be found.
     pub environment: Option<Environment>,
 }
@@ -49,8 +51,12 @@ pub struct Judgement {
     pub environment: Environment,
     /// What was found, with the policy's decision on each.
     pub complaints: Vec<Complaint>,
+    /// Who runs it.
+    pub caller: CallerKind,
     /// The strictest action of all complaints.
     pub action: Action,
+    /// The same before it was known whether the caller can answer: a question that became a refusal is one here.
+    pub wanted: Action,
     /// The words with every offered change made.
     pub rewrite: Option<Vec<OsString>>,
     /// To ask the engine again, for a screen that is shown.
@@ -122,15 +128,20 @@ pub fn judge_parsed(invocation: Invocation, words: &[OsString], context: &Judgem
         None if complaints.is_empty() => context.policy.environment(&place_without_labels(&target, context)),
         None => context.policy.environment(&place),
     };
-    let action = complaints.iter().map(|complaint| complaint.decision.action).max().unwrap_or(Action::Allow);
-    let wanted: Vec<&Finding> = complaints
+    let complaints = limited(complaints, context.caller.kind);
+    let strictest = |of: fn(&Decision) -> Action| {
+        complaints.iter().map(|complaint| of(&complaint.decision)).max().unwrap_or(Action::Allow)
+    };
+    let (action, wanted) = (strictest(|decision| decision.action), strictest(Decision::wanted));
+    let fixable: Vec<&Finding> = complaints
         .iter()
         .filter(|complaint| complaint.decision.action != Action::Allow && !complaint.finding.only_alone)
         .map(|complaint| &complaint.finding)
         .collect();
-    let rewrite = rewrite(&invocation, words, &typed, &wanted, context.host);
+    let rewrite = rewrite(&invocation, words, &typed, &fixable, context.host);
     drop(place);
-    Judgement { invocation, lowered, target, environment, complaints, action, rewrite, facts, steps }
+    let caller = context.caller.kind;
+    Judgement { invocation, lowered, target, environment, complaints, caller, action, wanted, rewrite, facts, steps }
 }
 
 /// Judges requests behind which there is no command line: what an undo would make again. The rules are the same.
@@ -160,7 +171,13 @@ pub fn judge_effects(
     let deletions = || steps_of(&lowered.effects);
     let findings = look(lowered, target, facts, context, &context.policy.offers(), &deletions);
     let place = place(target, facts, context, &findings);
-    decide(findings, &place, context)
+    limited(decide(findings, &place, context), context.caller.kind)
+}
+
+/// The complaints for a caller who can answer, or cannot.
+fn limited(complaints: Vec<Complaint>, caller: CallerKind) -> Vec<Complaint> {
+    let limited = |it: Complaint| Complaint { decision: it.decision.limited(caller), ..it };
+    complaints.into_iter().map(limited).collect()
 }
 
 /// The environment of an engine, as a command on it would be judged.
@@ -285,8 +302,8 @@ fn decide(findings: Vec<Finding>, place: &EnginePlace, context: &JudgementContex
         .into_iter()
         .map(|finding| {
             let decide = || match &context.environment {
-                Some(named) => context.policy.decide_in(finding.rule, finding.class, named),
-                None => context.policy.decide(finding.rule, finding.class, place),
+                Some(named) => context.policy.decide_in(finding.rule, finding.class, named, &context.caller),
+                None => context.policy.decide(finding.rule, finding.class, place, &context.caller),
             };
             let mut decision = decided.entry((finding.rule.id, finding.class)).or_insert_with(decide).clone();
             // An action that a policy file sets for this rule applies unchanged.

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use super::{Action, EnginePlace, Environment, Policy, PolicyLayer, environment, parse_layer, preset, toml_key};
+use super::{
+    Action, Caller, CallerKind, EnginePlace, Environment, Policy, PolicyLayer, environment, parse_layer, preset,
+    toml_key,
+};
 use crate::rules::Rule;
 
 /// Lines of one policy file that allow a rule.
@@ -32,9 +35,10 @@ impl Policy {
         ways.extend(theirs.iter().map(|theirs| vec![(true, theirs), (false, environment)]));
         let allows = |way: &[(bool, &Environment)], place: Option<&EnginePlace>| {
             let with = Policy { layers: self.with(rule, way) };
+            let person = Caller::of(CallerKind::Person);
             let decision = match place {
-                Some(place) => with.decide(rule, rule.class, place),
-                None => with.decide_in(rule, rule.class, environment),
+                Some(place) => with.decide(rule, rule.class, place, &person),
+                None => with.decide_in(rule, rule.class, environment, &person),
             };
             decision.action == Action::Allow
         };

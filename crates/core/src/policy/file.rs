@@ -6,15 +6,14 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _};
 use toml::Spanned;
-use wildmatch::WildMatch;
 
+use super::actions::{CallerFile, PresetFile};
+use super::names::{Globs, PresetName, RuleId};
 use super::place::EnginePlace;
 use super::values::{KeptBytes, KeptTime, Memory, OfferedUser, Pids, Swap};
 use super::{Action, preset, preset_names};
 use crate::engine::Lookup;
-use crate::rules::{Class, rule, unknown_rule};
 use crate::text::did_you_mean;
 
 /// One file, read.
@@ -82,7 +81,9 @@ pub struct File {
     /// `[trash]`.
     pub trash: TrashFile,
     /// `[presets.NAME]`.
-    pub presets: BTreeMap<PresetName, ClassActions>,
+    pub presets: BTreeMap<PresetName, PresetFile>,
+    /// `[callers.NAME]`.
+    pub callers: BTreeMap<String, Spanned<CallerFile>>,
     /// `[environments.NAME]`.
     pub environments: BTreeMap<String, Spanned<EnvironmentFile>>,
     /// `[rules]`: actions for every environment.
@@ -127,42 +128,6 @@ pub struct TrashFile {
     pub each: Option<Spanned<KeptBytes>>,
     /// Seconds.
     pub keep: Option<Spanned<KeptTime>>,
-}
-
-/// One action for each class of rules.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ClassActions {
-    /// The action for class escape.
-    pub escape: Option<Spanned<Action>>,
-    /// The action for class loss.
-    pub loss: Option<Spanned<Action>>,
-    /// The action for class outage.
-    pub outage: Option<Spanned<Action>>,
-    /// The action for class hygiene.
-    pub hygiene: Option<Spanned<Action>>,
-}
-
-impl ClassActions {
-    /// The place for a class's action.
-    pub fn get_mut(&mut self, class: Class) -> &mut Option<Spanned<Action>> {
-        match class {
-            Class::Escape => &mut self.escape,
-            Class::Loss => &mut self.loss,
-            Class::Outage => &mut self.outage,
-            Class::Hygiene => &mut self.hygiene,
-        }
-    }
-
-    /// The action for a class, where the file sets one.
-    pub fn get(&self, class: Class) -> Option<&Spanned<Action>> {
-        match class {
-            Class::Escape => self.escape.as_ref(),
-            Class::Loss => self.loss.as_ref(),
-            Class::Outage => self.outage.as_ref(),
-            Class::Hygiene => self.hygiene.as_ref(),
-        }
-    }
 }
 
 /// Which engines an environment is about, and what holds there.
@@ -239,93 +204,7 @@ impl EnvironmentFile {
 
     /// The preset's name; `name` where none is set.
     pub fn preset_or(&self, name: &str) -> String {
-        self.preset.as_ref().map_or_else(|| name.to_owned(), |preset| preset.0.clone())
-    }
-}
-
-/// One glob or a list of them; `*` and `?` stand for anything.
-#[derive(Clone, Debug, Default)]
-pub struct Globs(pub Vec<String>);
-
-impl Globs {
-    fn matching(&self, text: &str) -> Option<&str> {
-        self.0.iter().find(|glob| !text.is_empty() && WildMatch::new(glob).matches(text)).map(String::as_str)
-    }
-}
-
-impl<'de> Deserialize<'de> for Globs {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Globs, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged, expecting = "expected a pattern or a list of patterns")]
-        enum Either {
-            One(String),
-            Many(Vec<String>),
-        }
-        Ok(Globs(match Either::deserialize(deserializer)? {
-            Either::One(glob) => vec![glob],
-            Either::Many(globs) => globs,
-        }))
-    }
-}
-
-/// The id of a rule that exists.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RuleId(String);
-
-impl RuleId {
-    pub fn name(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::borrow::Borrow<str> for RuleId {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<'de> Deserialize<'de> for RuleId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RuleId, D::Error> {
-        let id = String::deserialize(deserializer)?;
-        match rule(&id) {
-            Some(_) => Ok(RuleId(id)),
-            None => Err(D::Error::custom(unknown_rule(&id))),
-        }
-    }
-}
-
-/// The name of a preset that exists.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PresetName(String);
-
-impl PresetName {
-    pub fn name(&self) -> &str {
-        &self.0
-    }
-
-    pub fn is(&self, name: &str) -> bool {
-        self.0 == name
-    }
-}
-
-impl std::borrow::Borrow<str> for PresetName {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<'de> Deserialize<'de> for PresetName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<PresetName, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        match preset(&name) {
-            Some(_) => Ok(PresetName(name)),
-            None => {
-                let known: Vec<&str> = preset_names().collect();
-                let only = format!("only {}", known.join(", "));
-                let meant = did_you_mean(&name, known, &only);
-                Err(D::Error::custom(format!("there is no preset {name:?}: {meant}")))
-            }
-        }
+        self.preset.as_ref().map_or_else(|| name.to_owned(), |preset| preset.name().to_owned())
     }
 }
 
@@ -371,6 +250,16 @@ pub fn parse(path: &Path, is_system: bool, text: &str) -> Result<PolicyLayer, Po
             let reason = format!("the environment {name:?} needs a preset: one of {}", known.join(", "));
             return Err(problem(Some(environment.span().start), reason));
         }
+    }
+    for (name, caller) in &file.callers {
+        let reason = match caller.get_ref() {
+            it if !it.has_patterns() => format!("the caller {name:?} needs a user or a program"),
+            it => match it.program.0.iter().find(|path| !path.starts_with('/')) {
+                Some(path) => format!("program = {path:?} is not an absolute path"),
+                None => continue,
+            },
+        };
+        return Err(problem(Some(caller.span().start), reason));
     }
     if let Some(docker) = file.docker.as_ref().filter(|docker| !docker.get_ref().is_absolute()) {
         let reason = format!("docker = {:?} is not an absolute path", docker.get_ref().display().to_string());
@@ -430,6 +319,9 @@ mod tests {
         }
         assert!(problem("\"a`b\" = 1\n").contains("a`b"));
         assert!(problem("[environments.stage]\ncontext = \"s*\"\n").contains("needs a preset"));
+        assert!(problem("[callers.x]\n[callers.x.rules]\nprune = \"ask\"\n").contains("needs a user or a program"));
+        assert!(problem("[callers.x]\nprogram = \"make\"\n").contains("\"make\" is not an absolute path"));
+        assert!(problem("[presets.prod.scripts]\nloss = \"ask\"\n").contains("did you mean script?"));
         assert!(problem("[offer]\nmemory = \"lots\"\n").starts_with("p.toml:2:10: invalid size"));
         assert!(problem("docker = \"docker\"\n").contains("p.toml:1:10: docker = \"docker\" is not an absolute path"));
         assert!(problem("[trash]\nmax = \"lots\"\n").starts_with("p.toml:2:7: \"lots\" is not a size"));

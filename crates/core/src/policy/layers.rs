@@ -12,7 +12,7 @@ use toml::Spanned;
 
 use super::file::{File, OfferFile, PolicyLayer, TrashFile};
 use super::values::Stricter;
-use super::{Action, Environment, Policy, preset, preset_names};
+use super::{Action, Caller, CallerKind, Decision, Environment, Policy, preset, preset_names};
 use crate::rules::{Class, RULES, Rule, rule};
 
 /// One key, or a table of them, in both files.
@@ -82,9 +82,9 @@ table!(Values { docker, offer, trash });
 impl Values {
     /// The values of one file.
     fn of(file: &File) -> Values {
-        // What is protected adds up (`Policy::protected`); presets, environments and rules have their part in an action,
+        // What is protected adds up (`Policy::protected`); presets, callers, environments and rules have their part in an action,
         // and the action is bounded (`Policy::decide`).
-        let File { docker, offer, trash, protect: _, presets: _, environments: _, rules: _ } = file;
+        let File { docker, offer, trash, protect: _, presets: _, callers: _, environments: _, rules: _ } = file;
         Values { docker: docker.clone(), offer: offer.clone(), trash: trash.clone() }
     }
 }
@@ -148,49 +148,101 @@ impl Policy {
 
     /// Actions of a user's file that are weaker than the system's wherever they would count.
     fn overruled_actions(&self, user: &PolicyLayer, found: &mut Vec<WithoutEffect>) {
+        let everybody = self.known_callers();
         for (table, id, action, at) in actions_of_rules(user) {
             let Some(rule) = rule(id).filter(|rule| preset::always(rule).is_none()) else { continue };
-            let only = table.strip_prefix("environments.").and_then(|rest| rest.strip_suffix(".rules"));
-            let without = self.without(user, |file| match only {
-                None => drop(file.rules.remove(id)),
-                Some(name) => {
+            let in_table = |kind: &str| {
+                table
+                    .strip_prefix(kind)
+                    .and_then(|rest| rest.strip_prefix('.'))
+                    .and_then(|rest| rest.strip_suffix(".rules"))
+            };
+            let (only, caller) = (in_table("environments"), in_table("callers"));
+            let without = self.without(user, |file| match (only, caller) {
+                (Some(name), _) => {
                     if let Some(it) = file.environments.get_mut(name) {
                         it.get_mut().rules.remove(id);
                     }
                 }
+                (None, Some(name)) => {
+                    if let Some(it) = file.callers.get_mut(name) {
+                        it.get_mut().rules.remove(id);
+                    }
+                }
+                (None, None) => drop(file.rules.remove(id)),
             });
+            let table_of = caller.and_then(|name| user.file.callers.get(name)).map(Spanned::get_ref);
+            let about = |caller: &Caller| table_of.is_none_or(|table| table.fits(caller));
             let key = format!("{table}.{id}");
             found.extend(self.overruled_action(
                 user,
                 &without,
-                &[rule],
-                action,
+                SetAction { rules: &[rule], action, key, at },
                 &|it| only.is_none_or(|name| name == it.name),
-                (key, at),
+                &those(&everybody, &about),
             ));
         }
         for (preset, classes) in &user.file.presets {
-            for class in Class::ALL {
-                let Some(set) = classes.get(class) else { continue };
-                let of_class: Vec<&Rule> =
-                    RULES.iter().copied().filter(|it| it.class == class && preset::always(it).is_none()).collect();
-                let without = self.without(user, |file| {
-                    if let Some(classes) = file.presets.get_mut(preset.name()) {
-                        *classes.get_mut(class) = None;
-                    }
-                });
-                let key = format!("presets.{}.{}", preset.name(), class.name());
-                let place = (key, set.span().start);
-                found.extend(self.overruled_action(
-                    user,
-                    &without,
-                    &of_class,
-                    *set.get_ref(),
-                    &|it| preset.is(&it.preset),
-                    place,
-                ));
+            for kind in [None].into_iter().chain(CallerKind::ALL.map(Some)) {
+                for class in Class::ALL {
+                    let set = match kind {
+                        None => classes.get(class),
+                        Some(kind) => classes.of(kind).get(class),
+                    };
+                    let Some(set) = set else { continue };
+                    let without = self.without(user, |file| {
+                        if let Some(classes) = file.presets.get_mut(preset.name()) {
+                            *classes.get_mut(kind, class) = None;
+                        }
+                    });
+                    let table = kind.map_or_else(String::new, |kind| format!(".{}", kind.name()));
+                    let key = format!("presets.{}{table}.{}", preset.name(), class.name());
+                    let callers = those(&everybody, &|caller| {
+                        kind.is_none_or(|kind| kind == caller.kind || caller.kind == CallerKind::Agent)
+                    });
+                    let counts = |it: &Environment| preset.is(&it.preset);
+                    let (rules, at) = (&of_class(class), set.span().start);
+                    let set = SetAction { rules, action: *set.get_ref(), key, at };
+                    found.extend(self.overruled_action(user, &without, set, &counts, &callers));
+                }
             }
         }
+        for (name, caller) in &user.file.callers {
+            for (preset, classes) in &caller.get_ref().presets {
+                for class in Class::ALL {
+                    let Some(set) = classes.get(class) else { continue };
+                    let without = self.without(user, |file| {
+                        if let Some(classes) =
+                            file.callers.get_mut(name).and_then(|it| it.get_mut().presets.get_mut(preset.name()))
+                        {
+                            *classes.get_mut(class) = None;
+                        }
+                    });
+                    let key = format!("callers.{name}.presets.{}.{}", preset.name(), class.name());
+                    let callers = those(&everybody, &|it| caller.get_ref().fits(it));
+                    let counts = |it: &Environment| preset.is(&it.preset);
+                    let (rules, at) = (&of_class(class), set.span().start);
+                    let set = SetAction { rules, action: *set.get_ref(), key, at };
+                    found.extend(self.overruled_action(user, &without, set, &counts, &callers));
+                }
+            }
+        }
+    }
+
+    /// Every caller that some table of these files tells from others, of every kind. None where these are more than can be tried.
+    fn known_callers(&self) -> Vec<Caller> {
+        let tables = || self.layers.iter().flat_map(|layer| layer.file.callers.values().map(Spanned::get_ref));
+        // A pattern fits itself.
+        let mut users: BTreeSet<&str> = tables().flat_map(|it| it.user.0.iter().map(String::as_str)).collect();
+        let mut programs: BTreeSet<&str> = tables().flat_map(|it| it.program.0.iter().map(String::as_str)).collect();
+        users.insert("");
+        programs.insert("");
+        if users.len() * programs.len() > MOST_CALLERS {
+            return Vec::new();
+        }
+        let of = |kind, user: &str, program: &str| Caller { kind, user: user.to_owned(), program: program.to_owned() };
+        let pairs = users.iter().flat_map(|user| programs.iter().map(move |program| (*user, *program)));
+        pairs.flat_map(|(user, program)| CallerKind::ALL.map(|kind| of(kind, user, program))).collect()
     }
 
     /// The same policy with a change in one file.
@@ -209,10 +261,9 @@ impl Policy {
         &self,
         user: &PolicyLayer,
         without: &Policy,
-        rules: &[&Rule],
-        action: Action,
+        set: SetAction,
         counts: &dyn Fn(&Environment) -> bool,
-        (key, at): (String, usize),
+        callers: &[Caller],
     ) -> Option<WithoutEffect> {
         // One name may have another preset in another file.
         let mut kinds: BTreeSet<(String, String)> =
@@ -222,33 +273,59 @@ impl Policy {
         }
         let kind = |(name, preset)| Environment { name, preset, because: String::new(), source: None, open: false };
         let environments: Vec<Environment> = kinds.into_iter().map(kind).collect();
-        let mut by = None;
+        let mut by: Option<Decision> = None;
         for own in environments.iter().filter(|own| counts(own)) {
             // The user's file may put an engine where the system's alone does not.
             let moves = user.file.environments.get(own.name.as_str()).is_some_and(|it| it.get_ref().has_patterns());
             for system in environments.iter().filter(|system| moves || system == &own) {
-                for rule in rules {
+                for rule in set.rules {
                     let of = |layers: &[PolicyLayer]| {
                         let alone = layers.iter().all(|layer| layer.is_system);
                         vec![if alone { system.clone() } else { own.clone() }]
                     };
-                    let holds = self.bounded(rule, rule.class, &of);
-                    let own_word = holds.source.as_ref().is_some_and(|source| user.is_at(source));
-                    if own_word
-                        || holds.action <= action
-                        || without.bounded(rule, rule.class, &of).action != holds.action
-                    {
-                        return None;
+                    for caller in callers {
+                        let holds = self.bounded(rule, rule.class, caller, &of);
+                        let own_word = holds.source.as_ref().is_some_and(|source| user.is_at(source));
+                        if own_word
+                            || holds.action <= set.action
+                            || without.bounded(rule, rule.class, caller, &of).action != holds.action
+                        {
+                            return None;
+                        }
+                        by.get_or_insert(holds);
                     }
-                    by = Some(holds);
                 }
             }
         }
         let holds = by?;
         let by = holds.source.unwrap_or_else(|| "the preset of this environment".to_owned());
         let why = format!("{by} says {}, and a user's file can only be stricter", holds.action);
-        Some(WithoutEffect { source: user.at(at), key, why })
+        Some(WithoutEffect { source: user.at(set.at), key: set.key, why })
     }
+}
+
+/// So many callers are tried for each line, of each kind.
+const MOST_CALLERS: usize = 64;
+
+/// Those of the callers about whom something is.
+fn those(callers: &[Caller], about: &dyn Fn(&Caller) -> bool) -> Vec<Caller> {
+    callers.iter().filter(|caller| about(caller)).cloned().collect()
+}
+
+/// One action that a file sets.
+struct SetAction<'a> {
+    /// The rules that it is for.
+    rules: &'a [&'a Rule],
+    action: Action,
+    /// As it stands in the file, with its tables.
+    key: String,
+    /// The byte at which it stands.
+    at: usize,
+}
+
+/// The rules of a class whose action a policy decides.
+fn of_class(class: Class) -> Vec<&'static Rule> {
+    RULES.iter().copied().filter(|it| it.class == class && preset::always(it).is_none()).collect()
 }
 
 /// The actions that a file sets for rules: the table, the rule, the action and the place.
@@ -257,6 +334,9 @@ fn actions_of_rules(layer: &PolicyLayer) -> Vec<(String, &str, Action, usize)> {
     let in_environments = layer.file.environments.iter().flat_map(|(name, it)| {
         it.get_ref().rules.iter().map(move |(id, set)| (format!("environments.{name}.rules"), id, set))
     });
-    let all = everywhere.chain(in_environments);
+    let of_callers = layer.file.callers.iter().flat_map(|(name, it)| {
+        it.get_ref().rules.iter().map(move |(id, set)| (format!("callers.{name}.rules"), id, set))
+    });
+    let all = everywhere.chain(in_environments).chain(of_callers);
     all.map(|(table, id, set)| (table, id.name(), *set.get_ref(), set.span().start)).collect()
 }

@@ -1,11 +1,14 @@
-//! The action for a finding: rule × environment → action. Pure: the caller
+//! The action for a finding: rule × environment × caller → action. Pure: the caller
 //! reads the files. Layers merge in one place, [`Policy::decide`].
 
 mod action;
+mod actions;
 mod allow;
+mod caller;
 mod environment;
 mod file;
 mod layers;
+mod names;
 mod place;
 mod preset;
 mod values;
@@ -13,16 +16,20 @@ mod values;
 use std::path::PathBuf;
 
 pub use action::Action;
+pub use actions::{CallerFile, ClassActions, PresetFile};
 pub use allow::AllowingLines;
+use caller::View;
+pub use caller::{Caller, CallerKind};
 pub use environment::{Environment, words_of_production};
 pub use file::{
-    ClassActions, EnvironmentFile, File, OfferFile, PolicyLayer, PolicyProblem, ProtectFile, TrashFile,
-    parse as parse_layer,
+    EnvironmentFile, File, OfferFile, PolicyLayer, PolicyProblem, ProtectFile, TrashFile, parse as parse_layer,
 };
 pub use layers::{Values, WithoutEffect};
 pub use place::{EnginePlace, is_ci};
 pub use preset::{preset, preset_names};
 use values::Memory;
+
+use toml::Spanned;
 
 use crate::plan::ObjectKind;
 use crate::plan::protect::ProtectPattern;
@@ -33,6 +40,8 @@ use crate::rules::{Class, Offers, Rule};
 pub struct Decision {
     /// The action.
     pub action: Action,
+    /// The question that became a refusal because this caller cannot answer it.
+    pub question: Option<Action>,
     /// File and line, where a policy file set it.
     pub source: Option<String>,
     /// The least strict action that is possible, because the engine's labels are not known.
@@ -42,7 +51,24 @@ pub struct Decision {
 impl Decision {
     /// What a preset says.
     fn preset(action: Action) -> Decision {
-        Decision { action, source: None, least: Action::Allow }
+        Decision { action, question: None, source: None, least: Action::Allow }
+    }
+
+    /// The same for a caller who can answer, or cannot.
+    pub fn limited(self, caller: CallerKind) -> Decision {
+        let action = caller.limited(self.action);
+        let question = self.question.or(Some(self.action).filter(|before| *before != action));
+        Decision { action, question, ..self }
+    }
+
+    /// The action before it was known whether the caller can answer.
+    pub fn wanted(&self) -> Action {
+        self.question.unwrap_or(self.action)
+    }
+
+    /// Whether an answer would not change it: a policy or a preset refuses it.
+    pub fn is_refused(&self) -> bool {
+        self.wanted() == Action::Refuse
     }
 }
 
@@ -73,7 +99,7 @@ pub struct Policy {
 impl Policy {
     /// The real client, where a file names it; the system's word counts first.
     pub fn client(&self) -> Option<PathBuf> {
-        self.values().docker.map(toml::Spanned::into_inner)
+        self.values().docker.map(Spanned::into_inner)
     }
 
     /// How the trash is kept: what keeps more and longer holds.
@@ -114,8 +140,8 @@ impl Policy {
     /// The values that fixes offer.
     pub fn offers(&self) -> Offers {
         let (set, built_in) = (self.values().offer, Offers::default());
-        let swap = set.memory_swap.as_ref().map(toml::Spanned::get_ref);
-        let memory = set.memory.map_or_else(|| Memory::built_in(&built_in.memory), toml::Spanned::into_inner);
+        let swap = set.memory_swap.as_ref().map(Spanned::get_ref);
+        let memory = set.memory.map_or_else(|| Memory::built_in(&built_in.memory), Spanned::into_inner);
         // The engine takes no limit of memory above the one of both together.
         let memory = match swap {
             Some(swap) if !swap.covers(&memory) => swap.text.clone(),
@@ -157,20 +183,20 @@ impl Policy {
     }
 
     /// What the files and presets say about a rule in an environment. What the system's file sets, the user's can make
-    /// stricter, never weaker.
-    pub fn decide(&self, rule: &Rule, class: Class, place: &EnginePlace) -> Decision {
+    /// stricter, never weaker. A question stays one, whoever the caller is: [`Decision::limited`].
+    pub fn decide(&self, rule: &Rule, class: Class, place: &EnginePlace, caller: &Caller) -> Decision {
         if let Some(action) = preset::always(rule) {
             return Decision::preset(action);
         }
         // More than one environment is possible only where it is not known which engine this is.
-        let mut holds = self.bounded(rule, class, &|layers| environment::possible(layers, place));
+        let mut holds = self.bounded(rule, class, caller, &|layers| environment::possible(layers, place));
         // Labels that are not known could make it production, so an escape or a loss is never a note.
         let is_open = |layers: &[PolicyLayer]| environment::possible(layers, place).iter().any(|it| it.open);
         let (system, own) = self.system_and_own();
         // The caller's file cannot close for the system's what is open there, nor another user's for the caller's.
         let open = || is_open(&own) || !system.is_empty() && is_open(&system) || is_open(&self.layers);
         if class.is_severe() && open() {
-            let production = self.bounded(rule, class, &|_| vec![environment::production()]);
+            let production = self.bounded(rule, class, caller, &|_| vec![environment::production()]);
             holds.least = holds.action.max(production.action).min(Action::Ask);
             holds.action = holds.action.max(holds.least);
         }
@@ -178,20 +204,37 @@ impl Policy {
     }
 
     /// The same for an environment that is named, as `explain --environment` does.
-    pub fn decide_in(&self, rule: &Rule, class: Class, environment: &Environment) -> Decision {
+    pub fn decide_in(&self, rule: &Rule, class: Class, environment: &Environment, caller: &Caller) -> Decision {
         if let Some(action) = preset::always(rule) {
             return Decision::preset(action);
         }
-        self.bounded(rule, class, &|_| vec![environment.clone()])
+        self.bounded(rule, class, caller, &|_| vec![environment.clone()])
     }
 
     /// The strictest of what the caller's files say, of what the system's says and sets, and, for root, of what the other
     /// user's file whose home it has makes of it.
-    fn bounded(&self, rule: &Rule, class: Class, possible: &dyn Fn(&[PolicyLayer]) -> Vec<Environment>) -> Decision {
+    fn bounded(
+        &self,
+        rule: &Rule,
+        class: Class,
+        caller: &Caller,
+        possible: &dyn Fn(&[PolicyLayer]) -> Vec<Environment>,
+    ) -> Decision {
+        let views = caller.views().into_iter().map(|view| self.bounded_as(rule, class, view, possible));
+        views.max_by_key(|decision| decision.action).unwrap_or(Decision::preset(Action::Refuse))
+    }
+
+    fn bounded_as(
+        &self,
+        rule: &Rule,
+        class: Class,
+        view: View,
+        possible: &dyn Fn(&[PolicyLayer]) -> Vec<Environment>,
+    ) -> Decision {
         let (system, own) = self.system_and_own();
         let decisions = |layers: &[PolicyLayer], only_bound: bool| -> Vec<Decision> {
             let decided = possible(layers).into_iter().filter_map(|environment| {
-                let (decision, set) = self.decide_by(layers, rule, class, &environment);
+                let (decision, set) = self.decide_by(layers, rule, class, &environment, view);
                 (!only_bound || set || binds(&environment)).then_some(decision)
             });
             decided.collect()
@@ -231,15 +274,27 @@ impl Policy {
         rule: &Rule,
         class: Class,
         environment: &Environment,
+        view: View,
     ) -> (Decision, bool) {
-        let action = preset(&environment.preset).map_or(Action::Ask, |preset| preset.action(class));
+        let action = preset(&environment.preset).map_or(Action::Ask, |preset| preset.action(class, view.kind));
         let mut decision = Decision::preset(action);
         let mut set = false;
         for layer in layers {
+            let classes = layer.file.presets.get(environment.preset.as_str());
             let said = [
-                layer.file.presets.get(environment.preset.as_str()).and_then(|classes| classes.get(class)),
+                classes.and_then(|classes| classes.get(class)),
+                classes.and_then(|classes| classes.of(view.kind).get(class)),
                 layer.file.rules.get(rule.id),
                 layer.file.environments.get(&environment.name).and_then(|it| it.get_ref().rules.get(rule.id)),
+                // Of several tables that fit the caller, the strictest applies.
+                layer
+                    .file
+                    .callers
+                    .values()
+                    .map(Spanned::get_ref)
+                    .filter(|table| view.named.is_some_and(|caller| table.fits(caller)))
+                    .filter_map(|table| table.action(rule.id, class, &environment.preset))
+                    .max_by_key(|action| *action.get_ref()),
             ];
             for spanned in said.into_iter().flatten() {
                 decision =

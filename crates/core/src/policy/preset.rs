@@ -1,12 +1,19 @@
 //! The built-in actions of each environment.
 
-use super::Action;
+use super::{Action, CallerKind};
 use crate::rules::{Class, Decided, Rule};
 
-/// One action for each class of rules.
+/// One action for each class of rules, for each kind of caller.
 #[derive(Clone, Copy, Debug)]
 pub struct Preset {
     pub name: &'static str,
+    person: Column,
+    script: Column,
+}
+
+/// One action for each class of rules.
+#[derive(Clone, Copy, Debug)]
+struct Column {
     escape: Action,
     loss: Action,
     outage: Action,
@@ -14,20 +21,30 @@ pub struct Preset {
 }
 
 impl Preset {
-    pub fn action(&self, class: Class) -> Action {
+    /// The action for a class, before it is known whether the caller can answer ([`CallerKind::limited`]). An agent has a person's.
+    pub fn action(&self, class: Class, caller: CallerKind) -> Action {
+        let column = match caller {
+            CallerKind::Person | CallerKind::Agent => self.person,
+            CallerKind::Script => self.script,
+        };
         match class {
-            Class::Escape => self.escape,
-            Class::Loss => self.loss,
-            Class::Outage => self.outage,
-            Class::Hygiene => self.hygiene,
+            Class::Escape => column.escape,
+            Class::Loss => column.loss,
+            Class::Outage => column.outage,
+            Class::Hygiene => column.hygiene,
         }
     }
 }
 
+const DEV: Column = Column { escape: Action::Ask, loss: Action::Ask, outage: Action::Note, hygiene: Action::Note };
+const CI: Column = Column { escape: Action::Ask, loss: Action::Note, outage: Action::Note, hygiene: Action::Note };
+const PROD: Column = Column { escape: Action::Refuse, loss: Action::Type, outage: Action::Ask, hygiene: Action::Ask };
+
 static PRESETS: [Preset; 3] = [
-    Preset { name: "dev", escape: Action::Ask, loss: Action::Ask, outage: Action::Note, hygiene: Action::Note },
-    Preset { name: "ci", escape: Action::Ask, loss: Action::Note, outage: Action::Note, hygiene: Action::Note },
-    Preset { name: "prod", escape: Action::Refuse, loss: Action::Type, outage: Action::Ask, hygiene: Action::Ask },
+    Preset { name: "dev", person: DEV, script: DEV },
+    Preset { name: "ci", person: CI, script: CI },
+    // A deployment that stops half-way is worse than one with careless defaults.
+    Preset { name: "prod", person: PROD, script: Column { outage: Action::Note, hygiene: Action::Note, ..PROD } },
 ];
 
 /// The preset of this name.

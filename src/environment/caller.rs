@@ -1,0 +1,62 @@
+//! Who runs this process: a person at a terminal, a script without one, or a coding agent, by the variables that agents set.
+
+use std::env;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+
+use fender_core::policy::{Caller, CallerKind};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+
+/// How the names of some variables of coding agents begin. An editor's terminal, at which a person sits, has such variables, too.
+const BEGIN_OF_AGENTS: &str = "COPILOT_";
+
+/// tty(4): the process has no terminal; or there is no such device in this container.
+const NO_TERMINAL: [Errno; 3] = [Errno::ENXIO, Errno::ENOENT, Errno::ENODEV];
+
+/// Finds out who runs this process. Redirected streams do not matter.
+pub fn find() -> Caller {
+    let terminal = has_terminal();
+    let kind = match (is_agent(terminal), terminal) {
+        (true, _) => CallerKind::Agent,
+        (false, true) => CallerKind::Person,
+        (false, false) => CallerKind::Script,
+    };
+    here(kind)
+}
+
+/// A caller of this kind, with the user and the program that this process has.
+pub fn here(kind: CallerKind) -> Caller {
+    Caller { kind, user: user(), program: program() }
+}
+
+/// Whether there is a terminal that controls this process. Where that cannot be found out there may be one: a person is asked, and
+/// if nobody can be asked, the answer is no; a script would only get notes.
+fn has_terminal() -> bool {
+    let opened = OpenOptions::new().read(true).write(true).custom_flags(OFlag::O_NOCTTY.bits()).open("/dev/tty");
+    !opened.is_err_and(|error| NO_TERMINAL.iter().any(|none| error.raw_os_error() == Some(*none as i32)))
+}
+
+fn is_agent(terminal: bool) -> bool {
+    // An empty one is set, too: a mark only makes stricter.
+    let set = |name: &str| env::var_os(name).is_some();
+    if set("CLAUDECODE") || set("CURSOR_AGENT") || set("CODEX_SANDBOX") || set("CODEX_THREAD_ID") {
+        return true;
+    }
+    if set("GEMINI_CLI") || set("OPENCODE") || set("AI_AGENT") {
+        return true;
+    }
+    !terminal && env::vars_os().any(|(name, _)| name.to_string_lossy().starts_with(BEGIN_OF_AGENTS))
+}
+
+fn user() -> String {
+    let uid = nix::unistd::getuid();
+    let known = nix::unistd::User::from_uid(uid).ok().flatten();
+    known.map_or_else(|| uid.to_string(), |user| user.name)
+}
+
+/// The program that started this one. One that is gone, or that this user may not look at, is not known.
+fn program() -> String {
+    let path = fs::read_link(format!("/proc/{}/exe", nix::unistd::getppid()));
+    path.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default()
+}

@@ -1,0 +1,276 @@
+//! Who runs a command decides who is asked: a person at a terminal, a script without one, a coding agent.
+
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::example::{judged, judged_for};
+use crate::support::place::{Place, error, script};
+use crate::support::process::{fender, program};
+use crate::support::terminal::Terminal;
+use fender_core::policy::{Action, CallerKind};
+
+/// What agents set, with values that count and values that look as if they did not.
+const MARKS: [(&str, &str); 8] = [
+    ("CLAUDECODE", "1"),
+    ("CURSOR_AGENT", "1"),
+    ("CODEX_SANDBOX", "seatbelt"),
+    ("CODEX_THREAD_ID", "7"),
+    ("GEMINI_CLI", "1"),
+    ("OPENCODE", "1"),
+    ("AI_AGENT", "0"),
+    ("AI_AGENT", ""),
+];
+
+const PRODUCTION: &str = "[environments.prod]\nhostname = \"*\"\n";
+
+fn corpus(name: &str) -> Vec<String> {
+    let path = format!("{}/tests/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_mark_of_an_agent_makes_no_command_milder() {
+    let lines: Vec<String> = ["dangerous.txt", "outage.txt", "plain.txt"].into_iter().flat_map(corpus).collect();
+    for line in &lines {
+        for environment in ["dev", "ci", "prod"] {
+            let of = |kind| judged_for(line, environment, kind).action;
+            let agent = of(CallerKind::Agent);
+            assert!(agent >= of(CallerKind::Person) && agent >= of(CallerKind::Script), "{environment}: docker {line}");
+            assert!(!matches!(agent, Action::Ask | Action::Type), "{environment}: docker {line}");
+        }
+    }
+}
+
+/// What may not come back, and what gives the host away, is not run unasked by a script either.
+#[test]
+fn a_script_is_refused_what_a_person_is_asked() {
+    for line in corpus("dangerous.txt") {
+        for environment in ["dev", "prod"] {
+            let script = judged_for(&line, environment, CallerKind::Script).action;
+            assert_eq!(script, Action::Refuse, "{environment}: docker {line}");
+        }
+    }
+}
+
+#[test]
+fn on_production_a_script_gets_notes_for_hygiene_and_outage() {
+    for (line, person, script, agent) in [
+        ("run -d tools:1.4", Action::Ask, Action::Note, Action::Refuse),
+        ("rm -f web", Action::Ask, Action::Note, Action::Refuse),
+        ("run --rm tools:1.4", Action::Note, Action::Allow, Action::Note),
+        ("run -d -p 8080:80 nginx", Action::Ask, Action::Note, Action::Refuse),
+        ("volume rm pg", Action::Type, Action::Refuse, Action::Refuse),
+        ("run -v /:/h safe:1", Action::Refuse, Action::Refuse, Action::Refuse),
+        ("ps -a", Action::Allow, Action::Allow, Action::Allow),
+    ] {
+        let of = |kind| judged_for(line, "prod", kind).action;
+        let found = [CallerKind::Person, CallerKind::Script, CallerKind::Agent].map(of);
+        assert_eq!(found, [person, script, agent], "docker {line}");
+        assert_eq!(judged(line, "prod").action, person, "docker {line}");
+    }
+}
+
+#[test]
+fn a_deployment_on_production_passes_with_notes() {
+    let place = Place::new();
+    place.policy(PRODUCTION);
+    for words in [
+        &["stop", "api"][..],
+        &["rm", "api"],
+        &["run", "-d", "--name", "api", "-p", "8080:80", "registry.example.com/api:1.4"],
+    ] {
+        let output = place.run(words);
+        assert_eq!(output.status.code(), Some(0), "docker {words:?}: {}", error(&output));
+    }
+    let said = error(&place.run(&["run", "-d", "--name", "api", "nginx"]));
+    assert!(said.starts_with("fender: ") && said.contains("no-memory-limit"), "notes without a terminal: {said}");
+    let output = place.run(&["run", "--privileged", "alpine"]);
+    assert_eq!(output.status.code(), Some(125));
+}
+
+fn answered(place: &Place, words: &[&str], set: &[(&str, &str)]) -> (String, Option<i32>) {
+    let mut command = place.typed(words);
+    command.env("TERM", "xterm").env("NO_COLOR", "1").envs(set.iter().copied());
+    let mut terminal = Terminal::start(&command, None);
+    for _ in 0..300 {
+        if terminal.seen().contains("[y/N] ") {
+            std::thread::sleep(Duration::from_millis(300));
+            terminal.send("y\n");
+            break;
+        }
+        if terminal.ended().is_some() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let code = terminal.wait().code();
+    (terminal.seen(), code)
+}
+
+#[test]
+fn an_agents_terminal_answers_nothing() {
+    let line = &["run", "--privileged", "alpine"];
+    let place = Place::new();
+    assert_eq!(answered(&place, line, &[]).1, Some(0), "a person is asked");
+    for mark in MARKS {
+        let place = Place::new();
+        let (seen, code) = answered(&place, line, &[mark]);
+        assert_eq!((code, place.reached()), (Some(125), None), "{mark:?}: {seen}");
+        assert!(!seen.contains("[y/N]"), "{mark:?}: {seen}");
+        let last = seen.lines().last().unwrap();
+        let wanted =
+            "fender: not run (privileged, dev): an agent cannot answer questions; see: fender rules privileged";
+        assert!(last.starts_with(wanted), "{mark:?}: {seen}");
+        // Without a terminal it is the same.
+        let output = place.docker().args(line).env(mark.0, mark.1).output().unwrap();
+        assert_eq!(output.status.code(), Some(125), "{mark:?}");
+        assert!(error(&output).contains("an agent cannot answer questions"), "{mark:?}: {}", error(&output));
+    }
+}
+
+/// An editor sets such names in the terminal at which a person sits.
+#[test]
+fn a_prefix_is_a_mark_without_a_terminal_only() {
+    let place = Place::new();
+    let mark = ("COPILOT_SESSION_ID", "1");
+    assert_eq!(answered(&place, &["run", "--privileged", "alpine"], &[mark]).1, Some(0));
+    let output = place.docker().args(["run", "--privileged", "alpine"]).env(mark.0, mark.1).output().unwrap();
+    assert!(error(&output).contains("an agent cannot answer questions"), "{}", error(&output));
+    // On production it is not a script's deployment any more.
+    place.policy(PRODUCTION);
+    let run = |set: &[(&str, &str)]| {
+        place.docker().args(["run", "-d", "nginx"]).envs(set.iter().copied()).output().unwrap().status.code()
+    };
+    assert_eq!((run(&[]), run(&[mark])), (Some(0), Some(125)));
+}
+
+#[test]
+fn redirected_streams_do_not_make_a_script() {
+    let place = Place::new();
+    place.policy(PRODUCTION);
+    let line = format!("{} run -d nginx </dev/null >/dev/null 2>&1", place.path("front/docker").display());
+    let mut command = program("sh");
+    place.surround(&mut command);
+    command.args(["-c", &line]).env("TERM", "xterm");
+    let mut terminal = Terminal::start(&command, Some(Stdio::null()));
+    terminal.expect_question();
+    terminal.send("\n");
+    assert_eq!(terminal.wait().code(), Some(125));
+    assert_eq!(place.reached(), None);
+}
+
+/// fender's own questions too: what is kept is not removed because an agent typed y.
+#[test]
+fn no_question_of_fenders_own_is_answered_by_an_agent() {
+    let place = Place::new();
+    std::fs::write(place.path("home/Dockerfile"), "FROM alpine:3.22\nADD x /x\nUSER 5\n").unwrap();
+    std::fs::write(place.path("home/x"), "x").unwrap();
+    let written = |set: &[(&str, &str)]| {
+        let mut command = fender();
+        place.surround(&mut command);
+        command.args(["lint", "--fix"]).envs(set.iter().copied()).current_dir(place.path("home"));
+        let mut terminal = Terminal::start(&command, None);
+        for _ in 0..300 {
+            if terminal.seen().contains("[y/N] ") {
+                std::thread::sleep(Duration::from_millis(300));
+                terminal.send("y\n");
+                break;
+            }
+            if terminal.ended().is_some() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        terminal.wait();
+        std::fs::read_to_string(place.path("home/Dockerfile")).unwrap().contains("COPY x")
+    };
+    assert!(!written(&[MARKS[0]]));
+    assert!(written(&[]));
+}
+
+fn explained(place: &Place, words: &[&str], set: &[(&str, &str)]) -> Value {
+    let mut command = fender();
+    place.surround(&mut command);
+    let output = command.arg("explain").args(words).envs(set.iter().copied()).output().unwrap();
+    assert!(output.status.success(), "{}", error(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn explain_judges_for_a_person_unless_another_caller_is_named() {
+    let place = Place::new();
+    let line = ["--offline", "--environment", "prod", "--format", "json", "docker run -d nginx"];
+    for set in [&[][..], &[MARKS[0]], &[("COPILOT_X", "1")]] {
+        let judged = explained(&place, &line, set);
+        assert_eq!((judged["caller"].as_str(), judged["action"].as_str()), (Some("person"), Some("ask")), "{set:?}");
+    }
+    for (caller, action) in [("person", "ask"), ("script", "note"), ("agent", "refuse")] {
+        let judged = explained(&place, &[&["--caller", caller], &line[..]].concat(), &[MARKS[0]]);
+        assert_eq!((judged["caller"].as_str(), judged["action"].as_str()), (Some(caller), Some(action)));
+    }
+    let mut command = fender();
+    place.surround(&mut command);
+    let words = ["explain", "--offline", "--caller", "agent", "docker run --privileged alpine"];
+    let text = command.args(words).output().unwrap();
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(text.ends_with("\n  fender would refuse it (privileged): an agent cannot answer\n"), "{text}");
+}
+
+/// A table of the policy for callers by their user or program, and for a kind of caller.
+#[test]
+fn a_policy_has_a_table_for_a_caller() {
+    let user = nix::unistd::User::from_uid(nix::unistd::getuid()).unwrap().unwrap().name;
+    let place = Place::new();
+    let removes = |output: &Output| output.status.code();
+    let run =
+        |set: &[(&str, &str)]| place.docker().args(["run", "-d", "nginx"]).envs(set.iter().copied()).output().unwrap();
+    let table = |keys: &str, action: &str| {
+        format!("{PRODUCTION}[callers.deployer]\n{keys}\n[callers.deployer.presets.prod]\nhygiene = \"{action}\"\n")
+    };
+    place.policy(&table(&format!("user = {user:?}"), "ask"));
+    assert_eq!(removes(&run(&[])), Some(125), "a script is asked, and cannot answer");
+    place.policy(&table("user = \"somebody-else\"", "ask"));
+    assert_eq!(removes(&run(&[])), Some(0));
+    // Both keys have to fit.
+    place.policy(&table(&format!("user = {user:?}\nprogram = \"/nowhere\""), "ask"));
+    assert_eq!(removes(&run(&[])), Some(0));
+    // The program that starts docker: here a shell.
+    let shell = std::fs::canonicalize("/bin/sh").unwrap();
+    let by_shell = || {
+        let mut command = program("setsid");
+        place.surround(&mut command);
+        let line = format!("{} run -d nginx; exit $?", place.path("front/docker").display());
+        command.args(["--wait", "sh", "-c", &line]).output().unwrap().status.code()
+    };
+    assert_eq!(by_shell(), Some(0));
+    place.policy(&table(&format!("program = {shell:?}"), "ask"));
+    assert_eq!((by_shell(), removes(&run(&[]))), (Some(125), Some(0)));
+    // A rule's own line comes before its class.
+    place.policy(&format!("{}[callers.deployer.rules]\nno-memory-limit = \"refuse\"\n", table("user = \"*\"", "note")));
+    assert_eq!(removes(&run(&[])), Some(125));
+    // What a table allows, it does not allow an agent.
+    place.policy("[callers.deployer]\nuser = \"*\"\n[callers.deployer.rules]\nprivileged = \"note\"\n");
+    let privileged = |set: &[(&str, &str)]| {
+        place.docker().args(["run", "--privileged", "alpine"]).envs(set.iter().copied()).output().unwrap().status.code()
+    };
+    assert_eq!((privileged(&[]), privileged(&[MARKS[0]])), (Some(0), Some(125)));
+    // One kind of caller.
+    place.policy(&format!("{PRODUCTION}[presets.prod.script]\nhygiene = \"refuse\"\n"));
+    assert_eq!(removes(&run(&[])), Some(125));
+    place.policy(&format!("{PRODUCTION}[presets.prod.agent]\nhygiene = \"note\"\n"));
+    assert_eq!(removes(&run(&[MARKS[0]])), Some(125), "an agent is judged no milder than a person");
+}
+
+/// A script that deletes what may be there still runs where nothing is.
+#[test]
+fn what_is_not_there_stops_no_script() {
+    let place = Place::new();
+    place.policy(PRODUCTION);
+    script(&place.path("real/docker"), "#!/bin/sh\necho \"$@\" >\"$STAND_IN_OUT/words\"\n");
+    let socket = format!("unix://{}", place.path("none.sock").display());
+    let output = place.docker().args(["volume", "rm", "scratch"]).env("DOCKER_HOST", socket).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", error(&output));
+}
