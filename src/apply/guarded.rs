@@ -63,12 +63,16 @@ impl Guard<'_> {
         if !deletes || judgement.wanted == Action::Refuse {
             return Next::Usual;
         }
+        let steps = judgement.deletions(self.host);
+        if steps.is_empty() {
+            return Next::Usual;
+        }
         // The first question to the engine: one that is not there is docker's to complain about.
         match judgement.facts.protections() {
             Ok(_) => {}
             _ => return Next::Usual,
         }
-        let Ok(plan) = judgement.facts.plan(judgement.deletions(self.host)) else { return Next::Usual };
+        let Ok(plan) = judgement.facts.plan(steps) else { return Next::Usual };
         let mut plan = (*plan).clone();
         if !asks && plan.skipped_protected().next().is_none() {
             self.note(&plan);

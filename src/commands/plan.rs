@@ -1,4 +1,4 @@
-//! `fender plan`: what a command would delete. Deletes nothing.
+//! `fender plan`: what a command would change on the engine: what it deletes, replaces, creates, starts and stops. Changes nothing.
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write, stdout};
@@ -19,7 +19,7 @@ use fender_core::api::EngineProblem;
 use fender_core::engine::Lookup;
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
-use fender_core::judge::{Judgement, JudgementContext, deletions, judge};
+use fender_core::judge::{Judgement, JudgementContext, change_steps_of, deletions, judge};
 use fender_core::lower::read;
 use fender_core::lower::{Effect, Lowered, Workload, lower};
 use fender_core::plan::Facts;
@@ -74,6 +74,7 @@ impl PlanCommand {
                 let mut value = serde_json::to_value(&plan)?;
                 value["caller"] = serde_json::to_value(judgement.caller)?;
                 value["action"] = serde_json::to_value(judgement.action)?;
+                value["changes"] = serde_json::to_value(plan.all_changes())?;
                 if self.mask {
                     fender_core::files::mask::json(&mut value);
                 }
@@ -116,6 +117,7 @@ fn of(
     policy: &Policy,
 ) -> Result<Plan, EngineProblem> {
     let steps = deletions(invocation, lowered, engine, host);
+    let changes = change_steps_of(invocation, lowered, engine, host);
     let mut plan = Plan::default();
     if !steps.is_empty() {
         plan = (*engine.plan(&steps)?).clone();
@@ -123,6 +125,9 @@ fn of(
         if let Ok(connection) = engine.connection() {
             trash::foresee(connection, &mut plan, engine.is_local());
         }
+    }
+    if !changes.is_empty() {
+        plan.changes = engine.changes(&changes)?;
     }
     plan.warnings.extend(ends_with_its_volumes(lowered, engine));
     Ok(plan)

@@ -59,6 +59,23 @@ pub struct RunState {
     pub running: bool,
 }
 
+/// `GET /containers/{id}/json`, as far as it says since when the container runs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Started {
+    /// What its process does.
+    pub state: StartedState,
+}
+
+/// When the process of a container was started.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct StartedState {
+    /// In RFC 3339; the year 1 of a container that never ran.
+    #[serde(default)]
+    pub started_at: String,
+}
+
 /// What the process of a container did when it was kept.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -335,19 +352,19 @@ pub struct PrunedCache {
 }
 
 /// The answer to `GET /containers/{id}/changes`: what differs from the container's image. Null where nothing does.
-pub type Changes = Option<List<Change>>;
+pub type Changes = Option<List<LayerChange>>;
 
 /// A path in a container that differs from its image.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Change {
+pub struct LayerChange {
     /// Absolute, in the container.
     pub path: String,
     /// 0 for changed, 1 for added, 2 for deleted.
     pub kind: u8,
 }
 
-impl Change {
+impl LayerChange {
     /// Whether the container has taken away what its image has here.
     pub fn is_deletion(&self) -> bool {
         self.kind == 2
@@ -417,7 +434,7 @@ mod tests {
         needs::<ImageNow>(&json!({ "Id": "a", "RepoTags": ["x:1"], "RepoDigests": [] }));
         needs::<ListedContainer>(&json!({ "Id": "a", "ImageID": "b", "Names": ["/web"], "Labels": { "a": "b" } }));
         needs::<PrunedCache>(&json!({ "CachesDeleted": ["a"] }));
-        needs::<Change>(&json!({ "Path": "/a", "Kind": 2 }));
+        needs::<LayerChange>(&json!({ "Path": "/a", "Kind": 2 }));
     }
 
     #[test]

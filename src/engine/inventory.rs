@@ -14,11 +14,12 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::answers::{Changes, CreatedFrom, GivenVolumes, History, HistoryStep, LayeredImage, PathStat, StoredImage};
+use super::changes::since_when;
 use super::connection::{Client, nothing};
 use super::list::List;
 use super::paths;
 use fender_core::api::{EngineProblem, Version};
-use fender_core::plan::freed::total;
+use fender_core::plan::freed::{freed, total};
 use fender_core::plan::inventory::{CacheRecord, Container, Image, ImageLayer, Inventory, Network, Volume, seconds};
 use fender_core::plan::{Item, Needs, ObjectKind, Plan, Protections, Step, needs, plan};
 use fender_core::text::bytes;
@@ -165,6 +166,7 @@ pub async fn survey(
         Learnt::Sizes | Learnt::More => plan(steps, &inventory, protections),
     };
     look_into(client, &mut plan).await;
+    since_when(client, &mut plan).await?;
     Ok(plan)
 }
 
@@ -272,7 +274,7 @@ async fn list<T: Default + serde::de::DeserializeOwned + Send + 'static>(
 }
 
 /// Answers to many requests, in their order.
-async fn many(client: &Arc<Client>, paths: Vec<String>) -> Vec<Result<Bytes, EngineProblem>> {
+pub(super) async fn many(client: &Arc<Client>, paths: Vec<String>) -> Vec<Result<Bytes, EngineProblem>> {
     let unasked = || Err(EngineProblem::unanswered("it was not asked to the end"));
     let mut answers: Vec<Result<Bytes, EngineProblem>> = paths.iter().map(|_| unasked()).collect();
     let mut running = JoinSet::new();
@@ -293,7 +295,7 @@ async fn many(client: &Arc<Client>, paths: Vec<String>) -> Vec<Result<Bytes, Eng
 }
 
 /// The answer about one object; None where it is gone by now. What else goes wrong leaves the plan open.
-fn about<T: DeserializeOwned>(answer: Result<Bytes, EngineProblem>) -> Result<Option<T>, EngineProblem> {
+pub(super) fn about<T: DeserializeOwned>(answer: Result<Bytes, EngineProblem>) -> Result<Option<T>, EngineProblem> {
     match answer {
         Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(EngineProblem::unanswered),
         Err(problem) if problem.is(404) => Ok(None),
@@ -319,7 +321,7 @@ fn with_sizes(mut plan: Plan, inventory: &Inventory) -> Plan {
         item.size = sizes.get(item.id.as_str()).copied();
         item.frees = item.size.unwrap_or(0);
     }
-    plan.frees = total(plan.deletes.iter().map(|item| item.frees));
+    plan.frees = freed(&plan.deletes);
     plan
 }
 

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod answers;
 pub mod body;
+mod changes;
 pub mod connection;
 pub mod inventory;
 pub mod list;
@@ -28,6 +29,7 @@ pub use offline::Offline;
 
 use crate::environment::client::Printer;
 use crate::environment::{memory, state};
+use changes::changed;
 use connection::{Client, Connection, nothing};
 use fender_core::api::{EngineProblem, Version, parse_version};
 use fender_core::engine::{
@@ -38,8 +40,9 @@ use fender_core::host::Host;
 use fender_core::lower::{ComposeModel, model_words};
 use fender_core::plan::compose::{PROJECT, Project, of_project};
 use fender_core::plan::inventory::{Container, Image, Inventory, Network, ObjectLabels, Volume};
+use fender_core::plan::preview::{Preview, preview_words};
 use fender_core::plan::protect::{LABEL, ProtectPattern};
-use fender_core::plan::{Facts, Needs, Plan, Protections, Step};
+use fender_core::plan::{Change, ChangeStep, Facts, Needs, Plan, Protections, Step};
 use fender_core::policy::words_of_production;
 use fender_core::target::Target;
 use inventory::{Info, Volumes, read, survey, volumes_of};
@@ -75,6 +78,7 @@ pub struct Engine {
     protections: RefCell<Option<Result<Rc<Protections>, EngineProblem>>>,
     plans: RefCell<Vec<(Vec<Step>, Rc<Plan>)>>,
     project: OnceCell<Lookup<Project>>,
+    preview: OnceCell<Lookup<Rc<Preview>>>,
     /// Reads compose files and the like.
     printer: Printer,
     /// Says what is being waited for, until what it returns is dropped.
@@ -105,6 +109,7 @@ impl Engine {
             protections: RefCell::default(),
             plans: RefCell::default(),
             project: OnceCell::new(),
+            preview: OnceCell::new(),
             printer,
             waiting: |_| Box::new(()),
         }
@@ -460,6 +465,39 @@ impl Facts for Engine {
         let plan = Rc::new(plan);
         self.plans.borrow_mut().push((steps.to_vec(), plan.clone()));
         Ok(plan)
+    }
+
+    fn changes(&self, steps: &[ChangeStep]) -> Result<Vec<Change>, EngineProblem> {
+        let connection = self.connection()?;
+        let _waiting = (self.waiting)(format!("reading what the engine at {} holds", self.target.host));
+        connection.within(MORE_PATIENCE, changed(&connection.client, steps, self.wanted_api))
+    }
+
+    fn preview(&self, invocation: &Invocation, _: &dyn Host) -> Lookup<Rc<Preview>> {
+        let ask = || {
+            // Compose could only say that there is no engine.
+            if self.reach() != Reach::Open {
+                return Lookup::NoEngine;
+            }
+            let Some(words) = preview_words(invocation) else {
+                return Lookup::Unknown("its words name no command of compose".to_owned());
+            };
+            let _waiting = (self.waiting)("waiting for docker compose to say what it would change".to_owned());
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            self.printer
+                .said(&words)
+                .map(|said| Rc::new(Preview::read(&text(&said.output), &text(&said.errors), said.success)))
+        };
+        self.preview.get_or_init(ask).clone()
+    }
+
+    fn project_holds_anything(&self, name: &str) -> Lookup<bool> {
+        let filters = json!({ "label": [format!("{PROJECT}={name}")] });
+        let containers = self.ask::<List<Container>>(&paths::containers_where(&filters));
+        containers.then(|containers| match containers.0.is_empty() {
+            true => self.ask::<Volumes>(&paths::volumes_where(&filters)).map(|volumes| !volumes.volumes.is_empty()),
+            false => Lookup::Found(true),
+        })
     }
 
     fn protected_volume(&self, name: &str) -> Lookup<Option<String>> {

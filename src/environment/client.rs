@@ -66,6 +66,18 @@ const HELPS: Duration = Duration::from_secs(5);
 pub struct Printer {
     client: Option<OsString>,
     known: Answers,
+    said: RefCell<Vec<(Vec<String>, Lookup<ClientSaid>)>>,
+}
+
+/// What a client said on both streams, whatever it ended with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientSaid {
+    /// Standard output.
+    pub output: Vec<u8>,
+    /// Standard error.
+    pub errors: Vec<u8>,
+    /// It ended without an error.
+    pub success: bool,
 }
 
 type Answers = RefCell<Vec<(Vec<String>, Lookup<Vec<u8>>)>>;
@@ -73,7 +85,20 @@ type Answers = RefCell<Vec<(Vec<String>, Lookup<Vec<u8>>)>>;
 impl Printer {
     /// Asks the client at this path; with None, every answer is unknown.
     pub fn new(client: Option<OsString>) -> Printer {
-        Printer { client, known: Answers::default() }
+        Printer { client, known: Answers::default(), said: RefCell::default() }
+    }
+
+    /// What it says on both streams; Unknown where it cannot be run or takes too long.
+    pub fn said(&self, words: &[String]) -> Lookup<ClientSaid> {
+        if let Some((_, known)) = self.said.borrow().iter().find(|(asked, _)| asked == words) {
+            return known.clone();
+        }
+        let answer = match &self.client {
+            Some(client) => run(client, words, PATIENCE, Stdio::piped()),
+            None => Lookup::Unknown("there is no docker client to ask".to_owned()),
+        };
+        self.said.borrow_mut().push((words.to_vec(), answer.clone()));
+        answer
     }
 
     /// What it prints; Missing where it fails, Unknown where it cannot be run or takes too long.
@@ -82,7 +107,11 @@ impl Printer {
             return known.clone();
         }
         let answer = match &self.client {
-            Some(client) => run(client, words, PATIENCE),
+            Some(client) => run(client, words, PATIENCE, Stdio::null()).then(|said| match said.success {
+                true => Lookup::Found(said.output),
+                // A code of its own: the words are wrong, or a file is.
+                false => Lookup::Missing,
+            }),
             None => Lookup::Unknown("there is no docker client to read it".to_owned()),
         };
         self.known.borrow_mut().push((words.to_vec(), answer.clone()));
@@ -90,7 +119,7 @@ impl Printer {
     }
 }
 
-fn run(client: &OsString, words: &[String], patience: Duration) -> Lookup<Vec<u8>> {
+fn run(client: &OsString, words: &[String], patience: Duration, errors: Stdio) -> Lookup<ClientSaid> {
     let reads_input = words.iter().any(|word| word == "-" || word == "-f-" || word == "-c-" || word.ends_with("=-"));
     if reads_input && (io::stdin().is_terminal() || input::kept().is_err()) {
         return Lookup::Unknown("standard input cannot be read twice".to_owned());
@@ -99,7 +128,7 @@ fn run(client: &OsString, words: &[String], patience: Duration) -> Lookup<Vec<u8
     // The program that is compose alone takes no word for it.
     let alone = Path::new(client).file_name().is_some_and(|name| name == "docker-compose");
     let words = if alone { words.strip_prefix(&["compose".to_owned()][..]).unwrap_or(words) } else { words };
-    let child = Command::new(client).args(words).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let child = Command::new(client).args(words).stdin(stdin).stdout(Stdio::piped()).stderr(errors).spawn();
     let mut child = match child {
         Ok(child) => child,
         Err(error) => return Lookup::Unknown(format!("the docker client cannot be run: {error}")),
@@ -107,6 +136,7 @@ fn run(client: &OsString, words: &[String], patience: Duration) -> Lookup<Vec<u8
     let Some(output) = child.stdout.take() else {
         return Lookup::Unknown("the docker client gave no output".to_owned());
     };
+    let errors = child.stderr.take().map(reader_of);
     let waited = waited(&mut child, reader_of(output), patience);
     if reads_input {
         input::again();
@@ -115,9 +145,15 @@ fn run(client: &OsString, words: &[String], patience: Duration) -> Lookup<Vec<u8
     match waited {
         None => cannot(format!("it took more than {} s", patience.as_secs())),
         Some((Ok(bytes), _)) if bytes.len() > MOST => cannot(format!("it printed more than {} MiB", MOST >> 20)),
-        Some((Ok(bytes), status)) if status.success() => Lookup::Found(bytes),
-        // A code of its own: the words are wrong, or a file is. A signal says nothing about either.
-        Some((Ok(_), status)) if status.code().is_some() => Lookup::Missing,
+        Some((Ok(output), status)) if status.code().is_some() => {
+            let errors = match errors.map(JoinHandle::join) {
+                None => Vec::new(),
+                Some(Ok(Ok(errors))) => errors,
+                Some(_) => return cannot("its errors could not be read".to_owned()),
+            };
+            Lookup::Found(ClientSaid { output, errors, success: status.success() })
+        }
+        // A signal says nothing about the words or the files.
         Some((_, status)) => cannot(status.to_string()),
     }
 }
@@ -213,7 +249,7 @@ mod tests {
         fs::write(&client, text).unwrap();
         fs::set_permissions(&client, fs::Permissions::from_mode(0o755)).unwrap();
         let started = Instant::now();
-        let answer = run(&client.into_os_string(), &["compose".to_owned()], Duration::from_secs(1));
+        let answer = run(&client.into_os_string(), &["compose".to_owned()], Duration::from_secs(1), Stdio::null());
         assert!(matches!(&answer, Lookup::Unknown(why) if why.ends_with("it took more than 1 s")), "{answer:?}");
         assert!(started.elapsed() < Duration::from_secs(20));
         let plugin = fs::read_to_string(plugin).unwrap();

@@ -168,7 +168,7 @@ fn depend(plan: &mut Plan, around: &Around, made: &dyn Fn(&str) -> Option<String
 
 #[cfg(test)]
 mod tests {
-    use fender_core::plan::Item;
+    use fender_core::plan::{Item, ItemChange};
     use serde_json::json;
 
     use super::*;
@@ -192,6 +192,8 @@ mod tests {
             frees: 0,
             users: Vec::new(),
             step: 0,
+            change: ItemChange::Removed,
+            since: None,
         }
     }
 

@@ -15,7 +15,7 @@ use super::helper::{self, Helpers};
 use super::settings;
 use super::store::{Entry, Kept, Locked, Object, TrashStore};
 use super::{folder, now, speed};
-use crate::engine::answers::{Anything, Change, Changes, ContainerSettings, Identified, ImageNow, read};
+use crate::engine::answers::{Anything, Changes, ContainerSettings, Identified, ImageNow, LayerChange, read};
 use crate::engine::connection::{Client, Connection, nothing};
 use crate::engine::paths;
 use crate::environment::folder::Folder;
@@ -395,7 +395,7 @@ impl Keeper<'_> {
         if changes.is_empty() {
             return Ok(());
         }
-        let deletes = changes.iter().any(Change::is_deletion);
+        let deletes = changes.iter().any(LayerChange::is_deletion);
         let (repository, tag) = self.helpers.layer();
         let path = paths::commit(&object.id, repository, &tag);
         let answer = self.client.call(Method::POST, &path, Some(&json!({}))).await?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::screen::{Screen, cut, list, shown, width};
-use fender_core::plan::{Item, ObjectKind, Plan, Recoverable};
+use fender_core::plan::{Change, ChangeKind, Item, ItemChange, ObjectKind, Plan, Recoverable, Step};
 use fender_core::text::{bytes, count, named};
 
 /// So many are named in a sentence; more are counted.
@@ -42,15 +42,20 @@ pub fn is_long(plan: &Plan) -> bool {
 
 fn text(plan: &Plan, screen: &Screen, now: i64, most: usize) -> String {
     let mut out = String::new();
-    if plan.deletes.is_empty() {
-        out.push_str("  deletes nothing\n");
-    } else {
-        let counts = counts(plan.deletes.iter());
+    let (mut replaced, mut perhaps): (Vec<&Item>, Vec<&Item>) =
+        plan.replaced().partition(|item| item.change == ItemChange::Replaced);
+    out.push_str(&replacing("replaces", &mut replaced, screen, now, most));
+    out.push_str(&replacing("may replace", &mut perhaps, screen, now, most));
+    let removed: Vec<&Item> = plan.deletes.iter().filter(|item| item.change == ItemChange::Removed).collect();
+    if !removed.is_empty() {
+        let counts = counts(removed.iter().copied());
         let parts: Vec<&str> = counts.iter().map(String::as_str).collect();
         let head = format!("{}; frees {}", list(&parts), bytes(plan.frees));
         out.push_str(&screen.filled("  deletes  ", &head));
+    } else if plan.replaced().next().is_none() && plan.changes.is_empty() {
+        out.push_str("  deletes nothing\n");
     }
-    let (matter, rest) = sorted_out(plan, now, most);
+    let (matter, rest) = sorted_out(removed, now, most);
     let widest = matter.iter().map(|item| width(&shown(&name(item)))).max().unwrap_or(0).min(40);
     for item in &matter {
         out.push_str(&line(item, screen, now, widest, plan.lost().count() > NAMED));
@@ -59,6 +64,7 @@ fn text(plan: &Plan, screen: &Screen, now: i64, most: usize) -> String {
         out.push_str(&screen.filled("    ", &text));
     }
     let few = if most == usize::MAX { most } else { most.min(NAMED) };
+    out.push_str(&other_changes(plan, screen, now, if most == usize::MAX { most } else { NAMED }));
     out.push_str(&rows(screen, "  also     ", few, plan.warnings.iter().map(|text| shown(text))));
     out.push_str(&kept(plan, screen));
     let protected = plan.skipped.iter().filter(|it| it.protected);
@@ -68,13 +74,66 @@ fn text(plan: &Plan, screen: &Screen, now: i64, most: usize) -> String {
     let stay = stay.map(|it| shown(&format!("{} {}: {}", it.kind.name(), it.name, it.reason)));
     out.push_str(&rows(screen, "  skips    ", few, stay));
     out.push_str(&rows(screen, "  unclear  ", few, plan.unclear.iter().map(|text| shown(text))));
-    if let Some(why) = &plan.by_docker {
+    // That compose does what the command is for goes without saying.
+    let makes = plan.steps.iter().any(|step| matches!(step, Step::Compose(change) if change.makes.is_some()));
+    if let Some(why) = plan.by_docker.as_ref().filter(|_| !makes) {
         out.push_str(&screen.filled(
             "  note     ",
             &format!("docker itself does this and also deletes what appears until then: {why}"),
         ));
     }
     out
+}
+
+/// What is replaced, the largest loss first, with the reason, since when it runs and what goes with it.
+fn replacing(verb: &str, sorted: &mut [&Item], screen: &Screen, now: i64, most: usize) -> String {
+    if sorted.is_empty() {
+        return String::new();
+    }
+    sorted.sort_by_key(|item| (weight(item, now), std::cmp::Reverse(item.size.unwrap_or(0)), item.kind));
+    let counts = counts(sorted.iter().copied());
+    let parts: Vec<&str> = counts.iter().map(String::as_str).collect();
+    let mut out = screen.filled(&format!("  {verb} "), &list(&parts));
+    let widest = sorted.iter().take(most).map(|item| width(&shown(&name(item)))).max().unwrap_or(0).min(40);
+    for item in sorted.iter().take(most) {
+        out.push_str(&line(item, screen, now, widest, true));
+    }
+    if sorted.len() > most {
+        out.push_str(&screen.filled("    ", &format!("and {} more", sorted.len() - most)));
+    }
+    out
+}
+
+/// A row for each kind of change besides deletions: `restarts container web, running for 3 days`.
+fn other_changes(plan: &Plan, screen: &Screen, now: i64, most: usize) -> String {
+    let mut out = String::new();
+    for kind in ChangeKind::ALL {
+        let changes: Vec<&Change> = plan.changes.iter().filter(|change| change.change == kind).collect();
+        if changes.is_empty() {
+            continue;
+        }
+        let mut texts: Vec<String> = changes.iter().take(most).map(|change| change_text(change, now)).collect();
+        if changes.len() > most {
+            texts.push(format!("{} more", changes.len() - most));
+        }
+        let head = format!("  {:<9}", kind.verb());
+        out.push_str(
+            &screen.filled(&format!("{head}{}", if head.ends_with(' ') { "" } else { " " }), &shown(&texts.join("; "))),
+        );
+    }
+    out
+}
+
+/// `container web, running for 3 days`.
+fn change_text(change: &Change, now: i64) -> String {
+    let mut text = format!("{} {}", kind_name(change.kind), change.name);
+    if let Some(since) = change.since {
+        let _ = write!(text, ", running for {}", span(u64::try_from(now - since).unwrap_or(0)));
+    }
+    if !change.reason.is_empty() {
+        let _ = write!(text, ": {}", change.reason);
+    }
+    text
 }
 
 /// A row for each text, and the number of those that are too many.
@@ -108,8 +167,7 @@ fn counted(kind: ObjectKind, number: usize) -> String {
 }
 
 /// The objects that matter most, the worst loss first, and the others.
-fn sorted_out(plan: &Plan, now: i64, most: usize) -> (Vec<&Item>, Vec<&Item>) {
-    let mut sorted: Vec<&Item> = plan.deletes.iter().collect();
+fn sorted_out(mut sorted: Vec<&Item>, now: i64, most: usize) -> (Vec<&Item>, Vec<&Item>) {
     if sorted.len() <= most {
         return (sorted, Vec::new());
     }
@@ -174,6 +232,9 @@ fn line(item: &Item, screen: &Screen, now: i64, widest: usize, says_why: bool) -
         about.push(cut(&item.name, 60));
     }
     about.extend(item.about.iter().cloned());
+    if item.change != ItemChange::Removed {
+        about.push(item.reason.clone());
+    }
     if item.tags.len() > 1 {
         about.push(format!("also {}", named(&item.tags[1..])));
     }

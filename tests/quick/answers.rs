@@ -2,7 +2,7 @@
 
 use fender::apply::{ItemOutcome, carry_out};
 use fender::engine::connection::Connection;
-use fender_core::plan::{Item, ObjectKind, Plan, Recoverable, Step};
+use fender_core::plan::{Item, ItemChange, ObjectKind, Plan, Recoverable, Step};
 use fender_core::target::Target;
 
 use crate::support::faulty::{At, Fault, Faulty};
@@ -40,6 +40,8 @@ fn item(kind: ObjectKind, id: &str, name: &str, mark: &str) -> Item {
         frees: 0,
         users: vec!["a".repeat(64)],
         step: 0,
+        change: ItemChange::Removed,
+        since: None,
     }
 }
 

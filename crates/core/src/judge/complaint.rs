@@ -1,9 +1,13 @@
 //! A complaint: a finding with the decision about it. And the deletions of a command.
 
+use std::rc::Rc;
+
+use crate::engine::Lookup;
 use crate::grammar::parse::Invocation;
 use crate::host::Host;
 use crate::lower::Lowered;
-use crate::plan::{Facts, Step, steps};
+use crate::plan::changes::change_steps;
+use crate::plan::{ChangeStep, Facts, Step, steps};
 use crate::policy::Decision;
 use crate::rules::Finding;
 
@@ -21,5 +25,23 @@ pub fn deletions(invocation: &Invocation, lowered: &Lowered, facts: &dyn Facts, 
     if !crate::plan::deletes(lowered) {
         return Vec::new();
     }
-    steps(invocation, lowered, host, &|| facts.project(invocation, host))
+    let project = || facts.project(invocation, host);
+    let preview = || match project() {
+        // Of a project that the engine does not know, nothing can be replaced or removed.
+        Lookup::Found(project) if facts.project_holds_anything(&project.name) == Lookup::Found(false) => {
+            Lookup::Found(Rc::default())
+        }
+        _ => facts.preview(invocation, host),
+    };
+    steps(invocation, lowered, host, &project, &preview)
+}
+
+/// What a command changes besides what it deletes; none for one that only reads.
+pub fn change_steps_of(
+    invocation: &Invocation,
+    lowered: &Lowered,
+    facts: &dyn Facts,
+    host: &dyn Host,
+) -> Vec<ChangeStep> {
+    change_steps(invocation, lowered, &|| facts.preview(invocation, host))
 }

@@ -18,7 +18,7 @@ use crate::plan::{Facts, Step, steps_of};
 use crate::policy::{Action, Caller, CallerKind, Decision, EnginePlace, Environment, Policy, is_ci};
 use crate::rules::{Case, Class, Finding, NOT_UNDERSTOOD, Offers, Seen, Strictness, check};
 use crate::target::{Target, choose};
-pub use complaint::{Complaint, deletions};
+pub use complaint::{Complaint, change_steps_of, deletions};
 use rewrite::rewrite;
 
 /// Everything a judgement needs besides the words.

@@ -56,6 +56,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             }
         }
         "up" | "create" => {
+            does(PredictedOperation::MakesContainers, named);
             if invocation.on("renew-anon-volumes") {
                 does(PredictedOperation::RemovesVolumes, origins(&["renew-anon-volumes"]));
             }
@@ -65,6 +66,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             scaled_to_zero(invocation.all(&["scale"]), &mut does);
         }
         "scale" | "alpha scale" => {
+            does(PredictedOperation::MakesContainers, named);
             for word in &invocation.operands {
                 if is_zero(invocation.arg(*word)) {
                     does(PredictedOperation::ScalesToZero, word.origins());
@@ -95,6 +97,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         }
         "run" => {
             let workload = run(invocation, host)?;
+            does(PredictedOperation::MakesContainers, named);
             effects.push(Effect::Describes(Box::new(workload)));
         }
         "cp" => copied(invocation, &mut effects),
@@ -104,6 +107,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             let what = format!("the project's files to {}", invocation.operand(0));
             does(PredictedOperation::Publishes(what), named);
         }
+        "watch" | "alpha watch" if !invocation.on("no-up") => does(PredictedOperation::MakesContainers, named),
         "pull" => does(PredictedOperation::PullsTags, named),
         "build" => {
             if invocation.on("push") {

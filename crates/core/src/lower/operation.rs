@@ -17,6 +17,8 @@ pub enum PredictedOperation {
     RemovesVolumes,
     /// Networks are removed.
     RemovesNetworks,
+    /// Containers are made for services, and those that are not as the files say are replaced: `compose up`.
+    MakesContainers,
     /// Images are removed: `compose down --rmi`.
     RemovesImages,
     /// Stopped without the time to end by themselves.
@@ -92,6 +94,9 @@ impl PredictedOperation {
             PredictedOperation::RemovesRunning => "stops and removes the project's containers".to_owned(),
             PredictedOperation::RemovesVolumes => "removes volumes with their data".to_owned(),
             PredictedOperation::RemovesNetworks => "removes the project's networks".to_owned(),
+            PredictedOperation::MakesContainers => {
+                "creates the project's containers, and replaces those that are not as the files say".to_owned()
+            }
             PredictedOperation::RemovesImages => "removes images".to_owned(),
             PredictedOperation::KillsContainers => "kills containers without waiting".to_owned(),
             PredictedOperation::ScalesToZero => "leaves no replica running".to_owned(),

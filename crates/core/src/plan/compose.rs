@@ -2,10 +2,13 @@
 //! engine as compose finds them (`pkg/compose/down.go`, `remove.go`, `image_pruner.go`).
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::inventory::{Container, Inventory};
+use super::ItemChange;
+use super::inventory::{Container, Inventory, find_container};
+use super::preview::{Doing, Preview, Resource};
 use crate::engine::{Lookup, ProjectContainer};
 use crate::grammar::parse::Invocation;
 use crate::lower::ComposeModel;
@@ -58,6 +61,8 @@ pub struct ServiceModel {
     pub builds: bool,
     /// A hook before the stop, or a provider: only compose itself can run these.
     pub needs_compose: bool,
+    /// Services whose namespaces or volumes it shares: it is replaced with them.
+    pub shares: Vec<String>,
 }
 
 impl Project {
@@ -84,6 +89,7 @@ impl Project {
                 needs_compose: ["pre_stop", "provider"]
                     .iter()
                     .any(|key| it.get(key).is_some_and(|value| !value.is_null())),
+                shares: shared_services(it),
             })
             .collect();
         Some(Project {
@@ -91,6 +97,18 @@ impl Project {
             model: Some(Model { services, inactive: Vec::new(), networks: own("networks"), volumes: own("volumes") }),
         })
     }
+}
+
+/// `network_mode: service:db`, and the same of `ipc` and `pid`; `volumes_from`.
+fn shared_services(service: &Value) -> Vec<String> {
+    let text = |key: &str| service.get(key).and_then(Value::as_str);
+    let spaces = ["network_mode", "ipc", "pid"].into_iter().filter_map(|key| text(key)?.strip_prefix("service:"));
+    let volumes = service.get("volumes_from").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let volumes = volumes.filter(|from| !from.starts_with("container:")).filter_map(|from| from.split(':').next());
+    let mut names: Vec<String> = spaces.chain(volumes).map(str::to_owned).collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 impl Model {
@@ -132,12 +150,27 @@ pub struct ProjectChange {
     pub renews: bool,
     /// Seconds that a container is given to end; None for its own.
     pub timeout: Option<i64>,
+    /// What compose's dry run says of a command that makes containers; None for one that only removes.
+    pub makes: Option<Makes>,
     /// Neither files nor name could be read.
     pub unknown: bool,
 }
 
-/// What this invocation changes; None where it deletes nothing.
-pub fn change(invocation: &Invocation, project: &dyn Fn() -> Lookup<Project>) -> Option<ProjectChange> {
+/// What a command that makes containers does to those that are there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Makes {
+    /// What compose itself says; the error where it does not.
+    pub preview: Result<Rc<Preview>, String>,
+    /// What makes compose replace containers that are up to date: `--force-recreate`, `--renew-anon-volumes`.
+    pub forced: Option<&'static str>,
+}
+
+/// What this invocation takes; None where it takes nothing. `preview` is asked for a command that makes containers.
+pub fn change(
+    invocation: &Invocation,
+    project: &dyn Fn() -> Lookup<Project>,
+    preview: &dyn Fn() -> Lookup<Rc<Preview>>,
+) -> Option<ProjectChange> {
     let command = invocation.canonical().strip_prefix("compose ")?;
     let operands: Vec<String> = invocation.operand_texts();
     let services = (!operands.is_empty()).then_some(operands);
@@ -164,10 +197,25 @@ pub fn change(invocation: &Invocation, project: &dyn Fn() -> Lookup<Project>) ->
             change.volumes = invocation.on("volumes");
             change.services = services;
         }
-        "up" | "create" => change.renews = invocation.on("renew-anon-volumes"),
+        "up" | "create" | "run" | "scale" | "alpha scale" | "watch" | "alpha watch" => {
+            change.renews = invocation.on("renew-anon-volumes");
+            let preview = match preview() {
+                Lookup::Found(preview) if preview.takes_nothing() && !change.renews => return None,
+                // Nobody is there whose containers it could take.
+                Lookup::NoEngine => return None,
+                Lookup::Found(preview) => match &preview.failed {
+                    Some(why) => Err(why.clone()),
+                    None => Ok(preview),
+                },
+                Lookup::Missing => Err("its dry run failed".to_owned()),
+                Lookup::Unknown(why) => Err(why),
+            };
+            let forced = ["force-recreate", "renew-anon-volumes"].into_iter().find(|name| invocation.on(name));
+            change.makes = Some(Makes { preview, forced });
+        }
         _ => {}
     }
-    if !change.down && !change.rm && !change.orphans && !change.renews {
+    if !change.down && !change.rm && !change.orphans && change.makes.is_none() {
         return None;
     }
     match project() {
@@ -199,16 +247,39 @@ fn is_one_off(container: &Container) -> bool {
 /// What goes, as positions in the inventory.
 #[derive(Clone, Debug, Default)]
 pub struct Taken {
-    /// Container, and whether its anonymous volumes go with it.
-    pub containers: Vec<(usize, bool)>,
+    /// The containers.
+    pub containers: Vec<TakenContainer>,
     /// Positions of networks in the inventory.
     pub networks: Vec<usize>,
     /// Positions of volumes in the inventory.
     pub volumes: Vec<usize>,
     /// Names of images.
     pub images: Vec<String>,
+    /// Volumes that are removed and made again.
+    pub replaced_volumes: Vec<(usize, ItemChange)>,
     /// Anonymous volumes that are left behind by new containers.
     pub orphaned: Vec<String>,
+    /// Containers that compose names and that the engine does not list.
+    pub unknown: Vec<String>,
+}
+
+/// A container that goes.
+#[derive(Clone, Debug)]
+pub struct TakenContainer {
+    /// Its position in the inventory.
+    pub at: usize,
+    /// Whether its anonymous volumes go with it.
+    pub volumes: bool,
+    /// Whether a new one takes its place.
+    pub change: ItemChange,
+    /// Why; empty for what the command says.
+    pub reason: String,
+}
+
+impl TakenContainer {
+    fn removed(at: usize, volumes: bool) -> TakenContainer {
+        TakenContainer { at, volumes, change: ItemChange::Removed, reason: String::new() }
+    }
 }
 
 /// These services and all that depend on them, directly or through others, by the labels of their containers.
@@ -232,6 +303,9 @@ fn with_dependents<'a>(named: &[String], containers: impl Iterator<Item = &'a Co
 
 /// What the change takes on this engine.
 pub fn taken(change: &ProjectChange, inventory: &Inventory) -> Taken {
+    if let Some(makes) = &change.makes {
+        return taken_by_making(change, makes, inventory);
+    }
     let name = change.project.name.as_str();
     let mut taken = Taken::default();
     let of_project = |it: &Container| it.label(PROJECT) == Some(name);
@@ -253,16 +327,11 @@ pub fn taken(change: &ProjectChange, inventory: &Inventory) -> Taken {
         let orphan = !known(service) || one_off(it);
         if orphan {
             if change.orphans && (!inactive || one_off(it)) {
-                taken.containers.push((at, false));
+                taken.containers.push(TakenContainer::removed(at, false));
             }
         } else if change.down && wants(service) || change.rm && wants(service) && (change.stop || it.state != "running")
         {
-            taken.containers.push((at, change.volumes));
-        }
-        if change.renews {
-            let anonymous = inventory.volumes.iter().filter(|volume| volume.is_anonymous());
-            let names: Vec<&str> = anonymous.map(|volume| volume.name.as_str()).collect();
-            taken.orphaned.extend(it.volumes().filter(|volume| names.contains(volume)).map(str::to_owned));
+            taken.containers.push(TakenContainer::removed(at, change.volumes));
         }
     }
     if !change.down {
@@ -314,6 +383,107 @@ pub fn taken(change: &ProjectChange, inventory: &Inventory) -> Taken {
     taken
 }
 
+/// What a command that makes containers replaces and removes on the way: as compose's dry run says, and where it does not, everything
+/// of the project that it may.
+fn taken_by_making(change: &ProjectChange, makes: &Makes, inventory: &Inventory) -> Taken {
+    let mut taken = Taken::default();
+    let of_project = |it: &Container| it.label(PROJECT) == Some(change.project.name.as_str());
+    let mut take = |at: usize, change: ItemChange, reason: String| {
+        if !taken.containers.iter().any(|known| known.at == at) {
+            taken.containers.push(TakenContainer { at, volumes: false, change, reason });
+        }
+    };
+    let preview = match &makes.preview {
+        Ok(preview) => preview,
+        Err(_) => {
+            for (at, _) in inventory.containers.iter().enumerate().filter(|(_, it)| of_project(it)) {
+                take(at, ItemChange::MaybeReplaced, "compose does not say what it does".to_owned());
+            }
+            return taken;
+        }
+    };
+    let position = |name: &str| {
+        let found = find_container(&inventory.containers, name)?;
+        inventory.containers.iter().position(|it| it.id == found.id)
+    };
+    let replaced: Vec<&str> = preview.names(Resource::Container, Doing::Replaces).collect();
+    for name in &replaced {
+        match position(name) {
+            Some(at) => take(at, ItemChange::Replaced, why_replaced(inventory.container(at), makes, change)),
+            None => taken.unknown.push((*name).to_owned()),
+        }
+    }
+    let asked: Vec<&str> = preview.differing.iter().map(String::as_str).collect();
+    let is_there = |name: &str| inventory.volumes.iter().position(|volume| volume.name == name);
+    // With --yes compose removes the volume with the containers that use it, and makes all of them again.
+    let remade = preview.names(Resource::Volume, Doing::Creates).filter(|name| is_there(name).is_some());
+    for (name, change) in remade
+        .map(|name| (name, ItemChange::Replaced))
+        .chain(asked.into_iter().map(|name| (name, ItemChange::MaybeReplaced)))
+    {
+        for (at, _) in
+            inventory.containers.iter().enumerate().filter(|(_, it)| it.volumes().any(|volume| volume == name))
+        {
+            take(at, change, format!("its volume {name} is made again"));
+        }
+        taken.replaced_volumes.extend(is_there(name).map(|at| (at, change)));
+    }
+    for name in preview.names(Resource::Container, Doing::Removes) {
+        match position(name) {
+            Some(at) => take(at, ItemChange::Removed, why_removed(inventory.container(at), change)),
+            None => taken.unknown.push(name.to_owned()),
+        }
+    }
+    for (at, it) in inventory.containers.iter().enumerate().filter(|(_, it)| of_project(it)) {
+        if it.label(SERVICE).is_some_and(|service| preview.unsure.iter().any(|known| known == service)) {
+            take(at, ItemChange::MaybeReplaced, "its image is built or pulled first".to_owned());
+        }
+    }
+    taken.networks = (0..inventory.networks.len())
+        .filter(|at| preview.names(Resource::Network, Doing::Removes).any(|name| name == inventory.network(*at).name))
+        .collect();
+    if change.renews {
+        let anonymous: BTreeSet<&str> = inventory
+            .volumes
+            .iter()
+            .filter(|volume| volume.is_anonymous())
+            .map(|volume| volume.name.as_str())
+            .collect();
+        for at in taken.containers.iter().filter(|it| it.change != ItemChange::Removed).map(|it| it.at) {
+            let left = inventory.container(at).volumes().filter(|volume| anonymous.contains(volume));
+            taken.orphaned.extend(left.map(str::to_owned));
+        }
+    }
+    taken
+}
+
+/// Why compose replaces a container, as far as the container itself shows it.
+fn why_replaced(container: &Container, makes: &Makes, change: &ProjectChange) -> String {
+    if let Some(flag) = makes.forced {
+        return format!("--{flag}");
+    }
+    // The engine shows an id where the name that the container was made from means another image now.
+    if container.image == container.image_id || container.image_id.ends_with(&container.image) {
+        return "its image changed".to_owned();
+    }
+    let service = container.label(SERVICE).unwrap_or_default();
+    match change.project.model.iter().flat_map(|model| &model.services).find(|it| it.name == service) {
+        Some(model) if !model.shares.is_empty() => {
+            format!("its configuration changed, or {} is replaced", model.shares.join(", "))
+        }
+        _ => "its configuration changed".to_owned(),
+    }
+}
+
+/// Why compose removes a container of a project that it makes.
+fn why_removed(container: &Container, change: &ProjectChange) -> String {
+    let service = container.label(SERVICE).unwrap_or_default();
+    match &change.project.model {
+        Some(model) if !model.has(service) => format!("no service {service} is in the files (--remove-orphans)"),
+        _ => format!("fewer containers are wanted of the service {service}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -341,7 +511,7 @@ mod tests {
             let mut names: Vec<String> = taken(change, &inventory)
                 .containers
                 .iter()
-                .filter_map(|(at, _)| inventory.containers.get(*at)?.label(SERVICE).map(str::to_owned))
+                .filter_map(|it| inventory.containers.get(it.at)?.label(SERVICE).map(str::to_owned))
                 .collect();
             names.sort();
             names.concat()

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use super::compose::Project;
-use super::{Plan, Protections, Step};
+use super::preview::Preview;
+use super::{Change, ChangeStep, Plan, Protections, Step};
 use crate::api::EngineProblem;
 use crate::engine::{Inspect, Lookup};
 use crate::grammar::parse::Invocation;
@@ -19,6 +20,21 @@ pub trait Facts: Inspect {
     /// What these steps would delete.
     fn plan(&self, _: &[Step]) -> Result<Rc<Plan>, EngineProblem> {
         Err(not_asked())
+    }
+
+    /// What these steps would change.
+    fn changes(&self, _: &[ChangeStep]) -> Result<Vec<Change>, EngineProblem> {
+        Err(not_asked())
+    }
+
+    /// What compose's dry run of an invocation says.
+    fn preview(&self, _: &Invocation, _: &dyn Host) -> Lookup<Rc<Preview>> {
+        Lookup::NoEngine
+    }
+
+    /// Whether the engine has containers or volumes with the label of this project.
+    fn project_holds_anything(&self, _name: &str) -> Lookup<bool> {
+        Lookup::NoEngine
     }
 
     /// Why a volume is protected; None where it is not.

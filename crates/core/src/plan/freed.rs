@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::inventory::{Image, Inventory};
-use super::{Item, ObjectKind};
+use super::{Item, ItemChange, ObjectKind};
 
 /// containerd's store makes a snapshot of its own for each container's `/dev`, `/etc/hosts` and the like, which it does not
 /// count as the container's: bytes, as measured.
@@ -52,7 +52,12 @@ pub fn reckon(deletes: &mut [Item], inventory: &Inventory, kept: &BTreeSet<usize
         }
         **frees = sum;
     }
-    total(deletes.iter().map(|item| item.frees))
+    freed(deletes)
+}
+
+/// What the deletions free together. What takes the place of something else may be as large.
+pub fn freed(deletes: &[Item]) -> i64 {
+    total(deletes.iter().filter(|item| item.change == ItemChange::Removed).map(|item| item.frees))
 }
 
 /// The sum of these bytes. What an engine says of sizes is not to be trusted: it ends at the largest number, and does not overflow.

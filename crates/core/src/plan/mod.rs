@@ -1,12 +1,14 @@
 //! What a command would delete: each object, why it is deleted, what its loss means, and how much is freed. Pure: the input is the
 //! engine's inventory, the output the plan.
 
+pub mod changes;
 pub mod compose;
 mod facts;
 pub mod filters;
 pub mod freed;
 pub mod images;
 pub mod inventory;
+pub mod preview;
 pub mod protect;
 mod simulate;
 pub mod steps;
@@ -14,6 +16,7 @@ pub mod steps;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
+pub use changes::{Change, ChangeKind, ChangeStep};
 pub use facts::Facts;
 pub use inventory::{Inventory, Needs};
 pub use protect::{Protected, Protections};
@@ -73,6 +76,18 @@ pub enum Recoverable {
     No,
 }
 
+/// How an object of a plan ceases to exist.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ItemChange {
+    /// It is removed.
+    #[default]
+    Removed,
+    /// It is removed, and a new one gets its name.
+    Replaced,
+    /// The same, or it stays: that depends on what is only known when the command runs, such as a new image.
+    MaybeReplaced,
+}
+
 /// One object that goes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
@@ -110,6 +125,10 @@ pub struct Item {
     pub users: Vec<String>,
     /// Which step of the command takes it.
     pub step: usize,
+    /// Whether something else takes its place.
+    pub change: ItemChange,
+    /// Of a container: since when it runs, in seconds since 1970, where that was asked for.
+    pub since: Option<i64>,
 }
 
 impl Serialize for Item {
@@ -192,7 +211,8 @@ pub struct Plan {
     pub engine: String,
     /// What it calls itself.
     pub engine_name: String,
-    /// What is deleted, in the order in which docker deletes it.
+    /// What is deleted or replaced, in the order in which docker deletes it. JSON has what is replaced among the changes alone.
+    #[serde(serialize_with = "without_replaced")]
     pub deletes: Vec<Item>,
     /// Bytes, with layers that several images share counted once.
     pub frees: i64,
@@ -202,6 +222,9 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// What is not known.
     pub unclear: Vec<String>,
+    /// What else changes: [`Plan::all_changes`] has it with the deletions.
+    #[serde(skip)]
+    pub changes: Vec<Change>,
     /// What the command acts on could not be read: it may take anything.
     #[serde(skip)]
     pub unknown: bool,
@@ -217,6 +240,10 @@ pub struct Plan {
     /// The deletion is done by docker itself, because only it can: why.
     #[serde(skip)]
     pub by_docker: Option<String>,
+}
+
+fn without_replaced<S: Serializer>(deletes: &[Item], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(deletes.iter().filter(|item| item.change == ItemChange::Removed))
 }
 
 impl Plan {

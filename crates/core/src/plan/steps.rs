@@ -1,8 +1,11 @@
 //! The deletions in a lowered command, in the order in which docker makes them.
 
+use std::rc::Rc;
+
 use super::compose::{self, Project};
 use super::filters::Filters;
 use super::inventory::Needs;
+use super::preview::{Event, Preview, Resource};
 use crate::docker_files::current_builder;
 use crate::engine::Lookup;
 use crate::grammar::parse::Invocation;
@@ -90,19 +93,24 @@ pub enum Step {
     ConfiguredLabels,
 }
 
-/// The steps of a command; none where it deletes nothing. `project` is asked for compose's own reading of its files.
+/// The steps of a command; none where it deletes nothing. `project` is asked for compose's own reading of its files, and `preview` for its
+/// dry run.
 pub fn steps(
     invocation: &Invocation,
     lowered: &Lowered,
     host: &dyn Host,
     project: &dyn Fn() -> Lookup<Project>,
+    preview: &dyn Fn() -> Lookup<Rc<Preview>>,
 ) -> Vec<Step> {
     if invocation.canonical().starts_with("compose ") {
         let deletes = |effect: &Effect| matches!(effect, Effect::Does { operation, .. } if removes(operation));
         if !lowered.effects.iter().any(deletes) {
             return Vec::new();
         }
-        return compose::change(invocation, project).map(|it| Step::Compose(Box::new(it))).into_iter().collect();
+        return compose::change(invocation, project, preview)
+            .map(|it| Step::Compose(Box::new(it)))
+            .into_iter()
+            .collect();
     }
     if matches!(invocation.canonical(), "buildx prune" | "builder prune")
         && let Some(builder) = other_builder(invocation, host)
@@ -165,6 +173,7 @@ fn removes(operation: &PredictedOperation) -> bool {
             | PredictedOperation::RemovesVolumes
             | PredictedOperation::RemovesNetworks
             | PredictedOperation::RemovesImages
+            | PredictedOperation::MakesContainers
     )
 }
 
@@ -263,11 +272,23 @@ pub fn needs(steps: &[Step]) -> Needs {
                 needs.swarm = true;
                 needs.networks = true;
             }
-            Step::Compose(change) => {
-                needs.networks = true;
-                needs.volumes = true;
-                needs.images |= change.images.is_some();
-            }
+            Step::Compose(change) => match &change.makes {
+                // Of what is replaced, containers say most; sizes of volumes cost a walk through all of their files.
+                Some(makes) => {
+                    let shows = |resource| {
+                        let shown = |it: &&Event| it.resource == resource;
+                        makes.preview.as_ref().is_ok_and(|preview| preview.events.iter().any(|it| shown(&it)))
+                    };
+                    let asks = makes.preview.as_ref().is_ok_and(|preview| !preview.differing.is_empty());
+                    needs.networks |= shows(Resource::Network);
+                    needs.volumes |= shows(Resource::Volume) || asks || change.renews;
+                }
+                None => {
+                    needs.networks = true;
+                    needs.volumes = true;
+                    needs.images |= change.images.is_some();
+                }
+            },
         }
     }
     // The build cache holds on to layers of images.

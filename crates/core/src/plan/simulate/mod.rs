@@ -13,7 +13,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::images::ImageStore;
 use super::inventory::Inventory;
-use super::{Item, ObjectKind, Plan, Protections, Recoverable, Skipped, Step, freed};
+use super::{Item, ItemChange, ObjectKind, Plan, Protections, Recoverable, Skipped, Step, freed};
 
 const SWARM_IS_NOT_KEPT: &str = "what belongs to a swarm is not kept";
 
@@ -137,6 +137,8 @@ impl<'a> Simulation<'a> {
             frees: 0,
             users: Vec::new(),
             step: self.step,
+            change: ItemChange::Removed,
+            since: None,
         }
     }
 

@@ -99,8 +99,13 @@ impl Simulation<'_> {
         let services: BTreeSet<&str> = self.plan.of(ObjectKind::Service).map(|item| item.id.as_str()).collect();
         // A task goes with its service, a moment later.
         let is_task = |it: &Container| it.label("com.docker.swarm.service.id").is_some_and(|id| services.contains(id));
+        // One that is made again gets its containers back.
+        let remade: BTreeSet<String> = self.plan.replaced().map(|item| item.id.clone()).collect();
         for at in &self.networks {
             let network = self.inventory.network(*at);
+            if remade.contains(&network.id) {
+                continue;
+            }
             for container in self
                 .there()
                 .filter(|it| !is_task(it))

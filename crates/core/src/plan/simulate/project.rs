@@ -1,8 +1,13 @@
 //! What compose deletes of a project.
 
 use super::Simulation;
-use crate::plan::ObjectKind;
-use crate::plan::compose::{self, ProjectChange};
+use crate::plan::compose::{self, Makes, ProjectChange};
+use crate::plan::inventory::short;
+use crate::plan::{ItemChange, ObjectKind};
+use crate::text::{bytes, named};
+
+/// Why compose makes a network or a volume again.
+const DIFFERS: &str = "it is not as the files say";
 
 impl Simulation<'_> {
     pub(super) fn change_project(&mut self, change: &ProjectChange) {
@@ -16,23 +21,55 @@ impl Simulation<'_> {
         if change.project.model.iter().flat_map(|model| &model.services).any(|it| it.needs_compose) {
             self.plan.by_docker = Some("a service has a hook or a provider that only compose can run".to_owned());
         }
+        if change.makes.is_some() {
+            self.plan.by_docker = Some("compose also creates and starts what the project needs".to_owned());
+        }
         let taken = compose::taken(change, self.inventory);
+        if let Some(Makes { preview: Err(why), .. }) = &change.makes {
+            self.plan.unclear.push(format!("compose does not say what it does: {why}"));
+        }
+        for name in &taken.unknown {
+            self.plan.unknown = true;
+            self.plan.unclear.push(format!("compose replaces or removes {name}, which the engine does not list"));
+        }
         let reason = format!("it belongs to the project {}", change.project.name);
-        for (at, volumes) in taken.containers {
-            let container = self.inventory.container(at);
+        for it in taken.containers {
+            let container = self.inventory.container(it.at);
             match self.protections.container(container) {
                 Some(protected) => self.skip(ObjectKind::Container, container.name(), protected.why, true, true),
-                None => self.take_container(at, &reason, true, volumes),
+                None => {
+                    let reason = if it.reason.is_empty() { &reason } else { &it.reason };
+                    self.take_container(it.at, reason, true, it.volumes);
+                    self.changed_to(it.change, reason);
+                }
+            }
+        }
+        for (at, change) in taken.replaced_volumes {
+            let before = self.plan.deletes.len();
+            self.remove_volume(&self.inventory.volume(at).name, true);
+            if self.plan.deletes.len() > before {
+                self.changed_to(change, DIFFERS);
             }
         }
         for at in taken.networks {
             let network = self.inventory.network(at);
-            match self.kept_network(network) {
+            // A container that needs it gets one like it again.
+            let kept = match change.makes {
+                Some(_) => self.protections.network(network).map(|it| it.why),
+                None => self.kept_network(network),
+            };
+            match kept {
                 Some(why) => self.skip(ObjectKind::Network, &network.name, why, true, true),
-                None if self.attached(network) => {
+                // Compose detaches its own containers first where it makes the network again.
+                None if change.makes.is_none() && self.attached(network) => {
                     self.skip(ObjectKind::Network, &network.name, "another container is attached to it", false, false);
                 }
-                None => self.take_network(at, &reason),
+                None => {
+                    self.take_network(at, &reason);
+                    if change.makes.is_some() {
+                        self.changed_to(ItemChange::Replaced, DIFFERS);
+                    }
+                }
             }
         }
         for name in taken.images {
@@ -47,9 +84,30 @@ impl Simulation<'_> {
         }
         if !taken.orphaned.is_empty() {
             self.plan.warnings.push(format!(
-                "new containers get new, empty anonymous volumes; {} old ones are left without a container",
-                taken.orphaned.len()
+                "the new containers get new, empty anonymous volumes; {} without a container: {}",
+                match taken.orphaned.len() {
+                    1 => "1 old one is left".to_owned(),
+                    several => format!("{several} old ones are left"),
+                },
+                named(&taken.orphaned.iter().map(|name| self.volume_with_size(name)).collect::<Vec<_>>())
             ));
+        }
+    }
+
+    /// What becomes of the object that was just taken.
+    fn changed_to(&mut self, change: ItemChange, reason: &str) {
+        if let Some(item) = self.plan.deletes.last_mut() {
+            item.change = change;
+            reason.clone_into(&mut item.reason);
+        }
+    }
+
+    /// `4f1d2c3b4a5e (31 MB)`.
+    fn volume_with_size(&self, name: &str) -> String {
+        let size = self.volume_at.get(name).and_then(|at| self.inventory.volume(*at).size());
+        match size {
+            Some(size) => format!("{} ({})", short(name), bytes(size)),
+            None => short(name).to_owned(),
         }
     }
 }

@@ -1,0 +1,216 @@
+//! What compose itself says it would do: the lines of its dry run (`docker compose --progress plain --dry-run …`). Compose 2.26 and 2.40
+//! print the same lines there; `--progress json` exists only since 2.29 (docs/decisions/0037).
+
+use crate::grammar::parse::Invocation;
+
+/// In front of each line that says what would be done: compose `pkg/progress/event.go`, `DRYRUN_PREFIX`.
+const PREFIX: &str = "DRY-RUN MODE - ";
+/// What compose says where it can show no more, although it has shown everything that it does to containers of services.
+const ENDS_HERE: &str = "interactive run is not supported in dry-run mode";
+
+/// What one line is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// A container.
+    Container,
+    /// A network.
+    Network,
+    /// A volume.
+    Volume,
+}
+
+/// What compose would do to one object: compose `pkg/progress/event.go`, as far as it changes something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// `Creating`.
+    Creates,
+    /// `Recreate`: a new container takes the name, and the old one is removed.
+    Replaces,
+    /// `Removing`; of a network that is made again also `Removed` alone.
+    Removes,
+    /// `Starting`.
+    Starts,
+    /// `Stopping`.
+    Stops,
+    /// `Killing`.
+    Kills,
+    /// `Restarting`.
+    Restarts,
+    /// `Paused`.
+    Pauses,
+    /// `Unpaused`.
+    Unpauses,
+}
+
+/// One line that says of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// What it is about.
+    pub resource: Resource,
+    /// The object's name on the engine.
+    pub name: String,
+    /// What is done to it.
+    pub doing: Doing,
+}
+
+/// Everything that a dry run said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Preview {
+    /// What changes, in compose's order.
+    pub events: Vec<Event>,
+    /// Services whose image is pulled or built first: which image that will be is not known.
+    pub unsure: Vec<String>,
+    /// Volumes that are not as the files say. Compose asks whether to remove them with their data and make them again.
+    pub differing: Vec<String>,
+    /// It ended with an error, so that it may have shown only a part: why.
+    pub failed: Option<String>,
+}
+
+/// The words that make compose say what it would do, and do nothing.
+pub fn preview_words(invocation: &Invocation) -> Option<Vec<String>> {
+    let command = *invocation.named_by.get(1)?;
+    let (above, own) = invocation.words.split_at_checked(command)?;
+    let dry = ["--progress", "plain", "--dry-run"].map(str::to_owned);
+    Some(above.iter().cloned().chain(dry).chain(own.iter().cloned()).collect())
+}
+
+impl Preview {
+    /// From what compose printed on both streams; `success` is whether it ended without an error.
+    pub fn read(output: &str, errors: &str, success: bool) -> Preview {
+        let mut preview = Preview::default();
+        let mut last = "";
+        for line in output.lines().chain(errors.lines()) {
+            if let Some(volume) = differing_volume(line) {
+                preview.differing.push(volume.to_owned());
+            }
+            let Some((_, said)) = line.split_once(PREFIX) else {
+                last = if line.trim().is_empty() { last } else { line.trim() };
+                continue;
+            };
+            preview.add(said);
+        }
+        let ends_here = output.contains(ENDS_HERE) || errors.contains(ENDS_HERE);
+        preview.failed = (!success && !ends_here).then(|| last.to_owned());
+        preview
+    }
+
+    fn add(&mut self, said: &str) {
+        let words: Vec<&str> = said.split_whitespace().collect();
+        let resource = match words.first() {
+            Some(&"Container") => Resource::Container,
+            Some(&"Network") => Resource::Network,
+            Some(&"Volume") => Resource::Volume,
+            _ => return self.add_service(&words),
+        };
+        let [_, name, status, ..] = words.as_slice() else { return };
+        let doing = match (*status, resource) {
+            ("Creating", _) => Doing::Creates,
+            ("Recreate", _) => Doing::Replaces,
+            ("Removing", _) | ("Removed", Resource::Network) => Doing::Removes,
+            ("Starting", _) => Doing::Starts,
+            ("Stopping", _) => Doing::Stops,
+            ("Killing", _) => Doing::Kills,
+            ("Restarting", _) => Doing::Restarts,
+            ("Paused", _) => Doing::Pauses,
+            ("Unpaused", _) => Doing::Unpauses,
+            _ => return,
+        };
+        let event = Event { resource, name: (*name).to_owned(), doing };
+        if !self.events.contains(&event) {
+            self.events.push(event);
+        }
+    }
+
+    /// `web Pulling`, `db Built` (2.40), `build service db` (2.26).
+    fn add_service(&mut self, words: &[&str]) {
+        let service = match words {
+            [service, "Pulling" | "Pulled" | "Building" | "Built", ..] | ["build", "service", service, ..] => *service,
+            _ => return,
+        };
+        if !self.unsure.iter().any(|known| known == service) {
+            self.unsure.push(service.to_owned());
+        }
+    }
+
+    /// The names of one kind to which this is done.
+    pub fn names(&self, resource: Resource, doing: Doing) -> impl Iterator<Item = &str> {
+        self.events.iter().filter(move |it| it.resource == resource && it.doing == doing).map(|it| it.name.as_str())
+    }
+
+    /// Whether it shows that nothing is removed or replaced, for certain.
+    pub fn takes_nothing(&self) -> bool {
+        let takes = |event: &Event| matches!(event.doing, Doing::Replaces | Doing::Removes);
+        self.failed.is_none()
+            && self.unsure.is_empty()
+            && self.differing.is_empty()
+            && !self.events.iter().any(takes)
+            && !self.makes_volumes()
+    }
+
+    /// A volume that is made may be one that is there already: with `--yes` compose removes it without a line of its own.
+    fn makes_volumes(&self) -> bool {
+        self.names(Resource::Volume, Doing::Creates).next().is_some()
+    }
+}
+
+/// The question of compose `pkg/compose/create.go`: `Volume "x" exists but doesn't match configuration in compose file. …`.
+fn differing_volume(line: &str) -> Option<&str> {
+    let (name, rest) = line.split_once("Volume \"")?.1.split_once('"')?;
+    rest.starts_with(" exists but doesn't match").then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn doing(preview: &Preview, resource: Resource, doing: Doing) -> Vec<&str> {
+        preview.names(resource, doing).collect()
+    }
+
+    /// As compose 2.40 prints it where `db` has changed and `side` shares its network.
+    #[test]
+    fn what_is_recreated_is_read() {
+        let errors = " DRY-RUN MODE -  Container shop-side-1  Stopping \n DRY-RUN MODE -  Container shop-side-1  Stopped \n \
+                      DRY-RUN MODE -  Container shop-db-1  Recreate \n DRY-RUN MODE -  Container shop-db-1  Recreated \n \
+                      DRY-RUN MODE -  Container shop-side-1  Recreate \n DRY-RUN MODE -  Container shop-web-1  Running \n";
+        let preview = Preview::read("", errors, true);
+        assert_eq!(doing(&preview, Resource::Container, Doing::Replaces), ["shop-db-1", "shop-side-1"]);
+        assert_eq!(doing(&preview, Resource::Container, Doing::Stops), ["shop-side-1"]);
+        assert_eq!(preview.failed, None);
+        assert!(!preview.takes_nothing());
+    }
+
+    #[test]
+    fn what_is_up_to_date_is_no_change() {
+        let preview = Preview::read("", " DRY-RUN MODE -  Container shop-db-1  Running \n", true);
+        assert!(preview.takes_nothing() && preview.events.is_empty());
+    }
+
+    #[test]
+    fn images_that_are_built_or_pulled_leave_it_open() {
+        for line in
+            [" DRY-RUN MODE -  db  Built ", " DRY-RUN MODE -    build service db ", " DRY-RUN MODE -  db Pulling "]
+        {
+            let preview = Preview::read("", line, true);
+            assert_eq!(preview.unsure, ["db"], "{line}");
+            assert!(!preview.takes_nothing());
+        }
+    }
+
+    #[test]
+    fn a_volume_that_differs_is_found_in_the_question() {
+        let question = "Volume \"shop_data\" exists but doesn't match configuration in compose file. Recreate (data will be lost)? ";
+        assert_eq!(Preview::read(question, "", true).differing, ["shop_data"]);
+    }
+
+    #[test]
+    fn an_error_is_no_answer() {
+        let failed = Preview::read("", "service \"db\" has no container to start\n", false);
+        assert_eq!(failed.failed.as_deref(), Some("service \"db\" has no container to start"));
+        assert!(!failed.takes_nothing());
+        // `run` without --detach shows what it does to the services, and ends there.
+        let lines =
+            " DRY-RUN MODE -  Container shop-db-1  Running \ninteractive run is not supported in dry-run mode\n";
+        assert_eq!(Preview::read("", lines, false).failed, None);
+    }
+}
