@@ -58,9 +58,9 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Whether the command deletes anything that a plan covers.
+    /// Whether the command deletes or replaces anything that a plan covers. Compose is asked for what it would replace.
     pub fn deletes(&self) -> bool {
-        crate::plan::deletes(self.lowered)
+        crate::plan::deletes(self.lowered) && !self.steps().is_empty()
     }
 
     /// Its deletions, in docker's order. A compose project is read for it.

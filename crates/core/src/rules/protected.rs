@@ -19,7 +19,7 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    if !case.deletes() || case.steps().is_empty() {
+    if !case.deletes() {
         return Vec::new();
     }
     let protections = match case.facts.protections() {
