@@ -288,6 +288,7 @@ fn no_default_stands_for_an_answer() {
         "src/engine/mod.rs",
         "src/engine/answers.rs",
         "src/engine/body.rs",
+        "src/engine/changes.rs",
         "src/engine/connection.rs",
         "src/engine/list.rs",
         "src/engine/reach.rs",

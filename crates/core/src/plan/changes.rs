@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde::Serialize;
 
 use super::inventory::{Container, Inventory, Needs, find_container};
-use super::preview::{Doing, Preview, Resource};
+use super::preview::{Preview, PreviewedAction, Resource};
 use super::{Item, ItemChange, ObjectKind, Plan, Recoverable};
 use crate::engine::Lookup;
 use crate::grammar::parse::Invocation;
@@ -263,29 +263,33 @@ fn can(container: &Container, change: ChangeKind) -> bool {
 /// What compose creates, starts, stops and restarts. What it replaces and removes is in the plan of deletions.
 fn of_compose(preview: &Preview, starts: bool, inventory: &Inventory) -> Vec<Change> {
     let goes = |name: &str| {
-        let takes = |doing: Doing| preview.names(Resource::Container, doing).any(|known| known == name);
-        takes(Doing::Replaces) || takes(Doing::Removes)
+        let takes = |doing: PreviewedAction| preview.names(Resource::Container, doing).any(|known| known == name);
+        takes(PreviewedAction::Replaces) || takes(PreviewedAction::Removes)
     };
     let mut out: Vec<Change> = Vec::new();
     for event in &preview.events {
         let name = event.name.as_str();
         let change = match (event.resource, event.doing) {
-            (Resource::Container, Doing::Creates) => Change::new(ObjectKind::Container, "", name, ChangeKind::Create),
-            (Resource::Network, Doing::Creates) if !is_network(inventory, name) => {
+            (Resource::Container, PreviewedAction::Creates) => {
+                Change::new(ObjectKind::Container, "", name, ChangeKind::Create)
+            }
+            (Resource::Network, PreviewedAction::Creates) if !is_network(inventory, name) => {
                 Change::new(ObjectKind::Network, "", name, ChangeKind::Create)
             }
-            (Resource::Volume, Doing::Creates) => Change::new(ObjectKind::Volume, "", name, ChangeKind::Create),
+            (Resource::Volume, PreviewedAction::Creates) => {
+                Change::new(ObjectKind::Volume, "", name, ChangeKind::Create)
+            }
             (Resource::Container, doing) => {
                 let Some(container) = find_container(&inventory.containers, name).filter(|_| !goes(name)) else {
                     continue;
                 };
                 let change = match doing {
                     // Compose stops what shares something with a container that it replaces, and starts it again.
-                    Doing::Stops if starts => ChangeKind::Restart,
-                    Doing::Stops | Doing::Kills => ChangeKind::Stop,
-                    Doing::Restarts => ChangeKind::Restart,
-                    Doing::Pauses => ChangeKind::Pause,
-                    Doing::Starts | Doing::Unpauses => ChangeKind::Start,
+                    PreviewedAction::Stops if starts => ChangeKind::Restart,
+                    PreviewedAction::Stops | PreviewedAction::Kills => ChangeKind::Stop,
+                    PreviewedAction::Restarts => ChangeKind::Restart,
+                    PreviewedAction::Pauses => ChangeKind::Pause,
+                    PreviewedAction::Starts | PreviewedAction::Unpauses => ChangeKind::Start,
                     _ => continue,
                 };
                 if !can(container, change) {

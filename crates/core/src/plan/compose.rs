@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::ItemChange;
 use super::inventory::{Container, Inventory, find_container};
-use super::preview::{Doing, Preview, Resource};
+use super::preview::{Preview, PreviewedAction, Resource};
 use crate::engine::{Lookup, ProjectContainer};
 use crate::grammar::parse::Invocation;
 use crate::lower::ComposeModel;
@@ -406,7 +406,7 @@ fn taken_by_making(change: &ProjectChange, makes: &Makes, inventory: &Inventory)
         let found = find_container(&inventory.containers, name)?;
         inventory.containers.iter().position(|it| it.id == found.id)
     };
-    let replaced: Vec<&str> = preview.names(Resource::Container, Doing::Replaces).collect();
+    let replaced: Vec<&str> = preview.names(Resource::Container, PreviewedAction::Replaces).collect();
     for name in &replaced {
         match position(name) {
             Some(at) => take(at, ItemChange::Replaced, why_replaced(inventory.container(at), makes, change)),
@@ -416,7 +416,7 @@ fn taken_by_making(change: &ProjectChange, makes: &Makes, inventory: &Inventory)
     let asked: Vec<&str> = preview.differing.iter().map(String::as_str).collect();
     let is_there = |name: &str| inventory.volumes.iter().position(|volume| volume.name == name);
     // With --yes compose removes the volume with the containers that use it, and makes all of them again.
-    let remade = preview.names(Resource::Volume, Doing::Creates).filter(|name| is_there(name).is_some());
+    let remade = preview.names(Resource::Volume, PreviewedAction::Creates).filter(|name| is_there(name).is_some());
     for (name, change) in remade
         .map(|name| (name, ItemChange::Replaced))
         .chain(asked.into_iter().map(|name| (name, ItemChange::MaybeReplaced)))
@@ -428,7 +428,7 @@ fn taken_by_making(change: &ProjectChange, makes: &Makes, inventory: &Inventory)
         }
         taken.replaced_volumes.extend(is_there(name).map(|at| (at, change)));
     }
-    for name in preview.names(Resource::Container, Doing::Removes) {
+    for name in preview.names(Resource::Container, PreviewedAction::Removes) {
         match position(name) {
             Some(at) => take(at, ItemChange::Removed, why_removed(inventory.container(at), change)),
             None => taken.unknown.push(name.to_owned()),
@@ -440,7 +440,9 @@ fn taken_by_making(change: &ProjectChange, makes: &Makes, inventory: &Inventory)
         }
     }
     taken.networks = (0..inventory.networks.len())
-        .filter(|at| preview.names(Resource::Network, Doing::Removes).any(|name| name == inventory.network(*at).name))
+        .filter(|at| {
+            preview.names(Resource::Network, PreviewedAction::Removes).any(|name| name == inventory.network(*at).name)
+        })
         .collect();
     if change.renews {
         let anonymous: BTreeSet<&str> = inventory

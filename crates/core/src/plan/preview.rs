@@ -21,7 +21,7 @@ pub enum Resource {
 
 /// What compose would do to one object: compose `pkg/progress/event.go`, as far as it changes something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doing {
+pub enum PreviewedAction {
     /// `Creating`.
     Creates,
     /// `Recreate`: a new container takes the name, and the old one is removed.
@@ -50,7 +50,7 @@ pub struct Event {
     /// The object's name on the engine.
     pub name: String,
     /// What is done to it.
-    pub doing: Doing,
+    pub doing: PreviewedAction,
 }
 
 /// Everything that a dry run said.
@@ -104,15 +104,15 @@ impl Preview {
         };
         let [_, name, status, ..] = words.as_slice() else { return };
         let doing = match (*status, resource) {
-            ("Creating", _) => Doing::Creates,
-            ("Recreate", _) => Doing::Replaces,
-            ("Removing", _) | ("Removed", Resource::Network) => Doing::Removes,
-            ("Starting", _) => Doing::Starts,
-            ("Stopping", _) => Doing::Stops,
-            ("Killing", _) => Doing::Kills,
-            ("Restarting", _) => Doing::Restarts,
-            ("Paused", _) => Doing::Pauses,
-            ("Unpaused", _) => Doing::Unpauses,
+            ("Creating", _) => PreviewedAction::Creates,
+            ("Recreate", _) => PreviewedAction::Replaces,
+            ("Removing", _) | ("Removed", Resource::Network) => PreviewedAction::Removes,
+            ("Starting", _) => PreviewedAction::Starts,
+            ("Stopping", _) => PreviewedAction::Stops,
+            ("Killing", _) => PreviewedAction::Kills,
+            ("Restarting", _) => PreviewedAction::Restarts,
+            ("Paused", _) => PreviewedAction::Pauses,
+            ("Unpaused", _) => PreviewedAction::Unpauses,
             _ => return,
         };
         let event = Event { resource, name: (*name).to_owned(), doing };
@@ -133,13 +133,13 @@ impl Preview {
     }
 
     /// The names of one kind to which this is done.
-    pub fn names(&self, resource: Resource, doing: Doing) -> impl Iterator<Item = &str> {
+    pub fn names(&self, resource: Resource, doing: PreviewedAction) -> impl Iterator<Item = &str> {
         self.events.iter().filter(move |it| it.resource == resource && it.doing == doing).map(|it| it.name.as_str())
     }
 
     /// Whether it shows that nothing is removed or replaced, for certain.
     pub fn takes_nothing(&self) -> bool {
-        let takes = |event: &Event| matches!(event.doing, Doing::Replaces | Doing::Removes);
+        let takes = |event: &Event| matches!(event.doing, PreviewedAction::Replaces | PreviewedAction::Removes);
         self.failed.is_none()
             && self.unsure.is_empty()
             && self.differing.is_empty()
@@ -149,7 +149,7 @@ impl Preview {
 
     /// A volume that is made may be one that is there already: with `--yes` compose removes it without a line of its own.
     fn makes_volumes(&self) -> bool {
-        self.names(Resource::Volume, Doing::Creates).next().is_some()
+        self.names(Resource::Volume, PreviewedAction::Creates).next().is_some()
     }
 }
 
@@ -163,7 +163,7 @@ fn differing_volume(line: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn doing(preview: &Preview, resource: Resource, doing: Doing) -> Vec<&str> {
+    fn doing(preview: &Preview, resource: Resource, doing: PreviewedAction) -> Vec<&str> {
         preview.names(resource, doing).collect()
     }
 
@@ -174,8 +174,8 @@ mod tests {
                       DRY-RUN MODE -  Container shop-db-1  Recreate \n DRY-RUN MODE -  Container shop-db-1  Recreated \n \
                       DRY-RUN MODE -  Container shop-side-1  Recreate \n DRY-RUN MODE -  Container shop-web-1  Running \n";
         let preview = Preview::read("", errors, true);
-        assert_eq!(doing(&preview, Resource::Container, Doing::Replaces), ["shop-db-1", "shop-side-1"]);
-        assert_eq!(doing(&preview, Resource::Container, Doing::Stops), ["shop-side-1"]);
+        assert_eq!(doing(&preview, Resource::Container, PreviewedAction::Replaces), ["shop-db-1", "shop-side-1"]);
+        assert_eq!(doing(&preview, Resource::Container, PreviewedAction::Stops), ["shop-side-1"]);
         assert_eq!(preview.failed, None);
         assert!(!preview.takes_nothing());
     }
