@@ -282,9 +282,26 @@ fn protected_stays(guarded: &Guarded) {
     guarded.place.policy("[environments.prod]\nhostname = \"*\"\n");
     let after = (names(engine), engine.plain(&["volume", "ls", "-q"]), engine.plain(&["network", "ls", "-q"]));
     assert_eq!(after, before);
-    // A word about a command that could empty it, and it runs.
-    let noted = guarded.fender(&["explain", "run", "-v", "shop_pg:/x", "base:1", "rm", "-rf", "/x"]);
-    assert!(text(&noted).contains("touches-protected"), "{}", text(&noted));
+    // A note on a command that could empty it, by whichever container that has it; on production it is asked about.
+    engine.plain(&["create", "--name", "reader", "-v", "shop_pg:/data:ro", "base:1", "true"]);
+    engine.plain(&["create", "--name", "writer", "-v", "shop_pg:/data", "base:1", "true"]);
+    for (words, is_noted) in [
+        (&["run", "-v", "shop_pg:/x", "base:1", "rm", "-rf", "/x"][..], true),
+        (&["run", "--volumes-from", "writer", "base:1", "rm", "-rf", "/data"], true),
+        (&["exec", "writer", "sh", "-c", "cd /data && rm -rf *"], true),
+        (&["cp", "/etc/hostname", "writer:/data/x"], true),
+        (&["run", "-v", "shop_pg:/x:ro", "base:1", "rm", "-rf", "/x"], false),
+        (&["run", "--volumes-from", "reader", "base:1", "rm", "-rf", "/data"], false),
+        (&["exec", "reader", "rm", "-rf", "/data"], false),
+        (&["exec", "writer", "rm", "-rf", "/tmp/x"], false),
+        (&["cp", "/etc/hostname", "writer:/tmp/x"], false),
+    ] {
+        let explained = text(&guarded.fender(&[&["explain"], words].concat()));
+        for rule in ["touches-protected", "overwrites-volume"] {
+            assert_eq!(explained.contains(rule), is_noted, "docker {words:?}: {rule}: {explained}");
+        }
+    }
+    engine.plain(&["rm", "reader", "writer"]);
 }
 
 fn prunes_spare_and_say_so(guarded: &Guarded) {

@@ -163,7 +163,8 @@ impl Inspect for SmallEngine {
         let volume = MountFacts {
             volume: Some("x".into()),
             source: "/var/lib/docker/volumes/x".into(),
-            ..MountFacts::default()
+            destination: "/data".into(),
+            writable: true,
         };
         match name {
             "heavy" => Lookup::Found(ContainerFacts {
@@ -208,7 +209,9 @@ impl Inspect for SmallEngine {
                 env: vec!["API_TOKEN=0123456789abcdef".into()],
                 ..ContainerFacts::default()
             }),
-            "plain" => {
+            "plain" | "project-db-1" | "keeper" => {
+                let volume =
+                    MountFacts { volume: Some(if name == "keeper" { "protected-data" } else { "x" }.into()), ..volume };
                 Lookup::Found(ContainerFacts { name: name.into(), mounts: vec![volume], ..ContainerFacts::default() })
             }
             _ => Lookup::NoEngine,

@@ -10,6 +10,7 @@ pub mod ignore;
 mod instruction;
 pub mod magic;
 pub mod mask;
+pub mod script;
 pub mod secrets;
 pub mod text;
 pub mod yaml;

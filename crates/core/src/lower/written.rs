@@ -1,10 +1,12 @@
 //! The files that a command names: compose projects, stacks and bake files. docker's own readers read them, and they are
 //! lowered to the same effects as arguments.
 
+use bollard_stubs::models::ExecConfig;
 use serde_json::Value;
 
 use super::buildx;
 use super::compose::model_words;
+use super::copy;
 use super::model::{ComposeModel, entries, field};
 use super::other_project::{names_no_project, other_project};
 use super::project::{Builds, ProjectLowering, WantedServices, of_build};
@@ -12,6 +14,7 @@ use super::sources::{PathStep, Sources, Targets, is_remote};
 use super::stack::services as stack_services;
 use super::{Body, Effect, Lowered, Origin, Origins, Ports, PredictedOperation, Request, Runs, Typed, Workload};
 use crate::engine::{Inspect, Lookup};
+use crate::files::script::overwrites;
 use crate::files::text::Text;
 use crate::files::yaml;
 use crate::grammar::parse::Invocation;
@@ -107,6 +110,10 @@ fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts:
     if invocation.on_above("dry-run") || invocation.on("dry-run") {
         return;
     }
+    if matches!(command, "exec" | "cp") {
+        lowered.effects.extend(in_container(invocation, facts, host).map(Effect::Request));
+        return;
+    }
     let Some(wanted) = wanted(command, invocation) else { return };
     // Compose fills its files in from these. Looked at here, a change of theirs is noticed before docker runs.
     for path in
@@ -191,6 +198,33 @@ fn on_engine(command: &str, invocation: &Invocation, lowered: &mut Lowered, fact
         let operation = PredictedOperation::UsesOtherProject(Box::new(other));
         lowered.effects.push(Effect::Does { operation, origins });
     }
+}
+
+/// What `compose exec` and `compose cp` delete or overwrite in the container of a service, whose name only the model shows. Compose is
+/// not asked for the model where the words delete and overwrite nothing.
+fn in_container(invocation: &Invocation, facts: &dyn Inspect, host: &dyn Host) -> Option<Request> {
+    let (source, destination) = (invocation.operand(0), invocation.operand(1));
+    let copies = invocation.canonical() == "compose cp";
+    let (service, path) = if copies { copy::split(destination) } else { (source, "") };
+    let command: Vec<String> = operands(invocation).into_iter().skip(1).collect();
+    let folder = Some(invocation.text("workdir")).filter(|folder| !folder.is_empty());
+    if service.is_empty() || !copies && overwrites(folder, &[], &command).is_empty() {
+        return None;
+    }
+    let Lookup::Found(printed) = facts.printed(&model_words(invocation)?, host) else { return None };
+    let model = ComposeModel::read(&printed).ok()?;
+    let model = model.project();
+    let named = field(field(field(model, "services"), service), "container_name").as_str();
+    let index = Some(invocation.text("index")).filter(|index| !index.is_empty() && *index != "0").unwrap_or("1");
+    let by_number = || Some(format!("{}-{service}-{index}", field(model, "name").as_str()?));
+    let name = named.map(str::to_owned).or_else(by_number)?;
+    if copies {
+        let request = Request::new("PUT", format!("/containers/{name}/archive"), invocation.operand_at(1).origins());
+        return Some(request.with("path", path).body(Body::Stream));
+    }
+    let body = ExecConfig { cmd: Some(command), working_dir: folder.map(str::to_owned), ..ExecConfig::default() };
+    let request = Request::new("POST", format!("/containers/{name}/exec"), invocation.operand_at(0).origins());
+    Some(request.body(Body::Exec(Box::new(body))))
 }
 
 /// The container of `compose run`: the service's, with what the words say.

@@ -312,8 +312,7 @@ pub struct Volume {
 impl Volume {
     /// The label that engines set since API 1.42; a name of 64 hexadecimal digits before.
     pub fn is_anonymous(&self) -> bool {
-        self.labels.contains_key(ANONYMOUS)
-            || self.name.len() == 64 && self.name.bytes().all(|byte| byte.is_ascii_hexdigit())
+        self.labels.contains_key(ANONYMOUS) || is_anonymous_name(&self.name)
     }
 
     /// Where its data are.
@@ -351,6 +350,11 @@ impl VolumeData {
             (driver, _, _) => VolumeData::Driver(driver.to_owned()),
         }
     }
+}
+
+/// Whether the engine made this name up for a volume that got none: 64 hexadecimal digits.
+pub fn is_anonymous_name(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// moby `volume/service/service.go`, `AnonymousLabel`.

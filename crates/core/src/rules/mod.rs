@@ -8,6 +8,7 @@ mod needs_root;
 mod offers;
 mod places;
 mod rule;
+mod volume_writes;
 
 use crate::files::text::Place;
 use crate::lower::{Origin, fields};
@@ -83,6 +84,7 @@ mod starts_builder;
 mod build_policy_off;
 mod removes_build_records;
 mod inherits_mounts;
+mod overwrites_volume;
 mod missing_source;
 mod unknown_program;
 mod not_understood;
