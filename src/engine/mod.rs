@@ -426,6 +426,18 @@ impl Inspect for Engine {
         }
     }
 
+    fn labels_at_hand(&self) -> Labels {
+        // To connect to another machine may ask for a password, and nothing is wanted of it yet.
+        if self.target.is_local() {
+            return self.labels(false);
+        }
+        let why = "it was not asked".to_owned();
+        match memory::recall(&self.target.host) {
+            Some(it) => Labels::Remembered { labels: it.labels, ago: it.ago, why },
+            None => Labels::Unknown(why),
+        }
+    }
+
     fn api_version(&self) -> Lookup<Version> {
         match self.ask::<SystemVersion>(paths::VERSION) {
             Lookup::Found(answer) => match answer.api_version.as_deref().and_then(parse_version) {

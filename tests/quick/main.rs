@@ -29,6 +29,7 @@ mod pictures;
 mod policy;
 mod properties;
 mod questions;
+mod redirects;
 mod rules;
 mod scaling;
 mod scaling_files;

@@ -161,3 +161,30 @@ pub fn current_builder(text: &[u8]) -> Result<Option<String>, String> {
     }
     Ok(Some(name).filter(|name| !name.is_empty()))
 }
+
+/// The endpoints of a builder's nodes, each a context's name or an address: buildx `store/nodegroup.go`.
+pub fn builder_endpoints(text: &[u8]) -> Result<Vec<String>, String> {
+    let value = whole_value(text).map_err(|error| format!("it is not JSON, from byte {} on", error.at))?;
+    let mut decoder = Decoder::default();
+    let mut endpoints = Vec::new();
+    for (key, nodes) in decoder.members(value) {
+        if !names_field(&key, "Nodes") || nodes.is_null() {
+            continue;
+        }
+        // The last list counts.
+        endpoints.clear();
+        for node in nodes.items().ok_or("its nodes are no list")? {
+            let mut endpoint = String::new();
+            for (key, value) in decoder.members(node) {
+                if names_field(&key, "Endpoint") {
+                    decoder.text(&mut endpoint, value);
+                }
+            }
+            endpoints.push(endpoint);
+        }
+    }
+    if decoder.mismatch {
+        return Err("a value in it is of a wrong type".to_owned());
+    }
+    Ok(endpoints)
+}

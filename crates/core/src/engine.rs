@@ -170,6 +170,10 @@ pub trait Inspect {
             Lookup::Unknown(why) => Labels::Unknown(why),
         }
     }
+    /// The engine's labels without a connection to another machine: what an engine that no command has reached yet said before.
+    fn labels_at_hand(&self) -> Labels {
+        self.labels(false)
+    }
     /// Whether the engine has the object of this path, such as `/plugins/x/json`. Missing also where it says that it does not look:
     /// a node that is no manager of a swarm changes nothing of the swarm either.
     fn there(&self, _path: &str) -> Lookup<()> {

@@ -24,6 +24,21 @@ pub struct Target {
 }
 
 impl Target {
+    /// The engine that a stored context leads to, or `default` where nothing else is said. `folder` is the client's configuration folder.
+    pub fn of_context(name: &str, folder: &str, host: &dyn Host) -> Target {
+        if name == "default" {
+            let typed = host.env("DOCKER_HOST").unwrap_or_default();
+            let tls = host.env("DOCKER_TLS_VERIFY").is_some_and(|value| !value.is_empty());
+            let host = parse_host(&typed, tls).unwrap_or(typed);
+            return Target { context: name.to_owned(), host, ..Target::default() };
+        }
+        let (endpoint, unclear) = match endpoint(folder, name, host) {
+            Ok(endpoint) => (endpoint.unwrap_or_default(), None),
+            Err(why) => (String::new(), Some(why)),
+        };
+        Target { context: name.to_owned(), host: endpoint, unclear, ..Target::default() }
+    }
+
     /// The path of a local unix socket.
     pub fn socket(&self) -> Option<&str> {
         self.host.strip_prefix("unix://")
@@ -86,11 +101,7 @@ pub fn choose(invocation: &Invocation, host: &dyn Host) -> Target {
         let typed = set("DOCKER_HOST").unwrap_or_default();
         return Target { chosen_by, ..default(&typed, chosen_by) };
     }
-    let (endpoint, unclear) = match endpoint(&folder, &context, host) {
-        Ok(endpoint) => (endpoint.unwrap_or_default(), None),
-        Err(why) => (String::new(), Some(why)),
-    };
-    Target { context, host: endpoint, chosen_by, unclear, globals }
+    Target { chosen_by, globals, ..Target::of_context(&context, &folder, host) }
 }
 
 /// Whether an address that is not typed is one with TLS: docker/cli `cli/flags/options.go`.

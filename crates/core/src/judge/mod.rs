@@ -15,8 +15,8 @@ use crate::grammar::parse::{Builder, Invocation, Unknown, parse};
 use crate::host::Host;
 use crate::lower::{Effect, Lowered, Origin, Request, builder, buildkit_is_off, despite, lower, read, with_files};
 use crate::plan::{Facts, Step, steps_of};
-use crate::policy::{Action, Caller, CallerKind, Decision, EnginePlace, Environment, Policy, is_ci};
-use crate::rules::{Case, Class, Finding, NOT_UNDERSTOOD, Offers, Seen, Strictness, check};
+use crate::policy::{Action, Caller, CallerKind, Decision, EnginePlace, Environment, Policy, is_ci, strictness};
+use crate::rules::{Case, Class, Elsewhere, Finding, NOT_UNDERSTOOD, Offers, Seen, Strictness, check};
 use crate::target::{Target, choose};
 pub use complaint::{Complaint, change_steps_of, deletions};
 use rewrite::rewrite;
@@ -300,24 +300,19 @@ fn decide(findings: Vec<Finding>, place: &EnginePlace, context: &JudgementContex
     let mut decided: HashMap<(&str, Class), Decision> = HashMap::new();
     findings
         .into_iter()
-        .map(|finding| {
+        .map(|mut finding| {
+            if let Some(elsewhere) = finding.elsewhere.clone()
+                && context.environment.is_none()
+            {
+                let decision = decide_elsewhere(&mut finding, &elsewhere, place, context);
+                return Complaint { finding, decision };
+            }
             let decide = || match &context.environment {
                 Some(named) => context.policy.decide_in(finding.rule, finding.class, named, &context.caller),
                 None => context.policy.decide(finding.rule, finding.class, place, &context.caller),
             };
             let mut decision = decided.entry((finding.rule.id, finding.class)).or_insert_with(decide).clone();
-            // An action that a policy file sets for this rule applies unchanged.
-            if decision.source.is_none() {
-                decision.action = match finding.strictness {
-                    Strictness::Full => decision.action,
-                    Strictness::OneLess => decision.action.less_strict().max(decision.least),
-                    Strictness::WithoutNotes if decision.action == Action::Note => Action::Allow.max(decision.least),
-                    Strictness::WithoutNotes => decision.action,
-                    Strictness::WithoutTyping if decision.action == Action::Type => Action::Ask.max(decision.least),
-                    Strictness::WithoutTyping => decision.action,
-                    Strictness::AtMostNoted => decision.action.min(Action::Note).max(decision.least),
-                };
-            }
+            apply_strictness(&finding, &mut decision);
             // A rule that a comment in the Dockerfile allows is not reported for the build.
             let allowed = |place: &Place| place.is_allowed(finding.rule.id);
             if finding.note_only && finding.places.first().is_some_and(allowed) {
@@ -334,6 +329,55 @@ fn decide(findings: Vec<Finding>, place: &EnginePlace, context: &JudgementContex
             Complaint { finding, decision }
         })
         .collect()
+}
+
+fn apply_strictness(finding: &Finding, decision: &mut Decision) {
+    // An action that a policy file sets for this rule applies unchanged.
+    if decision.source.is_some() {
+        return;
+    }
+    decision.action = match finding.strictness {
+        Strictness::Full => decision.action,
+        Strictness::OneLess => decision.action.less_strict().max(decision.least),
+        Strictness::WithoutNotes if decision.action == Action::Note => Action::Allow.max(decision.least),
+        Strictness::WithoutNotes => decision.action,
+        Strictness::WithoutTyping if decision.action == Action::Type => Action::Ask.max(decision.least),
+        Strictness::WithoutTyping => decision.action,
+        Strictness::AtMostNoted => decision.action.min(Action::Note).max(decision.least),
+    };
+}
+
+/// The decision on what leads to other engines: the strictest of theirs. To leave an engine for one that is judged less strictly is
+/// allowed.
+fn decide_elsewhere(
+    finding: &mut Finding,
+    elsewhere: &Elsewhere,
+    here: &EnginePlace,
+    context: &JudgementContext,
+) -> Decision {
+    let at = |target: &Target| {
+        let facts = (context.facts)(target);
+        let place = place_with(target, context, || facts.labels_at_hand());
+        (
+            context.policy.environment(&place),
+            context.policy.decide(finding.rule, finding.class, &place, &context.caller),
+        )
+    };
+    let before = match &elsewhere.from {
+        Some(from) => at(from).0,
+        None => context.policy.environment(here),
+    };
+    let decided = elsewhere.to.iter().map(at);
+    let strictest = decided.max_by_key(|(environment, decision)| (strictness(&environment.preset), decision.action));
+    let Some((environment, mut decision)) = strictest else { return Decision::preset(Action::Allow) };
+    if strictness(&environment.preset) < strictness(&before.preset) {
+        return Decision::preset(Action::Allow);
+    }
+    apply_strictness(finding, &mut decision);
+    if environment.preset == "prod" {
+        finding.title = format!("{}, which is production ({})", finding.title, environment.because);
+    }
+    decision
 }
 
 /// Whether the command changes nothing, so that it can go straight to the real client.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::container::written_file;
-use super::{Effect, Effects, Origins, PredictedOperation, Runs, Typed, docker_build, origins_of};
+use super::{Effect, Effects, Origins, PredictedOperation, Runs, Typed, docker_build, origins_of, redirection};
 use crate::files::context::Sender;
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
@@ -62,6 +62,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             effects.extend(files_read(invocation, "file"));
             effects.extend(written_file(invocation, "metadata-file"));
         }
+        "buildx use" => effects.extend(redirection::of_builder(invocation, host)),
         "buildx create" => {
             if invocation.on("bootstrap") {
                 does(PredictedOperation::StartsBuilder, origins_of(invocation, &["bootstrap"]));
@@ -72,6 +73,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
                     does(PredictedOperation::BuildEntitlement(name), set.origins());
                 }
             }
+            effects.extend(redirection::of_builder(invocation, host));
         }
         _ => {}
     }

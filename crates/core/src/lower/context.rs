@@ -1,7 +1,7 @@
 //! Contexts: the client's own list of engines. They change files of the client, never an engine.
 
 use super::container::written_file;
-use super::{Effect, Effects, Origins, PredictedOperation, Typed};
+use super::{Effect, Effects, Origins, PredictedOperation, Typed, redirection};
 use crate::grammar::parse::Invocation;
 use crate::host::Host;
 
@@ -17,16 +17,12 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             }
             check_name(name)?;
             let origins = invocation.operands.origins();
-            let mut effects = vec![keeps(store, origins.clone())];
-            if invocation.canonical() == "context update" {
-                effects.push(Effect::Does { operation: PredictedOperation::SwitchesContext, origins });
-            }
-            Ok(effects)
+            let kept = keeps(store, origins);
+            Ok(std::iter::once(kept).chain(redirection::of_change(invocation, host)).collect())
         }
         "context use" => {
-            let origins = invocation.operands.origins();
-            let file = keeps(format!("{folder}/config.json"), origins.clone());
-            Ok(vec![file, Effect::Does { operation: PredictedOperation::SwitchesContext, origins }])
+            let file = keeps(format!("{folder}/config.json"), invocation.operands.origins());
+            Ok(std::iter::once(file).chain(redirection::of_use(invocation, host)).collect())
         }
         "context rm" => {
             let removed = |word: &usize| {
@@ -48,6 +44,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
                 effects.push(Effect::ReadsFile { path: file.to_owned(), origins: invocation.operand_at(1).origins() });
             }
             effects.push(keeps(store, invocation.operand_at(0).origins()));
+            effects.extend(redirection::of_change(invocation, host));
             Ok(effects)
         }
         "context export" => {

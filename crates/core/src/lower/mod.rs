@@ -35,6 +35,7 @@ mod ports;
 pub mod project;
 mod project_container;
 mod read;
+mod redirection;
 mod request;
 mod secret;
 mod service;
@@ -58,7 +59,7 @@ use effect::Effects;
 pub use effect::{Effect, Lowered, Runs};
 pub use http::lower_http;
 pub use model::ComposeModel;
-pub use operation::{Difference, OtherProject, PredictedOperation};
+pub use operation::{Difference, OtherProject, PredictedOperation, Redirected, Redirection};
 pub use origin::{Origin, Origins, Typed, in_order, positions};
 pub use parts::Parts;
 pub use ports::Ports;
@@ -112,7 +113,7 @@ fn effects_of(invocation: &Invocation, host: &dyn Host) -> Lowered {
         "buildx" => buildx::lower(invocation, host),
         _ => Ok(Vec::new()),
     };
-    match outcome {
+    match outcome.map(|effects| effects.into_iter().chain(redirection::of_flag(invocation, host)).collect()) {
         Ok(effects) => Lowered { effects, ..Lowered::default() },
         Err(text) => Lowered { refusal: Some(Refusal { text, unknown: false, word: None }), ..Lowered::default() },
     }

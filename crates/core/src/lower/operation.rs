@@ -1,5 +1,7 @@
 //! What a plugin or a follow-up request is known to do, if the arguments do not show a single request.
 
+use crate::target::Target;
+
 /// One such operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PredictedOperation {
@@ -43,8 +45,8 @@ pub enum PredictedOperation {
     BuildArgument(String),
     /// The build shares the host's network.
     HostNetworkBuild,
-    /// Every terminal of the user is from then on pointed at another engine.
-    SwitchesContext,
+    /// Later commands, or this one's build, go to another engine.
+    Redirects(Box<Redirection>),
     /// A context of the client is removed.
     RemovesContext,
     /// What this names goes to a registry, where others get it.
@@ -109,7 +111,10 @@ impl PredictedOperation {
             PredictedOperation::Retags => "gives an image a name that may be another's".to_owned(),
             PredictedOperation::BuildArgument(name) => format!("passes the build argument {name}"),
             PredictedOperation::HostNetworkBuild => "builds in the host's network".to_owned(),
-            PredictedOperation::SwitchesContext => "changes which engine a context leads to".to_owned(),
+            PredictedOperation::Redirects(redirection) => match redirection.what {
+                Redirected::OneBuild(_) => "builds on the engine of a builder".to_owned(),
+                _ => "changes which engine later commands go to".to_owned(),
+            },
             PredictedOperation::RemovesContext => "removes a context, with its endpoint and its TLS keys".to_owned(),
             PredictedOperation::Publishes(what) => format!("sends {what} to a registry"),
             PredictedOperation::RevokesSignatures => "removes signatures at a registry".to_owned(),
@@ -175,4 +180,35 @@ pub enum Difference {
     },
     /// The engine, or compose, was asked and did not answer: why.
     Unknown(String),
+}
+
+/// Where commands go after a context or a builder is chosen or changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redirection {
+    /// What is chosen or changed.
+    pub what: Redirected,
+    /// Where they went before; None for the engine that this command reaches.
+    pub from: Option<Target>,
+    /// Where they go.
+    pub to: Vec<Target>,
+    /// The variable that wins over the choice in this shell, and its value.
+    pub overridden: Option<(&'static str, String)>,
+}
+
+/// What leads to another engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Redirected {
+    /// The current context is now this one.
+    Context(String),
+    /// A context has another endpoint.
+    ChangedContext {
+        /// Its name.
+        name: String,
+        /// Whether it is the current one.
+        is_used: bool,
+    },
+    /// The current builder is now this one.
+    Builder(String),
+    /// This one build goes to this builder.
+    OneBuild(String),
 }

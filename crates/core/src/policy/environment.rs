@@ -92,6 +92,7 @@ pub fn named(layers: &[PolicyLayer], name: &str) -> Option<Environment> {
     Some(Environment { name: name.to_owned(), preset: preset_name, because, source: None, open: false })
 }
 
+/// How strict a preset is: the higher, the stricter.
 pub fn strictness(name: &str) -> usize {
     ["dev", "ci", "prod"].iter().position(|known| *known == name).unwrap_or(0)
 }

@@ -20,7 +20,7 @@ pub use actions::{CallerFile, ClassActions, PresetFile};
 pub use allow::AllowingLines;
 use caller::View;
 pub use caller::{Caller, CallerKind};
-pub use environment::{Environment, words_of_production};
+pub use environment::{Environment, strictness, words_of_production};
 pub use file::{
     EnvironmentFile, File, OfferFile, PolicyLayer, PolicyProblem, ProtectFile, TrashFile, parse as parse_layer,
 };
@@ -50,7 +50,7 @@ pub struct Decision {
 
 impl Decision {
     /// What a preset says.
-    fn preset(action: Action) -> Decision {
+    pub fn preset(action: Action) -> Decision {
         Decision { action, question: None, source: None, least: Action::Allow }
     }
 

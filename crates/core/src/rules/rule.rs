@@ -8,6 +8,7 @@ use super::fix::{DockerfileFix, IgnorePatterns};
 use crate::files::text::Place;
 use crate::lower::fields::Field;
 use crate::lower::{Origin, Origins, Workload, positions};
+use crate::target::Target;
 
 /// What a rule is about, which decides what a preset does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -174,6 +175,7 @@ impl Rule {
             image_unknown: false,
             unanswered: false,
             only_alone: false,
+            elsewhere: None,
         }
     }
 
@@ -220,6 +222,17 @@ pub struct Finding {
     pub unanswered: bool,
     /// Its fix is not right for everybody, so it is offered as a single fix only, never together with others.
     pub only_alone: bool,
+    /// It is about another engine than the one that the command reaches: that one's environment decides.
+    pub elsewhere: Option<Elsewhere>,
+}
+
+/// From which engine a command leads away, and to which ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The engine before; None for the one that the command reaches.
+    pub from: Option<Target>,
+    /// The engines after.
+    pub to: Vec<Target>,
 }
 
 impl Finding {
