@@ -370,6 +370,14 @@ impl Inspect for Engine {
         }
     }
 
+    fn uses_image(&self, id: &str) -> Lookup<()> {
+        let filters = json!({ "ancestor": [id] });
+        match self.ask::<List<Container>>(&paths::containers_where(&filters)) {
+            Lookup::Found(containers) if containers.0.is_empty() => Lookup::Missing,
+            other => other.map(drop),
+        }
+    }
+
     fn project_containers(&self, project: &str) -> Lookup<Vec<ProjectContainer>> {
         let filters = json!({ "label": [format!("{PROJECT}={project}")] });
         let asked = self.ask_longer::<List<Container>>(&paths::containers_where(&filters));

@@ -73,6 +73,22 @@ fn on_production_a_script_gets_notes_for_hygiene_and_outage() {
     }
 }
 
+/// An `ssh://` context of another machine starts it on this one, without a terminal.
+#[test]
+fn an_ssh_context_arrives_without_a_terminal() {
+    for (environment, person) in [("dev", Action::Ask), ("ci", Action::Ask), ("prod", Action::Refuse)] {
+        let of = |kind| judged_for("system dial-stdio", environment, kind).action;
+        let found = CallerKind::ALL.map(of);
+        assert_eq!(found, [person, Action::Note, Action::Refuse], "{environment}");
+        assert_eq!(judged_for("buildx dial-stdio", environment, CallerKind::Script).action, Action::Refuse);
+    }
+    let place = Place::new();
+    assert_ne!(place.run(&["system", "dial-stdio"]).status.code(), Some(125));
+    // The policy of a bastion.
+    place.policy("[rules]\nraw-api = \"refuse\"\n");
+    assert_eq!(place.run(&["system", "dial-stdio"]).status.code(), Some(125));
+}
+
 #[test]
 fn a_deployment_on_production_passes_with_notes() {
     let place = Place::new();

@@ -153,6 +153,7 @@ impl Inspect for SmallEngine {
                 env: words(&["PATH=/bin", "API_TOKEN=0123456789abcdef"]),
                 ..ImageFacts::default()
             }),
+            "docker.io/library/idle:1" => Lookup::Found(ImageFacts { id: "sha256:7".into(), ..ImageFacts::default() }),
             "docker.io/library/app:prod" | "docker.io/library/app:1" | "app:1" => {
                 Lookup::Found(ImageFacts { id: "sha256:5".into(), ..ImageFacts::default() })
             }
@@ -225,6 +226,9 @@ impl Inspect for SmallEngine {
             memory: 64_000_000_000,
             has_init: true,
         })
+    }
+    fn uses_image(&self, id: &str) -> Lookup<()> {
+        if id == "sha256:7" { Lookup::Missing } else { Lookup::Found(()) }
     }
     fn api_version(&self) -> Lookup<(u32, u32)> {
         Lookup::Found((1, 51))

@@ -183,6 +183,10 @@ pub trait Inspect {
     fn runs_any(&self, _labels: &[String]) -> Lookup<()> {
         Lookup::NoEngine
     }
+    /// Whether some container, running or not, stands on the image with this id or on one built from it; Missing where none does.
+    fn uses_image(&self, _id: &str) -> Lookup<()> {
+        Lookup::NoEngine
+    }
     /// The containers of a compose project, those that do not run too: `GET /containers/json`.
     fn project_containers(&self, _project: &str) -> Lookup<Vec<ProjectContainer>> {
         Lookup::NoEngine

@@ -52,7 +52,7 @@ pub fn about_what_is_there(
         complaints.retain(|complaint| refused(complaint) && !(unread && is_about_protection(complaint.finding.rule)));
         return complaints;
     }
-    if strongest < Action::Ask || !crate::plan::deletes(lowered) {
+    if !crate::plan::deletes(lowered) {
         return complaints;
     }
     // The first question to the engine: where it stays open, no other is asked.

@@ -298,9 +298,26 @@ fn place_with<'a>(target: &Target, context: &'a JudgementContext, labels: impl F
 fn decide(findings: Vec<Finding>, place: &EnginePlace, context: &JudgementContext) -> Vec<Complaint> {
     // A policy may be long, and so may the list of findings: each rule is looked up once for each class.
     let mut decided: HashMap<(&str, Class), Decision> = HashMap::new();
+    let is_mild = |finding: &Finding| finding.strictness == Strictness::NotedAloneInDev;
+    let alone = findings.iter().filter(|finding| finding.class == Class::Escape).all(is_mild);
+    let dev = OnceCell::new();
+    let in_dev = || {
+        *dev.get_or_init(|| match &context.environment {
+            Some(named) => named.preset == "dev",
+            None => context.policy.environment(place).preset == "dev",
+        })
+    };
     findings
         .into_iter()
         .map(|mut finding| {
+            let is_milder = match finding.strictness {
+                Strictness::NotedAloneInDev => alone && in_dev(),
+                Strictness::NotedForScripts => context.caller.kind == CallerKind::Script,
+                _ => false,
+            };
+            if is_milder {
+                finding = finding.at_most_noted();
+            }
             if let Some(elsewhere) = finding.elsewhere.clone()
                 && context.environment.is_none()
             {
@@ -344,6 +361,8 @@ fn apply_strictness(finding: &Finding, decision: &mut Decision) {
         Strictness::WithoutTyping if decision.action == Action::Type => Action::Ask.max(decision.least),
         Strictness::WithoutTyping => decision.action,
         Strictness::AtMostNoted => decision.action.min(Action::Note).max(decision.least),
+        // Where they are milder, they were made at most a note.
+        Strictness::NotedAloneInDev | Strictness::NotedForScripts => decision.action,
     };
 }
 

@@ -7,6 +7,8 @@ use crate::target::Target;
 pub enum PredictedOperation {
     /// A pipe to the engine's API, which nothing judges.
     RawApi,
+    /// The same over standard input and output: `system dial-stdio`, which docker starts on the host of an `ssh://` context.
+    DialStdio,
     /// The services, networks, secrets and configs of this stack are removed: `stack rm`.
     RemovesStack(String),
     /// Services that are no longer in the file are removed: `stack deploy --prune`.
@@ -87,7 +89,9 @@ impl PredictedOperation {
     /// For the reader of `fender explain`.
     pub fn text(&self) -> String {
         match self {
-            PredictedOperation::RawApi => "opens a raw connection to the engine's API".to_owned(),
+            PredictedOperation::RawApi | PredictedOperation::DialStdio => {
+                "opens a raw connection to the engine's API".to_owned()
+            }
             PredictedOperation::RemovesStack(_) => {
                 "removes the stack's services, networks, secrets and configs".to_owned()
             }

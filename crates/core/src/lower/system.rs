@@ -11,7 +11,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     match invocation.canonical() {
         "system prune" => prune(invocation, host),
         "system dial-stdio" => {
-            Ok(vec![Effect::Does { operation: PredictedOperation::RawApi, origins: invocation.named_by.origins() }])
+            Ok(vec![Effect::Does { operation: PredictedOperation::DialStdio, origins: invocation.named_by.origins() }])
         }
         "builder prune" => Ok(vec![Effect::Request(build_prune(invocation, host, invocation.on("all"))?)]),
         "builder build" => docker_build::lower(invocation, host),

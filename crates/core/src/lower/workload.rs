@@ -212,6 +212,16 @@ impl Workload {
         });
     }
 
+    /// Whether it sees the processes of the host or of another container, or may.
+    pub fn sees_processes(&self) -> bool {
+        self.partial || self.namespaces.iter().any(|(what, mode, _)| *what == "pid" && mode != "private")
+    }
+
+    /// Whether it has a network namespace of its own: not the host's, not another container's.
+    pub fn has_own_network(&self) -> bool {
+        !self.partial && self.network_mode != "host" && !self.network_mode.starts_with("container:")
+    }
+
     /// Whether it goes away with the command that starts it.
     pub fn goes_with_its_command(&self) -> bool {
         self.auto_remove && !self.detached

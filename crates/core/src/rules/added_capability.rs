@@ -42,7 +42,7 @@ pub static RULE: Rule = Rule {
         "run --cap-add SYS_ADMIN tools:1.4",
         "run --cap-add=all tools:1.4",
         "run --cap-drop ALL --cap-add cap_sys_ptrace tools:1.4",
-        "service create --cap-add NET_ADMIN tools:1.4",
+        "run --network host --cap-add NET_ADMIN tools:1.4",
     ],
     quiet: &[
         "run --cap-add NET_BIND_SERVICE tools:1.4",
@@ -54,16 +54,22 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    let added = case.workloads().iter().flat_map(|workload| &workload.cap_add);
+    let added =
+        case.workloads().iter().flat_map(|workload| workload.cap_add.iter().map(move |added| (workload, added)));
     added
-        .filter_map(|(name, origins)| {
+        .filter_map(|(workload, (name, origins))| {
             let (_, allows) = DANGEROUS.iter().find(|(dangerous, _)| dangerous == name)?;
             let short = name.trim_start_matches("CAP_");
-            Some(
-                RULE.found(origins)
-                    .titled(format!("adds the capability {short}"))
-                    .because(format!("{short} allows {allows}. {}", RULE.why)),
-            )
+            let found = RULE.found(origins).titled(format!("adds the capability {short}"));
+            Some(match name.as_str() {
+                "CAP_NET_ADMIN" if workload.has_own_network() => found.at_most_noted().because(
+                    "It can change the settings of its own network: addresses, routes, its firewall. The host's network is another one.",
+                ),
+                "CAP_SYS_PTRACE" if !workload.sees_processes() => found
+                    .noted_alone_in_dev()
+                    .because(format!("{short} allows {allows}. Debuggers and tracers need it.")),
+                _ => found.because(format!("{short} allows {allows}. {}", RULE.why)),
+            })
         })
         .collect()
 }

@@ -9,7 +9,7 @@ use crate::engine::{ImageFacts, Lookup};
 use crate::files::context::{ContextRequest, Survey};
 use crate::host::Host;
 use crate::lower::{Build, Effect, Lowered, Origins, PredictedOperation, Request, Workload};
-use crate::plan::{Facts, Step};
+use crate::plan::{Facts, Plan, Step};
 use crate::target::Target;
 
 /// Everything a rule may look at: effects with their origins, whatever they come from. There is no command line here: a request
@@ -66,6 +66,20 @@ impl<'a> Case<'a> {
     /// Its deletions, in docker's order. A compose project is read for it.
     pub fn steps(&self) -> &[Step] {
         self.steps.get_or_init(self.deletions)
+    }
+
+    /// What is deleted on this engine, where that is known for certain. What is protected is asked for first, as everywhere.
+    pub fn known_plan(&self) -> Option<Rc<Plan>> {
+        if !self.deletes() || self.facts.protections().is_err() {
+            return None;
+        }
+        let plan = self.facts.plan(self.steps()).ok()?;
+        (plan.unclear.is_empty() && !plan.unknown && !plan.deletes.is_empty()).then_some(plan)
+    }
+
+    /// Whether the command itself makes the container of this name, such as another service of its project.
+    pub fn makes_container(&self, name: &str) -> bool {
+        self.requests().any(|request| request.is("POST", "/containers/create") && request.value("name") == Some(name))
     }
 
     /// The requests to the engine.

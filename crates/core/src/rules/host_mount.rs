@@ -1,6 +1,6 @@
 //! A part of the host that gives the host away, mounted into a container.
 
-use super::places::{gives_away, is_engine_socket, without_proc_root};
+use super::places::{gives_away, is_at_most_noted, is_engine_socket, without_proc_root};
 use super::{COMMON, Case, Class, Finding, Rule};
 use crate::grammar::values::clean;
 use crate::lower::Body;
@@ -54,7 +54,11 @@ fn found(case: &Case, mount: &Mounted) -> Option<Finding> {
         _ => mount.device.as_ref()?,
     };
     let what = problem(case, source, mount.read_only)?;
-    Some(RULE.found(&mount.origins).titled(format!("mounts {what}")))
+    let found = RULE.found(&mount.origins).titled(format!("mounts {what}"));
+    // What this path is on the host decides, and not only how it is written.
+    let is_mild = |path: &str| is_at_most_noted(path, mount.read_only);
+    let written = clean(source);
+    Some(if is_mild(&written) && is_mild(&case.on_host(&written)) { found.at_most_noted() } else { found })
 }
 
 /// What is wrong with mounting this path of the host.

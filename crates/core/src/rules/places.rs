@@ -239,6 +239,16 @@ pub fn gives_away(path: &str, read_only: bool, home: &str) -> Option<String> {
     })
 }
 
+/// Devices and folders that many programs need, and that lead to neither the disks nor the memory of the host: graphics, FUSE, the log's
+/// socket; to read only, the kernel's modules and cgroups.
+pub fn is_at_most_noted(path: &str, read_only: bool) -> bool {
+    let path = path.trim_end_matches('/');
+    let readable = ["/lib/modules", "/usr/lib/modules", "/sys/fs/cgroup"];
+    is_in(path, "/dev/dri")
+        || matches!(path, "/dev/fuse" | "/dev/log" | "/run/systemd/journal/dev-log")
+        || read_only && readable.iter().any(|place| is_in(path, place))
+}
+
 /// Whether the path is, or is a folder of, a socket that takes orders for the host.
 pub fn is_engine_socket(path: &str, engine: Option<&str>) -> bool {
     let path = path.trim_end_matches('/');

@@ -33,6 +33,9 @@ fn check(case: &Case) -> Vec<Finding> {
     }
     let mut takes = Vec::new();
     let mut origins: Origins = Vec::new();
+    // A builder is made anew in a second, and its cache by the next build.
+    let builder = case.origins_of_operation(&PredictedOperation::RemovesBuilder);
+    let builder = builder.map(|origins| RULE.found(&origins).titled("removes a builder and its cache").at_most_noted());
     for request in case.requests() {
         for (path, what) in [
             ("/containers/prune", "stopped containers"),
@@ -46,19 +49,11 @@ fn check(case: &Case) -> Vec<Finding> {
             }
         }
     }
-    for (operation, what) in [
-        (PredictedOperation::PrunesCache, "unused build cache"),
-        (PredictedOperation::RemovesBuilder, "a builder and its cache"),
-    ] {
-        if let Some(these) = case.origins_of_operation(&operation) {
-            takes.push(what);
-            origins.extend(these);
-        }
+    if let Some(these) = case.origins_of_operation(&PredictedOperation::PrunesCache) {
+        takes.push("unused build cache");
+        origins.extend(these);
     }
     let origins = in_order(origins);
-    if takes.is_empty() {
-        Vec::new()
-    } else {
-        vec![RULE.found(&origins).titled(format!("removes {}", takes.join(", ")))]
-    }
+    let pruned = (!takes.is_empty()).then(|| RULE.found(&origins).titled(format!("removes {}", takes.join(", "))));
+    pruned.into_iter().chain(builder).collect()
 }

@@ -2,7 +2,9 @@
 
 use super::{COMMON, Case, Class, Edit, Finding, Rule};
 use crate::engine::Lookup;
+use crate::grammar::values::duration;
 use crate::lower::{Origins, PredictedOperation, Request, in_order};
+use crate::plan::ObjectKind;
 
 pub static RULE: Rule = Rule {
     id: "prune-all",
@@ -30,7 +32,9 @@ pub static RULE: Rule = Rule {
 fn check(case: &Case) -> Vec<Finding> {
     let mut takes: Vec<String> = Vec::new();
     let mut origins: Origins = Vec::new();
+    let mut old = true;
     let mut add = |what: &str, request: &Request| {
+        old &= is_old(&filters(request));
         takes.push(what.to_owned());
         origins.extend(request.origins_of("all"));
     };
@@ -45,12 +49,13 @@ fn check(case: &Case) -> Vec<Finding> {
             } else if takes_named_volumes(case) {
                 add("every volume that no container uses, named ones too (always so with this API version)", request);
             }
-        } else if request.is("POST", "/build/prune") && request.value("all") == Some("1") {
+        } else if request.is("POST", "/build/prune") && request.value("all") == Some("1") && has_cache(case) {
             add("all build cache", request);
         }
     }
     if let Some(operation) = case.origins_of_operation(&PredictedOperation::PrunesAllCache) {
         takes.push("all build cache".to_owned());
+        old = false;
         origins.extend(operation);
     }
     if takes.is_empty() {
@@ -58,6 +63,9 @@ fn check(case: &Case) -> Vec<Finding> {
     }
     let origins = in_order(origins);
     let mut finding = RULE.found(&origins).titled(format!("removes {}", takes.join(", ")));
+    if old {
+        finding = finding.without_typing();
+    }
     let prunes = |path: &str| case.requests().any(|request| request.is("POST", path));
     if prunes("/containers/prune") && prunes("/images/prune") {
         // In place of docker system prune only dangling images: the part of it that takes nothing anybody can name.
@@ -73,6 +81,20 @@ pub fn takes_named_volumes(case: &Case) -> bool {
         Lookup::Unknown(_) => true,
         Lookup::Missing | Lookup::NoEngine => false,
     }
+}
+
+/// Whether there is build cache to remove, or may be.
+fn has_cache(case: &Case) -> bool {
+    case.known_plan().is_none_or(|plan| plan.of(ObjectKind::BuildCache).next().is_some())
+}
+
+/// A day, in nanoseconds.
+const DAY: i64 = 24 * 3600 * 1_000_000_000;
+
+/// Whether all that a request takes has not been used for a day or more.
+fn is_old(filters: &serde_json::Value) -> bool {
+    let ages = filters.get("until").and_then(|until| until.as_object());
+    ages.is_some_and(|ages| !ages.is_empty() && ages.keys().all(|age| duration(age).is_ok_and(|age| age >= DAY)))
 }
 
 fn filters(request: &Request) -> serde_json::Value {

@@ -10,7 +10,7 @@ pub static RULE: Rule = Rule {
     why: "A program can send any request through this connection. fender does not see these requests: it judges \
           commands only.",
     instead: "the docker command for what you want to do. An ssh:// context of docker needs this command on the \
-          remote host: allow it there in the policy",
+          remote host: without a terminal it is a note there, unless the policy refuses it",
     references: &["https://docs.docker.com/engine/security/protect-access/"],
     fires: &["system dial-stdio", "buildx dial-stdio"],
     quiet: &["system info", "system df"],
@@ -19,5 +19,12 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    case.origins_of_operation(&PredictedOperation::RawApi).map(|origins| RULE.found(&origins)).into_iter().collect()
+    // This is how an `ssh://` context of another machine arrives. Whoever may log in has a shell that may do the same.
+    let piped = case.origins_of_operation(&PredictedOperation::DialStdio);
+    let piped = piped.map(|origins| RULE.found(&origins).noted_for_scripts());
+    case.origins_of_operation(&PredictedOperation::RawApi)
+        .map(|origins| RULE.found(&origins))
+        .into_iter()
+        .chain(piped)
+        .collect()
 }

@@ -2,6 +2,7 @@
 
 use super::{COMMON, Case, Class, Finding, Rule};
 use crate::lower::{Origin, PredictedOperation};
+use crate::plan::ObjectKind;
 use crate::text::count;
 
 pub static RULE: Rule = Rule {
@@ -25,11 +26,19 @@ fn check(case: &Case) -> Vec<Finding> {
         .filter(|request| request.is("DELETE", "/images/*"))
         .map(|request| request.origins.as_slice())
         .collect();
+    let operation = case.origins_of_operation(&PredictedOperation::RemovesImages);
+    if removed.is_empty() && operation.is_none() {
+        return Vec::new();
+    }
+    // An image with several names loses one of them, and stays.
+    if case.known_plan().is_some_and(|plan| plan.of(ObjectKind::Image).next().is_none()) {
+        return Vec::new();
+    }
     let mut findings = Vec::new();
     if !removed.is_empty() {
         findings.push(RULE.found(&removed.concat()).titled(format!("removes {}", count(removed.len(), "image"))));
     }
-    if let Some(origins) = case.origins_of_operation(&PredictedOperation::RemovesImages) {
+    if let Some(origins) = operation {
         findings.push(RULE.found(&origins).titled("removes the project's images"));
     }
     findings

@@ -1,8 +1,9 @@
 //! Containers removed whether they run or not.
 
 use super::by_id::running;
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Finding, Rule, removes_container};
 use crate::lower::{Origin, Origins, PredictedOperation, Request};
+use crate::plan::{Item, ObjectKind};
 use crate::text::{count, named};
 
 pub static RULE: Rule = Rule {
@@ -26,12 +27,27 @@ fn check(case: &Case) -> Vec<Finding> {
         .filter(|request| request.is("DELETE", "/containers/*") && request.value("force") == Some("1"))
         .collect();
     let forced: Vec<&[Origin]> = requests.iter().map(|request| request.origins.as_slice()).collect();
+    let operation = case.origins_of_operation(&PredictedOperation::RemovesRunning);
+    if forced.is_empty() && operation.is_none() {
+        return Vec::new();
+    }
+    // What runs is known from the plan, which is made for these commands anyway.
+    let runs = |item: &&Item| !matches!(item.mark.as_str(), "created" | "exited" | "dead");
+    let none_runs = case.known_plan().is_some_and(|plan| plan.of(ObjectKind::Container).find(runs).is_none());
     let mut findings = Vec::new();
+    if none_runs {
+        let found = |origins: &[Origin], title: String| removes_container::RULE.found(origins).titled(title);
+        if !forced.is_empty() {
+            findings.push(found(&forced.concat(), format!("removes {}", count(forced.len(), "container"))));
+        }
+        findings.extend(operation.map(|origins| found(&origins, "removes the project's containers".to_owned())));
+        return findings;
+    }
     if !forced.is_empty() {
         let title = format!("removes {}, also while running", count(forced.len(), "container"));
         findings.push(by_id(case, &requests).unwrap_or_else(|| RULE.found(&forced.concat()).titled(title)));
     }
-    if let Some(origins) = case.origins_of_operation(&PredictedOperation::RemovesRunning) {
+    if let Some(origins) = operation {
         findings.push(RULE.found(&origins).titled("stops and removes the project's containers"));
     }
     findings

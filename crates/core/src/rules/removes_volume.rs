@@ -9,8 +9,7 @@ pub static RULE: Rule = Rule {
     title: "removes a volume and its data",
     class: Class::Loss,
     why: "Services keep their data in volumes. Docker cannot restore a removed volume.",
-    instead: "make a copy first: docker run --rm -v VOLUME:/v:ro -v \"$PWD\":/out alpine tar czf /out/volume.tgz -C \
-          /v .",
+    instead: "make a copy first: docker run --rm -v VOLUME:/v:ro alpine tar cz -C /v . > volume.tgz",
     references: &["docker/cli#1437", "docker/compose#6468"],
     fires: &["volume rm pg-data", "compose down -v", "compose rm -fsv db", "compose up -V", "volume remove a b"],
     quiet: &["compose down", "volume inspect pg-data", "compose --dry-run down -v", "compose down --volumes=false"],

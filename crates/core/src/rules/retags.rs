@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
         "pull app:1",
         "compose pull",
     ],
-    quiet: &["commit web", "import fs.tar", "tag app:2 new:1", "pull new:1"],
+    quiet: &["commit web", "import fs.tar", "tag app:2 new:1", "pull new:1", "tag app:2 idle:1"],
     check,
     ..COMMON
 };
@@ -53,6 +53,8 @@ fn check(case: &Case) -> Vec<Finding> {
             Lookup::Found(now) if matches!(case.facts.image(source), Lookup::Found(image) if image.id == now.id) => {
                 None
             }
+            // What nothing stands on loses a name and no more.
+            Lookup::Found(now) if case.facts.uses_image(&now.id) == Lookup::Missing => None,
             Lookup::Found(_) => Some(
                 RULE.found(&origins())
                     .titled(format!("takes the name {} from the image that has it now", familiar(&name))),

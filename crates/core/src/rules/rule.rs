@@ -105,6 +105,10 @@ pub enum Strictness {
     WithoutTyping,
     /// A note, where it would be more.
     AtMostNoted,
+    /// A note in dev, if nothing else of class escape was found: what a debugger or a development container needs.
+    NotedAloneInDev,
+    /// A note for a script, which has no terminal.
+    NotedForScripts,
 }
 
 /// Who decides what a rule's finding does.
@@ -301,6 +305,18 @@ impl Finding {
     /// A note wherever its class would say more.
     pub fn at_most_noted(mut self) -> Finding {
         self.strictness = Strictness::AtMostNoted;
+        self
+    }
+
+    /// A note in dev where no other finding gives the host away.
+    pub fn noted_alone_in_dev(mut self) -> Finding {
+        self.strictness = Strictness::NotedAloneInDev;
+        self
+    }
+
+    /// A note for a script.
+    pub fn noted_for_scripts(mut self) -> Finding {
+        self.strictness = Strictness::NotedForScripts;
         self
     }
 

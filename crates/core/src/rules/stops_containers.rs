@@ -29,8 +29,12 @@ pub static RULE: Rule = Rule {
 fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut origins: Origins = Vec::new();
+    let mut asked: Origins = Vec::new();
     for request in case.requests() {
-        if kills(request) {
+        if asks_to_end(request) {
+            asked.extend(request.origins.clone());
+            asked.extend(request.origins_of("signal"));
+        } else if kills(request) {
             origins.extend(request.origins.clone());
             for part in ["t", "signal"] {
                 let these = request.origins_of(part);
@@ -53,7 +57,19 @@ fn check(case: &Case) -> Vec<Finding> {
     if !origins.is_empty() {
         findings.push(RULE.found(&origins));
     }
+    let asked = in_order(asked);
+    if !asked.is_empty() {
+        let title = "sends the signal that asks the program to end";
+        findings.push(RULE.found(&asked).titled(title).at_most_noted());
+    }
     findings
+}
+
+/// Whether the request sends what `docker stop` sends: the program can save its data and ends when it has.
+fn asks_to_end(request: &Request) -> bool {
+    let signal = request.value("signal").unwrap_or_default().to_uppercase();
+    let name = signal.strip_prefix("SIG").unwrap_or(&signal);
+    request.is("POST", "/containers/*/kill") && matches!(name, "TERM" | "15" | "INT" | "2")
 }
 
 /// Whether the request ends containers without a grace period.
