@@ -1,5 +1,6 @@
 //! A guarded deletion from start to end: read what would be deleted, show it, ask, keep it, and delete exactly that.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::{Write, stderr, stdout};
 use std::path::Path;
@@ -16,8 +17,8 @@ use crate::{session, trash};
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
 use fender_core::judge::rewrite::asked_once;
-use fender_core::judge::{Judgement, JudgementContext, judge};
-use fender_core::plan::{ObjectKind, Plan, Recoverable};
+use fender_core::judge::{Judgement, JudgementContext, change_steps_of, deletions, judge};
+use fender_core::plan::{Facts, ObjectKind, Plan, Recoverable, Step};
 use fender_core::policy::{Action, Policy};
 use fender_core::rules::Edit;
 
@@ -80,6 +81,13 @@ impl Guard<'_> {
         }
         trash::fit(&mut plan, &self.policy.trash());
         self.foresee(&mut plan);
+        if makes(&plan) {
+            let others = change_steps_of(&judgement.invocation, &judgement.lowered, &*judgement.facts, self.host);
+            match judgement.facts.changes(&others) {
+                Ok(changes) => plan.changes = changes,
+                Err(problem) => plan.unclear.push(format!("what else changes is not known: {problem}")),
+            }
+        }
         let by_docker = plan.by_docker.is_some() || !plan.unclear.is_empty();
         if plan.deletes.is_empty() && plan.unclear.is_empty() {
             return self.nothing_to_delete(&plan);
@@ -166,9 +174,11 @@ impl Guard<'_> {
         if let Some((invocation, smaller)) = &smaller {
             text.push_str(&report::smaller(invocation, smaller, &screen));
         }
-        let mut question = match self.judgement.wanted {
-            Action::Type if !docker_asks => report::typed(self.judgement, self.hostname, "delete"),
-            _ => Question::yes_or_no("Delete these?"),
+        let mut question = match (self.judgement.wanted, makes(plan)) {
+            (Action::Type, false) if !docker_asks => report::typed(self.judgement, self.hostname, "delete"),
+            (Action::Type, true) => report::typed(self.judgement, self.hostname, "run"),
+            (_, true) => Question::yes_or_no("Run it?"),
+            (_, false) => Question::yes_or_no("Delete these?"),
         };
         question = report::placed(question, self.judgement, self.hostname).text(text);
         question = match plan.lost().count() {
@@ -231,10 +241,32 @@ impl Guard<'_> {
             let remedy = "to delete the rest: name it (fender protect lists what is protected)";
             return Next::Ended(self.nothing_deleted("protected", why, remedy));
         }
-        match self.keep(plan, self.words) {
-            Ok(_) => Next::Docker(asked_once(&self.judgement.invocation, self.words.to_vec())),
-            Err(ending) => Next::Ended(ending),
+        let kept = match self.keep(plan, self.words) {
+            Ok(kept) => kept,
+            Err(ending) => return Next::Ended(ending),
+        };
+        if makes(plan) && !self.is_still(plan) {
+            if let Some(kept) = kept {
+                kept.forget();
+            }
+            say("fender: this would change something else by now than what was shown; it is judged again\n");
+            return Next::Instead(self.words.to_vec());
         }
+        if let Some(kept) = kept {
+            say(&format!("fender: kept in the trash as {}: fender undo\n", kept.id));
+        }
+        Next::Docker(asked_once(&self.judgement.invocation, self.words.to_vec()))
+    }
+
+    /// Whether compose would still replace and remove what was shown, and nothing else: it works that out anew when it runs.
+    fn is_still(&self, shown: &Plan) -> bool {
+        let engine = session::engine(&self.judgement.target, self.client, self.policy);
+        let steps = deletions(&self.judgement.invocation, &self.judgement.lowered, &engine, self.host);
+        let Ok(now) = engine.plan(&steps) else { return false };
+        let objects = |plan: &Plan| -> BTreeSet<(ObjectKind, String)> {
+            plan.deletes.iter().map(|item| (item.kind, item.id.clone())).collect()
+        };
+        now.engine == shown.engine && objects(&now) == objects(shown)
     }
 
     /// Keeps what the plan promises; Err where it cannot.
@@ -283,6 +315,11 @@ impl Guard<'_> {
         }
         Ok(Ending::carried_out(code))
     }
+}
+
+/// Whether compose also makes containers, so that the command is more than a deletion.
+fn makes(plan: &Plan) -> bool {
+    plan.steps.iter().any(|step| matches!(step, Step::Compose(change) if change.makes.is_some()))
 }
 
 /// What a deletion that was only noted does not keep; None where all of it can be had again.

@@ -419,12 +419,20 @@ fn settle(
         say(&screen.filled("  taken   ", &format!("{what} means another image now")));
         return false;
     }
+    if object.replaced && object.kind == ObjectKind::Network {
+        say(&screen.filled("  there   ", &format!("{what} was made again")));
+        return true;
+    }
     let offered = format!("{}-restored", object.name);
     let how = format!("fender trash restore {} {} --as {}", entry.id, shown(&object.name), shown(&offered));
-    say(&screen.filled("  taken   ", &format!("there is another {what} now")));
+    // What was replaced comes back beside the new one, which has its name: nobody has to be asked for that.
+    let beside = object.replaced && object.kind == ObjectKind::Container;
+    if !beside {
+        say(&screen.filled("  taken   ", &format!("there is another {what} now")));
+    }
     let question = Question::yes_or_no(&format!("Bring it back as {}?", shown(&offered)));
-    let yes =
-        stdout().is_terminal() && question.ask(&Screen::of_questions(), caller).is_ok_and(|answer| answer.is_yes());
+    let yes = beside
+        || stdout().is_terminal() && question.ask(&Screen::of_questions(), caller).is_ok_and(|answer| answer.is_yes());
     if !yes {
         say(&screen.filled("          ", &format!("under another name: {how}")));
         return false;

@@ -76,6 +76,9 @@ pub struct Object {
     /// Names by digest under which an image can be pulled.
     #[serde(default)]
     pub digests: Vec<String>,
+    /// A new object took its place and its name, rather than that it was only removed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaced: bool,
     /// What of it was not kept, where its settings were: `its own layer, 4 MB`. Why, where nothing of it was.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub missing: String,

@@ -23,7 +23,7 @@ use crate::ui::progress::{Bar, after_two_seconds};
 use fender_core::api::EngineProblem;
 use fender_core::plan::freed::total;
 use fender_core::plan::inventory::{VolumeData, short};
-use fender_core::plan::{Item, KeepingCopy, ObjectKind, Plan, Recoverable};
+use fender_core::plan::{Item, ItemChange, KeepingCopy, ObjectKind, Plan, Recoverable};
 use fender_core::policy::TrashLimits;
 use fender_core::text::bytes;
 
@@ -198,6 +198,7 @@ async fn noted(client: &Arc<Client>, item: &Item) -> Result<Object, EngineProble
         inspect: Value::Null,
         file: None,
         digests: Vec::new(),
+        replaced: item.change != ItemChange::Removed,
         missing: "the deletion was only noted".to_owned(),
     };
     let size = item.size.filter(|size| *size > 0).map(|size| format!(", {}", bytes(size))).unwrap_or_default();
@@ -287,6 +288,7 @@ impl Keeper<'_> {
             inspect: Value::Null,
             file: None,
             digests: Vec::new(),
+            replaced: item.change != ItemChange::Removed,
             missing: item.not_kept.clone().unwrap_or_default(),
         };
         match self.contents(item, &mut object).await {

@@ -37,6 +37,9 @@ impl Restoration<'_> {
         if self.exists(&paths::container(&name)).await? {
             return Ok(Back::Taken);
         }
+        let beside = object.replaced && name != object.name;
+        let apart = beside.then(|| Object { inspect: settings::beside(&object.inspect), ..object.clone() });
+        let object = apart.as_ref().unwrap_or(object);
         if let Some(what) = self.missing(object).await? {
             return Ok(Back::Failed(format!("its {what} is not there: bring it back or create it first")));
         }
@@ -54,7 +57,10 @@ impl Restoration<'_> {
             }
         }
         self.locked.remember(self.entry, &object.id, &id)?;
-        let back = self.set_going(&id, object).await;
+        let back = match beside {
+            true => Ok("stopped: it and the new one have the same volumes and ports; docker cp reads its files"),
+            false => self.set_going(&id, object).await,
+        };
         Ok(match back {
             Ok(how) => {
                 notes.insert(0, how.to_owned());

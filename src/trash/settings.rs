@@ -108,6 +108,23 @@ pub fn container(inspect: &Value, around: &ContainerSurroundings) -> anyhow::Res
     Ok(made)
 }
 
+/// What a container's settings are beside the one that replaced it: compose would count it as one of the service's containers by its
+/// labels, other containers would find it by the service's name, and a restart policy would start it beside the other one.
+pub fn beside(inspect: &Value) -> Value {
+    let mut inspect = inspect.clone();
+    if let Some(labels) = inspect.pointer_mut("/Config/Labels").and_then(Value::as_object_mut) {
+        labels.retain(|label, _| !label.starts_with("com.docker.compose."));
+    }
+    let networks = inspect.pointer_mut("/NetworkSettings/Networks").and_then(Value::as_object_mut);
+    for endpoint in networks.into_iter().flat_map(|networks| networks.values_mut()) {
+        remove(endpoint, "Aliases");
+    }
+    if let Some(policy) = inspect.pointer_mut("/HostConfig/RestartPolicy") {
+        *policy = json!({ "Name": "no" });
+    }
+    inspect
+}
+
 /// Takes out what an engine fills in by itself, for the rules: it was not chosen. A list of masked paths counts as the engine's
 /// if it has the paths that give most away.
 pub fn without_defaults(body: &mut Value, usual: &EngineDefaults) {

@@ -16,6 +16,7 @@ use fender_core::judge::{Judgement, JudgementContext, judge};
 use fender_core::plan::Facts;
 use fender_core::plan::compose::Project;
 use fender_core::plan::inventory::{Container, Endpoint, Image, Inventory, Network, Volume};
+use fender_core::plan::preview::Preview;
 use fender_core::plan::protect::ProtectPattern;
 use fender_core::plan::{ObjectKind, Plan, Protections, Step, plan};
 use fender_core::policy::{Caller, CallerKind, Policy};
@@ -294,6 +295,12 @@ impl Facts for SmallEngine {
             Ok(protections) => Lookup::Found(protections.volume(&volume).map(|protected| protected.why)),
             Err(problem) => problem.as_lookup(),
         }
+    }
+    fn preview(&self, invocation: &Invocation, _: &dyn Host) -> Lookup<Rc<Preview>> {
+        // Of one project something is not as its files say.
+        let is_small = invocation.above.iter().any(|set| set.flag.name == "project-name" && set.value == "small");
+        let lines = if is_small { " DRY-RUN MODE -  Container light  Recreate " } else { "" };
+        Lookup::Found(Rc::new(Preview::read("", lines, true)))
     }
     fn project(&self, invocation: &Invocation, _: &dyn Host) -> Lookup<Project> {
         let name = invocation.above.iter().find(|set| set.flag.name == "project-name");

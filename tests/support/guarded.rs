@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use fender::trash::TrashStore;
+
 use super::engine::Engine;
 use super::place::Place;
 use super::process::{program, without_terminal};
@@ -142,6 +144,13 @@ impl<'a> Guarded<'a> {
             out.push_str(&format!("\u{1b}[2m$\u{1b}[0m {line}\n{}", terminal.seen()));
         }
         out
+    }
+
+    /// What was brought back once and is gone again comes back once more.
+    pub fn undo_again(&self) {
+        let id = TrashStore::at(self.trash()).entries().last().map(|(id, _)| *id).unwrap();
+        let (text, code) = self.said_yes(&["trash", "restore", &id.to_string()]);
+        assert_eq!(code, 0, "{text}");
     }
 
     pub fn trash(&self) -> PathBuf {

@@ -61,6 +61,7 @@ mod removes_container;
 mod removes_image;
 mod removes_network;
 mod prune;
+mod replaces_running;
 mod stops_containers;
 mod stops_running;
 mod short_grace;

@@ -1,0 +1,221 @@
+//! What commands change besides deletions, on a real engine: what compose replaces is said, kept and brought back.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use hyper::Method;
+use serde_json::Value;
+
+use crate::support::api::{Api, tar};
+use crate::support::engine::Engine;
+use crate::support::guarded::Guarded;
+use crate::support::place::error;
+use crate::support::process::client;
+use crate::support::terminal::Terminal;
+
+/// A folder with a project in it.
+struct Project<'a> {
+    guarded: Guarded<'a>,
+}
+
+/// Nothing that a rule has something to say about.
+const SERVICE: &str = "image: \"stand-in:1\", init: true, user: \"1000\", mem_limit: 100m, stop_grace_period: 0s";
+
+impl Project<'_> {
+    fn folder(&self) -> PathBuf {
+        self.guarded.place.path("home")
+    }
+
+    /// `db` and what stands on it, with these seconds to sleep.
+    fn write(&self, db: u32, more: &str) {
+        let text = format!(
+            "name: shop\nservices:\n  db: {{{SERVICE}, command: sleep {db}, volumes: [\"data:/data\", /anon]}}\n  \
+             web: {{{SERVICE}, command: sleep 9999, depends_on: [db]}}\n{more}volumes: {{data: {{}}}}\n"
+        );
+        fs::write(self.folder().join("compose.yaml"), text).unwrap();
+    }
+
+    fn plain(&self, words: &[&str]) {
+        let output = client(&self.guarded.engine.host()).args(words).current_dir(self.folder()).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {}", error(&output));
+    }
+
+    fn api(&self) -> Api {
+        Api::new(&self.guarded.engine.socket)
+    }
+
+    /// Empty for one that is not there.
+    fn id(&self, name: &str) -> String {
+        let found = self.api().try_call(Method::GET, &format!("/containers/{name}/json"), None);
+        found.ok().and_then(|it| it["Id"].as_str().map(str::to_owned)).unwrap_or_default()
+    }
+
+    fn fill(&self, name: &str) {
+        let path = format!("/containers/{}/archive?path=/var/lib", self.id(name));
+        self.api().send(Method::PUT, &path, tar(&[("state", 30_000_000)]));
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = self.guarded.docker(words);
+        command.env("FENDER_NOTES", "always");
+        command
+    }
+
+    fn plan(&self, words: &[&str]) -> Value {
+        let output = self.guarded.fender(&[&["plan", "--format", "json", "--"][..], words].concat());
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{words:?}: {}", error(&output)))
+    }
+}
+
+/// Answers the question that stands on the terminal with what it asks for.
+fn agree(terminal: &mut Terminal, name: &str) {
+    let typed = terminal.seen().contains("Type ");
+    terminal.send(&if typed { format!("{name}\n") } else { "y\n".to_owned() });
+}
+
+#[test]
+fn compose_up_says_what_it_replaces_and_undo_brings_it_back() {
+    let engine = Engine::start("changes", "new", "");
+    engine.image("stand-in:1", &["USER 1000"]);
+    let project = Project { guarded: Guarded::new(&engine) };
+    project.write(9999, "");
+    project.plain(&["compose", "up", "-d"]);
+    project.fill("shop-db-1");
+    nothing_to_do_is_quiet(&project);
+    what_is_replaced_is_said_and_comes_back(&project);
+    another_change_is_asked_about_again(&project);
+    a_protected_container_is_not_replaced(&project);
+    orphans_by_a_variable_are_foreseen(&project);
+    a_volume_that_differs_is_not_lost_unseen(&project);
+}
+
+fn nothing_to_do_is_quiet(project: &Project) {
+    let mut terminal = Terminal::start(&project.command(&["compose", "up", "-d"]), None);
+    assert_eq!(terminal.wait().code(), Some(0), "{}", terminal.seen());
+    assert!(!terminal.seen().contains("fender"), "{}", terminal.seen());
+    assert_eq!(project.plan(&["compose", "up", "-d"])["changes"], serde_json::json!([]));
+}
+
+fn what_is_replaced_is_said_and_comes_back(project: &Project) {
+    let (old, web) = (project.id("shop-db-1"), project.id("shop-web-1"));
+    project.write(9998, "");
+    let plan = project.plan(&["compose", "up", "-d"]);
+    let changes = plan["changes"].as_array().unwrap();
+    assert_eq!(changes.len(), 1, "{plan}");
+    let change = &changes[0];
+    assert_eq!(
+        (&change["type"], &change["change"], &change["id"], &change["recoverable"], &change["certain"]),
+        (&"container".into(), &"replace".into(), &Value::from(old.as_str()), &"trash".into(), &true.into())
+    );
+    assert!(change["layer_bytes"].as_i64().unwrap() >= 30_000_000 && change["since"].as_i64().unwrap() > 0, "{plan}");
+    assert_eq!(plan["deletes"], serde_json::json!([]));
+
+    let mut terminal = Terminal::start(&project.command(&["compose", "up", "-d"]), None);
+    terminal.expect_question();
+    let seen = terminal.unwrapped();
+    for text in
+        ["replaces 1 container", "shop-db-1 30 MB", "/var/lib/state 30 MB", "up ", "its configuration changed", "Type "]
+    {
+        assert!(seen.contains(text), "{text:?}\n{seen}");
+    }
+    assert!(seen.contains("keeps shop-db-1 for 7 days"), "{seen}");
+    agree(&mut terminal, &project.guarded.name);
+    assert_eq!(terminal.wait().code(), Some(0), "{}", terminal.seen());
+    let new = project.id("shop-db-1");
+    assert!(new != old && project.id("shop-web-1") == web, "{}", terminal.seen());
+
+    let undone = project.guarded.undo();
+    assert!(undone.contains("shop-db-1-restored"), "{undone}");
+    let back = project.api().get("/containers/shop-db-1-restored/json?size=1");
+    assert!(back["SizeRw"].as_i64().unwrap() >= 30_000_000, "{back}");
+    assert_eq!(back["State"]["Running"], false);
+    assert!(!back["Config"]["Labels"].to_string().contains("com.docker.compose"), "{back}");
+    // The new one stays, and compose sees no change.
+    assert_eq!(project.id("shop-db-1"), new);
+    assert_eq!(project.plan(&["compose", "up", "-d"])["changes"], serde_json::json!([]));
+    // Where the new one is gone, the old one comes back in its place.
+    project.plain(&["rm", "-f", "shop-db-1", "shop-db-1-restored"]);
+    project.guarded.undo_again();
+    let back = project.api().get("/containers/shop-db-1/json?size=1");
+    assert!(back["SizeRw"].as_i64().unwrap() >= 30_000_000 && back["State"]["Running"] == true, "{back}");
+    assert!(back["Config"]["Labels"].to_string().contains("com.docker.compose"), "{back}");
+}
+
+fn another_change_is_asked_about_again(project: &Project) {
+    project.write(9997, "");
+    let mut terminal = Terminal::start(&project.command(&["compose", "up", "-d"]), None);
+    terminal.expect_question();
+    assert!(!terminal.seen().contains("shop-web-1"), "{}", terminal.seen());
+    // While the question stands, the image of both means another one.
+    let web = project.id("shop-web-1");
+    project.guarded.engine.image("stand-in:1", &["USER 1000", "LABEL another=1"]);
+    agree(&mut terminal, &project.guarded.name);
+    terminal.expect_questions(2);
+    let seen = terminal.unwrapped();
+    assert!(seen.contains("it is judged again") && seen.contains("replaces 2 containers"), "{seen}");
+    assert_eq!(project.id("shop-web-1"), web);
+    agree(&mut terminal, &project.guarded.name);
+    assert_eq!(terminal.wait().code(), Some(0), "{}", terminal.seen());
+    assert_ne!(project.id("shop-web-1"), web);
+}
+
+fn a_protected_container_is_not_replaced(project: &Project) {
+    let db = project.id("shop-db-1");
+    project.guarded.place.policy("[environments.dev]\nhostname = \"*\"\n[protect]\ncontainers = [\"shop-db-*\"]\n");
+    project.write(9996, "");
+    for words in [
+        &["compose", "up", "-d"][..],
+        &["compose", "up", "-d", "--scale", "db=0"],
+        &["compose", "create", "--force-recreate"],
+        &["compose", "run", "web", "true"],
+    ] {
+        let mut terminal = Terminal::start(&project.command(words), None);
+        assert_eq!(terminal.wait().code(), Some(125), "{words:?}: {}", terminal.seen());
+        assert!(terminal.unwrapped().contains("shop-db-1 is protected"), "{words:?}: {}", terminal.seen());
+        assert_eq!(project.id("shop-db-1"), db);
+    }
+    // What does not touch it runs.
+    let mut terminal = Terminal::start(&project.command(&["compose", "up", "-d", "--no-recreate"]), None);
+    assert_eq!(terminal.wait().code(), Some(0), "{}", terminal.seen());
+    project.guarded.place.policy("[environments.prod]\nhostname = \"*\"\n");
+}
+
+fn orphans_by_a_variable_are_foreseen(project: &Project) {
+    project.write(9997, &format!("  old: {{{SERVICE}, command: sleep 9999}}\n"));
+    project.plain(&["compose", "up", "-d"]);
+    project.fill("shop-old-1");
+    let old = project.id("shop-old-1");
+    project.write(9997, "");
+    assert_eq!(project.plan(&["compose", "up", "-d"])["deletes"], serde_json::json!([]));
+    fs::write(project.folder().join(".env"), "COMPOSE_REMOVE_ORPHANS=1\n").unwrap();
+    let plan = project.plan(&["compose", "up", "-d"]);
+    assert_eq!(plan["deletes"][0]["id"], Value::from(old), "{plan}");
+    let mut terminal = Terminal::start(&project.command(&["compose", "up", "-d"]), None);
+    terminal.expect_question();
+    assert!(terminal.unwrapped().contains("30 MB of data in the own layer of shop-old-1"), "{}", terminal.seen());
+    agree(&mut terminal, &project.guarded.name);
+    assert_eq!(terminal.wait().code(), Some(0), "{}", terminal.seen());
+    fs::remove_file(project.folder().join(".env")).unwrap();
+    assert_eq!(project.id("shop-old-1"), "");
+    project.guarded.undo();
+    assert_ne!(project.id("shop-old-1"), "");
+    project.plain(&["rm", "-f", "shop-old-1"]);
+}
+
+/// Compose asks whether to remove a volume whose settings differ, or removes it at once (`--yes`).
+fn a_volume_that_differs_is_not_lost_unseen(project: &Project) {
+    let text = fs::read_to_string(project.folder().join("compose.yaml")).unwrap();
+    let text = text.replace("data: {}", "data: {driver_opts: {type: tmpfs, device: tmpfs}}");
+    fs::write(project.folder().join("compose.yaml"), text).unwrap();
+    for (words, certain) in [(&["compose", "up", "-d"][..], false), (&["compose", "up", "-d", "--yes"], true)] {
+        let plan = project.plan(words);
+        let volume = plan["changes"].as_array().unwrap().iter().find(|it| it["type"] == "volume").cloned();
+        let volume = volume.unwrap_or_else(|| panic!("{words:?}: {plan}"));
+        assert_eq!(
+            (&volume["name"], &volume["change"], &volume["certain"], &volume["recoverable"]),
+            (&"shop_data".into(), &"replace".into(), &certain.into(), &"trash".into())
+        );
+    }
+    project.write(9997, "");
+}
