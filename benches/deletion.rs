@@ -221,8 +221,9 @@ fn volumes() {
         let target = fender_core::target::Target { host: host.clone(), ..Default::default() };
         let connection = fender::engine::connection::Connection::open(&target, None).unwrap();
         let steps = [fender_core::plan::Step::Volume { name: "big".to_owned(), force: false }];
+        let unprotected = async { Ok(Default::default()) };
         let plan = connection
-            .block_on(fender::engine::inventory::survey(&connection.client, &steps, &Default::default(), None))
+            .block_on(fender::engine::inventory::survey(&connection.client, &steps, unprotected, None))
             .unwrap();
         let trash = fender_core::policy::TrashLimits { max: 100_000_000_000, each: 10_000_000_000, keep: 1000 };
         let place = folder.path().join(format!("trash-{round}"));

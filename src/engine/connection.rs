@@ -20,6 +20,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::process::ChildStderr;
 use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::body;
@@ -89,7 +90,12 @@ pub struct Client {
     said: Mutex<Option<JoinHandle<String>>>,
     /// That nobody is at a remote endpoint, once it is known.
     nobody: Mutex<Option<EngineProblem>>,
+    /// Short requests take turns: over ssh each connection is a login, of which servers take few at once.
+    turns: Semaphore,
 }
+
+/// So many short requests run at once.
+const AT_ONCE: usize = 8;
 
 /// What a client says on its standard error, until it ends; of what is too much the rest is read and forgotten.
 async fn words_of(mut errors: ChildStderr) -> String {
@@ -288,6 +294,7 @@ impl Client {
     /// A list, or an object that holds lists, in the version that is spoken here. The answer has to begin and to end in
     /// time.
     pub async fn get<T: DeserializeOwned + Send + 'static>(self: &Arc<Client>, path: &str) -> Result<T, EngineProblem> {
+        let _turn = self.turns.acquire().await.map_err(EngineProblem::unanswered)?;
         let begins = if paths::is_measured(path) { MEASURES } else { ANSWERS };
         let asked = self.send(Method::GET, path, nothing(), None);
         let most = if path == paths::INFO { body::SMALL } else { body::LIST };
@@ -308,6 +315,7 @@ impl Client {
             Some(value) => (whole(value.to_string()), Some("application/json")),
             None => (nothing(), None),
         };
+        let _turn = self.turns.acquire().await.map_err(EngineProblem::unanswered)?;
         self.send(method, path, body, kind).await?.bytes().await
     }
 }
@@ -380,6 +388,7 @@ impl Connection {
             prefix: Mutex::default(),
             said: Mutex::default(),
             nobody: Mutex::default(),
+            turns: Semaphore::new(AT_ONCE),
         };
         Ok(Connection { runtime, route, client: Arc::new(client) })
     }

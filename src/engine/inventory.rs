@@ -2,6 +2,7 @@
 //! ask for single objects if a list has the answer.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,8 +25,6 @@ use fender_core::plan::inventory::{CacheRecord, Container, Image, ImageLayer, In
 use fender_core::plan::{Item, Needs, ObjectKind, Plan, Protections, Step, needs, plan};
 use fender_core::text::bytes;
 
-/// So many requests run at once.
-const AT_ONCE: usize = 8;
 /// More containers than this are measured together with all others, as a list of their ids gets too long.
 const BY_ID: usize = 200;
 /// Types for `/system/df`, and fewer images in it, since this version.
@@ -150,20 +149,23 @@ pub struct Volumes {
     pub volumes: Vec<Volume>,
 }
 
-/// The plan of these steps, made of what the engine says now. `api` is what `DOCKER_API_VERSION` says.
+/// The plan of these steps, made of what the engine says now. `protections` is asked in the same batch. `api` is what
+/// `DOCKER_API_VERSION` says.
 pub async fn survey(
     client: &Arc<Client>,
     steps: &[Step],
-    protections: &Protections,
+    protections: impl Future<Output = Result<Rc<Protections>, EngineProblem>>,
     api: Option<Version>,
 ) -> Result<Plan, EngineProblem> {
-    let mut inventory = read(client, needs(steps), api).await?;
-    let first = plan(steps, &inventory, protections);
+    // All requests in one batch need the API version.
+    client.version().await?;
+    let (protections, mut inventory) = tokio::try_join!(protections, read(client, needs(steps), api))?;
+    let first = plan(steps, &inventory, &protections);
     let learnt = look_closer(client, &mut inventory, &first).await?;
     let mut plan = match learnt {
         Learnt::Nothing => first,
         Learnt::Sizes if !inventory.containerd => with_sizes(first, &inventory),
-        Learnt::Sizes | Learnt::More => plan(steps, &inventory, protections),
+        Learnt::Sizes | Learnt::More => plan(steps, &inventory, &protections),
     };
     look_into(client, &mut plan).await;
     since_when(client, &mut plan).await?;
@@ -278,20 +280,16 @@ pub(super) async fn many(client: &Arc<Client>, paths: Vec<String>) -> Vec<Result
     let unasked = || Err(EngineProblem::unanswered("it was not asked to the end"));
     let mut answers: Vec<Result<Bytes, EngineProblem>> = paths.iter().map(|_| unasked()).collect();
     let mut running = JoinSet::new();
-    let mut waiting = paths.into_iter().enumerate();
-    loop {
-        while running.len() < AT_ONCE
-            && let Some((at, path)) = waiting.next()
-        {
-            let client = client.clone();
-            running.spawn(async move { (at, client.call(Method::GET, &path, None).await) });
-        }
-        match running.join_next().await {
-            None => return answers,
-            Some(Ok((at, answer))) => answers[at] = answer,
-            Some(Err(_)) => {}
+    for (at, path) in paths.into_iter().enumerate() {
+        let client = client.clone();
+        running.spawn(async move { (at, client.call(Method::GET, &path, None).await) });
+    }
+    while let Some(ended) = running.join_next().await {
+        if let Ok((at, answer)) = ended {
+            answers[at] = answer;
         }
     }
+    answers
 }
 
 /// The answer about one object; None where it is gone by now. What else goes wrong leaves the plan open.
@@ -328,42 +326,54 @@ fn with_sizes(mut plan: Plan, inventory: &Inventory) -> Plan {
 /// What has to be known more exactly of what goes.
 async fn look_closer(client: &Arc<Client>, inventory: &mut Inventory, plan: &Plan) -> Result<Learnt, EngineProblem> {
     let mut learnt = Learnt::Nothing;
+    if inventory.containerd && !inventory.images.is_empty() && as_containerd_sees_it(client, inventory, plan).await? {
+        learnt = Learnt::More;
+    }
     let going: Vec<&Item> = plan.of(ObjectKind::Container).collect();
+    let with_volumes: Vec<String> = going.iter().filter(|item| item.volumes).map(|item| item.id.clone()).collect();
+    let of_layers = layers_to_know(inventory, plan);
+    let (sizes, named, layers) =
+        tokio::try_join!(sizes(client, &going), named_volumes(client, &with_volumes), layers(client, &of_layers))?;
     if !going.is_empty() {
-        learnt = Learnt::Sizes;
-        let sizes = sizes(client, &going).await?;
+        learnt = learnt.max(Learnt::Sizes);
         for container in &mut inventory.containers {
             container.size_rw = sizes.get(&container.id).copied();
         }
     }
-    let with_volumes: Vec<String> = going.iter().filter(|item| item.volumes).map(|item| item.id.clone()).collect();
     if !with_volumes.is_empty() {
         learnt = Learnt::More;
     }
-    for (id, named) in named_volumes(client, &with_volumes).await? {
+    for (id, named) in named {
         if let Some(container) = inventory.containers.iter_mut().find(|it| it.id == id) {
             container.named_volumes = Some(named);
         }
     }
-    if inventory.images.is_empty() {
-        return Ok(learnt);
-    }
-    if inventory.containerd && as_containerd_sees_it(client, inventory, plan).await? {
+    if !of_layers.is_empty() {
         learnt = Learnt::More;
+        for image in &mut inventory.images {
+            if let Some(known) = layers.get(&image.id) {
+                image.layers = Some(known.clone());
+            }
+        }
+        if inventory.containerd {
+            with_blobs(&mut inventory.images);
+        }
     }
+    Ok(learnt)
+}
+
+/// The ids of the images whose layers decide what is freed; none where no image that goes shares any.
+fn layers_to_know(inventory: &Inventory, plan: &Plan) -> Vec<String> {
     let gone: HashSet<&str> = plan.of(ObjectKind::Image).map(|item| item.id.as_str()).collect();
     // Old engines do not say it of images in between.
     let sharing = |image: &Image| image.shared_size != 0;
     let with_cache = inventory.cache.iter().any(|record| record.shared);
     let asked = inventory.images.iter().any(|image| gone.contains(image.id.as_str()) && (sharing(image) || with_cache));
-    if asked {
-        let wanted: Vec<usize> = (0..inventory.images.len())
-            .filter(|at| sharing(&inventory.images[*at]) || gone.contains(inventory.images[*at].id.as_str()))
-            .collect();
-        layers(client, inventory, &wanted).await?;
-        learnt = Learnt::More;
+    if !asked {
+        return Vec::new();
     }
-    Ok(learnt)
+    let wanted = inventory.images.iter().filter(|image| sharing(image) || gone.contains(image.id.as_str()));
+    wanted.map(|image| image.id.clone()).collect()
 }
 
 #[derive(Deserialize)]
@@ -375,6 +385,9 @@ struct Sized {
 }
 
 async fn sizes(client: &Arc<Client>, going: &[&Item]) -> Result<HashMap<String, i64>, EngineProblem> {
+    if going.is_empty() {
+        return Ok(HashMap::new());
+    }
     let path = if going.len() > BY_ID {
         paths::container_sizes(None)
     } else {
@@ -439,20 +452,17 @@ async fn as_containerd_sees_it(
     Ok(!moved.is_empty() || timed || !asked.is_empty())
 }
 
-/// The layers of these images with their sizes: the chain from the image, the sizes from its history.
-async fn layers(client: &Arc<Client>, inventory: &mut Inventory, wanted: &[usize]) -> Result<(), EngineProblem> {
-    let id = |at: &usize| inventory.images[*at].id.as_str();
-    let inspects = many(client, wanted.iter().map(|at| paths::image(id(at))).collect()).await;
-    let histories = many(client, wanted.iter().map(|at| paths::history(id(at))).collect()).await;
-    for ((at, inspect), history) in wanted.iter().zip(inspects).zip(histories) {
-        let (Some(inspect), Some(history)) = (about(inspect)?, about(history)?) else { continue };
-        let image = &mut inventory.images[*at];
-        image.layers = Some(chain(&inspect, &history));
+/// The layers of these images with their sizes: the chain from the image, the sizes from its history. An image that is gone by now has none.
+async fn layers(client: &Arc<Client>, ids: &[String]) -> Result<HashMap<String, Vec<ImageLayer>>, EngineProblem> {
+    let paths = ids.iter().flat_map(|id| [paths::image(id), paths::history(id)]).collect();
+    let mut answers = many(client, paths).await.into_iter();
+    let mut out = HashMap::new();
+    for id in ids {
+        let (Some(image), Some(history)) = (answers.next(), answers.next()) else { break };
+        let (Some(image), Some(history)) = (about(image)?, about(history)?) else { continue };
+        out.insert(id.clone(), chain(&image, &history));
     }
-    if inventory.containerd {
-        with_blobs(&mut inventory.images);
-    }
-    Ok(())
+    Ok(out)
 }
 
 /// containerd's store keeps the compressed blobs beside the unpacked layers, and says the sum of both for whole images

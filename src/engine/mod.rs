@@ -210,21 +210,26 @@ impl Engine {
         })
     }
 
-    fn read_protections(&self) -> Result<Protections, EngineProblem> {
-        let connection = self.connection()?;
-        let _waiting = self.says_what_it_waits_for();
-        let mut all = Protections { patterns: self.patterns.clone(), ..Protections::default() };
-        connection.within(MORE_PATIENCE, async {
-            all.labelled = labelled(&connection.client).await?;
+    /// What protects objects of this engine, asked once.
+    async fn read_protections(&self, client: &Arc<Client>) -> Result<Rc<Protections>, EngineProblem> {
+        let known = self.protections.borrow().clone();
+        if let Some(known) = known {
+            return known;
+        }
+        let read = async {
+            let mut all = Protections { patterns: self.patterns.clone(), ..Protections::default() };
+            all.labelled = labelled(client).await?;
             if state::any_locks() {
-                let info: Info = connection.client.get(paths::INFO).await?;
+                let info: Info = client.get(paths::INFO).await?;
                 let locks = state::locks(&info.id).map_err(|error| EngineProblem::Unanswered(format!("{error:#}")))?;
                 all.locks = locks.locked;
                 all.released = locks.released;
             }
-            Ok(())
-        })?;
-        Ok(all)
+            Ok(Rc::new(all))
+        };
+        let read = read.await;
+        *self.protections.borrow_mut() = Some(read.clone());
+        read
     }
 }
 
@@ -243,7 +248,8 @@ fn client_version(text: &str) -> Option<Version> {
     parse_version(text.strip_prefix('v').unwrap_or(text))
 }
 
-/// Whether anything on the engine has the label that protects.
+/// Whether anything on the engine has the label that protects. One request after the other, which go over one connection beside the lists
+/// of a plan.
 async fn labelled(client: &Arc<Client>) -> Result<bool, EngineProblem> {
     let filters = json!({ "label": [LABEL] });
     let none = client.get::<List<Container>>(&paths::containers_where(&filters)).await?.0.is_empty()
@@ -468,20 +474,19 @@ impl Facts for Engine {
         if let Some(known) = known {
             return known;
         }
-        let read = self.read_protections().map(Rc::new);
-        *self.protections.borrow_mut() = Some(read.clone());
-        read
+        let connection = self.connection()?;
+        let _waiting = self.says_what_it_waits_for();
+        connection.within(MORE_PATIENCE, self.read_protections(&connection.client))
     }
 
     fn plan(&self, steps: &[Step]) -> Result<Rc<Plan>, EngineProblem> {
         if let Some((_, plan)) = self.plans.borrow().iter().find(|(known, _)| known == steps) {
             return Ok(plan.clone());
         }
-        let protections = self.protections()?;
         let connection = self.connection()?;
         let _waiting = (self.waiting)(format!("reading what the engine at {} holds", self.target.host));
-        let plan =
-            connection.within(MORE_PATIENCE, survey(&connection.client, steps, &protections, self.wanted_api))?;
+        let protections = self.read_protections(&connection.client);
+        let plan = connection.within(MORE_PATIENCE, survey(&connection.client, steps, protections, self.wanted_api))?;
         let plan = Rc::new(plan);
         self.plans.borrow_mut().push((steps.to_vec(), plan.clone()));
         Ok(plan)
