@@ -83,6 +83,7 @@ fn compose_up_says_what_it_replaces_and_undo_brings_it_back() {
     project.plain(&["compose", "up", "-d"]);
     project.fill("shop-db-1");
     nothing_to_do_is_quiet(&project);
+    only_what_is_made_is_judged(&project);
     what_is_replaced_is_said_and_comes_back(&project);
     another_change_is_asked_about_again(&project);
     a_protected_container_is_not_replaced(&project);
@@ -95,6 +96,36 @@ fn nothing_to_do_is_quiet(project: &Project) {
     assert_eq!(terminal.wait().code(), Some(0), "{}", terminal.seen());
     assert!(!terminal.seen().contains("fender"), "{}", terminal.seen());
     assert_eq!(project.plan(&["compose", "up", "-d"])["changes"], serde_json::json!([]));
+}
+
+/// Careless defaults are said of what is created or replaced, and of nothing else.
+fn only_what_is_made_is_judged(project: &Project) {
+    let file = project.folder().join("compose.yaml");
+    let before = fs::read_to_string(&file).unwrap();
+    let careless =
+        "  bare: {image: \"stand-in:1\", init: true, user: \"1000\", stop_grace_period: 0s, command: sleep 9999}\n";
+    project.write(9999, careless);
+    let mut terminal = Terminal::start(&project.command(&["compose", "up", "-d"]), None);
+    terminal.expect_question();
+    assert!(terminal.unwrapped().contains("no-memory-limit"), "{}", terminal.seen());
+    terminal.send("\n");
+    assert_eq!(terminal.wait().code(), Some(125), "{}", terminal.seen());
+    project.plain(&["compose", "up", "-d"]);
+    nothing_to_do_is_quiet(project);
+    // A second one of it is new.
+    let mut terminal = Terminal::start(&project.command(&["compose", "up", "-d", "--scale", "bare=2"]), None);
+    terminal.expect_question();
+    assert!(terminal.unwrapped().contains("no-memory-limit"), "{}", terminal.seen());
+    terminal.send("\n");
+    terminal.wait();
+    // What gives the host away is said each time.
+    project.write(9999, &careless.replace("init: true", "init: true, privileged: true"));
+    project.plain(&["compose", "up", "-d"]);
+    let mut terminal = Terminal::start(&project.command(&["compose", "up", "-d"]), None);
+    assert_eq!(terminal.wait().code(), Some(125), "{}", terminal.seen());
+    assert!(terminal.unwrapped().contains("privileged"), "{}", terminal.seen());
+    fs::write(&file, before).unwrap();
+    project.plain(&["compose", "up", "-d", "--remove-orphans"]);
 }
 
 fn what_is_replaced_is_said_and_comes_back(project: &Project) {

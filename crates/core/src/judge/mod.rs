@@ -4,6 +4,7 @@ mod absent;
 mod complaint;
 pub mod fixes;
 pub mod rewrite;
+mod unchanged;
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use crate::rules::{Case, Class, Elsewhere, Finding, NOT_UNDERSTOOD, Offers, Seen
 use crate::target::{Target, choose};
 pub use complaint::{Complaint, change_steps_of, deletions};
 use rewrite::rewrite;
+use unchanged::without_unchanged;
 
 /// Everything a judgement needs besides the words.
 pub struct JudgementContext<'a> {
@@ -104,6 +106,13 @@ pub fn judge_parsed(invocation: Invocation, words: &[OsString], context: &Judgem
     let deletions =
         || -> Vec<Step> { steps.get_or_init(|| deletions(&invocation, &lowered, &*facts, context.host)).clone() };
     let mut findings = look(&lowered, &target, &*facts, context, &offers, &deletions);
+    if let Some(changed) = without_unchanged(&findings, &invocation, &lowered, &*facts, context.host) {
+        let mut seen = Seen::default();
+        for finding in look(&changed, &target, &*facts, context, &offers, &deletions) {
+            seen.is_new(&finding);
+        }
+        findings.retain(|finding| finding.class != Class::Hygiene || !seen.is_new(finding));
+    }
     if lowered.refusal.as_ref().is_some_and(|refusal| refusal.unknown) {
         findings.extend(whatever_they_mean(&invocation.words, &target, &*facts, context, &offers));
     }
