@@ -1,6 +1,7 @@
 //! What a person reads before answering: what is wrong and why it matters here, the command with the arguments marked,
 //! what to do instead, and how to allow it. At most about 25 lines.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 
@@ -369,7 +370,9 @@ fn allowing(judgement: &Judgement, complaints: &[&Complaint], screen: &Screen, d
 
 /// What a person reads before a deletion: the rules that stop it in a line each, the command, then the plan.
 pub fn deletion(judgement: &Judgement, plan: &Plan, screen: &Screen, hostname: &str, now: i64) -> String {
-    let complaints = one_for_each_cause(judgement.stopping().collect());
+    let mut complaints = one_for_each_cause(judgement.stopping().collect());
+    // Where there is room for a few only, these are the worst.
+    complaints.sort_by_key(|complaint| (Reverse(complaint.decision.wanted()), complaint.finding.class));
     fitting(screen, |detail| {
         let mut out = String::from("\n");
         let place = place(judgement, &engine_name(judgement, hostname));
@@ -389,8 +392,11 @@ pub fn deletion(judgement: &Judgement, plan: &Plan, screen: &Screen, hostname: &
         out.push_str(&command::underlined(args, &marked, screen, 4));
         // What a deletion itself could be instead is offered below; of other problems it is said here.
         let other = complaints.iter().map(|it| &it.finding).filter(|it| !it.rule.about_deletion);
-        for finding in other.filter(|it| detail == Detail::Whole && !it.instead.is_empty()).take(2) {
-            out.push_str(&row(screen, "instead", &shown(&finding.instead)));
+        let mut advice: Vec<&str> = other.map(|it| it.instead.as_str()).filter(|text| !text.is_empty()).collect();
+        let mut said = HashSet::new();
+        advice.retain(|text| said.insert(*text));
+        for text in advice.iter().filter(|_| detail == Detail::Whole).take(2) {
+            out.push_str(&row(screen, "instead", &shown(text)));
         }
         out.push_str(&row(screen, "where", &place));
         out.push('\n');

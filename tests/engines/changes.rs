@@ -89,6 +89,30 @@ fn compose_up_says_what_it_replaces_and_undo_brings_it_back() {
     a_protected_container_is_not_replaced(&project);
     orphans_by_a_variable_are_foreseen(&project);
     a_volume_that_differs_is_not_lost_unseen(&project);
+    the_worst_is_said_first(&project);
+}
+
+/// What is lost stands above careless defaults, and the same advice is given once.
+fn the_worst_is_said_first(project: &Project) {
+    let careless = "image: \"stand-in:1\", user: root, stop_grace_period: 0s, command";
+    let write = |seconds: u32| {
+        let text = format!(
+            "name: shop\nservices:\n  db: {{{careless}: sleep {seconds}}}\n  web: {{{careless}: sleep {seconds}}}\n"
+        );
+        fs::write(project.folder().join("compose.yaml"), text).unwrap();
+    };
+    write(9000);
+    project.plain(&["compose", "up", "-d", "--remove-orphans"]);
+    project.fill("shop-db-1");
+    write(9001);
+    let mut terminal = Terminal::start(&project.command(&["compose", "up", "-d"]), None);
+    terminal.expect_question();
+    let seen = terminal.unwrapped();
+    let at = |text: &str| seen.find(text).unwrap_or_else(|| panic!("{text:?}\n{seen}"));
+    assert!(at("unsaved-data") < at("root-user"), "{seen}");
+    assert_eq!(seen.matches("instead user with an id").count(), 1, "{seen}");
+    terminal.send("n\n");
+    terminal.wait();
 }
 
 fn nothing_to_do_is_quiet(project: &Project) {
