@@ -410,6 +410,10 @@ impl Inspect for Engine {
             })
     }
 
+    fn volume_names(&self) -> Lookup<Vec<String>> {
+        self.ask::<Volumes>(paths::VOLUMES).map(|list| list.volumes.into_iter().map(|volume| volume.name).collect())
+    }
+
     fn in_swarm(&self) -> Lookup<bool> {
         self.ask::<Info>(paths::INFO).then(|info| match info.swarm_state() {
             "" => Lookup::Unknown("it does not say whether it belongs to a swarm".to_owned()),

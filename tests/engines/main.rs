@@ -17,6 +17,7 @@ mod changes;
 mod client_config;
 mod compose;
 mod context;
+mod data_places;
 mod deletion;
 mod docker_files;
 mod faults;

@@ -258,6 +258,9 @@ impl Inspect for SmallEngine {
         };
         Lookup::Found(if project == "shop" { vec![web] } else { Vec::new() })
     }
+    fn volume_names(&self) -> Lookup<Vec<String>> {
+        Lookup::Found(vec!["app_pgdata".into(), "other-data".into(), "protected-data".into()])
+    }
     fn project_names(&self) -> Lookup<Vec<String>> {
         Lookup::Found(["billing", "blog", "prod", "project", "protected", "shop"].map(str::to_owned).to_vec())
     }

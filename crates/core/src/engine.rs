@@ -195,6 +195,10 @@ pub trait Inspect {
     fn project_names(&self) -> Lookup<Vec<String>> {
         Lookup::NoEngine
     }
+    /// The names of all volumes: `GET /volumes`.
+    fn volume_names(&self) -> Lookup<Vec<String>> {
+        Lookup::NoEngine
+    }
     /// Whether the engine belongs to a swarm.
     fn in_swarm(&self) -> Lookup<bool> {
         Lookup::NoEngine

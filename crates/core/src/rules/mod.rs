@@ -3,6 +3,7 @@
 
 mod by_id;
 mod case;
+mod data_places;
 pub mod fix;
 mod needs_root;
 mod offers;
@@ -87,6 +88,7 @@ mod removes_build_records;
 mod inherits_mounts;
 mod overwrites_volume;
 mod missing_source;
+mod similar_volume;
 mod unknown_program;
 mod not_understood;
 mod remote_context;

@@ -1,5 +1,6 @@
 //! Data in a container's own layer, which is deleted with the container.
 
+use super::data_places::{self, DataPlace};
 use super::{COMMON, Case, Class, Example, Finding, Rule};
 use crate::engine::Lookup;
 use crate::files::dockerfile::Directive;
@@ -8,46 +9,6 @@ use crate::lower::{Build, Origins, Request, Workload};
 use crate::plan::freed::total;
 use crate::plan::{Item, ObjectKind, Step};
 use crate::text::{bytes, count, named};
-
-/// Where known programs keep their data, by the last part of the image's name.
-const DATA: &[(&str, &str)] = &[
-    ("postgres", "/var/lib/postgresql/data"),
-    ("postgis", "/var/lib/postgresql/data"),
-    ("timescaledb", "/var/lib/postgresql/data"),
-    ("mysql", "/var/lib/mysql"),
-    ("mariadb", "/var/lib/mysql"),
-    ("percona", "/var/lib/mysql"),
-    ("mongo", "/data/db"),
-    ("redis", "/data"),
-    ("valkey", "/data"),
-    ("keydb", "/data"),
-    ("elasticsearch", "/usr/share/elasticsearch/data"),
-    ("opensearch", "/usr/share/opensearch/data"),
-    ("influxdb", "/var/lib/influxdb2"),
-    ("cassandra", "/var/lib/cassandra"),
-    ("couchdb", "/opt/couchdb/data"),
-    ("couchbase", "/opt/couchbase/var"),
-    ("neo4j", "/data"),
-    ("rabbitmq", "/var/lib/rabbitmq"),
-    ("clickhouse-server", "/var/lib/clickhouse"),
-    ("clickhouse", "/var/lib/clickhouse"),
-    ("minio", "/data"),
-    ("prometheus", "/prometheus"),
-    ("grafana", "/var/lib/grafana"),
-    ("registry", "/var/lib/registry"),
-    ("jenkins", "/var/jenkins_home"),
-    ("gitea", "/data"),
-    ("nextcloud", "/var/www/html"),
-    ("vault", "/vault/file"),
-    ("etcd", "/var/lib/etcd"),
-    ("consul", "/consul/data"),
-    ("zookeeper", "/data"),
-    ("solr", "/var/solr"),
-    ("rethinkdb", "/data"),
-    ("arangodb", "/var/lib/arangodb3"),
-    ("qdrant", "/qdrant/storage"),
-    ("cockroach", "/cockroach/cockroach-data"),
-];
 
 /// A layer with less than this is what a program leaves behind by running: logs, caches, process ids.
 const WORTH_SAVING: i64 = 10_000_000;
@@ -63,6 +24,9 @@ pub static RULE: Rule = Rule {
     fires: &[
         "run -d postgres:17",
         "create mysql:8",
+        "run -d -v pg:/var/lib/postgresql postgres:17",
+        "run -d -v pg:/var/lib/postgresql/data postgres:18",
+        "run -d -v store:/data minio/minio:1 server /export",
         "run -d stateful:1",
         "rm -f heavy",
         "container prune -f",
@@ -70,7 +34,9 @@ pub static RULE: Rule = Rule {
     ],
     quiet: &[
         "run -d -v pg:/var/lib/postgresql/data postgres:17",
-        "run -d --mount source=pg,target=/var/lib/postgresql postgres:17",
+        "run -d -v pg:/var/lib/postgresql postgres:18",
+        "run -d -e PGDATA=/pg -v pg:/pg postgres:17",
+        "run -d -v store:/export minio/minio:1 server /export",
         "run -d safe:1",
         "run --rm postgres:17",
         "rm -f light",
@@ -102,7 +68,7 @@ fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
     let mut covered: Vec<String> = match case.facts.image(&first.image) {
         Lookup::Found(image) => image.volumes,
         // The usual images of these programs declare a volume themselves.
-        _ if DATA.iter().any(|(known, _)| *known == name) => return None,
+        _ if data_places::is_known(name) => return None,
         _ => Vec::new(),
     };
     let instructions = || file.instructions_of(&line);
@@ -111,10 +77,9 @@ fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
             covered.extend(list.iter().map(|path| clean(path)));
         }
     }
-    let within = |path: &str, of: &str| path == of || path.strip_prefix(of).is_some_and(|rest| rest.starts_with('/'));
     // Each known place is compared once with all volumes, not each word that names it.
     let is_covered = |place: &str| covered.iter().any(|path| within(place, path) || within(path, place));
-    let open: Vec<&str> = DATA.iter().map(|(_, place)| *place).filter(|place| !is_covered(place)).collect();
+    let open: Vec<&str> = data_places::all().filter(|place| !is_covered(place)).collect();
     for instruction in instructions().filter(|instruction| !instruction.on_build) {
         let words: Vec<String> = match &instruction.what {
             Directive::Env(list) => list.iter().map(|(_, value)| value.trim_matches(['"', '\'']).to_owned()).collect(),
@@ -148,41 +113,93 @@ fn split_words(script: &str) -> Vec<String> {
 fn at_start<'a>(case: &'a Case) -> impl Iterator<Item = Finding> + 'a {
     // What goes away with its command is meant to: nothing is asked about it.
     case.whole_workloads().filter(|workload| !workload.goes_with_its_command()).filter_map(|workload| {
-        let places = data_of(case, workload);
-        let unsaved: Vec<&String> = places.iter().filter(|place| !is_kept(workload, place)).collect();
-        let place = unsaved.first()?;
-        Some(
-            RULE.found(&workload.image_origins)
-                .titled(format!("nothing is mounted at {place}, where the program keeps its data"))
-                .about(workload),
-        )
+        let place = unsaved(case, workload)?;
+        let mut found = RULE
+            .found(&workload.image_origins)
+            .titled(format!("nothing is mounted at {}, where the program keeps its data", place.mount_at))
+            .about(workload);
+        found.instead = format!("a named volume: -v NAME:{}", place.mount_at);
+        let near = workload.mounts.iter().map(|mount| clean(&mount.target));
+        if let Some(near) = near.filter(|near| within(near, &place.mount_at) || within(&place.mount_at, near)).max() {
+            found.why = format!(
+                "The data is in {}, and the image declares a volume at {}: the engine puts a new anonymous volume there, whatever is mounted \
+                 at {near}. {}",
+                place.data, place.mount_at, RULE.why
+            );
+        }
+        Some(found)
     })
 }
 
-/// What the image declares, or where a known program keeps its data.
-fn data_of(case: &Case, workload: &Workload) -> Vec<String> {
-    if let Lookup::Found(image) = case.image(workload)
-        && !image.volumes.is_empty()
-    {
-        return image.volumes;
-    }
-    let Some(parsed) = workload.image.as_deref().and_then(|name| reference(name).ok()) else { return Vec::new() };
-    let name = parsed.path.rsplit('/').next().unwrap_or_default();
-    DATA.iter().find(|(known, _)| *known == name).map(|(_, place)| (*place).to_owned()).into_iter().collect()
+/// Whether a path is another one or below it.
+fn within(path: &str, of: &str) -> bool {
+    of == "/" || path == of || path.strip_prefix(of).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Whether something with a name is mounted there, above, or just below (newer postgres images keep data one level down).
-fn is_kept(workload: &Workload, place: &str) -> bool {
-    let place = clean(place);
-    let covers = |target: &str| {
-        let target = clean(target);
-        let within =
-            |path: &str, of: &str| path == of || path.strip_prefix(of).is_some_and(|rest| rest.starts_with('/'));
-        within(&place, &target) || within(&target, &place)
+/// The first place of data at which the data would not be in a volume that has a name.
+fn unsaved(case: &Case, workload: &Workload) -> Option<DataPlace> {
+    if !workload.volumes_from.is_empty() {
+        return None;
+    }
+    let image = match case.image(workload) {
+        Lookup::Found(image) => Some(image),
+        Lookup::Missing | Lookup::NoEngine | Lookup::Unknown(_) => None,
     };
-    workload.tmpfs.iter().any(|target| covers(target))
-        || !workload.volumes_from.is_empty()
-        || workload.mounts.iter().any(|mount| !mount.source.is_empty() && covers(&mount.target))
+    let declared: Option<Vec<String>> =
+        image.as_ref().map(|image| image.volumes.iter().map(|path| clean(path)).collect());
+    let of_image = image.as_ref().map(|image| image.env.as_slice()).unwrap_or_default();
+    let variables = of_image.iter().filter_map(|text| text.split_once('='));
+    let variables = variables.chain(workload.env.iter().map(|(name, value, _)| (name.as_str(), value.as_str())));
+    let name = workload.image.as_deref().unwrap_or_default();
+    let typed = workload.entrypoint.iter().flatten().chain(&workload.command);
+    let mut words: Vec<&str> = typed.map(String::as_str).collect();
+    if workload.command.is_empty() && workload.entrypoint.is_none() {
+        words.extend(image.iter().flat_map(|image| &image.command).map(String::as_str));
+    }
+    let said = data_places::of_command(name, &words).or_else(|| data_places::of_variables(variables));
+    let by_name = data_places::of_image(name);
+    // The volumes that the image declares, or those of a known one. Publishers with a folder of their own do not all declare it.
+    let volumes = declared
+        .clone()
+        .unwrap_or_else(|| by_name.iter().filter(|place| !place.below).map(|place| place.mount_at.clone()).collect());
+    let known: Vec<DataPlace> = match said {
+        Some(data) => {
+            let above = volumes.iter().filter(|volume| within(&data, volume)).max_by_key(|volume| volume.len());
+            vec![DataPlace { mount_at: above.unwrap_or(&data).clone(), data, below: false }]
+        }
+        None => by_name,
+    };
+    // An image with this name that declares other volumes is another program's.
+    let fits = |place: &DataPlace| {
+        declared.as_ref().is_none_or(|all| all.is_empty() || all.iter().any(|volume| within(&place.data, volume)))
+    };
+    if known.iter().any(fits) {
+        // Which of them it is, is not known: one that is kept is enough.
+        let all_lost = known.iter().all(|place| !is_kept(workload, place, &volumes));
+        return known.into_iter().next().filter(|_| all_lost);
+    }
+    let of_volume = |path: &String| DataPlace { data: path.clone(), mount_at: path.clone(), below: true };
+    let declared_places = declared.iter().flatten().map(of_volume);
+    declared_places.into_iter().find(|place| !is_kept(workload, place, &volumes))
+}
+
+/// Whether the data is in a volume with a name, a folder of the host, or memory on purpose. What is mounted deepest above the data
+/// holds it; at each volume that an image declares and at which nothing is mounted, the engine puts an anonymous one.
+fn is_kept(workload: &Workload, place: &DataPlace, declared: &[String]) -> bool {
+    let typed = workload.mounts.iter().map(|mount| (clean(&mount.target), !mount.source.is_empty()));
+    let mut mounted: Vec<(String, bool)> =
+        typed.chain(workload.tmpfs.iter().map(|target| (clean(target), true))).collect();
+    if place.below && mounted.iter().any(|(target, kept)| *kept && within(target, &place.data)) {
+        return true;
+    }
+    for volume in declared {
+        if !mounted.iter().any(|(target, _)| target == volume) {
+            mounted.push((volume.clone(), false));
+        }
+    }
+    let deepest =
+        mounted.into_iter().filter(|(target, _)| within(&place.data, target)).max_by_key(|(target, _)| target.len());
+    deepest.is_some_and(|(_, kept)| kept)
 }
 
 /// Containers that a deletion takes, whatever command deletes them. The plan has the bytes of their own layers: it is made anyway for
