@@ -18,8 +18,8 @@ use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
 use fender_core::judge::rewrite::asked_once;
 use fender_core::judge::{Judgement, JudgementContext, change_steps_of, deletions, judge};
-use fender_core::plan::{Facts, ObjectKind, Plan, Recoverable, Step};
-use fender_core::policy::{Action, Policy};
+use fender_core::plan::{Facts, Item, ObjectKind, Plan, Recoverable, Step};
+use fender_core::policy::{Action, CallerKind, Policy};
 use fender_core::rules::Edit;
 
 /// What the shim does next.
@@ -93,7 +93,17 @@ impl Guard<'_> {
             return self.nothing_to_delete(&plan);
         }
         let asked_by_docker = !asks && self.would_docker_ask();
-        let reply = if asks || asked_by_docker { self.ask(&plan, asked_by_docker) } else { Ok(Reply::Yes) };
+        let unasked = !self.always && goes_unasked(judgement, &plan, trash::now());
+        if unasked {
+            say(&all_kept(judgement));
+        }
+        let reply = if unasked {
+            Ok(Reply::Yes)
+        } else if asks || asked_by_docker {
+            self.ask(&plan, asked_by_docker)
+        } else {
+            Ok(Reply::Yes)
+        };
         match reply {
             Err(ending) => Next::Ended(ending),
             Ok(Reply::Yes) if by_docker => self.by_docker(&plan),
@@ -320,6 +330,43 @@ impl Guard<'_> {
 /// Whether compose also makes containers, so that the command is more than a deletion.
 fn makes(plan: &Plan) -> bool {
     plan.steps.iter().any(|step| matches!(step, Step::Compose(change) if change.makes.is_some()))
+}
+
+/// What was made less than so many seconds ago is nobody's work yet, if it is empty.
+const NEW: i64 = 3600;
+
+/// Whether a script's deletion goes without an answer: in dev and ci, if every object of it is kept for `fender undo`, or is empty and was made
+/// within the hour. Nothing but the deletion may stop the command, no policy may have asked for the question, and nothing may be unknown.
+pub fn goes_unasked(judgement: &Judgement, plan: &Plan, now: i64) -> bool {
+    let environment = &judgement.environment;
+    // What compose replaces is kept before compose does it.
+    let is_ours = plan.by_docker.is_none() || makes(plan);
+    let is_known = plan.unclear.is_empty() && !plan.unknown && plan.warnings.is_empty() && is_ours;
+    let is_empty = |item: &Item| match item.kind {
+        ObjectKind::Volume => item.size == Some(0),
+        ObjectKind::Network => true,
+        _ => false,
+    };
+    let is_new = |item: &Item| item.created.is_some_and(|created| (0..NEW).contains(&(now - created)));
+    let comes_back = |item: &Item| item.recoverable == Recoverable::Trash || is_empty(item) && is_new(item);
+    judgement.caller == CallerKind::Script
+        && matches!(environment.preset.as_str(), "dev" | "ci")
+        && !environment.open
+        && matches!(judgement.wanted, Action::Ask | Action::Type)
+        && judgement.stopping().all(|it| it.finding.rule.about_deletion && it.decision.source.is_none())
+        && is_known
+        && plan.refused().next().is_none()
+        && !plan.deletes.is_empty()
+        && plan.deletes.iter().all(comes_back)
+}
+
+/// The note of a deletion that went without an answer; the line with its number follows when it is done.
+fn all_kept(judgement: &Judgement) -> String {
+    let mut titles: Vec<&str> = judgement.stopping().map(|complaint| complaint.finding.title.as_str()).collect();
+    titles.dedup();
+    let mut ids: Vec<&str> = judgement.stopping().map(|complaint| complaint.finding.rule.id).collect();
+    ids.dedup();
+    format!("fender: {}; fender undo brings it back ({})\n", safe(&titles.join(", ")), ids.join(", "))
 }
 
 /// What a deletion that was only noted does not keep; None where all of it can be had again.

@@ -21,7 +21,7 @@ use fender_core::api::EngineProblem;
 use fender_core::plan::inventory::short;
 use fender_core::plan::{Item, ObjectKind, Plan, Step};
 use fender_core::text::part;
-pub use guarded::{Guard, Next};
+pub use guarded::{Guard, Next, goes_unasked};
 
 /// What became of one object of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]

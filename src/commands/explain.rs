@@ -7,15 +7,16 @@ use std::io::{IsTerminal, Write, stdout};
 use clap::{Arg, Args, Command, ValueEnum};
 use serde_json::{Map, Value, json};
 
+use crate::apply::goes_unasked;
 use crate::engine::Offline;
 use crate::environment::caller;
 use crate::environment::host::{Surroundings, hostname, ids};
 use crate::environment::policy::read_layers;
 use crate::exit::DONE;
 use crate::failure::Failure;
-use crate::session;
 use crate::ui::screen::{Screen, command_line, list, shown};
 use crate::ui::{report, snippet};
+use crate::{session, trash};
 use fender_core::files::mask;
 use fender_core::grammar::{HELP, root};
 use fender_core::judge::fixes::{Fixes, fixes};
@@ -107,7 +108,10 @@ impl Explain {
             caller: caller::here(self.caller.kind()),
             environment,
         };
-        let judgement = judge(&words, &context);
+        let mut judgement = judge(&words, &context);
+        if self.caller.kind() == CallerKind::Script && !self.offline && is_all_kept(&judgement, &host, &policy) {
+            judgement.noted();
+        }
         match self.format {
             ExplainFormat::Json => {
                 let mut value = as_json(&judgement);
@@ -123,6 +127,20 @@ impl Explain {
             }
         }
     }
+}
+
+/// Whether the shim would find that all of a script's deletion is kept.
+fn is_all_kept(judgement: &Judgement, host: &Surroundings, policy: &Policy) -> bool {
+    if !fender_core::plan::deletes(&judgement.lowered) {
+        return false;
+    }
+    let engine = session::engine_without_client(&judgement.target, policy);
+    let Ok(connection) = engine.connection() else { return false };
+    let Ok(plan) = judgement.facts.plan(judgement.deletions(host)) else { return false };
+    let mut plan = (*plan).clone();
+    trash::fit(&mut plan, &policy.trash());
+    trash::foresee(connection, &mut plan, engine.is_local());
+    goes_unasked(judgement, &plan, trash::now())
 }
 
 /// The environment of this name.

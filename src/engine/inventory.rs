@@ -53,6 +53,9 @@ pub struct Info {
     /// Bytes of memory of its host.
     #[serde(default)]
     pub mem_total: i64,
+    /// The driver of logs where a container names none.
+    #[serde(default)]
+    pub logging_driver: String,
     #[serde(default)]
     init_commit: Option<Commit>,
     #[serde(default, deserialize_with = "lenient")]

@@ -188,7 +188,14 @@ impl Engine {
         let info: Info = self.ask_within(patience, paths::INFO)?;
         memory::learn(&self.target.host, &info.id, &info.labels);
         let has_init = info.has_init();
-        let facts = EngineFacts { id: info.id, name: info.name, labels: info.labels, memory: info.mem_total, has_init };
+        let facts = EngineFacts {
+            id: info.id,
+            name: info.name,
+            labels: info.labels,
+            memory: info.mem_total,
+            log_driver: info.logging_driver,
+            has_init,
+        };
         *self.itself.borrow_mut() = Some(Lookup::Found(facts.clone()));
         Ok(facts)
     }

@@ -13,6 +13,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod callers;
 mod changes;
 mod client_config;
 mod compose;

@@ -113,7 +113,10 @@ fn asks_the_engine(place: &Place, engine: &Engine) {
     assert_eq!(found(&["run", "-m", "1g", "plain:1", "server"]), ["root-user", "pid1-signals"]);
     // A tag that nothing has is nobody's loss.
     assert_eq!(found(&["tag", "plain:1", "new:1"]), Vec::<String>::new());
+    assert_eq!(found(&["tag", "safe:1", "plain:1"]), Vec::<String>::new(), "no container stands on it");
+    engine.plain(&["create", "--name", "on-plain", "plain:1", "true"]);
     assert_eq!(found(&["tag", "safe:1", "plain:1"]), ["retags"]);
+    engine.plain(&["rm", "on-plain"]);
     // What another container mounts is judged.
     engine.plain(&[
         "create",
@@ -294,8 +297,9 @@ fn plugins_call_back(place: &Place, engine: &Engine) {
         assert!(output.status.success(), "docker {words:?}: {}", text(&output.stderr));
     }
     assert_eq!(engine.plain(&["images", "-q", "built"]).lines().count(), 2);
-    // Typed by a person, the same pipe is a way past every rule.
-    assert_eq!(guarded(place, engine, &["system", "dial-stdio"]).status.code(), Some(125));
+    // Typed by a person, the same pipe is a way past every rule. Without a terminal it is how an `ssh://` context arrives.
+    assert_eq!(explained(place, &engine.host(), &["system", "dial-stdio"], &[])["action"], "ask");
+    assert_eq!(guarded(place, engine, &["system", "dial-stdio"]).status.code(), Some(0));
 }
 
 #[test]
@@ -309,6 +313,8 @@ fn an_old_engine_takes_named_volumes() {
         rules(&explained(&place, &engine.host(), &["run", "-m", "1g", "plain:1", "x"], &[])),
         ["root-user", "pid1-signals"]
     );
+    // A script would lose nothing that fender does not keep; where a policy asks, it is refused.
+    place.policy("[rules]\nprune-all = \"ask\"\n");
     assert_eq!(guarded(&place, &engine, &["volume", "prune", "-f"]).status.code(), Some(125));
     assert_eq!(engine.plain(&["volume", "ls", "-q"]), "kept");
 }

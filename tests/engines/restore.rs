@@ -70,8 +70,9 @@ fn a_changed_entry_is_refused() {
         assert_eq!(code, 1, "{file}: {said}");
         none_is_there();
     }
-    // As it was, a yes is enough; without a terminal nobody can give it.
+    // As it was, a yes is enough; without a terminal nobody can give it. Where a policy asks nothing of scripts, none is needed.
     put_back();
+    guarded.place.policy(&format!("{PRODUCTION}[presets.prod.script]\nhygiene = \"ask\"\n"));
     let output = guarded.fender(&["undo"]);
     assert_eq!(output.status.code(), Some(125));
     none_is_there();

@@ -229,3 +229,101 @@ fn rule_ids_are_strings_only_in_their_own_files() {
     }
     assert!(wrong.is_empty(), "rule ids as strings:\n{}", wrong.join("\n"));
 }
+
+/// The docker commands in an advice, as far as they are commands: flags, names in capitals, and all of a `run`.
+fn commands_in(advice: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for part in advice.split([';', '>']).flat_map(|part| part.split(", ")).flat_map(|part| part.split(". ")) {
+        let Some((_, rest)) = part.split_once("docker ") else { continue };
+        let typed: Vec<String> = shell_words::split(rest).unwrap_or_default();
+        let path = (1..=typed.len().min(3)).rev().find(|len| {
+            let name = typed[..*len].join(" ");
+            fender_core::grammar::find(&name).is_some_and(|command| !command.canonical.is_empty())
+        });
+        let Some(len) = path else { continue };
+        let is_part = |word: &&String| {
+            word.starts_with('-')
+                || word.contains(['=', '/', ':'])
+                || word.chars().all(|letter| letter.is_ascii_uppercase())
+        };
+        let more = typed[len..].iter().take_while(|word| typed[0] == "run" || is_part(word)).cloned();
+        found.push(typed[..len].iter().cloned().chain(more).collect());
+    }
+    found
+}
+
+/// What fender advises passes fender: in dev it is not asked about, and on production it is not worse than a question.
+#[test]
+fn every_advice_passes_fender() {
+    assert_eq!(commands_in("make a copy first: docker run --rm -v V:/v:ro alpine tar c /v > x.tar").len(), 1);
+    assert_eq!(commands_in("docker stop sends SIGTERM; docker context export NAME saves it")[1].len(), 3);
+    let (mut wrong, mut judged_all) = (Vec::new(), 0);
+    for rule in RULES {
+        let found = rule.fires.iter().flat_map(|line| {
+            let complaints = judged(line, "dev").complaints;
+            complaints.into_iter().filter(|it| it.finding.rule.id == rule.id).map(|it| it.finding.instead)
+        });
+        let mut advice: Vec<String> = found.chain([rule.instead.to_owned()]).collect();
+        advice.sort_unstable();
+        advice.dedup();
+        for advice in advice {
+            // From wherever it is typed: the home of root too.
+            if advice.contains("$PWD") {
+                wrong.push(format!("{}: mounts the folder in which it is typed: {advice}", rule.id));
+            }
+            for command in commands_in(&advice) {
+                judged_all += 1;
+                let line = shell_words::join(&command);
+                for (environment, most) in [("dev", Action::Note), ("ci", Action::Note), ("prod", Action::Ask)] {
+                    let action = judged(&line, environment).action;
+                    if action > most {
+                        wrong.push(format!("{}: {environment}: {action}: docker {line}", rule.id));
+                    }
+                }
+            }
+            if advice.contains("--filter until=") {
+                for line in
+                    rule.fires.iter().filter(|line| line.contains("image prune") || line.contains("system prune -a"))
+                {
+                    let narrower = format!("{line} --filter until=240h");
+                    let action = judged(&narrower, "prod").action;
+                    if judged(&narrower, "prod").lowered.refusal.is_none() && action > Action::Ask {
+                        wrong.push(format!("{}: prod: {action}: docker {narrower}", rule.id));
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(judged_all > 30, "{judged_all} commands were found in the advice");
+}
+
+/// A fix of a command is judged no more strictly than the command, and finds nothing new.
+#[test]
+fn every_fix_passes_fender() {
+    let (mut wrong, mut fixed) = (Vec::new(), 0);
+    for rule in RULES {
+        for line in rule.fires {
+            for environment in ["dev", "ci", "prod"] {
+                let before = judged(line, environment);
+                let Some(words) = &before.rewrite else { continue };
+                fixed += 1;
+                let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+                let after = judged(&shell_words::join(&texts), environment);
+                let known = |id: &str| before.complaints.iter().any(|it| it.finding.rule.id == id);
+                // A smaller prune in place of a larger one has a rule of its own.
+                let new: Vec<&str> = after
+                    .complaints
+                    .iter()
+                    .filter(|it| !known(it.finding.rule.id) && !it.finding.rule.about_deletion)
+                    .map(|it| it.finding.rule.id)
+                    .collect();
+                if after.action > before.action || !new.is_empty() || after.lowered.refusal.is_some() {
+                    wrong.push(format!("{environment}: {line}: {}: {new:?} {}", texts.join(" "), after.action));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(fixed > 60, "{fixed} fixes were judged");
+}

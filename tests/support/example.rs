@@ -225,6 +225,7 @@ impl Inspect for SmallEngine {
             name: "build-7".into(),
             labels: Vec::new(),
             memory: 64_000_000_000,
+            log_driver: "local".into(),
             has_init: true,
         })
     }

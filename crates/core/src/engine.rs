@@ -93,6 +93,8 @@ pub struct EngineFacts {
     pub labels: Vec<String>,
     /// Bytes of memory of its host.
     pub memory: i64,
+    /// The driver of a container's log where none is named; empty where the engine does not say it.
+    pub log_driver: String,
     /// Whether `--init` works: without the program every such container fails at its start.
     pub has_init: bool,
 }

@@ -17,9 +17,11 @@ use crate::plan::{Facts, ObjectKind, Plan, Step};
 use crate::policy::Action;
 use crate::rules::{Class, holds_without_deletions, is_about_protection, is_about_volumes};
 
-/// The complaints about what the command can change on this engine as it is now.
+/// The complaints about what the command can change on this engine as it is now. `asks` where a person would be asked: what is noted for a
+/// script instead is not noted of what will not be.
 pub fn about_what_is_there(
     mut complaints: Vec<Complaint>,
+    asks: bool,
     invocation: &Invocation,
     lowered: &Lowered,
     facts: &dyn Facts,
@@ -46,7 +48,7 @@ pub fn about_what_is_there(
         complaints.retain(|complaint| refused(complaint) || holds_without_deletions(complaint.finding.rule));
         return complaints;
     }
-    if compose_cannot_read(invocation, lowered, strongest, facts, host) {
+    if compose_cannot_read(invocation, lowered, asks || strongest >= Action::Ask, facts, host) {
         // Which objects of the project are protected is the only thing that is not known, and compose will not get so far.
         let unread = facts.plan(&deletions()).is_ok_and(|plan| plan.unknown);
         complaints.retain(|complaint| refused(complaint) && !(unread && is_about_protection(complaint.finding.rule)));
@@ -142,7 +144,7 @@ fn no_service_runs(invocation: &Invocation, facts: &dyn Facts, host: &dyn Host) 
 fn compose_cannot_read(
     invocation: &Invocation,
     lowered: &Lowered,
-    strongest: Action,
+    asks: bool,
     facts: &dyn Facts,
     host: &dyn Host,
 ) -> bool {
@@ -151,7 +153,7 @@ fn compose_cannot_read(
         return false;
     }
     let is_unread = |effect: &Effect| matches!(effect, Effect::Runs(runs) if runs.program.ends_with(UNREAD));
-    if strongest < Action::Ask && !lowered.effects.iter().any(is_unread) {
+    if !asks && !lowered.effects.iter().any(is_unread) {
         return false;
     }
     let files = invocation.above.iter().filter(|set| set.flag.name == "file");

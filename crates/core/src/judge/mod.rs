@@ -72,6 +72,15 @@ impl Judgement {
         self.steps.get_or_init(|| deletions(&self.invocation, &self.lowered, &*self.facts, host))
     }
 
+    /// The same where what stops the command is a note after all: the edge knows that all of the deletion is kept.
+    pub fn noted(&mut self) {
+        for complaint in self.complaints.iter_mut().filter(|complaint| complaint.decision.action >= Action::Ask) {
+            complaint.decision.action = Action::Note;
+            complaint.decision.question = None;
+        }
+        (self.action, self.wanted) = (Action::Note, Action::Note);
+    }
+
     /// The complaints with this action.
     pub fn with(&self, action: Action) -> impl Iterator<Item = &Complaint> {
         self.complaints.iter().filter(move |complaint| complaint.decision.action == action)
@@ -130,7 +139,19 @@ pub fn judge_parsed(invocation: Invocation, words: &[OsString], context: &Judgem
     }
     let place = place(&target, &*facts, context, &findings);
     let complaints = decide(findings, &place, context);
-    let complaints = absent::about_what_is_there(complaints, &invocation, &lowered, &*facts, context.host, &deletions);
+    let noted_for_script = context.caller.kind == CallerKind::Script && {
+        let named = context.environment.as_ref().map(|named| named.preset.clone());
+        !complaints.is_empty() && named.unwrap_or_else(|| context.policy.environment(&place).preset) == "prod"
+    };
+    let complaints = absent::about_what_is_there(
+        complaints,
+        noted_for_script,
+        &invocation,
+        &lowered,
+        &*facts,
+        context.host,
+        &deletions,
+    );
     let environment = match &context.environment {
         Some(named) => named.clone(),
         // Where nothing was found the engine is not asked for its labels either.

@@ -63,6 +63,10 @@ pub static PIDS_LIMIT: Field = Field {
     ..SINGLE
 };
 
+/// Where the container's output is logged.
+pub static LOG: Field =
+    Field { name: "LogConfig", flags: &["log-opt", "log-driver"], pointers: &["/HostConfig/LogConfig"], ..LIST };
+
 /// The fields that a rule, a message or a fix names.
 pub static FIELDS: &[&Field] = &[
     &USER,
@@ -70,6 +74,7 @@ pub static FIELDS: &[&Field] = &[
     &MEMORY_SWAP,
     &INIT,
     &PIDS_LIMIT,
+    &LOG,
     &Field { name: "Image", key: "image", ..SINGLE },
     &Field { name: "Privileged", flags: &["privileged"], key: "privileged", ..SINGLE },
     &Field { name: "OomKillDisable", flags: &["oom-kill-disable"], key: "oom_kill_disable", ..SINGLE },

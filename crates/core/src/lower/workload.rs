@@ -68,6 +68,19 @@ impl OpenPorts {
     }
 }
 
+/// What a container says about its log.
+#[derive(Clone, Debug, Default)]
+pub struct Logging {
+    /// The driver; empty where none is named.
+    pub driver: String,
+    /// Some option is set, and what sets it.
+    pub has_options: bool,
+    /// The size of a file is limited.
+    pub limited: bool,
+    /// What sets the driver or an option.
+    pub origins: Origins,
+}
+
 /// A container that would run.
 #[derive(Clone, Debug, Default)]
 pub struct Workload {
@@ -145,6 +158,8 @@ pub struct Workload {
     pub sysctls: Vec<(String, Origins)>,
     /// The cgroup that it is put into, where one is named.
     pub cgroup_parent: Option<(String, Origins)>,
+    /// Where its output is logged.
+    pub log: Logging,
     /// The driver of its volumes, where one is named.
     pub volume_driver: Option<(String, Origins)>,
     /// `AutoRemove`: the engine removes it when it ends.
@@ -294,6 +309,7 @@ fn container(request: &Request, body: &ContainerCreateBody) -> Workload {
             .map(|name| (name.clone(), named(format!("VolumesFrom/{name}"))))
             .collect(),
         runtime: spoken(&host.runtime).map(|name| (name, origins("Runtime"))),
+        log: logging(host, origins("LogConfig")),
         sysctls: host.sysctls.iter().flatten().map(|(key, _)| (key.clone(), named(format!("Sysctls/{key}")))).collect(),
         cgroup_parent: spoken(&host.cgroup_parent).map(|name| (name, origins("CgroupParent"))),
         volume_driver: spoken(&host.volume_driver).map(|name| (name, origins("VolumeDriver"))),
@@ -336,6 +352,18 @@ fn container(request: &Request, body: &ContainerCreateBody) -> Workload {
         }
     }
     workload
+}
+
+fn logging(host: &HostConfig, origins: Origins) -> Logging {
+    let Some(config) = &host.log_config else { return Logging { origins, ..Logging::default() } };
+    let options = config.config.iter().flatten();
+    let is_limit = |(name, value): (&String, &String)| name == "max-size" && !matches!(value.as_str(), "" | "-1");
+    Logging {
+        driver: config.typ.clone().unwrap_or_default(),
+        has_options: options.clone().next().is_some(),
+        limited: options.clone().any(is_limit),
+        origins,
+    }
 }
 
 fn list(list: &Option<Vec<String>>) -> impl Iterator<Item = &String> {

@@ -101,6 +101,7 @@ mod mutable_tag;
 mod pid1_signals;
 mod unsaved_data;
 mod published_port;
+mod unlimited_log;
 mod secret_in_env;
 mod secret_in_build_arg;
 mod password_argument;
