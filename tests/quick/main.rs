@@ -16,6 +16,7 @@ mod answers_that_do_not_come;
 mod any_surroundings;
 mod answers;
 mod callers;
+mod commands;
 mod documents;
 mod endings;
 mod fix_harm;

@@ -143,7 +143,7 @@ fn volumes_from_is_judged_by_what_the_other_mounts() {
 }
 
 /// The lines of a file of commands.
-fn corpus(name: &str) -> Vec<String> {
+pub fn corpus(name: &str) -> Vec<String> {
     let path = format!("{}/tests/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).unwrap();
     text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()

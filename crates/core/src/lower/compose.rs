@@ -102,6 +102,11 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         }
         "cp" => copied(invocation, &mut effects),
         "config" | "convert" | "export" => effects.extend(super::container::written_file(invocation, "output")),
+        "bridge convert" => effects.extend(super::container::written_file(invocation, "output")),
+        "bridge transformations create" => effects.push(Effect::WritesFile {
+            path: invocation.operand(0).to_owned(),
+            origins: invocation.operand_at(0).origins(),
+        }),
         "push" => does(PredictedOperation::Publishes("the project's images".to_owned()), named),
         "publish" | "alpha publish" => {
             let what = format!("the project's files to {}", invocation.operand(0));

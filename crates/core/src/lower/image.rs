@@ -33,6 +33,19 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             Ok(vec![Effect::Request(request.part("all", origins_of(invocation, &["all"])))])
         }
         "manifest push" => Ok(does(PredictedOperation::Publishes(invocation.operand(0).to_owned()), invocation)),
+        // Signing pushes the image, too.
+        "trust sign" if !invocation.on("local") => {
+            Ok(does(PredictedOperation::Publishes(invocation.operand(0).to_owned()), invocation))
+        }
+        "trust signer add" => Ok(invocation
+            .all(&["key"])
+            .map(|set| Effect::ReadsFile { path: set.value.clone(), origins: set.origins() })
+            .collect()),
+        "trust key load" => Ok(vec![Effect::ReadsFile {
+            path: invocation.operand(0).to_owned(),
+            origins: invocation.operand_at(0).origins(),
+        }]),
+        "trust key generate" => Ok(super::container::written_file(invocation, "dir")),
         "trust revoke" => Ok(does(PredictedOperation::RevokesSignatures, invocation)),
         _ => Ok(Vec::new()),
     }

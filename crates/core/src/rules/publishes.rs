@@ -65,6 +65,12 @@ fn check(case: &Case) -> Vec<Finding> {
         };
         findings.push(RULE.found(&request.origins).titled(title));
     }
+    for request in case.requests().filter(|request| request.method == "POST") {
+        let Some(typed) = request.object("/plugins/", "/push") else { continue };
+        if reference(typed).is_ok_and(|parsed| parsed.domain == HUB) {
+            findings.push(RULE.found(&request.origins).titled(format!("sends the plugin {typed} to Docker Hub")));
+        }
+    }
     for (operation, origins) in case.operations() {
         let title = match operation {
             PredictedOperation::Publishes(what) => format!("sends {what} to a registry"),
