@@ -103,6 +103,11 @@ fn update(invocation: &Invocation, host: &dyn Host) -> Effects {
         // The client adds one to a number that only the engine knows.
         request = request.part("ForceUpdate", origins_of(invocation, &["force"]));
     }
+    let replacing: Vec<&str> =
+        invocation.flags.iter().map(|set| set.flag.name).filter(|name| replaces_tasks(name)).collect();
+    if !replacing.is_empty() {
+        request = request.part("TaskTemplate", origins_of(invocation, &replacing));
+    }
     if rollback {
         request = request.with("rollback", "previous").part("rollback", origins_of(invocation, &["rollback"]));
     }
@@ -114,6 +119,17 @@ fn update(invocation: &Invocation, host: &dyn Host) -> Effects {
         });
     }
     Ok(effects)
+}
+
+/// Whether a flag of `service update` changes what a task is made of: swarmkit `manager/orchestrator/task.go`, `IsTaskDirty`, replaces a task
+/// whose settings or published ports differ from its service's. How many there are, their labels and the pace of updates are the
+/// service's own.
+fn replaces_tasks(flag: &str) -> bool {
+    let of_service = ["label-add", "label-rm", "replicas", "replicas-max-per-node", "max-concurrent"];
+    let of_client = ["detach", "quiet", "force", "rollback", "no-resolve-image", "with-registry-auth"];
+    let paces = flag.starts_with("update-") || flag.starts_with("rollback-");
+    let places = flag.starts_with("constraint-") || flag.starts_with("placement-pref-");
+    !(paces || places || of_service.contains(&flag) || of_client.contains(&flag))
 }
 
 fn mode(invocation: &Invocation) -> Result<ServiceSpecMode, String> {

@@ -24,8 +24,14 @@ fn check(case: &Case) -> Vec<Finding> {
             let title = format!("takes back the last update of the service {name}");
             return Some(RULE.found(&request.origins_of("rollback")).titled(title));
         }
-        let origins = request.parts.get("ForceUpdate")?;
-        Some(RULE.found(origins).titled(format!("replaces all tasks of the service {name}, without a change")))
+        if let Some(origins) = request.parts.get("ForceUpdate") {
+            return Some(
+                RULE.found(origins).titled(format!("replaces all tasks of the service {name}, without a change")),
+            );
+        }
+        // This is how a new version is brought out, so it is said and not asked about.
+        let origins = request.parts.get("TaskTemplate")?;
+        Some(RULE.found(origins).titled(format!("replaces the tasks of the service {name} by new ones")).less_strict())
     });
     replaced.collect()
 }

@@ -47,7 +47,7 @@ pub static RULE: Rule = Rule {
           can take minutes.",
     instead: "docker stop -t 60; for all later stops: --stop-timeout 60 of docker run, stop_grace_period in a compose file",
     references: &["https://docs.docker.com/reference/cli/docker/container/stop/"],
-    fires: &["stop orders-db", "restart orders-db", "stop hasty-db"],
+    fires: &["stop orders-db", "restart orders-db", "stop hasty-db", "stop -t 5 patient-db"],
     quiet: &["stop -t 60 orders-db", "stop patient-db", "stop serving", "pause orders-db"],
     check,
     ..COMMON
@@ -58,13 +58,12 @@ const USUAL: i64 = 10;
 
 fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for request in
-        case.requests().filter(|request| request.method == "POST" && !kills(request) && request.value("t").is_none())
-    {
+    for request in case.requests().filter(|request| request.method == "POST" && !kills(request)) {
         let ends = ["/stop", "/restart"].into_iter().find_map(|end| request.object("/containers/", end));
         let Some(typed) = ends else { continue };
         for container in running(case, std::iter::once(typed)) {
-            let seconds = container.stop_timeout.unwrap_or(USUAL);
+            let given = request.value("t").and_then(|text| text.parse().ok());
+            let seconds = given.or(container.stop_timeout).unwrap_or(USUAL);
             // A negative one is no limit.
             if is_database(&container.image) && (0..=USUAL).contains(&seconds) {
                 let title = format!(
