@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# More of everything, by hand: tests/thorough.sh [plan|client|contexts|scaling|fuzz|mutants]… (without a word: all of them).
+# More of everything, by hand: tests/thorough.sh [plan|changes|client|contexts|scaling|fuzz|mutants]… (without a word: all of them).
 #
 #   plan      1,000 states on each of the three engines (root, about two hours)
+#   changes   300 compose projects, an edit and a command each (root, 20 minutes)
 #   client    50,000 command lines against the real client (about an hour)
 #   contexts  20,000 build contexts against the old builder, 2,000 against BuildKit (root)
 #   scaling   inputs four times as large as in the quick tests, each flag with every filler
@@ -11,7 +12,7 @@
 # The score of the mutants is the last line; docs/testing.md has the one that was measured last.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[ $# -gt 0 ] || set -- plan client contexts scaling fuzz mutants
+[ $# -gt 0 ] || set -- plan changes client contexts scaling fuzz mutants
 
 engines() { cargo test --locked --no-fail-fast --test engines -- --nocapture "$@"; }
 
@@ -19,6 +20,7 @@ for part in "$@"; do
   printf '\n== %s\n' "$part"
   case $part in
   plan) FENDER_PLAN_CASES=1000 FENDER_PLAN_SEED="${FENDER_PLAN_SEED:-1000}" engines plan:: ;;
+  changes) FENDER_CHANGES_CASES=300 FENDER_CHANGES_SEED="${FENDER_CHANGES_SEED:-1000}" engines changes_truth:: ;;
   client) FENDER_CLIENT_CASES=50000 engines real_client:: ;;
   contexts) FENDER_CONTEXT_CASES=20000 engines context:: ;;
   scaling) FENDER_SCALING=4 cargo test --locked --test quick scaling ;;
@@ -38,6 +40,6 @@ for part in "$@"; do
     timeout=$(wc -l <target/mutants.out/timeout.txt)
     echo "mutants: $((caught + timeout)) of $((caught + timeout + missed)) caught"
     ;;
-  *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
 done

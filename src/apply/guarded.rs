@@ -84,7 +84,7 @@ impl Guard<'_> {
         if makes(&plan) {
             let others = change_steps_of(&judgement.invocation, &judgement.lowered, &*judgement.facts, self.host);
             match judgement.facts.changes(&others) {
-                Ok(changes) => plan.changes = changes,
+                Ok(changes) => plan.add_changes(changes),
                 Err(problem) => plan.unclear.push(format!("what else changes is not known: {problem}")),
             }
         }

@@ -127,7 +127,7 @@ fn of(
         }
     }
     if !changes.is_empty() {
-        plan.changes = engine.changes(&changes)?;
+        plan.add_changes(engine.changes(&changes)?);
     }
     plan.warnings.extend(ends_with_its_volumes(lowered, engine));
     Ok(plan)

@@ -37,7 +37,7 @@ use fender_core::engine::{
 };
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
-use fender_core::lower::{ComposeModel, model_words};
+use fender_core::lower::{ComposeModel, model_words, takes_orphans};
 use fender_core::plan::compose::{PROJECT, Project, of_project};
 use fender_core::plan::inventory::{Container, Image, Inventory, Network, ObjectLabels, Volume};
 use fender_core::plan::preview::{Preview, preview_words};
@@ -568,7 +568,7 @@ fn read_project(printer: &Printer, invocation: &Invocation, host: &dyn Host) -> 
         Err(error) => Lookup::Unknown(format!("compose's model cannot be read: {error}")),
     });
     let Lookup::Found(mut project) = project else { return by_name(project) };
-    if invocation.on("remove-orphans")
+    if takes_orphans(invocation, host)
         && let Some(model) = &mut project.model
     {
         // Compose knows the services of all profiles; its model shows the active ones.

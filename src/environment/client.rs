@@ -55,6 +55,9 @@ pub fn identity(path: &Path) -> Option<(u64, u64)> {
 /// How long the client may take to read its files.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long compose may take for a dry run: it waits there for services to be healthy, as it does when it really runs.
+const PREVIEWS: Duration = Duration::from_secs(10);
+
 /// How much it may say, in bytes.
 const MOST: usize = 256 << 20;
 
@@ -94,7 +97,7 @@ impl Printer {
             return known.clone();
         }
         let answer = match &self.client {
-            Some(client) => run(client, words, PATIENCE, Stdio::piped()),
+            Some(client) => run(client, words, PREVIEWS, Stdio::piped()),
             None => Lookup::Unknown("there is no docker client to ask".to_owned()),
         };
         self.said.borrow_mut().push((words.to_vec(), answer.clone()));

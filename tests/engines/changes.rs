@@ -88,6 +88,7 @@ fn compose_up_says_what_it_replaces_and_undo_brings_it_back() {
     another_change_is_asked_about_again(&project);
     a_protected_container_is_not_replaced(&project);
     orphans_by_a_variable_are_foreseen(&project);
+    orphans_of_down_by_a_variable(&project);
     a_volume_that_differs_is_not_lost_unseen(&project);
     the_worst_is_said_first(&project);
 }
@@ -256,6 +257,34 @@ fn orphans_by_a_variable_are_foreseen(project: &Project) {
     project.guarded.undo();
     assert_ne!(project.id("shop-old-1"), "");
     project.plain(&["rm", "-f", "shop-old-1"]);
+}
+
+/// The variable is the default of the flag of `down`, too; there `.env` does not count.
+fn orphans_of_down_by_a_variable(project: &Project) {
+    project.write(9997, &format!("  old: {{{SERVICE}, command: sleep 9999}}\n"));
+    project.plain(&["compose", "up", "-d"]);
+    project.write(9997, "");
+    let old = project.id("shop-old-1");
+    let taken = |set: &[(&str, &str)], words: &[&str]| {
+        let mut command = project.guarded.fender_command(&[&["plan", "--format", "json", "--"][..], words].concat());
+        command.envs(set.iter().copied());
+        let plan: Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+        plan["deletes"].as_array().unwrap().iter().any(|it| it["id"] == Value::from(old.as_str()))
+    };
+    for (set, words, wanted) in [
+        (&[][..], &["compose", "down"][..], false),
+        (&[("COMPOSE_REMOVE_ORPHANS", "True")], &["compose", "down"], true),
+        (&[("COMPOSE_REMOVE_ORPHANS", "True")], &["compose", "down", "--remove-orphans=false"], false),
+        (&[("COMPOSE_REMOVE_ORPHANS", "0")], &["compose", "down"], false),
+        (&[("COMPOSE_REMOVE_ORPHANS", "1")], &["compose", "up", "-d"], true),
+    ] {
+        assert_eq!(taken(set, words), wanted, "{set:?} {words:?}");
+    }
+    let mut down = client(&project.guarded.engine.host());
+    down.args(["compose", "down"]).env("COMPOSE_REMOVE_ORPHANS", "True").current_dir(project.folder());
+    assert!(down.output().unwrap().status.success());
+    assert_eq!(project.id("shop-old-1"), "", "compose does not take the variable for down");
+    project.plain(&["compose", "up", "-d"]);
 }
 
 /// Compose asks whether to remove a volume whose settings differ, or removes it at once (`--yes`).

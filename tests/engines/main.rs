@@ -15,6 +15,7 @@ mod support;
 
 mod callers;
 mod changes;
+mod changes_truth;
 mod client_config;
 mod compose;
 mod context;

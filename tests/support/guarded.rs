@@ -55,9 +55,14 @@ impl<'a> Guarded<'a> {
 
     /// One of fender's own commands.
     pub fn fender(&self, words: &[&str]) -> Output {
+        self.fender_command(words).output().unwrap()
+    }
+
+    /// The same, to be changed before it runs.
+    pub fn fender_command(&self, words: &[&str]) -> Command {
         let mut command = without_terminal(env!("CARGO_BIN_EXE_fender"));
         command.args(words);
-        self.set(command).output().unwrap()
+        self.set(command)
     }
 
     /// A command on a terminal, whether it asks or not.

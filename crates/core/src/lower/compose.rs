@@ -34,6 +34,10 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     let origins = |names: &[&str]| super::origins_of(invocation, names);
     let mut does = |operation: PredictedOperation, origins: Origins| effects.push(Effect::Does { operation, origins });
     let named = invocation.named_by.origins();
+    let orphans = || match invocation.last("remove-orphans") {
+        Some(set) => set.origins(),
+        None => invocation.named_by.origins(),
+    };
     match command {
         "down" => {
             does(PredictedOperation::RemovesRunning, named.clone());
@@ -60,8 +64,8 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
             if invocation.on("renew-anon-volumes") {
                 does(PredictedOperation::RemovesVolumes, origins(&["renew-anon-volumes"]));
             }
-            if invocation.on("remove-orphans") {
-                does(PredictedOperation::RemovesContainers, origins(&["remove-orphans"]));
+            if takes_orphans(invocation, host) {
+                does(PredictedOperation::RemovesContainers, orphans());
             }
             scaled_to_zero(invocation.all(&["scale"]), &mut does);
         }
@@ -75,8 +79,8 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         }
         "kill" => {
             does(PredictedOperation::KillsContainers, named);
-            if invocation.on("remove-orphans") {
-                does(PredictedOperation::RemovesContainers, origins(&["remove-orphans"]));
+            if takes_orphans(invocation, host) {
+                does(PredictedOperation::RemovesContainers, orphans());
             }
         }
         "stop" | "restart" if no_grace(invocation) => does(PredictedOperation::KillsContainers, origins(&["timeout"])),
@@ -127,6 +131,20 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         _ => {}
     }
     Ok(effects)
+}
+
+/// Whether containers of services that are not in the files are removed: by the flag, or where it is not typed by the variable that is its
+/// default (compose `cmd/compose/down.go`; Go's `strconv.ParseBool` of the lower case). `down` and `kill` do not take it from `.env`, as
+/// measured with 2.40; what `up` and `create` take is in their dry run.
+pub fn takes_orphans(invocation: &Invocation, host: &dyn Host) -> bool {
+    let by_variable = || {
+        let value = host.env("COMPOSE_REMOVE_ORPHANS").unwrap_or_default().trim().to_lowercase();
+        matches!(value.as_str(), "1" | "t" | "true")
+    };
+    match invocation.last("remove-orphans") {
+        Some(_) => invocation.on("remove-orphans"),
+        None => by_variable(),
+    }
 }
 
 fn no_grace(invocation: &Invocation) -> bool {

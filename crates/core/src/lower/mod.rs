@@ -53,7 +53,7 @@ use crate::grammar::parse::{Invocation, Refusal, Shows};
 use crate::host::Host;
 pub use body::Body;
 pub use build::Build;
-pub use compose::{MODEL_WORDS, model_words};
+pub use compose::{MODEL_WORDS, model_words, takes_orphans};
 pub use despite::despite;
 use effect::Effects;
 pub use effect::{Effect, Lowered, Runs};

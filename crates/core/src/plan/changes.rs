@@ -148,6 +148,16 @@ impl Plan {
         self.deletes.iter().map(Change::from).chain(self.changes.iter().cloned()).collect()
     }
 
+    /// Adds what else changes. What is made again is in the plan already, as something that is replaced.
+    pub fn add_changes(&mut self, changes: Vec<Change>) {
+        let is_replaced = |change: &Change| {
+            let same = |item: &Item| item.kind == change.kind && item.name == change.name;
+            change.change == ChangeKind::Create && self.replaced().any(same)
+        };
+        let others: Vec<Change> = changes.into_iter().filter(|change| !is_replaced(change)).collect();
+        self.changes.extend(others);
+    }
+
     /// What is replaced, or may be: it goes, and something new gets its name.
     pub fn replaced(&self) -> impl Iterator<Item = &Item> {
         self.deletes.iter().filter(|item| item.change != ItemChange::Removed)
@@ -243,7 +253,7 @@ pub fn changes(steps: &[ChangeStep], inventory: &Inventory) -> Vec<Change> {
             ChangeStep::Container { name, change } => {
                 // One that the same command has just created is new, and that it starts goes without saying.
                 let found = find_container(&inventory.containers, name);
-                out.extend(found.filter(|it| can(it, *change)).map(|it| Change::of_container(it, *change)));
+                out.extend(found.and_then(|it| Some(Change::of_container(it, in_its_state(it, *change)?))));
             }
             ChangeStep::Compose { preview, starts } => out.extend(of_compose(preview, *starts, inventory)),
         }
@@ -251,12 +261,13 @@ pub fn changes(steps: &[ChangeStep], inventory: &Inventory) -> Vec<Change> {
     out
 }
 
-/// Whether this changes anything of a container in its state.
-fn can(container: &Container, change: ChangeKind) -> bool {
+/// What this is for a container in its state: to restart one that does not run is to start it. None where nothing changes.
+fn in_its_state(container: &Container, change: ChangeKind) -> Option<ChangeKind> {
     match change {
-        ChangeKind::Start => container.state != "running",
-        ChangeKind::Stop | ChangeKind::Pause => container.is_running(),
-        _ => true,
+        ChangeKind::Start => (container.state != "running").then_some(change),
+        ChangeKind::Stop | ChangeKind::Pause => container.is_running().then_some(change),
+        ChangeKind::Restart if !container.is_running() => Some(ChangeKind::Start),
+        _ => Some(change),
     }
 }
 
@@ -292,9 +303,7 @@ fn of_compose(preview: &Preview, starts: bool, inventory: &Inventory) -> Vec<Cha
                     PreviewedAction::Starts | PreviewedAction::Unpauses => ChangeKind::Start,
                     _ => continue,
                 };
-                if !can(container, change) {
-                    continue;
-                }
+                let Some(change) = in_its_state(container, change) else { continue };
                 Change::of_container(container, change)
             }
             _ => continue,

@@ -11,7 +11,8 @@ use super::inventory::{Container, Inventory, find_container};
 use super::preview::{Preview, PreviewedAction, Resource};
 use crate::engine::{Lookup, ProjectContainer};
 use crate::grammar::parse::Invocation;
-use crate::lower::ComposeModel;
+use crate::host::Host;
+use crate::lower::{ComposeModel, takes_orphans};
 
 /// compose `pkg/api/labels.go`: the project of a container, network or volume.
 pub const PROJECT: &str = "com.docker.compose.project";
@@ -168,6 +169,7 @@ pub struct Makes {
 /// What this invocation takes; None where it takes nothing. `preview` is asked for a command that makes containers.
 pub fn change(
     invocation: &Invocation,
+    host: &dyn Host,
     project: &dyn Fn() -> Lookup<Project>,
     preview: &dyn Fn() -> Lookup<Rc<Preview>>,
 ) -> Option<ProjectChange> {
@@ -175,7 +177,7 @@ pub fn change(
     let operands: Vec<String> = invocation.operand_texts();
     let services = (!operands.is_empty()).then_some(operands);
     let mut change = ProjectChange {
-        orphans: invocation.on("remove-orphans"),
+        orphans: has_orphans(command) && takes_orphans(invocation, host),
         timeout: invocation.last("timeout").and_then(|set| crate::grammar::values::int(&set.value).ok()),
         ..ProjectChange::default()
     };
@@ -242,6 +244,11 @@ pub fn of_project(container: &Container) -> ProjectContainer {
 
 fn is_one_off(container: &Container) -> bool {
     container.label(ONE_OFF).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
+/// Whether a command takes containers of services that are not in the files, if it is told to.
+fn has_orphans(command: &str) -> bool {
+    matches!(command, "down" | "kill")
 }
 
 /// What goes, as positions in the inventory.

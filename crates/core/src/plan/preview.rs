@@ -71,6 +71,11 @@ pub fn preview_words(invocation: &Invocation) -> Option<Vec<String>> {
     let command = *invocation.named_by.get(1)?;
     let (above, own) = invocation.words.split_at_checked(command)?;
     let dry = ["--progress", "plain", "--dry-run"].map(str::to_owned);
+    // The dry run of `watch` does not end. What it does first is to build and start the services.
+    if matches!(invocation.canonical(), "compose watch" | "compose alpha watch") {
+        let up = ["up", "-d", "--build"].map(str::to_owned);
+        return Some(above.iter().cloned().chain(dry).chain(up).chain(invocation.operand_texts()).collect());
+    }
     Some(above.iter().cloned().chain(dry).chain(own.iter().cloned()).collect())
 }
 
@@ -115,7 +120,8 @@ impl Preview {
             ("Unpaused", _) => PreviewedAction::Unpauses,
             _ => return,
         };
-        let event = Event { resource, name: (*name).to_owned(), doing };
+        // Compose 2.26 quotes the names of volumes.
+        let event = Event { resource, name: name.trim_matches('"').to_owned(), doing };
         if !self.events.contains(&event) {
             self.events.push(event);
         }
@@ -178,6 +184,17 @@ mod tests {
         assert_eq!(doing(&preview, Resource::Container, PreviewedAction::Stops), ["shop-side-1"]);
         assert_eq!(preview.failed, None);
         assert!(!preview.takes_nothing());
+    }
+
+    #[test]
+    fn the_names_of_both_versions_are_the_same() {
+        for line in [" DRY-RUN MODE -  Volume shop_data  Creating ", " DRY-RUN MODE -  Volume \"shop_data\"  Creating "]
+        {
+            assert_eq!(
+                doing(&Preview::read("", line, true), Resource::Volume, PreviewedAction::Creates),
+                ["shop_data"]
+            );
+        }
     }
 
     #[test]

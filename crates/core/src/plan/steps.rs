@@ -107,7 +107,7 @@ pub fn steps(
         if !lowered.effects.iter().any(deletes) {
             return Vec::new();
         }
-        return compose::change(invocation, project, preview)
+        return compose::change(invocation, host, project, preview)
             .map(|it| Step::Compose(Box::new(it)))
             .into_iter()
             .collect();
