@@ -269,7 +269,7 @@ fn orphans_of_down_by_a_variable(project: &Project) {
         let mut command = project.guarded.fender_command(&[&["plan", "--format", "json", "--"][..], words].concat());
         command.envs(set.iter().copied());
         let plan: Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
-        plan["deletes"].as_array().unwrap().iter().any(|it| it["id"] == Value::from(old.as_str()))
+        plan["deletes"].as_array().unwrap().iter().any(|it| it["id"] == old.as_str())
     };
     for (set, words, wanted) in [
         (&[][..], &["compose", "down"][..], false),

@@ -70,7 +70,7 @@ impl Model {
             let at = chance.below(self.services.len());
             match chance.below(9) {
                 0 | 1 => self.services[at].seconds += 1,
-                2 => self.services[at].image = *chance.pick(&["img:1", "img:2"]),
+                2 => self.services[at].image = chance.pick::<&str>(&["img:1", "img:2"]),
                 3 => self.services[at].anonymous ^= true,
                 4 => self.services[at].volume ^= true,
                 5 => self.internal ^= true,
@@ -134,7 +134,7 @@ impl Service {
         });
         Service {
             name,
-            image: *chance.pick(&["img:1", "img:1", "img:2"]),
+            image: chance.pick::<&str>(&["img:1", "img:1", "img:2"]),
             seconds: 9000,
             scale: if chance.one_in(4) { 2 } else { 1 },
             needs,
