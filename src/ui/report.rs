@@ -17,7 +17,7 @@ use fender_core::judge::fixes::Fixes;
 use fender_core::judge::{Complaint, Judgement};
 use fender_core::plan::Plan;
 use fender_core::policy::{Action, CallerKind, toml_key};
-use fender_core::rules::{Decided, Finding, NO_MEMORY_LIMIT};
+use fender_core::rules::{Class, Decided, Finding, NO_MEMORY_LIMIT};
 use fender_core::text::{bytes, count};
 
 /// The one name of the engine for a person: what it calls itself, else the host in its endpoint. A local engine that does
@@ -151,18 +151,36 @@ fn notes_on_files(judgement: &Judgement) -> Vec<String> {
         .collect()
 }
 
+/// What a note says of a finding: the rule's own short words for careless defaults, else what it is about here.
+fn in_a_note(finding: &Finding) -> String {
+    match finding.class {
+        Class::Hygiene if finding.image_unknown => format!("perhaps {}", finding.rule.title),
+        Class::Hygiene => finding.rule.title.to_owned(),
+        _ => titled(finding),
+    }
+}
+
 fn notes_on_words(judgement: &Judgement) -> Option<String> {
-    let mut ids: Vec<&str> = Vec::new();
-    let by_id = |complaint: &&Complaint| !complaint.finding.note_only && !complaint.finding.rule.said_in_full;
-    for complaint in judgement.with(Action::Note).filter(by_id) {
-        if !ids.contains(&complaint.finding.rule.id) {
-            ids.push(complaint.finding.rule.id);
+    let mut titles: Vec<String> = Vec::new();
+    for complaint in judgement.with(Action::Note).filter(|complaint| !complaint.finding.note_only) {
+        let title = in_a_note(&complaint.finding);
+        if !titles.contains(&title) {
+            titles.push(title);
         }
     }
-    if ids.is_empty() {
+    if titles.is_empty() {
         return None;
     }
-    let line = format!("fender: {} (fender explain -- {})", ids.join(", "), beginning(&judgement.invocation.words));
+    let (mut named, mut columns) = (0, 0);
+    while titles.get(named).is_some_and(|title| named == 0 || columns + width(title) <= NOTE) {
+        columns += width(&titles[named]) + 2;
+        named += 1;
+    }
+    let left = titles.split_off(named).len();
+    if left > 0 {
+        titles.push(format!("{left} more"));
+    }
+    let line = format!("fender: {} (fender explain -- {})", titles.join(", "), beginning(&judgement.invocation.words));
     Some(line)
 }
 
@@ -194,6 +212,8 @@ enum Detail {
     Lines,
 }
 
+/// So many columns of titles are a note; a title is never cut.
+const NOTE: usize = 120;
 /// Together with the question no text is much longer than this, in lines.
 const LINES: usize = 25;
 /// What the question itself takes, in lines.

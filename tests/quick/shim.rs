@@ -158,7 +158,10 @@ fn notes_when_they_are_wanted() {
     let output = place.docker().args(["run", "-d", "nginx"]).env("FENDER_NOTES", "always").output().unwrap();
     let said = error(&output);
     let line = said.lines().next().unwrap();
-    assert_eq!(line, "fender: root-user, no-memory-limit, mutable-tag, pid1-signals (fender explain -- run -d nginx)");
+    assert_eq!(
+        line,
+        "fender: perhaps runs as root, no memory limit, a tag that can move, perhaps PID 1 does not forward signals or reap children (fender explain -- run -d nginx)"
+    );
     assert_eq!(output.stdout, b"to-output\n");
 }
 
