@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# More of everything, by hand: tests/thorough.sh [plan|changes|client|contexts|scaling|fuzz|mutants]… (without a word: all of them).
+# More of everything, by hand: tests/thorough.sh [plan|changes|commands|client|contexts|scaling|fuzz|mutants]… (without a word: all of them).
 #
 #   plan      1,000 states on each of the three engines (root, about two hours)
 #   changes   300 compose projects, an edit and a command each (root, 20 minutes)
+#   commands  1,000 commands against what docker changes, 1,000 sequences on protected objects (root)
 #   client    50,000 command lines against the real client (about an hour)
 #   contexts  20,000 build contexts against the old builder, 2,000 against BuildKit (root)
 #   scaling   inputs four times as large as in the quick tests, each flag with every filler
@@ -12,13 +13,17 @@
 # The score of the mutants is the last line; docs/testing.md has the one that was measured last.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[ $# -gt 0 ] || set -- plan changes client contexts scaling fuzz mutants
+[ $# -gt 0 ] || set -- plan changes commands client contexts scaling fuzz mutants
 
 engines() { cargo test --locked --no-fail-fast --test engines -- --nocapture "$@"; }
 
 for part in "$@"; do
   printf '\n== %s\n' "$part"
   case $part in
+  commands)
+    FENDER_COMMAND_CASES=1000 FENDER_COMMAND_SEED="${FENDER_COMMAND_SEED:-1000}" engines changes_are_what_docker_changes
+    FENDER_PROTECT_CASES=1000 FENDER_PROTECT_SEED="${FENDER_PROTECT_SEED:-1000}" engines protected_objects_survive
+    ;;
   plan) FENDER_PLAN_CASES=1000 FENDER_PLAN_SEED="${FENDER_PLAN_SEED:-1000}" engines plan:: ;;
   changes) FENDER_CHANGES_CASES=300 FENDER_CHANGES_SEED="${FENDER_CHANGES_SEED:-1000}" engines changes_truth:: ;;
   client) FENDER_CLIENT_CASES=50000 engines real_client:: ;;

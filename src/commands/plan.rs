@@ -21,7 +21,7 @@ use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
 use fender_core::judge::{Judgement, JudgementContext, change_steps_of, deletions, judge};
 use fender_core::lower::read;
-use fender_core::lower::{Effect, Lowered, Workload, lower};
+use fender_core::lower::{Effect, Lowered, Workload, lower, with_files};
 use fender_core::plan::Facts;
 use fender_core::plan::Plan;
 use fender_core::policy::Policy;
@@ -61,12 +61,13 @@ impl PlanCommand {
         let host = Surroundings { assume_terminal: true };
         let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         let invocation = read(&texts, &host);
-        let lowered = lower(&invocation, &host);
+        let mut lowered = lower(&invocation, &host);
         if let Some(refusal) = &lowered.refusal {
             let said = refusal.text.lines().next().unwrap_or_default();
             return Err(Failure::user(format!("docker would refuse this: {said}")));
         }
         let engine = session::engine_without_client(&choose(&invocation, &host), &policy);
+        with_files(&invocation, &mut lowered, &engine, &host);
         let plan = of(&invocation, &lowered, &engine, &host, &policy)?;
         let judgement = self.judged(&words, &host, &policy);
         match self.format {

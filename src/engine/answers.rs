@@ -67,6 +67,22 @@ pub struct Started {
     pub state: StartedState,
 }
 
+/// `GET /containers/{id}/json`, as far as it says whether the container goes when it ends.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MadeWithRm {
+    /// What it was made with.
+    pub host_config: MadeWithRmConfig,
+}
+
+/// The part of a container's `HostConfig` for [`MadeWithRm`].
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MadeWithRmConfig {
+    /// It was made with `--rm`.
+    pub auto_remove: bool,
+}
+
 /// When the process of a container was started.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -3,23 +3,25 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::answers::Started;
+use super::answers::{MadeWithRm, Started};
 use super::connection::Client;
 use super::inventory::{about, many, read};
 use super::paths;
 use fender_core::api::{EngineProblem, Version};
 use fender_core::plan::changes::{change_needs, changes};
-use fender_core::plan::inventory::{Container, seconds};
-use fender_core::plan::{Change, ChangeStep, Item, ObjectKind, Plan};
+use fender_core::plan::inventory::{Container, Inventory, find_container, seconds};
+use fender_core::plan::{Change, ChangeStep, Item, ObjectKind, Plan, Protections};
 
-/// What these steps change, made of what the engine says now. `api` is what `DOCKER_API_VERSION` says.
+/// What these steps change, made of what the engine says now, and what of it is protected. `api` is what `DOCKER_API_VERSION` says.
 pub async fn changed(
     client: &Arc<Client>,
     steps: &[ChangeStep],
+    protections: &Protections,
     api: Option<Version>,
 ) -> Result<Vec<Change>, EngineProblem> {
-    let inventory = read(client, change_needs(steps), api).await?;
-    let mut changes = changes(steps, &inventory);
+    let mut inventory = read(client, change_needs(steps), api).await?;
+    made_with_rm(client, steps, &mut inventory).await?;
+    let mut changes = changes(steps, &inventory, protections);
     let running = |change: &Change| {
         let is_it = |it: &Container| it.id == change.id && it.is_running();
         change.kind == ObjectKind::Container && inventory.containers.iter().any(is_it)
@@ -30,6 +32,28 @@ pub async fn changed(
         change.since = since.get(&change.id).copied();
     }
     Ok(changes)
+}
+
+/// Whether the containers were made with `--rm` for which that decides what changes.
+async fn made_with_rm(
+    client: &Arc<Client>,
+    steps: &[ChangeStep],
+    inventory: &mut Inventory,
+) -> Result<(), EngineProblem> {
+    let asked = steps.iter().filter_map(|step| match step {
+        ChangeStep::Request(request) => request.asks_about_rm(),
+        _ => None,
+    });
+    let ids: Vec<String> =
+        asked.filter_map(|name| Some(find_container(&inventory.containers, name)?.id.clone())).collect();
+    let answers = many(client, ids.iter().map(|id| paths::container(id)).collect()).await;
+    for (id, answer) in ids.iter().zip(answers) {
+        let Some(made) = about::<MadeWithRm>(answer)? else { continue };
+        for container in inventory.containers.iter_mut().filter(|it| it.id == *id) {
+            container.auto_remove = Some(made.host_config.auto_remove);
+        }
+    }
+    Ok(())
 }
 
 /// Of so many containers it is asked since when they run.

@@ -110,6 +110,7 @@ impl Info {
 struct SwarmState {
     local_node_state: String,
     control_available: bool,
+    managers: i64,
 }
 
 /// Engines say null for an empty list.
@@ -238,6 +239,11 @@ pub async fn read(client: &Arc<Client>, needs: Needs, api: Option<Version>) -> R
             image.shared_size = shared.get(&image.id).copied().unwrap_or(-1);
         }
     }
+    inventory.managers = match info.swarm_state() {
+        "" | "inactive" => None,
+        // Only a manager knows how many there are.
+        _ => Some(if info.swarm.control_available { info.swarm.managers } else { 0 }),
+    };
     if info.swarm.control_available && (needs.swarm || needs.networks) {
         inventory.services = client.get::<List<_>>(paths::SERVICES).await?.0;
     }

@@ -327,6 +327,7 @@ impl Inspect for Engine {
                 name: name.trim_start_matches('/').to_owned(),
                 image: left_out(config.image),
                 env: left_out(config.env),
+                auto_remove: host.auto_remove == Some(true),
                 memory: left_out(host.memory),
                 pids_limit: left_out(host.pids_limit),
                 running: state.running != Some(false),
@@ -504,9 +505,10 @@ impl Facts for Engine {
     }
 
     fn changes(&self, steps: &[ChangeStep]) -> Result<Vec<Change>, EngineProblem> {
+        let protections = self.protections()?;
         let connection = self.connection()?;
         let _waiting = (self.waiting)(format!("reading what the engine at {} holds", self.target.host));
-        connection.within(MORE_PATIENCE, changed(&connection.client, steps, self.wanted_api))
+        connection.within(MORE_PATIENCE, changed(&connection.client, steps, &protections, self.wanted_api))
     }
 
     fn preview(&self, invocation: &Invocation, _: &dyn Host) -> Lookup<Rc<Preview>> {

@@ -62,10 +62,6 @@ const REASONS: &[(&str, &str)] = &[
     ("compose attach", "connects the terminal to a process that runs already"),
     ("compose bridge transformations list", "only reads"),
     ("container attach", "connects the terminal to a process that runs already"),
-    (
-        "container rename",
-        "the container goes on running; a name that a policy protects is judged by the rule `protected`",
-    ),
     ("container start", "starts what was judged when it was made"),
     ("container unpause", "lets a container go on"),
     ("context create", "a new name for an engine; over one that is in use it is judged by `context-switch`"),

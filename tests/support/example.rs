@@ -14,11 +14,12 @@ use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
 use fender_core::judge::{Judgement, JudgementContext, judge};
 use fender_core::plan::Facts;
+use fender_core::plan::changes::changes;
 use fender_core::plan::compose::Project;
 use fender_core::plan::inventory::{Container, Endpoint, Image, Inventory, Network, Volume};
 use fender_core::plan::preview::Preview;
 use fender_core::plan::protect::ProtectPattern;
-use fender_core::plan::{ObjectKind, Plan, Protections, Step, plan};
+use fender_core::plan::{Change, ChangeStep, ObjectKind, Plan, Protections, Step, plan};
 use fender_core::policy::{Caller, CallerKind, Policy};
 use fender_core::rules::{Example, rule};
 use fender_core::target::Target;
@@ -292,6 +293,9 @@ impl Facts for SmallEngine {
             plan.unclear.push("the small engine holds only a few things".to_owned());
         }
         Ok(Rc::new(plan))
+    }
+    fn changes(&self, steps: &[ChangeStep]) -> Result<Vec<Change>, EngineProblem> {
+        Ok(changes(steps, &inventory(), &*self.protections()?))
     }
     fn protected_volume(&self, name: &str) -> Lookup<Option<String>> {
         let volume = Volume { name: name.to_owned(), ..Volume::default() };

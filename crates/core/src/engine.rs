@@ -42,6 +42,8 @@ pub struct ContainerFacts {
     pub mounts: Vec<MountFacts>,
     /// `Config.Env`: `NAME=value`.
     pub env: Vec<String>,
+    /// `HostConfig.AutoRemove`: it was made with `--rm`, and goes when it ends.
+    pub auto_remove: bool,
     /// `HostConfig.Memory` in bytes; 0 for no limit.
     pub memory: i64,
     /// `HostConfig.PidsLimit`; 0 or less for no limit.

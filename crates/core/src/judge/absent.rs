@@ -117,6 +117,7 @@ fn names_nothing_that_is_there(invocation: &Invocation, lowered: &Lowered, facts
         // What a request is for.
         Effect::Describes(_) => command == "service update",
         Effect::Does { operation: PredictedOperation::ScalesToZero, .. } => command == "service scale",
+        Effect::Does { operation: PredictedOperation::DeploysStack, .. } => true,
         Effect::Runs(runs) => runs.known,
         // Read to be sent along.
         Effect::ReadsFile { .. } => true,
@@ -245,7 +246,8 @@ fn only_changes_what_is_there(invocation: &Invocation, lowered: &Lowered, host: 
             changes = true;
             match operation {
                 PredictedOperation::RemovesStack(_)
-                | PredictedOperation::RemovesServices
+                | PredictedOperation::RemovesServices(_)
+                | PredictedOperation::DeploysStack
                 | PredictedOperation::RemovesContainers
                 | PredictedOperation::RemovesRunning
                 | PredictedOperation::RemovesVolumes

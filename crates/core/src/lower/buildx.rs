@@ -158,7 +158,14 @@ pub fn of_target(target: &Value, origins: &Origins, effects: &mut Vec<Effect>) {
     let tags: Vec<&str> =
         target.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     let image = if tags.is_empty() { "what is built".to_owned() } else { tags.join(", ") };
-    for value in list("output") {
+    let outputs: Vec<String> = list("output").collect();
+    if outputs.is_empty() || !outputs.iter().all(|output| writes_files(output)) {
+        for tag in &tags {
+            let operation = PredictedOperation::NamesImage((*tag).to_owned());
+            effects.push(Effect::Does { operation, origins: origins.clone() });
+        }
+    }
+    for value in outputs {
         output(&value, &image, origins.clone(), effects);
     }
     for value in list("cache-to") {
@@ -170,6 +177,13 @@ pub fn of_target(target: &Value, origins: &Origins, effects: &mut Vec<Effect>) {
     for value in list("policy") {
         policy(&value, origins.clone(), effects);
     }
+}
+
+/// Whether an output is files on this host: `type=local`, `type=tar`, `type=oci`, or a path alone.
+fn writes_files(output: &str) -> bool {
+    let fields = values::read_record(output).unwrap_or_default();
+    let kind = fields.iter().find_map(|field| field.trim().strip_prefix("type="));
+    kind.map_or(!output.is_empty(), |kind| matches!(kind, "local" | "tar" | "oci" | "cacheonly"))
 }
 
 /// What the flags of `bake` say for its targets.
@@ -260,6 +274,16 @@ fn built(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Effect>) ->
     }
     let tags = invocation.list("tag");
     let image = if tags.is_empty() { "what is built".to_owned() } else { tags.join(", ") };
+    // An image goes to the engine, unless only files are written.
+    let outputs: Vec<String> = invocation.all(&["output"]).map(|set| set.value.clone()).collect();
+    if outputs.is_empty() || !outputs.iter().all(|output| writes_files(output)) {
+        for set in invocation.all(&["tag"]) {
+            effects.push(Effect::Does {
+                operation: PredictedOperation::NamesImage(set.value.clone()),
+                origins: set.origins(),
+            });
+        }
+    }
     for set in invocation.all(&["output"]) {
         output(&set.value, &image, set.origins(), effects);
     }

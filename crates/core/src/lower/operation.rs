@@ -11,8 +11,12 @@ pub enum PredictedOperation {
     DialStdio,
     /// The services, networks, secrets and configs of this stack are removed: `stack rm`.
     RemovesStack(String),
-    /// Services that are no longer in the file are removed: `stack deploy --prune`.
-    RemovesServices,
+    /// Services of this stack that are no longer in the file are removed: `stack deploy --prune`.
+    RemovesServices(String),
+    /// Services are made, and those that are there are updated: `stack deploy`.
+    DeploysStack,
+    /// An image that is built gets this name.
+    NamesImage(String),
     /// Containers are removed: `compose down`, `compose rm`.
     RemovesContainers,
     /// Removes containers that are stopped for it first.
@@ -95,7 +99,9 @@ impl PredictedOperation {
             PredictedOperation::RemovesStack(_) => {
                 "removes the stack's services, networks, secrets and configs".to_owned()
             }
-            PredictedOperation::RemovesServices => "removes services that are no longer in the file".to_owned(),
+            PredictedOperation::RemovesServices(_) => "removes services that are no longer in the file".to_owned(),
+            PredictedOperation::DeploysStack => "makes or updates the stack's services".to_owned(),
+            PredictedOperation::NamesImage(name) => format!("names what is built {name}"),
             PredictedOperation::RemovesContainers => "removes the project's containers".to_owned(),
             PredictedOperation::RemovesRunning => "stops and removes the project's containers".to_owned(),
             PredictedOperation::RemovesVolumes => "removes volumes with their data".to_owned(),

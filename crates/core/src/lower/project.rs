@@ -264,6 +264,8 @@ impl<'a> ProjectLowering<'a> {
             return;
         }
         let origins = self.at(name, &[PathStep::Key("build")], None);
+        let operation = PredictedOperation::NamesImage(self.image(name, service));
+        self.effects.push(Effect::Does { operation, origins: origins.clone() });
         for effect in of_build(self, name, build, origins, &[PathStep::Key("build")]) {
             self.effects.push(effect);
         }

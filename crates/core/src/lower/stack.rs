@@ -33,9 +33,12 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
                 host.read(&set.value).map_err(|error| format!("open {}: {error}", set.value))?;
                 effects.push(Effect::ReadsFile { path: set.value.clone(), origins: set.origins() });
             }
+            let origins = invocation.operands.origins();
+            effects.push(Effect::Does { operation: PredictedOperation::DeploysStack, origins });
             if invocation.on("prune") {
                 let origins = invocation.last("prune").map(|set| set.origins()).unwrap_or_default();
-                effects.push(Effect::Does { operation: PredictedOperation::RemovesServices, origins });
+                let operation = PredictedOperation::RemovesServices(invocation.operand(0).to_owned());
+                effects.push(Effect::Does { operation, origins });
             }
             Ok(effects)
         }

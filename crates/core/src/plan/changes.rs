@@ -3,11 +3,11 @@
 
 use std::rc::Rc;
 
-use serde::Serialize;
-
+use super::change::{Change, ChangeKind};
 use super::inventory::{Container, Inventory, Needs, find_container};
 use super::preview::{Preview, PreviewedAction, Resource};
-use super::{Item, ItemChange, ObjectKind, Plan, Recoverable};
+use super::request_changes::{self, RequestChange};
+use super::{ObjectKind, Protections};
 use crate::engine::Lookup;
 use crate::grammar::parse::Invocation;
 use crate::lower::{Effect, Lowered, Request};
@@ -15,154 +15,6 @@ use crate::lower::{Effect, Lowered, Request};
 /// Compose's commands that change containers, networks or volumes, and whose dry run shows it. That of `start` ends with an error.
 const CHANGES: [&str; 12] =
     ["up", "create", "run", "scale", "alpha scale", "down", "rm", "stop", "restart", "kill", "pause", "unpause"];
-
-/// What happens to an object, in the words of `fender plan --format json`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ChangeKind {
-    /// A new one takes its name, and the old one is gone.
-    Replace,
-    /// It is gone.
-    Delete,
-    /// It ends for now.
-    Stop,
-    /// It ends and starts again.
-    Restart,
-    /// Its processes stand still.
-    Pause,
-    /// It runs, or goes on.
-    Start,
-    /// It is known by another name.
-    Rename,
-    /// The name means another image.
-    Retag,
-    /// Its settings change.
-    Update,
-    /// It is new.
-    Create,
-}
-
-impl ChangeKind {
-    /// All of them, in the order in which they are shown.
-    pub const ALL: [ChangeKind; 10] = [
-        ChangeKind::Replace,
-        ChangeKind::Delete,
-        ChangeKind::Stop,
-        ChangeKind::Restart,
-        ChangeKind::Pause,
-        ChangeKind::Start,
-        ChangeKind::Rename,
-        ChangeKind::Retag,
-        ChangeKind::Update,
-        ChangeKind::Create,
-    ];
-
-    /// For a person: `replaces`.
-    pub fn verb(self) -> &'static str {
-        match self {
-            ChangeKind::Replace => "replaces",
-            ChangeKind::Delete => "deletes",
-            ChangeKind::Stop => "stops",
-            ChangeKind::Restart => "restarts",
-            ChangeKind::Pause => "pauses",
-            ChangeKind::Start => "starts",
-            ChangeKind::Rename => "renames",
-            ChangeKind::Retag => "moves",
-            ChangeKind::Update => "updates",
-            ChangeKind::Create => "creates",
-        }
-    }
-}
-
-/// One object that is not afterwards what it was before.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Change {
-    /// What it is.
-    #[serde(rename = "type")]
-    pub kind: ObjectKind,
-    /// Its id; empty for what does not exist yet and for what is known by its name alone.
-    pub id: String,
-    /// Its name for a person.
-    pub name: String,
-    /// What happens to it.
-    pub change: ChangeKind,
-    /// Why, or into what: `its configuration changed`, `to web-old`. Empty where the command says it.
-    pub reason: String,
-    /// Of a container: since when it runs, in seconds since 1970. None where it does not run.
-    pub since: Option<i64>,
-    /// Of a container that goes or is replaced: bytes in its own layer. None where the engine did not say it.
-    pub layer_bytes: Option<i64>,
-    /// How what goes with the change can be had again. None where nothing goes.
-    pub recoverable: Option<Recoverable>,
-    /// Whether it is certain. A new image, for example, replaces a container only if it differs from the old one.
-    pub certain: bool,
-}
-
-impl Change {
-    /// A change by which nothing goes.
-    pub fn new(kind: ObjectKind, id: &str, name: &str, change: ChangeKind) -> Change {
-        Change {
-            kind,
-            id: id.to_owned(),
-            name: name.to_owned(),
-            change,
-            reason: String::new(),
-            since: None,
-            layer_bytes: None,
-            recoverable: None,
-            certain: true,
-        }
-    }
-
-    /// The same with a reason.
-    pub fn because(mut self, reason: impl Into<String>) -> Change {
-        self.reason = reason.into();
-        self
-    }
-
-    fn of_container(container: &Container, change: ChangeKind) -> Change {
-        Change::new(ObjectKind::Container, &container.id, container.name(), change)
-    }
-}
-
-impl From<&Item> for Change {
-    fn from(item: &Item) -> Change {
-        let (change, certain) = match item.change {
-            ItemChange::Removed => (ChangeKind::Delete, true),
-            ItemChange::Replaced => (ChangeKind::Replace, true),
-            ItemChange::MaybeReplaced => (ChangeKind::Replace, false),
-        };
-        Change {
-            since: item.since,
-            layer_bytes: item.size.filter(|_| item.kind == ObjectKind::Container),
-            recoverable: Some(item.recoverable),
-            certain,
-            ..Change::new(item.kind, &item.id, &item.name, change).because(&item.reason)
-        }
-    }
-}
-
-impl Plan {
-    /// Everything that changes: what goes, and [`Plan::changes`].
-    pub fn all_changes(&self) -> Vec<Change> {
-        self.deletes.iter().map(Change::from).chain(self.changes.iter().cloned()).collect()
-    }
-
-    /// Adds what else changes. What is made again is in the plan already, as something that is replaced.
-    pub fn add_changes(&mut self, changes: Vec<Change>) {
-        let is_replaced = |change: &Change| {
-            let same = |item: &Item| item.kind == change.kind && item.name == change.name;
-            change.change == ChangeKind::Create && self.replaced().any(same)
-        };
-        let others: Vec<Change> = changes.into_iter().filter(|change| !is_replaced(change)).collect();
-        self.changes.extend(others);
-    }
-
-    /// What is replaced, or may be: it goes, and something new gets its name.
-    pub fn replaced(&self) -> impl Iterator<Item = &Item> {
-        self.deletes.iter().filter(|item| item.change != ItemChange::Removed)
-    }
-}
 
 /// One change that a command asks for, besides deletions.
 #[derive(Clone, Debug, PartialEq)]
@@ -172,13 +24,15 @@ pub enum ChangeStep {
         /// The name that was chosen; empty where the engine makes one up.
         name: String,
     },
-    /// `POST /containers/{id}/start` and the like.
+    /// `POST /containers/{id}/start` and `pause`.
     Container {
         /// The name or id that was typed.
         name: String,
         /// What happens to it.
         change: ChangeKind,
     },
+    /// What another request changes.
+    Request(RequestChange),
     /// What compose's dry run shows.
     Compose {
         /// The dry run.
@@ -195,32 +49,40 @@ pub fn change_steps(
     lowered: &Lowered,
     preview: &dyn Fn() -> Lookup<Rc<Preview>>,
 ) -> Vec<ChangeStep> {
-    if let Some(command) = invocation.canonical().strip_prefix("compose ") {
-        if !CHANGES.contains(&command) {
-            return Vec::new();
-        }
+    let command = invocation.canonical().strip_prefix("compose ").filter(|command| CHANGES.contains(command));
+    if let Some(command) = command {
         let Lookup::Found(preview) = preview() else { return Vec::new() };
         let starts = matches!(command, "up" | "run" | "scale" | "alpha scale") && !invocation.on("no-start");
-        return vec![ChangeStep::Compose { preview: Box::new((*preview).clone()), starts }];
+        let compose = ChangeStep::Compose { preview: Box::new((*preview).clone()), starts };
+        // Its dry run says of images only that they are built or pulled.
+        let tags = request_changes::of_effects(&lowered.effects);
+        let tags = tags.into_iter().filter(|it| matches!(it, RequestChange::Tags { .. })).map(ChangeStep::Request);
+        return std::iter::once(compose).chain(tags).collect();
     }
-    let requests = lowered.effects.iter().filter_map(|effect| match effect {
+    let mut steps = steps_of_effects(&lowered.effects);
+    if matches!(invocation.canonical(), "container attach" | "attach")
+        && (!invocation.changed("sig-proxy") || invocation.on("sig-proxy"))
+    {
+        let (name, perhaps) = (invocation.operand(0).to_owned(), Some("Ctrl-C stops it"));
+        steps.push(ChangeStep::Request(RequestChange::Ends { name, perhaps }));
+    }
+    steps
+}
+
+/// The changes that effects show by themselves, without a command line.
+pub fn steps_of_effects(effects: &[Effect]) -> Vec<ChangeStep> {
+    let plain = effects.iter().filter_map(|effect| match effect {
         Effect::Request(request) => step(request),
         _ => None,
     });
-    requests.collect()
+    plain.chain(request_changes::of_effects(effects).into_iter().map(ChangeStep::Request)).collect()
 }
 
 fn step(request: &Request) -> Option<ChangeStep> {
     if request.is("POST", "/containers/create") {
         return Some(ChangeStep::Create { name: request.value("name").unwrap_or_default().to_owned() });
     }
-    let ends = [
-        ("/start", ChangeKind::Start),
-        ("/unpause", ChangeKind::Start),
-        ("/stop", ChangeKind::Stop),
-        ("/restart", ChangeKind::Restart),
-        ("/pause", ChangeKind::Pause),
-    ];
+    let ends = [("/start", ChangeKind::Start), ("/pause", ChangeKind::Pause)];
     let change = ends.iter().find_map(|(end, change)| Some((request.object("/containers/", end)?, *change)));
     let (name, change) = change.filter(|_| request.method == "POST")?;
     Some(ChangeStep::Container { name: name.to_owned(), change })
@@ -232,6 +94,13 @@ pub fn change_needs(steps: &[ChangeStep]) -> Needs {
     for step in steps {
         match step {
             ChangeStep::Create { .. } | ChangeStep::Container { .. } => {}
+            ChangeStep::Request(request) => {
+                let these = request.needs();
+                needs.images |= these.images;
+                needs.volumes |= these.volumes;
+                needs.networks |= these.networks;
+                needs.swarm |= these.swarm;
+            }
             ChangeStep::Compose { preview, .. } => {
                 needs.networks |= preview.events.iter().any(|event| event.resource == Resource::Network);
             }
@@ -240,8 +109,46 @@ pub fn change_needs(steps: &[ChangeStep]) -> Needs {
     needs
 }
 
-/// What these steps change on this engine. What is not there, or already as it is wanted, is not among it.
-pub fn changes(steps: &[ChangeStep], inventory: &Inventory) -> Vec<Change> {
+/// What these steps change on this engine, and what of it is protected. What is not there, or already as it is wanted, is not among it.
+pub fn changes(steps: &[ChangeStep], inventory: &Inventory, protections: &Protections) -> Vec<Change> {
+    let mut all: Vec<Change> = Vec::new();
+    for mut change in unprotected_changes(steps, inventory) {
+        if all.iter().any(|known| {
+            (known.kind, &known.id, &known.name, known.change) == (change.kind, &change.id, &change.name, change.change)
+        }) {
+            continue;
+        }
+        change.protected = protection(&change, inventory, protections);
+        all.push(change);
+    }
+    all
+}
+
+/// Why the object is protected that goes by a change, or loses the name by which people know it.
+fn protection(change: &Change, inventory: &Inventory, protections: &Protections) -> Option<String> {
+    let takes = [ChangeKind::Delete, ChangeKind::Replace, ChangeKind::Rename, ChangeKind::Retag];
+    if !takes.contains(&change.change) {
+        return None;
+    }
+    let protected = match change.kind {
+        ObjectKind::Container => {
+            inventory.containers.iter().find(|it| it.id == change.id).and_then(|it| protections.container(it))
+        }
+        ObjectKind::Tag | ObjectKind::Image => {
+            inventory.images.iter().find(|it| it.id == change.id).and_then(|it| protections.image(it))
+        }
+        ObjectKind::Volume => {
+            inventory.volumes.iter().find(|it| it.name == change.name).and_then(|it| protections.volume(it))
+        }
+        ObjectKind::Network => {
+            inventory.networks.iter().find(|it| it.id == change.id).and_then(|it| protections.network(it))
+        }
+        ObjectKind::BuildCache | ObjectKind::Service | ObjectKind::Secret | ObjectKind::Config => None,
+    };
+    protected.map(|it| it.why)
+}
+
+fn unprotected_changes(steps: &[ChangeStep], inventory: &Inventory) -> Vec<Change> {
     let mut out: Vec<Change> = Vec::new();
     for step in steps {
         match step {
@@ -255,6 +162,7 @@ pub fn changes(steps: &[ChangeStep], inventory: &Inventory) -> Vec<Change> {
                 let found = find_container(&inventory.containers, name);
                 out.extend(found.and_then(|it| Some(Change::of_container(it, in_its_state(it, *change)?))));
             }
+            ChangeStep::Request(request) => out.extend(request.on(inventory)),
             ChangeStep::Compose { preview, starts } => out.extend(of_compose(preview, *starts, inventory)),
         }
     }
@@ -264,8 +172,9 @@ pub fn changes(steps: &[ChangeStep], inventory: &Inventory) -> Vec<Change> {
 /// What this is for a container in its state: to restart one that does not run is to start it. None where nothing changes.
 fn in_its_state(container: &Container, change: ChangeKind) -> Option<ChangeKind> {
     match change {
-        ChangeKind::Start => (container.state != "running").then_some(change),
-        ChangeKind::Stop | ChangeKind::Pause => container.is_running().then_some(change),
+        ChangeKind::Start => (!container.is_running()).then_some(change),
+        ChangeKind::Pause => (container.state == "running").then_some(change),
+        ChangeKind::Stop => container.is_running().then_some(change),
         ChangeKind::Restart if !container.is_running() => Some(ChangeKind::Start),
         _ => Some(change),
     }

@@ -50,6 +50,8 @@ pub struct Inventory {
     pub cache: Vec<CacheRecord>,
     /// Services of the swarm, where they were asked for.
     pub services: Vec<Service>,
+    /// How many managers the swarm has; 0 where this node is none of them. None outside of a swarm.
+    pub managers: Option<i64>,
     /// Secrets of the swarm, where they were asked for.
     pub secrets: Vec<SwarmObject>,
     /// Configs of the swarm, where they were asked for.
@@ -149,6 +151,9 @@ pub struct Container {
     /// Named volumes and those given by `--mount` or `-v`: what `rm -v` leaves. None where it was not asked for.
     #[serde(skip)]
     pub named_volumes: Option<Vec<String>>,
+    /// Whether it was made with `--rm`. None where that was not asked for.
+    #[serde(skip)]
+    pub auto_remove: Option<bool>,
 }
 
 impl Container {

@@ -1,6 +1,7 @@
 //! What a command would delete: each object, why it is deleted, what its loss means, and how much is freed. Pure: the input is the
 //! engine's inventory, the output the plan.
 
+mod change;
 pub mod changes;
 pub mod compose;
 mod facts;
@@ -10,13 +11,15 @@ pub mod images;
 pub mod inventory;
 pub mod preview;
 pub mod protect;
+pub mod request_changes;
 mod simulate;
 pub mod steps;
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-pub use changes::{Change, ChangeKind, ChangeStep};
+pub use change::{Change, ChangeKind};
+pub use changes::ChangeStep;
 pub use facts::Facts;
 pub use inventory::{Inventory, Needs};
 pub use protect::{Protected, Protections};

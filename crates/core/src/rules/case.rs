@@ -9,7 +9,9 @@ use crate::engine::{ImageFacts, Lookup};
 use crate::files::context::{ContextRequest, Survey};
 use crate::host::Host;
 use crate::lower::{Build, Effect, Lowered, Origins, PredictedOperation, Request, Workload};
-use crate::plan::{Facts, Plan, Step};
+use crate::plan::changes::steps_of_effects;
+use crate::plan::request_changes::{RequestChange, TaggedImage};
+use crate::plan::{ChangeStep, Facts, Plan, Step};
 use crate::target::Target;
 
 /// Everything a rule may look at: effects with their origins, whatever they come from. There is no command line here: a request
@@ -80,6 +82,31 @@ impl<'a> Case<'a> {
     /// Whether the command itself makes the container of this name, such as another service of its project.
     pub fn makes_container(&self, name: &str) -> bool {
         self.requests().any(|request| request.is("POST", "/containers/create") && request.value("name") == Some(name))
+    }
+
+    /// The changes besides deletions by which an object may cease to exist or lose its name. What the engine says of single objects leaves out
+    /// those that cannot: containers that were not made with `--rm`, and tags that no image has yet.
+    pub fn steps_that_may_take(&self) -> Vec<ChangeStep> {
+        let may_take = |step: &ChangeStep| {
+            let ChangeStep::Request(request) = step else { return false };
+            request.may_take()
+                && match request {
+                    RequestChange::Ends { name, .. } => match self.facts.container(name, false) {
+                        Lookup::Found(container) => container.auto_remove,
+                        Lookup::Missing | Lookup::NoEngine => false,
+                        Lookup::Unknown(_) => true,
+                    },
+                    RequestChange::Tags { name, image } => match (self.facts.image(name), image) {
+                        (Lookup::Missing | Lookup::NoEngine, _) => false,
+                        (Lookup::Found(now), TaggedImage::Known(source)) => {
+                            !matches!(self.facts.image(source), Lookup::Found(image) if image.id == now.id)
+                        }
+                        _ => true,
+                    },
+                    _ => true,
+                }
+        };
+        steps_of_effects(&self.lowered.effects).into_iter().filter(may_take).collect()
     }
 
     /// The requests to the engine.

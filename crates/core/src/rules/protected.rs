@@ -2,24 +2,33 @@
 
 use super::{COMMON, Case, Class, Decided, Finding, Rule};
 use crate::api::EngineProblem;
+use crate::plan::{ChangeKind, ObjectKind};
 
 pub static RULE: Rule = Rule {
     id: "protected",
     title: "deletes a protected object",
     class: Class::Loss,
     why: "This object is marked as never to be deleted: by the label fender.protect, by a pattern in the policy, or \
-          by fender protect. Deleting it is refused in every environment. A prune deletes the rest and skips it.",
+          by fender protect. Deleting, replacing or renaming it, and giving its tag to another image, is refused in every \
+          environment. A prune deletes the rest and skips it.",
     instead: "leave it out of the command. fender protect lists the locks, and fender unprotect removes one",
     references: &["moby/moby#45725"],
-    fires: &["volume rm protected-data", "rm -f protected-web", "compose -p protected down -v"],
-    quiet: &["volume rm other-data", "volume inspect protected-data"],
+    fires: &[
+        "volume rm protected-data",
+        "rm -f protected-web",
+        "compose -p protected down -v",
+        "rename protected-web old",
+    ],
+    quiet: &["volume rm other-data", "volume inspect protected-data", "rename heavy old", "stop protected-web"],
     check,
     decided: Decided::AlwaysRefused,
     ..COMMON
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    if !case.deletes() {
+    let steps = case.steps_that_may_take();
+    let deletes = case.deletes();
+    if !deletes && steps.is_empty() {
         return Vec::new();
     }
     let protections = match case.facts.protections() {
@@ -31,20 +40,51 @@ fn check(case: &Case) -> Vec<Finding> {
     if protections.is_empty() {
         return Vec::new();
     }
-    let plan = match case.facts.plan(case.steps()) {
-        Ok(plan) => plan,
-        // An engine that was there a moment ago may be there again in a moment.
-        Err(problem) => return vec![unknown(case, &problem)],
-    };
-    if plan.unknown {
-        return vec![unknown(case, &"the compose project cannot be read here")];
+    let mut findings = Vec::new();
+    if deletes {
+        match case.facts.plan(case.steps()) {
+            // An engine that was there a moment ago may be there again in a moment.
+            Err(problem) => return vec![unknown(case, &problem)],
+            Ok(plan) if plan.unknown => return vec![unknown(case, &"the compose project cannot be read here")],
+            Ok(plan) => {
+                let refused: Vec<String> = plan.refused().map(|it| said(it.kind, &it.name, &it.reason)).collect();
+                findings.extend(found(case, "deletes a protected object", &refused));
+            }
+        }
     }
-    let refused: Vec<String> =
-        plan.refused().map(|it| format!("{} {} is protected: {}", it.kind.name(), it.name, it.reason)).collect();
-    if refused.is_empty() {
-        return Vec::new();
+    if !steps.is_empty() {
+        match case.facts.changes(&steps) {
+            Err(problem) => return vec![unknown(case, &problem)],
+            Ok(changes) => {
+                for (kinds, title) in [
+                    (&[ChangeKind::Delete, ChangeKind::Replace][..], "removes or replaces a protected object"),
+                    (&[ChangeKind::Rename, ChangeKind::Retag], "takes the name of a protected object"),
+                ] {
+                    let of_kind = changes.iter().filter(|it| kinds.contains(&it.change));
+                    let refused: Vec<String> = of_kind
+                        .filter_map(|it| {
+                            let said = said(it.kind, &it.name, it.protected.as_ref()?);
+                            Some(if it.reason.is_empty() {
+                                said
+                            } else {
+                                format!("{said} ({}: {})", it.change.verb(), it.reason)
+                            })
+                        })
+                        .collect();
+                    findings.extend(found(case, title, &refused));
+                }
+            }
+        }
     }
-    vec![RULE.found(&case.lowered.command).titled("deletes a protected object").because(refused.join("; "))]
+    findings
+}
+
+fn said(kind: ObjectKind, name: &str, why: &str) -> String {
+    format!("{} {name} is protected: {why}", kind.name())
+}
+
+fn found(case: &Case, title: &str, refused: &[String]) -> Option<Finding> {
+    (!refused.is_empty()).then(|| RULE.found(&case.lowered.command).titled(title).because(refused.join("; ")))
 }
 
 /// The engine does not say what is protected, so nothing counts as unprotected.

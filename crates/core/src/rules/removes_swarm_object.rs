@@ -38,7 +38,7 @@ fn check(case: &Case) -> Vec<Finding> {
     {
         findings.push(RULE.found(&origins).titled("removes a stack: its services, networks, secrets and configs"));
     }
-    if let Some(origins) = case.origins_of_operation(&PredictedOperation::RemovesServices) {
+    if let Some(origins) = case.origins_of_operations(|it| matches!(it, PredictedOperation::RemovesServices(_))) {
         findings.push(RULE.found(&origins).titled("removes the services that are no longer in the file"));
     }
     findings
