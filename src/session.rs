@@ -3,11 +3,13 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use crate::engine::Engine;
-use crate::environment::client;
+use crate::engine::{Engine, OtherClient};
 use crate::environment::host::Surroundings;
+use crate::environment::{client, product};
 use crate::ui::progress::after_two_seconds;
+use fender_core::engine::ClientProduct;
 use fender_core::lower::read;
+use fender_core::plan::Facts;
 use fender_core::policy::Policy;
 use fender_core::target::{Target, choose};
 
@@ -16,6 +18,23 @@ pub fn engine(target: &Target, client: &Path, policy: &Policy) -> Engine {
     let api = env::var("DOCKER_API_VERSION").ok();
     Engine::new(target.clone(), Some(client.as_os_str().to_owned()), api.as_deref(), policy.protected())
         .with_waiting(|what| Box::new(after_two_seconds(what)))
+}
+
+/// What is known of the engine at this target, for a command that the client `real` is to run and that reads its files.
+pub fn facts(target: &Target, real: &Path, client: &Path, policy: &Policy) -> Box<dyn Facts> {
+    let printer = client::Printer::new(Some(real.as_os_str().to_owned()));
+    match product::of(client) {
+        ClientProduct::Docker => Box::new(engine(target, client, policy).with_printer(printer)),
+        product => Box::new(OtherClient { product, printer }),
+    }
+}
+
+/// The same where there may be no client at all.
+pub fn facts_without_client(target: &Target, policy: &Policy) -> Box<dyn Facts> {
+    match client::find(policy.client().as_deref()) {
+        Ok(client) => facts(target, &client, &client, policy),
+        Err(_) => Box::new(engine_without_client(target, policy)),
+    }
 }
 
 /// The same where there may be no client at all: a local engine can be asked without one.

@@ -16,7 +16,7 @@ use crate::environment::watched::Watched;
 use crate::environment::{caller, client};
 use crate::exit::{CANNOT_RUN, NO_CLIENT, NOT_RUN};
 use crate::process::become_program;
-use crate::session::engine;
+use crate::session;
 use crate::ui::question::Reply;
 use crate::ui::report;
 use crate::ui::screen::{Screen, command_line, shown};
@@ -131,10 +131,7 @@ fn judged(face: Face, invocation: Invocation, words: &[OsString], host: &Watched
     };
     // Who has compose alone has nobody else to ask.
     let client = client::find(named.as_deref()).unwrap_or_else(|_| real.clone());
-    let facts = |target: &Target| -> Box<dyn Facts> {
-        let printer = client::Printer::new(Some(real.clone().into_os_string()));
-        Box::new(engine(target, &client, &policy).with_printer(printer))
-    };
+    let facts = |target: &Target| -> Box<dyn Facts> { session::facts(target, &real, &client, &policy) };
     let hostname = hostname();
     let context = JudgementContext {
         host,

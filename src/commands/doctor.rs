@@ -8,9 +8,11 @@ use std::{env, fs};
 use crate::environment::client::{self, identity, own_identity};
 use crate::environment::host::{Surroundings, hostname};
 use crate::environment::policy::read_layers;
+use crate::environment::product;
 use crate::exit::{DONE, FAILED};
 use crate::session;
 use crate::ui::screen::{Screen, shown};
+use fender_core::engine::ClientProduct;
 use fender_core::engine::Lookup;
 use fender_core::engine::{EngineFacts, Inspect};
 use fender_core::host::Host as _;
@@ -110,6 +112,16 @@ fn real_client(policy: &Policy) -> Vec<Check> {
             )];
         }
     };
+    let product = product::of(&client);
+    if product != ClientProduct::Docker {
+        let name = product.name();
+        return vec![hint(
+            format!("docker is {name} here ({})", client.display()),
+            format!(
+                "fender does not look at {name}'s containers: it judges strictly and keeps nothing; for docker's client: docker = \"/path/to/docker\" in the policy"
+            ),
+        )];
+    }
     let asked = Command::new(&client).args(["version", "--format", "{{.Client.Version}}"]).output();
     let version = asked.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
     let major: u32 = version.split('.').next().and_then(|text| text.parse().ok()).unwrap_or(0);

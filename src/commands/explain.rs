@@ -96,7 +96,7 @@ impl Explain {
             if self.offline {
                 Box::new(Offline { printer: session::printer(&policy) })
             } else {
-                Box::new(session::engine_without_client(target, &policy))
+                session::facts_without_client(target, &policy)
             }
         };
         let context = JudgementContext {

@@ -8,6 +8,7 @@ pub mod connection;
 pub mod inventory;
 pub mod list;
 mod offline;
+mod other;
 pub mod paths;
 pub mod reach;
 
@@ -26,6 +27,7 @@ use serde_json::json;
 
 use list::List;
 pub use offline::Offline;
+pub use other::OtherClient;
 
 use crate::environment::client::Printer;
 use crate::environment::{memory, state};

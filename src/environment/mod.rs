@@ -10,6 +10,7 @@ pub mod input;
 pub mod memory;
 pub mod owned;
 pub mod policy;
+pub mod product;
 pub mod replace;
 pub mod state;
 pub mod variables;

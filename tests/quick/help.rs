@@ -211,6 +211,14 @@ const NO_VARIABLES: &[&str] = &[
     "FTP_PROXY",
     "NO_PROXY",
     "ALL_PROXY",
+    // Variables of containers, which say where a program keeps its data.
+    "INFLUXDB3_DB_DIR",
+    "INFLUXDB_IOX_DB_DIR",
+    "ETCD_DATA_DIR",
+    "GF_PATHS_DATA",
+    "MINIO_VOLUMES",
+    "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY",
+    "QDRANT__STORAGE__STORAGE_PATH",
     // Parts of names by which a secret is known.
     "SECRET_KEY",
     "PRIVATE_KEY",

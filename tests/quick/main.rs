@@ -25,6 +25,7 @@ mod house;
 mod http;
 mod lint;
 mod numbers;
+mod other_clients;
 mod owned;
 mod pictures;
 mod policy;

@@ -6,7 +6,9 @@ use std::rc::Rc;
 
 use fender_core::api::EngineProblem;
 use fender_core::docker_files::context_folder;
-use fender_core::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Lookup, MountFacts, ProjectContainer};
+use fender_core::engine::{
+    ClientProduct, ContainerFacts, EngineFacts, ImageFacts, Inspect, Lookup, MountFacts, ProjectContainer,
+};
 use fender_core::files::context::{self, ContextFile, ContextRequest, Survey};
 use fender_core::files::ignore::{self, Matcher};
 use fender_core::files::secrets;
@@ -268,6 +270,29 @@ impl Inspect for SmallEngine {
     }
 }
 
+/// Podman under the name docker: nothing is known of it.
+struct SmallPodman;
+
+impl Facts for SmallPodman {}
+
+impl Inspect for SmallPodman {
+    fn product(&self) -> ClientProduct {
+        ClientProduct::Podman
+    }
+    fn image(&self, _: &str) -> Lookup<ImageFacts> {
+        Lookup::Unknown("it is not asked".into())
+    }
+    fn container(&self, _: &str, _: bool) -> Lookup<ContainerFacts> {
+        Lookup::Unknown("it is not asked".into())
+    }
+    fn engine(&self) -> Lookup<EngineFacts> {
+        Lookup::Unknown("it is not asked".into())
+    }
+    fn api_version(&self) -> Lookup<(u32, u32)> {
+        Lookup::Unknown("it is not asked".into())
+    }
+}
+
 /// The name that the words give their project.
 fn project(words: &[String]) -> &str {
     let flag = words.iter().position(|word| matches!(word.as_str(), "-p" | "--project-name"));
@@ -404,7 +429,9 @@ pub fn with_context<T>(environment: &str, work: impl FnOnce(&JudgementContext) -
 
 fn with_caller<T>(environment: &str, caller: CallerKind, work: impl FnOnce(&JudgementContext) -> T) -> T {
     let policy = Policy::default();
-    let facts = |_: &Target| -> Box<dyn Facts> { Box::new(SmallEngine) };
+    let facts = |target: &Target| -> Box<dyn Facts> {
+        if target.host.contains("podman") { Box::new(SmallPodman) } else { Box::new(SmallEngine) }
+    };
     work(&JudgementContext {
         host: &EveryPath,
         policy: &policy,

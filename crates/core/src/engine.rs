@@ -150,11 +150,82 @@ pub enum Reach {
     NotAllowed,
 }
 
+/// Which program answers to the name docker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientProduct {
+    /// Docker's own client.
+    #[default]
+    Docker,
+    /// Podman, as the package podman-docker installs it.
+    Podman,
+    /// containerd's nerdctl.
+    Nerdctl,
+}
+
+/// Commands of these programs that docker does not have and that only read: the first word, and the second one; none for any.
+const ONLY_READ: &[(&str, &[&str])] = &[
+    ("artifact", &["inspect", "ls", "list"]),
+    ("container", &["exists", "list"]),
+    ("farm", &["ls", "list"]),
+    ("generate", &[]),
+    ("healthcheck", &[]),
+    ("image", &["exists", "tree", "mount"]),
+    ("kube", &["generate"]),
+    ("machine", &["info", "inspect", "ls", "list"]),
+    ("manifest", &["exists"]),
+    ("namespace", &["inspect", "ls", "list"]),
+    ("network", &["exists"]),
+    ("pod", &["exists", "inspect", "list", "logs", "ls", "ps", "stats", "top"]),
+    ("quadlet", &["list", "print"]),
+    ("secret", &["exists"]),
+    ("volume", &["exists"]),
+];
+
+impl ClientProduct {
+    /// The product that prints this for `--version`: `podman version 5.2.2`. None where it says neither.
+    pub fn of_version(printed: &str) -> Option<ClientProduct> {
+        let first = printed.lines().find_map(|line| line.split_once(" version ")).map(|(name, _)| name.trim())?;
+        match first.to_lowercase().as_str() {
+            "docker" => Some(ClientProduct::Docker),
+            "podman" => Some(ClientProduct::Podman),
+            "nerdctl" => Some(ClientProduct::Nerdctl),
+            _ => None,
+        }
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            ClientProduct::Docker => "docker",
+            ClientProduct::Podman => "podman",
+            ClientProduct::Nerdctl => "nerdctl",
+        }
+    }
+
+    /// The product of this name.
+    pub fn named(name: &str) -> Option<ClientProduct> {
+        [ClientProduct::Docker, ClientProduct::Podman, ClientProduct::Nerdctl].into_iter().find(|it| it.name() == name)
+    }
+
+    /// Whether a command that docker does not have only reads: its words without flags in front.
+    pub fn only_reads(command: &[&str]) -> bool {
+        let (Some(first), second) = (command.first(), command.get(1)) else { return false };
+        let listed = ONLY_READ.iter().find(|(name, _)| name == first);
+        listed.is_some_and(|(_, second_words)| {
+            second_words.is_empty() || second.is_some_and(|second| second_words.contains(second))
+        })
+    }
+}
+
 /// Questions about single objects, asked only by those who need the answer.
 pub trait Inspect {
     /// Whether there is an engine behind the endpoint. Only what is certain is not [`Reach::Open`].
     fn reach(&self) -> Reach {
         Reach::Open
+    }
+    /// Which program answers to the name docker.
+    fn product(&self) -> ClientProduct {
+        ClientProduct::Docker
     }
     /// Whether this user may open the engine's socket, without a request to it.
     fn may_open(&self) -> bool {
@@ -213,5 +284,41 @@ pub trait Inspect {
     /// What the real client prints for words that only read; Missing where it fails, Unknown where it cannot be asked.
     fn printed(&self, _: &[String], _: &dyn Host) -> Lookup<Vec<u8>> {
         Lookup::NoEngine
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_are_known_by_what_they_print() {
+        for (printed, expected) in [
+            ("Docker version 28.5.2, build ecc6942", Some(ClientProduct::Docker)),
+            ("podman version 5.2.2\n", Some(ClientProduct::Podman)),
+            ("Emulate Docker CLI using podman.\npodman version 4.3.1\n", Some(ClientProduct::Podman)),
+            ("nerdctl version 1.7.6", Some(ClientProduct::Nerdctl)),
+            ("something else", None),
+            ("", None),
+        ] {
+            assert_eq!(ClientProduct::of_version(printed), expected, "{printed}");
+        }
+    }
+
+    #[test]
+    fn what_only_reads() {
+        for (words, reads) in [
+            (&["pod", "ps"][..], true),
+            (&["pod", "rm", "-f", "web"], false),
+            (&["pod"], false),
+            (&["kube", "generate", "web"], true),
+            (&["kube", "play", "x.yaml"], false),
+            (&["system", "reset", "-f"], false),
+            (&["generate", "kube", "web"], true),
+            (&["unknown"], false),
+            (&[], false),
+        ] {
+            assert_eq!(ClientProduct::only_reads(words), reads, "{words:?}");
+        }
     }
 }

@@ -29,6 +29,11 @@ pub fn named<T: AsRef<str>>(names: &[T]) -> String {
     }
 }
 
+/// The words of a command up to its first flag, at most two: `pod rm`.
+pub fn first_words(words: &[&str]) -> String {
+    words.iter().take_while(|word| !word.starts_with('-')).take(2).copied().collect::<Vec<_>>().join(" ")
+}
+
 /// `1 container`, `3 containers`.
 pub fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }

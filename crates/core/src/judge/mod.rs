@@ -391,6 +391,7 @@ fn apply_strictness(finding: &Finding, decision: &mut Decision) {
         Strictness::WithoutTyping if decision.action == Action::Type => Action::Ask.max(decision.least),
         Strictness::WithoutTyping => decision.action,
         Strictness::AtMostNoted => decision.action.min(Action::Note).max(decision.least),
+        Strictness::AtLeastAsked => decision.action.max(Action::Ask),
         // Where they are milder, they were made at most a note.
         Strictness::NotedAloneInDev | Strictness::NotedForScripts => decision.action,
     };

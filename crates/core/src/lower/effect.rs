@@ -71,8 +71,19 @@ pub struct Lowered {
     pub command: Origins,
     /// fender could not tell everything the command does.
     pub blind: bool,
+    /// The words of a command that docker's tables do not have.
+    pub unknown_command: Option<UnknownCommand>,
     /// Files that could not be read, or not be followed to their end: nothing in them is pointed at.
     pub problems: Vec<FileProblem>,
+}
+
+/// A command that docker's tables do not have: another client behind docker's name may know it.
+#[derive(Clone, Debug, Default)]
+pub struct UnknownCommand {
+    /// The command and all that follows it.
+    pub words: Vec<String>,
+    /// The words that name it.
+    pub origins: Origins,
 }
 
 /// A family's lowering gives its effects, or what docker would say against the words.

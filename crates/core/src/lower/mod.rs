@@ -56,7 +56,7 @@ pub use build::Build;
 pub use compose::{MODEL_WORDS, model_words, takes_orphans};
 pub use despite::despite;
 use effect::Effects;
-pub use effect::{Effect, Lowered, Runs};
+pub use effect::{Effect, Lowered, Runs, UnknownCommand};
 pub use http::lower_http;
 pub use model::ComposeModel;
 pub use operation::{Difference, OtherProject, PredictedOperation, Redirected, Redirection};
@@ -73,7 +73,24 @@ pub use written::{UNREAD, with_files};
 
 /// Lowers a parsed command line.
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Lowered {
-    Lowered { command: invocation.named_by.origins(), ..effects_of(invocation, host) }
+    let lowered = effects_of(invocation, host);
+    let unknown_command = lowered.refusal.as_ref().and_then(|refusal| unknown_command(invocation, refusal));
+    Lowered { command: invocation.named_by.origins(), unknown_command, ..lowered }
+}
+
+/// The command that a refusal says docker does not have; None where it is about something else.
+fn unknown_command(invocation: &Invocation, refusal: &Refusal) -> Option<UnknownCommand> {
+    let is_name = |at: &usize| invocation.words.get(*at).is_some_and(|word| !word.starts_with('-'));
+    let groups = invocation.command.is_some_and(|command| command.group);
+    // A flag may be what docker complains about first, where the word in front of it is no command of the group either.
+    let after = || {
+        let last = *invocation.named_by.last()?;
+        (last + 1..invocation.words.len()).find(is_name).filter(|_| groups)
+    };
+    let at = refusal.word.filter(is_name).or_else(after).filter(|_| refusal.unknown)?;
+    let names: Vec<usize> = invocation.named_by.iter().copied().filter(|name| *name < at).chain([at]).collect();
+    let words = invocation.words.get(*names.first()?..)?.to_vec();
+    Some(UnknownCommand { words, origins: names.origins() })
 }
 
 fn effects_of(invocation: &Invocation, host: &dyn Host) -> Lowered {

@@ -55,6 +55,7 @@ mod removes_anonymous_volumes;
 mod removes_swarm_object;
 mod swarm_membership;
 mod removes_context;
+mod other_client;
 
 // outage
 mod removes_running;

@@ -105,6 +105,8 @@ pub enum Strictness {
     WithoutTyping,
     /// A note, where it would be more.
     AtMostNoted,
+    /// A question, where it would be less.
+    AtLeastAsked,
     /// A note in dev, if nothing else of class escape was found: what a debugger or a development container needs.
     NotedAloneInDev,
     /// A note for a script, which has no terminal.
@@ -317,6 +319,12 @@ impl Finding {
     /// A note for a script.
     pub fn noted_for_scripts(mut self) -> Finding {
         self.strictness = Strictness::NotedForScripts;
+        self
+    }
+
+    /// A question wherever its class would say less.
+    pub fn at_least_asked(mut self) -> Finding {
+        self.strictness = Strictness::AtLeastAsked;
         self
     }
 
