@@ -89,5 +89,11 @@ fn a_log_without_a_limit_is_noted_where_the_engine_has_none() {
         assert_eq!(rules(&["run", "-d", "base:1", "sleep", "5"]), found, "{options}");
         assert!(!rules(&["run", "-d", "--log-opt", "max-size=5m", "base:1", "sleep", "5"]));
         assert!(!rules(&["run", "--rm", "base:1", "true"]));
+        let file = guarded.place.path("home/compose.yaml");
+        for (logging, limited) in [("", false), ("    logging: {options: {max-size: 5m}}\n", true)] {
+            std::fs::write(&file, format!("services:\n  web:\n    image: base:1\n{logging}")).unwrap();
+            let words = ["compose", "-f", file.to_str().unwrap(), "up", "-d"];
+            assert_eq!(rules(&words), found && !limited, "{options} {logging}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{COMMON, Case, Class, Edit, Finding, Rule};
 use crate::engine::Lookup;
-use crate::lower::fields;
+use crate::lower::{Workload, fields};
 
 /// The driver that writes files without a limit unless one is set.
 const UNLIMITED: &str = "json-file";
@@ -32,14 +32,21 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    // A container in the foreground is somebody's to watch. What a service logs, its own template says.
-    let stays = case.whole_workloads().filter(|workload| workload.detached && !workload.service);
+    // A container in the foreground is somebody's to watch; the services of a file run for long. What a swarm's service logs, its own
+    // template says.
+    let of_file = |workload: &Workload| workload.origins.iter().any(|origin| origin.place().is_some());
+    let stays = case.whole_workloads().filter(|workload| !workload.service && (workload.detached || of_file(workload)));
     let unlimited = stays.filter(|workload| !workload.log.limited && driver(case, &workload.log.driver) == UNLIMITED);
     unlimited
         .map(|workload| {
             let log = &workload.log;
             let origins = if log.origins.is_empty() { &workload.origins } else { &log.origins };
-            let found = RULE.found(origins).about(workload);
+            let mut found = RULE.found(origins).about(workload);
+            if of_file(workload) {
+                found.instead = "logging with the option max-size, such as {options: {max-size: 10m}}, or with driver: local, which limits by itself"
+                    .to_owned();
+                return found;
+            }
             // An option that was typed would be replaced by this one.
             if log.has_options { found } else { found.edit(Edit::set(&fields::LOG, Some("max-size=10m".to_owned()))) }
         })
