@@ -204,6 +204,14 @@ const NO_VARIABLES: &[&str] = &[
     "CARGO_PKG_VERSION",
     "OUT_DIR",
     "SCMP_ACT_ALLOW",
+    // Variables in which images are told where they keep their data.
+    "ETCD_DATA_DIR",
+    "GF_PATHS_DATA",
+    "INFLUXDB3_DB_DIR",
+    "INFLUXDB_IOX_DB_DIR",
+    "MINIO_VOLUMES",
+    "QDRANT__STORAGE__STORAGE_PATH",
+    "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY",
     // Names of variables and build arguments that a command sets.
     "BUILDKIT_SYNTAX",
     "HTTP_PROXY",
