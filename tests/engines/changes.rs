@@ -89,6 +89,7 @@ fn compose_up_says_what_it_replaces_and_undo_brings_it_back() {
     a_protected_container_is_not_replaced(&project);
     orphans_by_a_variable_are_foreseen(&project);
     orphans_of_down_by_a_variable(&project);
+    volumes_that_are_left_behind_are_named(&project);
     a_volume_that_differs_is_not_lost_unseen(&project);
     the_worst_is_said_first(&project);
 }
@@ -285,6 +286,19 @@ fn orphans_of_down_by_a_variable(project: &Project) {
     assert!(down.output().unwrap().status.success());
     assert_eq!(project.id("shop-old-1"), "", "compose does not take the variable for down");
     project.plain(&["compose", "up", "-d"]);
+}
+
+/// An anonymous volume whose container is removed stays, and no later container gets it.
+fn volumes_that_are_left_behind_are_named(project: &Project) {
+    let mounts = project.api().get("/containers/shop-db-1/json")["Mounts"].clone();
+    let mut names = mounts.as_array().unwrap().iter().filter_map(|it| it["Name"].as_str());
+    let anonymous = names.find(|name| name.len() == 64).unwrap().get(..12).unwrap().to_owned();
+    let left = |words: &[&str]| project.plan(words)["warnings"].to_string().contains(&anonymous);
+    assert!(
+        left(&["compose", "down"]) && left(&["compose", "rm", "-fs", "db"]) && left(&["compose", "up", "-d", "-V"])
+    );
+    assert!(!left(&["compose", "down", "-v"]) && !left(&["compose", "rm", "-fs", "web"]));
+    assert!(!left(&["compose", "up", "-d", "--force-recreate"]));
 }
 
 /// Compose asks whether to remove a volume whose settings differ, or removes it at once (`--yes`).

@@ -33,7 +33,11 @@ impl Simulation<'_> {
             self.plan.unclear.push(format!("compose replaces or removes {name}, which the engine does not list"));
         }
         let reason = format!("it belongs to the project {}", change.project.name);
+        let mut leaves: Vec<usize> = Vec::new();
         for it in taken.containers {
+            if !it.volumes && it.change == ItemChange::Removed {
+                leaves.push(it.at);
+            }
             let container = self.inventory.container(it.at);
             match self.protections.container(container) {
                 Some(protected) => self.skip(ObjectKind::Container, container.name(), protected.why, true, true),
@@ -82,6 +86,7 @@ impl Simulation<'_> {
                 self.remove_volume(&self.inventory.volume(at).name, true);
             }
         }
+        self.warn_of_left_volumes(&leaves);
         if !taken.orphaned.is_empty() {
             self.plan.warnings.push(format!(
                 "the new containers get new, empty anonymous volumes; {} without a container: {}",
@@ -91,6 +96,29 @@ impl Simulation<'_> {
                 },
                 named(&taken.orphaned.iter().map(|name| self.volume_with_size(name)).collect::<Vec<_>>())
             ));
+        }
+    }
+
+    /// Anonymous volumes of these containers that nobody uses any more and that stay: compose finds them through their containers alone.
+    fn warn_of_left_volumes(&mut self, containers: &[usize]) {
+        let mut left: Vec<String> = Vec::new();
+        for at in containers.iter().filter(|at| self.containers.contains(at)) {
+            for name in self.anonymous(self.inventory.container(*at)) {
+                let stays = self.volume_at.get(name.as_str()).is_some_and(|at| !self.volumes.contains(at));
+                if stays && self.user_of(&name).is_none() && !left.contains(&name) {
+                    left.push(name);
+                }
+            }
+        }
+        if !left.is_empty() {
+            let named = named(&left.iter().map(|name| self.volume_with_size(name)).collect::<Vec<_>>());
+            let what = match left.len() {
+                1 => "1 anonymous volume is".to_owned(),
+                several => format!("{several} anonymous volumes are"),
+            };
+            self.plan
+                .warnings
+                .push(format!("{what} left behind, which the next docker compose up does not use: {named}"));
         }
     }
 
