@@ -76,7 +76,7 @@ fn agree(terminal: &mut Terminal, name: &str) {
 
 #[test]
 fn compose_up_says_what_it_replaces_and_undo_brings_it_back() {
-    let engine = Engine::start("changes", "new", "");
+    let engine = Engine::start("compose-changes", "new", "");
     engine.image("stand-in:1", &["USER 1000"]);
     let project = Project { guarded: Guarded::new(&engine) };
     project.write(9999, "");
