@@ -235,6 +235,8 @@ impl Seen {
                 (before, now) if runs(before) && now == "paused" => "pause",
                 ("running" | "restarting" | "paused", after) if runs(after) && it.started != now.started => "restart",
                 ("paused", now) if runs(now) => "start",
+                // It was started and has ended again already.
+                (_, now) if !runs(now) && now != "paused" && it.started != after.containers[id].started => "start",
                 (before, after) if before == after || runs(before) && runs(after) => continue,
                 (_, now) if runs(now) => "start",
                 _ => "stop",
