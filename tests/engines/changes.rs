@@ -96,7 +96,7 @@ fn compose_up_says_what_it_replaces_and_undo_brings_it_back() {
 
 /// What is lost stands above careless defaults, and the same advice is given once.
 fn the_worst_is_said_first(project: &Project) {
-    let careless = "image: \"stand-in:1\", user: root, stop_grace_period: 0s, command";
+    let careless = "image: \"stand-in:1\", user: root, logging: {driver: local}, stop_grace_period: 0s, command";
     let write = |seconds: u32| {
         let text = format!(
             "name: shop\nservices:\n  db: {{{careless}: sleep {seconds}}}\n  web: {{{careless}: sleep {seconds}}}\n"
