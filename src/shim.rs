@@ -139,7 +139,7 @@ fn judged(face: Face, invocation: Invocation, words: &[OsString], host: &Watched
         facts: &facts,
         hostname: hostname.clone(),
         ids: ids(),
-        caller: caller::find(),
+        caller: caller::find(&policy),
         environment: None,
     };
     let way = Way { face, real: &real, client: &client };

@@ -105,7 +105,7 @@ impl Explain {
             facts: &facts,
             hostname: hostname(),
             ids: ids(),
-            caller: caller::here(self.caller.kind()),
+            caller: caller::here(self.caller.kind(), &policy),
             environment,
         };
         let mut judgement = judge(&words, &context);

@@ -123,7 +123,7 @@ impl Lint {
             if writes && self.format == LintFormat::Text && stdout().is_terminal() && stdin().is_terminal() {
                 let what = count(outcome.changes.len(), "file");
                 let question = Question::yes_or_no(&format!("Write these changes to {what}?")).text(difference.clone());
-                written = question.ask(&screen, caller::find().kind).is_ok_and(|answer| answer.is_yes());
+                written = question.ask(&screen, caller::kind()).is_ok_and(|answer| answer.is_yes());
             } else {
                 written = writes;
                 if self.format == LintFormat::Text {

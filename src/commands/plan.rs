@@ -102,7 +102,7 @@ impl PlanCommand {
             facts: &facts,
             hostname: hostname(),
             ids: ids(),
-            caller: caller::here(self.caller.kind()),
+            caller: caller::here(self.caller.kind(), policy),
             environment: None,
         };
         judge(words, &context)

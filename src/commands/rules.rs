@@ -100,7 +100,7 @@ fn how_to_allow(rule: &Rule, environment: Option<&str>) -> Result<String, Failur
         None => environment_here(&policy),
         Some(name) => environment_named(&policy, name)?,
     };
-    let decision = policy.decide_in(rule, rule.class, &environment, &caller::here(CallerKind::Person));
+    let decision = policy.decide_in(rule, rule.class, &environment, &caller::here(CallerKind::Person, &policy));
     let by = decision.source.map_or_else(String::new, |source| format!(", set by {source}"));
     let (name, because) = (shown(&environment.name), shown(&environment.because));
     let _ = writeln!(out, "\n  here: {} in {name}{by} ({because})", decision.action);

@@ -152,7 +152,7 @@ fn empty(id: Option<u64>) -> Result<u8, Failure> {
     let question = Question::yes_or_no(&format!("Remove {} from the trash?", count(entries.len(), "deletion")))
         .text(text)
         .warning(format!("{}{size}, cannot be brought back afterwards.", count(kept, "object")));
-    match question.ask(&screen, caller::find().kind) {
+    match question.ask(&screen, caller::kind()) {
         Ok(answer) if answer.is_yes() => {}
         Ok(_) => {
             let _ = writeln!(stderr(), "fender: nothing was removed");

@@ -42,7 +42,8 @@ impl Here {
         let engine = session::engine_without_client(&target, &policy);
         let connection = engine.connection()?;
         let info: Info = connection.block_on(connection.client.get(paths::INFO))?;
-        Ok(Here { policy, target, engine, info, caller: caller::find() })
+        let caller = caller::find(&policy);
+        Ok(Here { policy, target, engine, info, caller })
     }
 
     fn connection(&self) -> Result<&Connection, EngineProblem> {

@@ -4,7 +4,7 @@ use std::env;
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 
-use fender_core::policy::{Caller, CallerKind};
+use fender_core::policy::{Caller, CallerKind, Policy};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
@@ -14,20 +14,28 @@ const BEGIN_OF_AGENTS: &str = "COPILOT_";
 /// tty(4): the process has no terminal; or there is no such device in this container.
 const NO_TERMINAL: [Errno; 3] = [Errno::ENXIO, Errno::ENOENT, Errno::ENODEV];
 
-/// Finds out who runs this process. Redirected streams do not matter.
-pub fn find() -> Caller {
+/// Finds out who runs this process, as far as a policy asks.
+pub fn find(policy: &Policy) -> Caller {
+    here(kind(), policy)
+}
+
+/// Finds out which kind of caller runs this process. Redirected streams do not matter.
+pub fn kind() -> CallerKind {
     let terminal = has_terminal();
-    let kind = match (is_agent(terminal), terminal) {
+    match (is_agent(terminal), terminal) {
         (true, _) => CallerKind::Agent,
         (false, true) => CallerKind::Person,
         (false, false) => CallerKind::Script,
-    };
-    here(kind)
+    }
 }
 
-/// A caller of this kind, with the user and the program that this process has.
-pub fn here(kind: CallerKind) -> Caller {
-    Caller { kind, user: user(), program: program() }
+/// A caller of this kind. The user and the program of this process are looked up only for a policy that has tables for callers: a user's name
+/// may come from a directory server.
+pub fn here(kind: CallerKind, policy: &Policy) -> Caller {
+    match policy.knows_callers() {
+        true => Caller { kind, user: user(), program: program() },
+        false => Caller::of(kind),
+    }
 }
 
 /// Whether there is a terminal that controls this process. Where that cannot be found out there may be one: a person is asked, and

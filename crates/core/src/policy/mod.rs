@@ -102,6 +102,11 @@ impl Policy {
         self.values().docker.map(Spanned::into_inner)
     }
 
+    /// Whether any file has a table for a caller by its user or program.
+    pub fn knows_callers(&self) -> bool {
+        self.layers.iter().any(|layer| !layer.file.callers.is_empty())
+    }
+
     /// How the trash is kept: what keeps more and longer holds.
     pub fn trash(&self) -> TrashLimits {
         let (set, built_in) = (self.values().trash, TrashLimits::default());
