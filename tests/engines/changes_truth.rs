@@ -400,8 +400,12 @@ fn what_compose_changes_is_foreseen() {
         let (certain, all) = planned(&plan);
         changed += truth.len();
         open += all.len() - certain.len();
-        // A command that fails on its way changes less than it meant to.
-        let missed: Vec<&String> = truth.difference(&all).collect();
+        // A command that fails on its way changes less than it meant to: of a restart, for example, only the stop.
+        let began = |it: &&String| {
+            let restart = it.strip_prefix("stop ").map(|what| format!("restart {what}"));
+            !ran.status.success() && restart.is_some_and(|restart| all.contains(&restart))
+        };
+        let missed: Vec<&String> = truth.difference(&all).filter(|it| !began(it)).collect();
         let stayed: Vec<&String> = if ran.status.success() { certain.difference(&truth).collect() } else { Vec::new() };
         if !missed.is_empty() || !stayed.is_empty() || !output.status.success() {
             let _ = write!(
