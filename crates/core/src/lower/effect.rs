@@ -80,7 +80,7 @@ pub struct Lowered {
 /// A command that docker's tables do not have: another client behind docker's name may know it.
 #[derive(Clone, Debug, Default)]
 pub struct UnknownCommand {
-    /// The command and all that follows it.
+    /// The command and the first words that follow it.
     pub words: Vec<String>,
     /// The words that name it.
     pub origins: Origins,

@@ -78,18 +78,25 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Lowered {
     Lowered { command: invocation.named_by.origins(), unknown_command, ..lowered }
 }
 
+/// So many words are looked at for the name of a command that docker does not have.
+const NAME_WITHIN: usize = 16;
+
 /// The command that a refusal says docker does not have; None where it is about something else.
 fn unknown_command(invocation: &Invocation, refusal: &Refusal) -> Option<UnknownCommand> {
+    // A line may be judged many times over, so no more of it is looked at than a command's name takes.
+    if !refusal.unknown {
+        return None;
+    }
     let is_name = |at: &usize| invocation.words.get(*at).is_some_and(|word| !word.starts_with('-'));
     let groups = invocation.command.is_some_and(|command| command.group);
     // A flag may be what docker complains about first, where the word in front of it is no command of the group either.
     let after = || {
-        let last = *invocation.named_by.last()?;
-        (last + 1..invocation.words.len()).find(is_name).filter(|_| groups)
+        let last = *invocation.named_by.last().filter(|_| groups)?;
+        (last + 1..invocation.words.len()).take(NAME_WITHIN).find(is_name)
     };
-    let at = refusal.word.filter(is_name).or_else(after).filter(|_| refusal.unknown)?;
+    let at = refusal.word.filter(is_name).or_else(after)?;
     let names: Vec<usize> = invocation.named_by.iter().copied().filter(|name| *name < at).chain([at]).collect();
-    let words = invocation.words.get(*names.first()?..)?.to_vec();
+    let words = invocation.words.iter().skip(*names.first()?).take(NAME_WITHIN).cloned().collect();
     Some(UnknownCommand { words, origins: names.origins() })
 }
 
