@@ -52,6 +52,27 @@ pub fn identity(path: &Path) -> Option<(u64, u64)> {
     fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
+/// A program's path after links, and when its file was last changed, in seconds and nanoseconds since 1970, with its bytes.
+pub fn version_of_file(program: &Path) -> Option<(String, (i64, i64, u64))> {
+    let (path, metadata) = (fs::canonicalize(program).ok()?, fs::metadata(program).ok()?);
+    Some((path.display().to_string(), (metadata.mtime(), metadata.mtime_nsec(), metadata.size())))
+}
+
+/// Bytes of a script that are looked at.
+const SCRIPT: u64 = 4096;
+
+/// Whether a client may be podman or nerdctl: it is a link to one of them, or a script that names one.
+pub fn names_another(program: &Path) -> bool {
+    let names = |text: &str| text.contains("podman") || text.contains("nerdctl");
+    let target = fs::canonicalize(program).ok();
+    if target.as_ref().and_then(|path| path.file_name()).is_some_and(|name| names(&name.to_string_lossy())) {
+        return true;
+    }
+    let mut start = Vec::new();
+    let read = fs::File::open(program).and_then(|file| file.take(SCRIPT).read_to_end(&mut start));
+    read.is_ok() && start.starts_with(b"#!") && names(&String::from_utf8_lossy(&start))
+}
+
 /// How long the client may take to read its files.
 const PATIENCE: Duration = Duration::from_secs(30);
 

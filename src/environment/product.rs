@@ -2,15 +2,12 @@
 //! file's path and the time of its last change.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::Read;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use fender_core::engine::{ClientProduct, Lookup};
 use serde::{Deserialize, Serialize};
 
-use super::client::Printer;
+use super::client::{self, Printer};
 use super::folder::Folder;
 use super::owned::Owners;
 use super::state;
@@ -21,8 +18,6 @@ const MOST: u64 = 64 * 1024;
 /// So many programs are remembered.
 const CLIENTS: usize = 50;
 const MODE: u32 = 0o600;
-/// Bytes of a script that are looked at.
-const SCRIPT: u64 = 4096;
 
 /// What one program said it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,14 +31,10 @@ type KnownClients = BTreeMap<String, KnownClient>;
 
 /// The product of the program at this path. Docker's own client is not asked: its file names no other program.
 pub fn of(client: &Path) -> ClientProduct {
-    if !may_be_another(client) {
+    if !client::names_another(client) {
         return ClientProduct::Docker;
     }
-    let (Ok(path), Ok(metadata)) = (fs::canonicalize(client), fs::metadata(client)) else {
-        return ClientProduct::Docker;
-    };
-    let changed = (metadata.mtime(), metadata.mtime_nsec(), metadata.size());
-    let key = path.display().to_string();
+    let Some((key, changed)) = client::version_of_file(client) else { return ClientProduct::Docker };
     let folder = Folder::open(&state::folder(), Owners::Caller).ok().flatten();
     let mut known: KnownClients = folder
         .and_then(|folder| folder.read(FILE, MOST).ok().flatten())
@@ -68,17 +59,4 @@ pub fn of(client: &Path) -> ClientProduct {
         let _ = folder.write_whole(FILE, &text, MODE);
     }
     product
-}
-
-/// Whether a program is worth asking: it is a link to podman or nerdctl, or a script that names one of them.
-fn may_be_another(client: &Path) -> bool {
-    let names = |text: &str| text.contains("podman") || text.contains("nerdctl");
-    let is_link =
-        fs::canonicalize(client).is_ok_and(|path| path.file_name().is_some_and(|name| names(&name.to_string_lossy())));
-    if is_link {
-        return true;
-    }
-    let mut start = Vec::new();
-    let read = fs::File::open(client).and_then(|file| file.take(SCRIPT).read_to_end(&mut start));
-    read.is_ok() && start.starts_with(b"#!") && names(&String::from_utf8_lossy(&start))
 }

@@ -291,6 +291,7 @@ fn no_default_stands_for_an_answer() {
         "src/engine/changes.rs",
         "src/engine/connection.rs",
         "src/engine/list.rs",
+        "src/engine/other.rs",
         "src/engine/reach.rs",
         "src/engine/access.rs",
         "src/engine/inventory.rs",
