@@ -62,6 +62,9 @@ building=$!
 step "the quick tests"
 tests cargo test --locked --no-fail-fast --quiet
 
+step "the quick tests with everything set that may be set"
+FENDER_SURROUNDINGS=all cargo test --locked --quiet --test quick any_surroundings::
+
 step "the real client and the real engines"
 if has_nextest; then
   tests cargo nextest run --locked --profile engines --test engines

@@ -151,6 +151,14 @@ mod tests {
         // Somebody listens, whatever the client said.
         assert!(!nobody_is_there(&format!("tcp://127.0.0.1:{port}"), &refused));
         drop(free);
+        // A process that another test is just starting may still have the socket.
+        let closed = || TcpStream::connect(("127.0.0.1", port)).is_err();
+        for _ in 0..1000 {
+            if closed() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
         assert!(nobody_is_there(&format!("tcp://127.0.0.1:{port}"), &refused));
         assert!(!nobody_is_there(&format!("tcp://127.0.0.1:{port}"), "dial tcp: i/o timeout"));
         assert!(!nobody_is_there("tcp://localhost:1", "dial tcp: lookup localhost: no such host"));
