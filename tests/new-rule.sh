@@ -23,14 +23,14 @@ lines=$(diff "$copy.before/crates/core/src/rules/mod.rs" crates/core/src/rules/m
 [ "$lines" = 1 ] || { echo "new-rule.sh changed $lines lines of the list" >&2; exit 1; }
 rustfmt --edition 2024 --check crates/core/src/rules/tried_out.rs
 
-# A folder of its own: the sources' own program stays what it is. What the sources' build made of the dependencies is used again; a copy that
-# is not whole only costs time.
+# A folder of its own: the sources' own program stays what it is. What the sources' build made of the dependencies is used again, by links;
+# fender's own packages are made anew, because their files would be written where the sources' are. A copy that is not whole only costs time.
 built=${CARGO_TARGET_DIR:-$here/target}
 export CARGO_TARGET_DIR=$built/new-rule
-if [ ! -d "$CARGO_TARGET_DIR/debug" ]; then
-  mkdir -p "$CARGO_TARGET_DIR/debug"
-  cp -al "$built"/debug/{deps,build,.fingerprint} "$CARGO_TARGET_DIR/debug/" 2>/dev/null || true
-fi
+rm -rf "$CARGO_TARGET_DIR"
+mkdir -p "$CARGO_TARGET_DIR/debug"
+cp -al "$built"/debug/{deps,build,.fingerprint} "$CARGO_TARGET_DIR/debug/" 2>/dev/null || true
+rm -rf "$CARGO_TARGET_DIR"/debug/{deps,build,.fingerprint}/*fender*
 cargo build --locked --quiet --bin fender
 fender=$CARGO_TARGET_DIR/debug/fender
 

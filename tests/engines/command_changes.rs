@@ -11,6 +11,7 @@ use crate::support::api::Api;
 use crate::support::engine::Engine;
 use crate::support::guarded::Guarded;
 use crate::support::process::client;
+use crate::support::schema;
 use crate::support::state::Chance;
 use serde_json::{Value, json};
 
@@ -87,6 +88,7 @@ fn changes_are_what_docker_changes() {
         let before = Seen::of(&api);
         let plan = guarded.fender(&[&["plan", "--format", "json", "--"], &words[..]].concat());
         let planned: Value = serde_json::from_slice(&plan.stdout).unwrap_or_default();
+        assert_eq!(schema::misfits(&schema::of_plans(), &planned), [""; 0], "docker {line}");
         let docker = client(&engine.host()).args(&words).output().unwrap();
         let after = Seen::of(&api);
         let truth = before.to(&after);

@@ -10,6 +10,7 @@ use std::process::Command;
 use crate::support;
 use crate::support::engine::Engine;
 use crate::support::process;
+use crate::support::schema;
 use crate::support::state::{Chance, Ground, Seen, look};
 use serde_json::Value;
 
@@ -83,6 +84,7 @@ fn compare(name: &str, which: &str, flags: &str) {
         if std::env::var_os("FENDER_PLAN_TIMES").is_some() {
             println!("{name} seed {seed}: {:?}, docker {}", started.elapsed(), words.join(" "));
         }
+        assert_eq!(schema::misfits(&schema::of_plans(), &plan), [""; 0], "docker {}: {said}", words.join(" "));
         let planned = planned(&plan);
         let truth = gone(&before, &after);
         deleted += truth.len();

@@ -8,6 +8,7 @@ use fender_core::policy::parse_layer;
 use fender_core::rules::RULES;
 
 use crate::support::process::root;
+use crate::support::schema;
 
 /// Words with hyphens in backticks that are no rules: docker's, cargo's, and names of programs and files.
 const NO_RULES: &[&str] = &[
@@ -253,4 +254,36 @@ fn the_documents_policies_are_read_without_an_error() {
             }
         }
     }
+}
+
+/// The schema of plans is held against real plans in the engines' tests (`plan::`, `changes_truth::`, `command_changes::`); this tries the check.
+#[test]
+fn what_does_not_fit_a_schema_is_found() {
+    let schema = serde_json::json!({
+        "type": "object", "required": ["a", "b"], "additionalProperties": false,
+        "properties": {"a": {"type": ["integer", "null"]}, "b": {"type": "array", "items": {"enum": ["x", null]}}},
+    });
+    let misfits = |value: &serde_json::Value| schema::misfits(&schema, value);
+    assert_eq!(misfits(&serde_json::json!({"a": null, "b": ["x", null]})), [""; 0]);
+    for wrong in [
+        serde_json::json!([]),
+        serde_json::json!({"a": 1}),
+        serde_json::json!({"a": "1", "b": []}),
+        serde_json::json!({"a": 1, "b": ["y"]}),
+        serde_json::json!({"a": 1, "b": [], "c": 1}),
+    ] {
+        assert!(!misfits(&wrong).is_empty(), "{wrong}");
+    }
+    schema::misfits(&schema::of_plans(), &serde_json::json!({}));
+}
+
+#[test]
+fn the_readme_counts_the_commands_of_the_corpora() {
+    let counted = |name: &str| {
+        let text = fs::read_to_string(root().join("tests/corpus").join(name)).unwrap();
+        text.lines().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#')).count()
+    };
+    let (dangerous, plain) = (counted("dangerous.txt") + counted("outage.txt"), counted("plain.txt"));
+    let said = format!("has {dangerous} dangerous commands, which fender all finds, and {plain} harmless commands");
+    assert!(fs::read_to_string(root().join("README.md")).unwrap().contains(&said), "{said}");
 }

@@ -15,6 +15,7 @@ pub mod pictures;
 pub mod place;
 pub mod process;
 pub mod recorder;
+pub mod schema;
 pub mod state;
 pub mod terminal;
 

@@ -163,6 +163,8 @@ pub struct OtherProject {
     pub command: String,
     /// What it would do to the containers: `replace or take over`.
     pub does: &'static str,
+    /// Whether the command makes containers, which join the other project's networks.
+    pub makes: bool,
     /// The containers, by their names.
     pub containers: Vec<String>,
     /// Volumes of theirs that the command would use or remove.

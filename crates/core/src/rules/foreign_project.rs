@@ -28,11 +28,9 @@ fn check(case: &Case) -> Vec<Finding> {
         let mut found = RULE.found(origins).titled(title(other)).because(why(other));
         if !other.suggested.is_empty() {
             let name = &other.suggested;
-            found.instead = match other.does {
-                "replace or take over" | "use" => {
-                    format!("docker compose -p {name} {}, or name: {name} in the compose file", other.command)
-                }
-                _ => format!(
+            found.instead = match other.makes {
+                true => format!("docker compose -p {name} {}, or name: {name} in the compose file", other.command),
+                false => format!(
                     "if it is meant: docker compose {} in {}; for a project of its own here: docker compose -p {name}, or name: {name} in the compose file",
                     other.command,
                     named(&folders(other))
