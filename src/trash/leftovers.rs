@@ -58,6 +58,12 @@ fn mark_of(container: &ListedContainer) -> Option<&str> {
     Some(mark)
 }
 
+/// Whether this is a helper of a process that is gone: it goes in a moment.
+pub(super) fn is_left_helper(container: &ListedContainer) -> bool {
+    let label = container.labels.get(REPOSITORY).map(String::as_str);
+    mark_of(container).or(label).is_some_and(is_left)
+}
+
 /// Removes the containers and images whose mark is one of these; how many there were.
 pub async fn sweep(client: &Arc<Client>, wanted: &dyn Fn(&str) -> bool) -> Result<usize, EngineProblem> {
     let mut found = 0;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use hyper::Method;
@@ -9,9 +10,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::helper::Helpers;
+use super::leftovers::is_left_helper;
 use super::store::{Entry, Locked, Object};
 use super::{archive, helper, settings};
-use crate::engine::answers::{self, Anything, ContainerConfig, Identified, ListedNetwork, VolumeNow};
+use crate::engine::answers::{self, Anything, ContainerConfig, Identified, ListedContainer, ListedNetwork, VolumeNow};
 use crate::engine::connection::{Client, Connection, RequestBody, nothing};
 use crate::engine::inventory::EngineDefaults;
 use crate::engine::list::List;
@@ -21,6 +23,9 @@ use fender_core::api::EngineProblem;
 use fender_core::lower::{Body, Request};
 use fender_core::plan::inventory::{VolumeData, short};
 use fender_core::plan::{ObjectKind, Recoverable};
+
+/// So many tenths of a second a helper of a process that is gone may stay.
+const HELPER_GOES: u32 = 50;
 
 /// What became of one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -324,9 +329,16 @@ impl Restoration<'_> {
             return Ok(false);
         }
         let filters = json!({ "volume": [name] });
-        let List(users): List<Anything> = self.client.get(&paths::containers_where(&filters)).await?;
-        if !users.is_empty() {
-            return Ok(false);
+        // The helper of the restoration that was cut off may be there for a moment still.
+        for attempt in 0.. {
+            let List(users): List<ListedContainer> = self.client.get(&paths::containers_where(&filters)).await?;
+            if users.is_empty() {
+                break;
+            }
+            if attempt == HELPER_GOES || !users.iter().all(is_left_helper) {
+                return Ok(false);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
         match mark.created {
             Some(created) => Ok(created == now.created_at),
