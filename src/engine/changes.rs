@@ -10,7 +10,7 @@ use super::paths;
 use fender_core::api::{EngineProblem, Version};
 use fender_core::plan::changes::{change_needs, changes};
 use fender_core::plan::inventory::{Container, Inventory, find_container, seconds};
-use fender_core::plan::{Change, ChangeStep, Item, ObjectKind, Plan, Protections};
+use fender_core::plan::{Change, ChangeStep, ObjectKind, Plan, Protections};
 
 /// What these steps change, made of what the engine says now, and what of it is protected. `api` is what `DOCKER_API_VERSION` says.
 pub async fn changed(
@@ -72,8 +72,7 @@ async fn starts(client: &Arc<Client>, ids: &[String]) -> Result<HashMap<String, 
 
 /// Fills in since when the containers run that go.
 pub(super) async fn since_when(client: &Arc<Client>, plan: &mut Plan) -> Result<(), EngineProblem> {
-    let runs = |item: &&Item| matches!(item.mark.as_str(), "running" | "paused" | "restarting");
-    let running = plan.of(ObjectKind::Container).filter(runs);
+    let running = plan.of(ObjectKind::Container).filter(|item| item.is_running());
     let ids: Vec<String> = running.map(|item| item.id.clone()).take(STARTS_ASKED).collect();
     let since = starts(client, &ids).await?;
     for item in &mut plan.deletes {

@@ -74,8 +74,8 @@ pub struct Engine {
     /// Why it did not answer once; it is not asked again where only a note depends on it.
     silent: RefCell<Option<EngineProblem>>,
     images: RefCell<HashMap<String, Lookup<ImageFacts>>>,
-    /// By what was asked for, and whether with the bytes of the layer.
-    containers: RefCell<HashMap<(String, bool), Lookup<ContainerFacts>>>,
+    /// By what was asked for.
+    containers: RefCell<HashMap<String, Lookup<ContainerFacts>>>,
     itself: RefCell<Option<Lookup<EngineFacts>>>,
     protections: RefCell<Option<Result<Rc<Protections>, EngineProblem>>>,
     plans: RefCell<Vec<(Vec<Step>, Rc<Plan>)>>,
@@ -307,13 +307,11 @@ impl Inspect for Engine {
         known
     }
 
-    fn container(&self, name: &str, with_size: bool) -> Lookup<ContainerFacts> {
-        let asked = (name.to_owned(), with_size);
-        if let Some(known) = self.containers.borrow().get(&asked) {
+    fn container(&self, name: &str) -> Lookup<ContainerFacts> {
+        if let Some(known) = self.containers.borrow().get(name) {
             return known.clone();
         }
-        let path = if with_size { paths::container_with_size(name) } else { paths::container(name) };
-        let answer: Lookup<ContainerInspectResponse> = self.ask(&path);
+        let answer: Lookup<ContainerInspectResponse> = self.ask(&paths::container(name));
         let known = answer.then(|container| {
             let (Some(name), Some(state), Some(mounts)) = (container.name, container.state, container.mounts) else {
                 return Lookup::Unknown("it does not say what the container is".to_owned());
@@ -335,11 +333,10 @@ impl Inspect for Engine {
                 running: state.running != Some(false),
                 started_at: left_out(state.started_at),
                 stop_timeout: config.stop_timeout,
-                layer_bytes: container.size_rw,
                 mounts: mounts.collect(),
             })
         });
-        self.containers.borrow_mut().insert(asked, known.clone());
+        self.containers.borrow_mut().insert(name.to_owned(), known.clone());
         known
     }
 

@@ -25,7 +25,7 @@ impl Inspect for Offline {
         Lookup::NoEngine
     }
 
-    fn container(&self, _: &str, _: bool) -> Lookup<ContainerFacts> {
+    fn container(&self, _: &str) -> Lookup<ContainerFacts> {
         Lookup::NoEngine
     }
 

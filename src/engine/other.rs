@@ -38,7 +38,7 @@ impl Inspect for OtherClient {
         self.open()
     }
 
-    fn container(&self, _: &str, _: bool) -> Lookup<ContainerFacts> {
+    fn container(&self, _: &str) -> Lookup<ContainerFacts> {
         self.open()
     }
 

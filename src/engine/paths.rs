@@ -67,11 +67,6 @@ pub fn container(id: &str) -> String {
     of_container(id, "json")
 }
 
-/// GET: the same with the bytes of its own layer.
-pub fn container_with_size(id: &str) -> String {
-    of_container(id, "json?size=1")
-}
-
 /// GET: the paths in which a container differs from its image.
 pub fn changes(id: &str) -> String {
     of_container(id, "changes")
@@ -294,6 +289,6 @@ mod tests {
             "/networks?filters=%7B%22dangling%22%3A%5B%22true%22%5D%7D"
         );
         assert_eq!(usage_of(&["volume", "build-cache"]), "/system/df?type=volume&type=build-cache");
-        assert!(is_measured(&container_with_size("i")) && is_measured(USAGE) && !is_measured(CONTAINERS));
+        assert!(is_measured(&container_sizes(None)) && is_measured(USAGE) && !is_measured(CONTAINERS));
     }
 }

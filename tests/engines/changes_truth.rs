@@ -332,15 +332,7 @@ impl Bench {
     }
 
     fn clear(&self, api: &Api) {
-        for it in api.get("/containers/json?all=1").as_array().into_iter().flatten() {
-            let _ = api.delete(&format!("/containers/{}?force=1&v=1", it["Id"].as_str().unwrap()));
-        }
-        for it in api.get("/volumes")["Volumes"].as_array().into_iter().flatten() {
-            let _ = api.delete(&format!("/volumes/{}", it["Name"].as_str().unwrap()));
-        }
-        for it in api.get("/networks").as_array().into_iter().flatten() {
-            let _ = api.delete(&format!("/networks/{}", it["Id"].as_str().unwrap()));
-        }
+        api.clear();
         for tag in ["1", "2"] {
             self.tag(api, tag, tag);
         }

@@ -87,15 +87,7 @@ fn the_smaller_one_asks_by_its_own_rules(guarded: &Guarded) {
 
 fn clear(engine: &Engine) {
     let api = Api::new(&engine.socket);
-    for it in api.get("/containers/json?all=1").as_array().into_iter().flatten() {
-        let _ = api.delete(&format!("/containers/{}?force=1&v=1", it["Id"].as_str().unwrap()));
-    }
-    for it in api.get("/volumes")["Volumes"].as_array().into_iter().flatten() {
-        let _ = api.delete(&format!("/volumes/{}", it["Name"].as_str().unwrap()));
-    }
-    for it in api.get("/networks").as_array().into_iter().flatten() {
-        let _ = api.delete(&format!("/networks/{}", it["Id"].as_str().unwrap()));
-    }
+    api.clear();
     for it in api.get("/images/json?all=1").as_array().into_iter().flatten() {
         let _ = api.delete(&format!("/images/{}?force=1", it["Id"].as_str().unwrap()));
     }

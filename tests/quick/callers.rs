@@ -107,10 +107,8 @@ fn a_deployment_on_production_passes_with_notes() {
     assert_eq!(output.status.code(), Some(125));
 }
 
-fn answered(place: &Place, words: &[&str], set: &[(&str, &str)]) -> (String, Option<i32>) {
-    let mut command = place.typed(words);
-    command.env("TERM", "xterm").env("NO_COLOR", "1").envs(set.iter().copied());
-    let mut terminal = Terminal::start(&command, None);
+/// Answers a question, where one comes before the program ends.
+fn yes_if_asked(terminal: &mut Terminal) {
     for _ in 0..300 {
         if terminal.seen().contains("[y/N] ") {
             std::thread::sleep(Duration::from_millis(300));
@@ -122,6 +120,13 @@ fn answered(place: &Place, words: &[&str], set: &[(&str, &str)]) -> (String, Opt
         }
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+fn answered(place: &Place, words: &[&str], set: &[(&str, &str)]) -> (String, Option<i32>) {
+    let mut command = place.typed(words);
+    command.env("TERM", "xterm").env("NO_COLOR", "1").envs(set.iter().copied());
+    let mut terminal = Terminal::start(&command, None);
+    yes_if_asked(&mut terminal);
     let code = terminal.wait().code();
     (terminal.seen(), code)
 }
@@ -189,17 +194,7 @@ fn no_question_of_fenders_own_is_answered_by_an_agent() {
         place.surround(&mut command);
         command.args(["lint", "--fix"]).envs(set.iter().copied()).current_dir(place.path("home"));
         let mut terminal = Terminal::start(&command, None);
-        for _ in 0..300 {
-            if terminal.seen().contains("[y/N] ") {
-                std::thread::sleep(Duration::from_millis(300));
-                terminal.send("y\n");
-                break;
-            }
-            if terminal.ended().is_some() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        yes_if_asked(&mut terminal);
         terminal.wait();
         std::fs::read_to_string(place.path("home/Dockerfile")).unwrap().contains("COPY x")
     };

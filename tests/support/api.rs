@@ -46,6 +46,19 @@ impl Api {
         };
         self.connection.block_on(sent).unwrap_or_else(|problem| panic!("{path}: {problem}")).to_vec()
     }
+
+    /// Removes every container, and every volume and network that can be removed.
+    pub fn clear(&self) {
+        for it in self.get("/containers/json?all=1").as_array().into_iter().flatten() {
+            let _ = self.delete(&format!("/containers/{}?force=1&v=1", it["Id"].as_str().unwrap()));
+        }
+        for it in self.get("/volumes")["Volumes"].as_array().into_iter().flatten() {
+            let _ = self.delete(&format!("/volumes/{}", it["Name"].as_str().unwrap()));
+        }
+        for it in self.get("/networks").as_array().into_iter().flatten() {
+            let _ = self.delete(&format!("/networks/{}", it["Id"].as_str().unwrap()));
+        }
+    }
 }
 
 /// A tar with these files.

@@ -164,7 +164,7 @@ impl Inspect for SmallEngine {
             _ => Lookup::Missing,
         }
     }
-    fn container(&self, name: &str, _: bool) -> Lookup<ContainerFacts> {
+    fn container(&self, name: &str) -> Lookup<ContainerFacts> {
         let volume = MountFacts {
             volume: Some("x".into()),
             source: "/var/lib/docker/volumes/x".into(),
@@ -172,16 +172,8 @@ impl Inspect for SmallEngine {
             writable: true,
         };
         match name {
-            "heavy" => Lookup::Found(ContainerFacts {
-                name: name.into(),
-                layer_bytes: Some(412_000_000),
-                ..ContainerFacts::default()
-            }),
-            "light" => Lookup::Found(ContainerFacts {
-                name: name.into(),
-                layer_bytes: Some(1000),
-                ..ContainerFacts::default()
-            }),
+            "heavy" => Lookup::Found(ContainerFacts { name: name.into(), ..ContainerFacts::default() }),
+            "light" => Lookup::Found(ContainerFacts { name: name.into(), ..ContainerFacts::default() }),
             "serving" => Lookup::Found(ContainerFacts {
                 name: name.into(),
                 image: "app:2".into(),
@@ -282,7 +274,7 @@ impl Inspect for SmallPodman {
     fn image(&self, _: &str) -> Lookup<ImageFacts> {
         Lookup::Unknown("it is not asked".into())
     }
-    fn container(&self, _: &str, _: bool) -> Lookup<ContainerFacts> {
+    fn container(&self, _: &str) -> Lookup<ContainerFacts> {
         Lookup::Unknown("it is not asked".into())
     }
     fn engine(&self) -> Lookup<EngineFacts> {

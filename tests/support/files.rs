@@ -119,7 +119,7 @@ impl Inspect for Files {
     fn image(&self, _: &str) -> Lookup<ImageFacts> {
         Lookup::NoEngine
     }
-    fn container(&self, _: &str, _: bool) -> Lookup<ContainerFacts> {
+    fn container(&self, _: &str) -> Lookup<ContainerFacts> {
         Lookup::NoEngine
     }
     fn engine(&self) -> Lookup<EngineFacts> {

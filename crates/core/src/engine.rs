@@ -36,8 +36,6 @@ pub struct ContainerFacts {
     pub started_at: String,
     /// `Config.StopTimeout` in seconds; None for the engine's 10.
     pub stop_timeout: Option<i64>,
-    /// Bytes in its own layer, where they were asked for.
-    pub layer_bytes: Option<i64>,
     /// What is mounted into it.
     pub mounts: Vec<MountFacts>,
     /// `Config.Env`: `NAME=value`.
@@ -233,8 +231,8 @@ pub trait Inspect {
     }
     /// The image with this name or id: `GET /images/{name}/json`.
     fn image(&self, name: &str) -> Lookup<ImageFacts>;
-    /// The container with this name or id, with the bytes of its own layer if wanted: `GET /containers/{id}/json`.
-    fn container(&self, name: &str, with_size: bool) -> Lookup<ContainerFacts>;
+    /// The container with this name or id: `GET /containers/{id}/json`.
+    fn container(&self, name: &str) -> Lookup<ContainerFacts>;
     /// The engine itself: `GET /info`.
     fn engine(&self) -> Lookup<EngineFacts>;
     /// The engine's labels. Where a command `stops` without them they are waited for longer.

@@ -134,6 +134,13 @@ pub struct Item {
     pub since: Option<i64>,
 }
 
+impl Item {
+    /// Of a container: whether it has processes, running or paused.
+    pub fn is_running(&self) -> bool {
+        matches!(self.mark.as_str(), "running" | "paused" | "restarting")
+    }
+}
+
 impl Serialize for Item {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;

@@ -45,7 +45,8 @@ impl ClassActions {
     }
 }
 
-/// The actions of one preset: for everybody, and for one kind of caller.
+/// The actions of one preset: for everybody, and for one kind of caller. The classes stand here again because serde loses the places of a
+/// table that it flattens.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PresetFile {

@@ -25,7 +25,7 @@ pub struct NamedContainer {
 pub fn running<'a>(case: &Case, typed: impl Iterator<Item = &'a str>) -> Vec<NamedContainer> {
     let found = typed.enumerate().filter_map(|(at, word)| {
         let answer = match at < ASKED {
-            true => case.facts.container(word, false),
+            true => case.facts.container(word),
             false => Lookup::Unknown("it was not asked".to_owned()),
         };
         match answer {

@@ -91,7 +91,7 @@ impl<'a> Case<'a> {
             let ChangeStep::Request(request) = step else { return false };
             request.may_take()
                 && match request {
-                    RequestChange::Ends { name, .. } => match self.facts.container(name, false) {
+                    RequestChange::Ends { name, .. } => match self.facts.container(name) {
                         Lookup::Found(container) => container.auto_remove,
                         Lookup::Missing | Lookup::NoEngine => false,
                         Lookup::Unknown(_) => true,

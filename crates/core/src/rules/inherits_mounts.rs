@@ -42,7 +42,7 @@ fn check(case: &Case) -> Vec<Finding> {
 
 fn judged(case: &Case, typed: &str, origins: &[Origin]) -> Vec<Finding> {
     let (name, mode) = typed.split_once(':').unwrap_or((typed, ""));
-    let container = match case.facts.container(name, false) {
+    let container = match case.facts.container(name) {
         Lookup::Found(container) => container,
         // Docker will say that it is not there.
         Lookup::Missing => return Vec::new(),

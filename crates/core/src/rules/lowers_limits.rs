@@ -27,7 +27,7 @@ fn check(case: &Case) -> Vec<Finding> {
         if memory <= 0 && processes <= 0 {
             continue;
         }
-        let now = match request.object("/containers/", "/update").map(|name| case.facts.container(name, false)) {
+        let now = match request.object("/containers/", "/update").map(|name| case.facts.container(name)) {
             Some(Lookup::Found(now)) => Some(now),
             _ => None,
         };

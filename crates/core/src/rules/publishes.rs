@@ -91,7 +91,7 @@ fn with_secret(case: &Case, request: &Request) -> Option<Finding> {
         let name = tag.map_or_else(|| name.to_owned(), |tag| format!("{name}:{tag}"));
         case.facts.image(&name).then(|image| Lookup::Found(image.env))
     } else if request.is("POST", "/commit") {
-        case.facts.container(request.value("container")?, false).then(|container| Lookup::Found(container.env))
+        case.facts.container(request.value("container")?).then(|container| Lookup::Found(container.env))
     } else {
         return None;
     };

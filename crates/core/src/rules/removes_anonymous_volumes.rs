@@ -41,7 +41,7 @@ fn check(case: &Case) -> Vec<Finding> {
 
 /// Whether the container has a volume; true where the engine does not tell.
 fn holds_some(case: &Case, name: &str) -> bool {
-    match case.facts.container(name, false) {
+    match case.facts.container(name) {
         Lookup::Found(container) => container.mounts.iter().any(|mount| mount.volume.is_some()),
         Lookup::Missing => false,
         Lookup::NoEngine | Lookup::Unknown(_) => true,

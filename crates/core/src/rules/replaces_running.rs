@@ -27,9 +27,8 @@ fn check(case: &Case) -> Vec<Finding> {
     }
     // What is not known of the engine is said where it is asked what is protected.
     let Ok(plan) = case.facts.plan(case.steps()) else { return Vec::new() };
-    let runs = |item: &&Item| matches!(item.mark.as_str(), "running" | "paused" | "restarting");
     let of_change = |change: ItemChange| -> Vec<&Item> {
-        plan.of(ObjectKind::Container).filter(runs).filter(|item| item.change == change).collect()
+        plan.of(ObjectKind::Container).filter(|item| item.is_running() && item.change == change).collect()
     };
     let parts = [
         (of_change(ItemChange::Replaced), "replaces"),

@@ -73,7 +73,7 @@ fn in_container(case: &Case, name: &str, done: &[Overwrites], origins: &[Origin]
     let mut finds = |volume: Result<String, String>, it: &Overwrites| {
         found.push(VolumeWrite { volume, program: it.program.clone(), one_off: true, origins: origins.to_vec() });
     };
-    match case.facts.container(name, false) {
+    match case.facts.container(name) {
         Lookup::Found(container) => {
             for (volume, it) in written(&container, done) {
                 finds(Ok(volume), it);
