@@ -55,6 +55,9 @@ _fender() {
             fender,unprotect)
                 cmd="fender__subcmd__unprotect"
                 ;;
+            fender,why)
+                cmd="fender__subcmd__why"
+                ;;
             fender__subcmd__help,completions)
                 cmd="fender__subcmd__help__subcmd__completions"
                 ;;
@@ -93,6 +96,9 @@ _fender() {
                 ;;
             fender__subcmd__help,unprotect)
                 cmd="fender__subcmd__help__subcmd__unprotect"
+                ;;
+            fender__subcmd__help,why)
+                cmd="fender__subcmd__help__subcmd__why"
                 ;;
             fender__subcmd__help__subcmd__trash,empty)
                 cmd="fender__subcmd__help__subcmd__trash__subcmd__empty"
@@ -152,7 +158,7 @@ _fender() {
 
     case "${cmd}" in
         fender)
-            opts="-h -V --help --version explain plan lint context undo trash protect unprotect rules doctor completions docker help"
+            opts="-h -V --help --version explain why plan lint context undo trash protect unprotect rules doctor completions docker help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -260,7 +266,7 @@ _fender() {
             return 0
             ;;
         fender__subcmd__help)
-            opts="explain plan lint context undo trash protect unprotect rules doctor completions docker help"
+            opts="explain why plan lint context undo trash protect unprotect rules doctor completions docker help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -512,6 +518,20 @@ _fender() {
             return 0
             ;;
         fender__subcmd__help__subcmd__unprotect)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        fender__subcmd__help__subcmd__why)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -816,6 +836,24 @@ _fender() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        fender__subcmd__why)
+            opts="-h --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

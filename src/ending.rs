@@ -31,24 +31,32 @@ impl fmt::Display for LastLine {
 /// The end of a command that docker did not run. There are two ways to make one, so that none ends without its last line.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
-pub struct Ending(u8);
+pub struct Ending {
+    code: u8,
+    carried_out: bool,
+}
 
 impl Ending {
     /// Nothing was run: writes the last line. A closed standard error changes nothing.
     pub fn not_run(code: u8, line: &LastLine) -> Ending {
         // In one piece: another command may write to the same terminal.
         let _ = stderr().write_all(format!("{line}\n").as_bytes());
-        Ending(code)
+        Ending { code, carried_out: false }
     }
 
     /// fender did it itself, and has said so in docker's words.
     pub fn carried_out(code: u8) -> Ending {
-        Ending(code)
+        Ending { code, carried_out: true }
+    }
+
+    /// Whether nothing was run.
+    pub fn is_not_run(&self) -> bool {
+        !self.carried_out
     }
 
     /// The code for the caller.
     pub fn code(&self) -> u8 {
-        self.0
+        self.code
     }
 }
 

@@ -11,6 +11,7 @@ use crate::ending::{Ending, LastLine};
 use crate::engine::access;
 use crate::engine::reach::NO_ADDRESS;
 use crate::environment::host::{Surroundings, hostname, ids, notes_wanted};
+use crate::environment::last_command::{CommandOutcome, JudgedCommand, Recorder};
 use crate::environment::policy::{read_client, read_layers};
 use crate::environment::watched::Watched;
 use crate::environment::{caller, client};
@@ -142,8 +143,11 @@ fn judged(face: Face, invocation: Invocation, words: &[OsString], host: &Watched
         caller: caller::find(&policy),
         environment: None,
     };
-    let way = Way { face, real: &real, client: &client };
-    match decided(invocation, words, &context, &way, None) {
+    let recorder = Recorder::default();
+    let way = Way { face, real: &real, client: &client, recorder: &recorder };
+    let decision = decided(invocation, words, &context, &way, None);
+    recorder.ended(outcome(&decision, words, host));
+    match decision {
         ShimDecision::Run(words) => ShimOutcome::Docker(real, words),
         ShimDecision::Ended(ending) => ShimOutcome::Ended(ending),
     }
@@ -156,6 +160,20 @@ struct Way<'a> {
     real: &'a Path,
     /// What asks the engine.
     client: &'a Path,
+    /// Remembers for `fender why` what was said.
+    recorder: &'a Recorder,
+}
+
+/// What `fender why` says became of a command.
+fn outcome(decision: &ShimDecision, typed: &[OsString], host: &dyn Host) -> CommandOutcome {
+    match decision {
+        ShimDecision::Run(words) if words == typed => CommandOutcome::Ran,
+        // Docker's own question is not asked a second time.
+        ShimDecision::Run(words) if *words == asked_once(&parsed(typed, host), typed.to_vec()) => CommandOutcome::Ran,
+        ShimDecision::Run(words) => CommandOutcome::RanAs(texts(words)),
+        ShimDecision::Ended(ending) if ending.is_not_run() => CommandOutcome::NotRun,
+        ShimDecision::Ended(ending) => CommandOutcome::CarriedOut(ending.code()),
+    }
 }
 
 /// What becomes of a command.
@@ -185,6 +203,8 @@ fn decided(
     {
         return ShimDecision::Run(asked_once(&judgement.invocation, words.to_vec()));
     }
+    let remembered = is_said(&judgement)
+        && JudgedCommand::of(&judgement, &host.directory()).is_some_and(|command| way.recorder.judged(command));
     let always = matches!(before, Some((_, Chosen::Smaller)));
     let guard = Guard { words, judgement: &judgement, policy, client: way.client, hostname, host, context, always };
     match guard.run() {
@@ -199,14 +219,11 @@ fn decided(
     match judgement.wanted {
         Action::Allow => ShimDecision::Run(words.to_vec()),
         Action::Note => {
-            // Docker's own error needs no notes on what will not be.
-            if judgement.lowered.refusal.is_none() {
-                tell_notes(&judgement);
-            }
+            tell_notes(&judgement, remembered);
             ShimDecision::Run(words.to_vec())
         }
-        Action::Fix => fixed(words, &judgement).map_or_else(ShimDecision::Ended, ShimDecision::Run),
-        Action::Ask | Action::Type => match ask(words, &judgement, context) {
+        Action::Fix => fixed(words, &judgement, remembered).map_or_else(ShimDecision::Ended, ShimDecision::Run),
+        Action::Ask | Action::Type => match ask(words, &judgement, context, way) {
             Asked::Typed => ShimDecision::Run(asked_once(&judgement.invocation, words.to_vec())),
             Asked::Fixed(words) => ShimDecision::Run(asked_once(&parsed(&words, host), words)),
             Asked::Changed(words) => {
@@ -276,6 +293,10 @@ fn words_for_help(judgement: &Judgement) -> Option<Vec<String>> {
     Some(words)
 }
 
+fn texts(words: &[OsString]) -> Vec<String> {
+    words.iter().map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
 fn screen() -> Screen {
     Screen::new(stderr().is_terminal())
 }
@@ -285,16 +306,25 @@ fn say(text: &str) {
     let _ = stderr().write_all(text.as_bytes());
 }
 
-fn tell_notes(judgement: &Judgement) {
-    if report::notes_are_printed(judgement, notes_wanted())
-        && let Some(line) = report::note(judgement, &screen())
+/// Whether fender says anything about a command. Docker's own error needs no notes on what will not be.
+fn is_said(judgement: &Judgement) -> bool {
+    match judgement.wanted {
+        Action::Note => judgement.lowered.refusal.is_none() && report::notes_are_printed(judgement, notes_wanted()),
+        wanted => wanted > Action::Note,
+    }
+}
+
+fn tell_notes(judgement: &Judgement, remembered: bool) {
+    if is_said(judgement)
+        && report::notes_are_printed(judgement, notes_wanted())
+        && let Some(line) = report::note(judgement, remembered, &screen())
     {
         say(&line);
     }
 }
 
 /// By policy: changed, shown, run.
-fn fixed(words: &[OsString], judgement: &Judgement) -> Result<Vec<OsString>, Ending> {
+fn fixed(words: &[OsString], judgement: &Judgement, remembered: bool) -> Result<Vec<OsString>, Ending> {
     let host = Surroundings { assume_terminal: false };
     let wanted: Vec<_> = judgement.with(Action::Fix).map(|complaint| &complaint.finding).collect();
     let Some(changed) = rewrite(&judgement.invocation, words, &judgement.lowered, &wanted, &host) else {
@@ -303,11 +333,10 @@ fn fixed(words: &[OsString], judgement: &Judgement) -> Result<Vec<OsString>, End
         let remedy = format!("to run it: change it as fender rules {} shows", ids.first().unwrap_or(&"ID"));
         return Err(Ending::not_run(NOT_RUN, &report::ended(judgement, &ids.join(", "), why, &remedy)));
     };
-    let texts: Vec<String> = changed.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let mut ids: Vec<&str> = wanted.iter().map(|finding| finding.rule.id).collect();
     ids.dedup();
-    say(&format!("fender: fixed ({}): {}\n", ids.join(", "), command_line(&texts)));
-    tell_notes(judgement);
+    say(&format!("fender: fixed ({}): {}\n", ids.join(", "), command_line(&texts(&changed))));
+    tell_notes(judgement, remembered);
     Ok(changed)
 }
 
@@ -322,10 +351,11 @@ enum Asked {
     No(Ending),
 }
 
-fn ask(words: &[OsString], judgement: &Judgement, context: &JudgementContext) -> Asked {
+fn ask(words: &[OsString], judgement: &Judgement, context: &JudgementContext, way: &Way) -> Asked {
     let hostname = context.hostname.as_str();
     let screen = Screen::of_questions();
     let fixes = fixes(words, judgement, context);
+    way.recorder.offered(fixes.all().map(|words| texts(words)).as_deref());
     let why = match report::question(judgement, &fixes, &screen, hostname).ask(&screen, judgement.caller) {
         Ok(answer) => match (answer.reply(), fixes.all()) {
             (Reply::Yes, _) => return Asked::Typed,

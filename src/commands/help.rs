@@ -10,7 +10,7 @@ use crate::ui::screen::Screen;
 
 /// The commands in the order in which a person needs them; each command's line is its own `about`.
 static GROUPS: &[(&str, &[&str])] = &[
-    ("Judge a command or a file; nothing is run", &["explain", "plan", "lint", "context"]),
+    ("Judge a command or a file; nothing is run", &["explain", "why", "plan", "lint", "context"]),
     ("Delete and undo", &["undo", "trash", "protect", "unprotect"]),
     ("Set up", &["doctor", "completions", "docker"]),
     ("Learn", &["rules", "help"]),

@@ -13,6 +13,7 @@ pub mod rules;
 mod trash;
 mod undo;
 mod usage;
+mod why;
 
 use std::ffi::OsString;
 use std::io::{Write, stderr, stdout};
@@ -36,6 +37,8 @@ struct Cli {
 enum Commands {
     /// Show what a docker command would do, and what fender would say
     Explain(explain::Explain),
+    /// Explain the last command that fender had something to say about
+    Why(why::Why),
     /// Show what a docker command would delete, and what is lost
     Plan(plan::PlanCommand),
     /// Find and fix problems in Dockerfiles, compose and bake files
@@ -95,6 +98,7 @@ pub fn run(arguments: &[OsString]) -> u8 {
     };
     ended(match command {
         Commands::Explain(explain) => explain.run(),
+        Commands::Why(why) => why.run(),
         Commands::Plan(plan) => plan.run(),
         Commands::Context(context) => context.run(),
         Commands::Lint(lint) => lint.run(),

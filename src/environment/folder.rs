@@ -199,6 +199,17 @@ impl Folder {
         self.sync()
     }
 
+    /// Writes a file whole or not at all, without waiting for the disk: after a power failure it may be gone. For what may be lost.
+    pub fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let beside = format!("{name}.{}.part", std::process::id());
+        let mut file = self.create(&beside)?;
+        let outcome = file.write_all(bytes).and_then(|()| self.rename(&beside, self, name));
+        if outcome.is_err() {
+            let _ = rustix::fs::unlinkat(&*self.held, beside.as_str(), AtFlags::empty());
+        }
+        outcome
+    }
+
     /// Moves a name into another folder of fender's, over what has that name there.
     pub fn rename(&self, name: &str, into: &Folder, new: &str) -> io::Result<()> {
         let (name, path) = self.one(name)?;

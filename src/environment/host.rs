@@ -212,6 +212,16 @@ pub fn birth(process: u32) -> Option<u64> {
     if is_dead { None } else { fields.get(19)?.parse().ok() }
 }
 
+/// Which terminal controls this process: its number, the session, and when that began. Each of them is used again, the three together are not.
+/// None where there is none.
+pub fn terminal() -> Option<String> {
+    let text = fs::read_to_string("/proc/self/stat").ok()?;
+    // proc(5): the name in parentheses may hold anything; behind it the state, the parent, the group, the session, the terminal.
+    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+    let (session, terminal) = (fields.get(3)?.parse::<u32>().ok()?, fields.get(4)?.parse::<i64>().ok()?);
+    (terminal != 0).then(|| format!("{terminal}-{session}-{}", birth(session).unwrap_or(0)))
+}
+
 /// Whether notes are wanted: on a terminal, or where `FENDER_NOTES` says always.
 pub fn notes_wanted() -> bool {
     io::stderr().is_terminal() || env::var_os("FENDER_NOTES").is_some_and(|value| value == "always")

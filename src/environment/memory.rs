@@ -61,7 +61,8 @@ pub fn recall(endpoint: &str) -> Option<Remembered> {
     Some(Remembered { labels, ago: ago(now().saturating_sub(last)) })
 }
 
-fn ago(seconds: u64) -> String {
+/// How long ago, in words: `2 hours ago`.
+pub fn ago(seconds: u64) -> String {
     let (number, unit) = match seconds {
         0..120 => return "a moment ago".to_owned(),
         120..7200 => (seconds / 60, "minutes"),

@@ -7,6 +7,7 @@ pub mod context;
 pub mod folder;
 pub mod host;
 pub mod input;
+pub mod last_command;
 pub mod memory;
 pub mod owned;
 pub mod policy;

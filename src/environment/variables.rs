@@ -41,7 +41,11 @@ pub static VARIABLES: &[Variable] = &[
         shown: "XDG_CONFIG_HOME, HOME",
         meaning: "your policy: ~/.config/fender/policy.toml",
     },
-    Variable { names: &["XDG_STATE_HOME"], shown: "XDG_STATE_HOME", meaning: "trash and locks: ~/.local/state/fender" },
+    Variable {
+        names: &["XDG_STATE_HOME"],
+        shown: "XDG_STATE_HOME",
+        meaning: "trash, locks, fender why: ~/.local/state/fender",
+    },
     Variable { names: &["PATH"], shown: "PATH", meaning: "where the real docker client is looked for" },
     Variable { names: &["SHELL"], shown: "SHELL", meaning: "the shell that doctor checks" },
     Variable {

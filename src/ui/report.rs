@@ -122,10 +122,12 @@ pub fn notes_are_printed(judgement: &Judgement, wanted: bool) -> bool {
 }
 
 /// One dim line for each file with problems, and one for all other notes of a command.
-pub fn note(judgement: &Judgement, screen: &Screen) -> Option<String> {
+/// `remembered` says that `fender why` knows this command.
+pub fn note(judgement: &Judgement, remembered: bool, screen: &Screen) -> Option<String> {
     let in_full = judgement.with(Action::Note).map(|complaint| &complaint.finding).filter(|it| it.rule.said_in_full);
     let in_full = in_full.map(|finding| format!("fender: {}", shown(&finding.title)));
-    let lines: Vec<String> = in_full.chain(notes_on_files(judgement)).chain(notes_on_words(judgement)).collect();
+    let lines: Vec<String> =
+        in_full.chain(notes_on_files(judgement)).chain(notes_on_words(judgement, remembered)).collect();
     (!lines.is_empty()).then(|| lines.iter().map(|line| format!("{}\n", screen.dim(line))).collect())
 }
 
@@ -160,7 +162,7 @@ fn in_a_note(finding: &Finding) -> String {
     }
 }
 
-fn notes_on_words(judgement: &Judgement) -> Option<String> {
+fn notes_on_words(judgement: &Judgement, remembered: bool) -> Option<String> {
     let mut titles: Vec<String> = Vec::new();
     for complaint in judgement.with(Action::Note).filter(|complaint| !complaint.finding.note_only) {
         let title = in_a_note(&complaint.finding);
@@ -180,8 +182,12 @@ fn notes_on_words(judgement: &Judgement) -> Option<String> {
     if left > 0 {
         titles.push(format!("{left} more"));
     }
-    let line = format!("fender: {} (fender explain -- {})", titles.join(", "), beginning(&judgement.invocation.words));
-    Some(line)
+    // What a script prints is read later, and by somebody else.
+    let how = match remembered && judgement.caller == CallerKind::Person {
+        true => "fender why".to_owned(),
+        false => format!("fender explain -- {}", beginning(&judgement.invocation.words)),
+    };
+    Some(format!("fender: {} ({how})", titles.join(", ")))
 }
 
 /// The command's words as far as one line takes them.

@@ -20,6 +20,7 @@ Usage: fender COMMAND [ARGS]
 
 Judge a command or a file; nothing is run
   explain      Show what a docker command would do, and what fender would say
+  why          Explain the last command that fender had something to say about
   plan         Show what a docker command would delete, and what is lost
   lint         Find and fix problems in Dockerfiles, compose and bake files
   context      Show which files a build would send, and which are secrets
@@ -49,7 +50,7 @@ Variables that fender reads
   NO_COLOR, TERM=dumb            no colours
   PAGER                          the program that shows long lists (less -R)
   XDG_CONFIG_HOME, HOME          your policy: ~/.config/fender/policy.toml
-  XDG_STATE_HOME                 trash and locks: ~/.local/state/fender
+  XDG_STATE_HOME                 trash, locks, fender why: ~/.local/state/fender
   PATH                           where the real docker client is looked for
   SHELL                          the shell that doctor checks
   SUDO_UID, SUDO_GID             whose ids --user is offered with under sudo

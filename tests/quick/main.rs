@@ -39,3 +39,4 @@ mod seeds;
 mod shim;
 mod terminal;
 mod unknown;
+mod why;

@@ -171,7 +171,7 @@ fn notes_are_one_line_on_a_terminal() {
     assert_eq!(
         notes,
         [
-            "fender: perhaps runs as root, no memory limit, a tag that can move, perhaps PID 1 does not forward signals or reap children, 1 more (fender explain -- run -d -p 80:80 nginx)"
+            "fender: perhaps runs as root, no memory limit, a tag that can move, perhaps PID 1 does not forward signals or reap children, 1 more (fender why)"
         ]
     );
 }

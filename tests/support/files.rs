@@ -73,7 +73,7 @@ impl Files {
         let judgement = judge(&words, &bench);
         let screen = Screen::plain();
         let fixes = fender_core::judge::fixes::Fixes::default();
-        let _ = (report::stopping(&judgement, &fixes, &screen, "m"), report::note(&judgement, &screen));
+        let _ = (report::stopping(&judgement, &fixes, &screen, "m"), report::note(&judgement, false, &screen));
     }
 }
 

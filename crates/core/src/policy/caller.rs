@@ -1,11 +1,11 @@
 //! Who runs a command: a person, a script or an agent. The edge finds out once; here it only decides which actions apply.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Action;
 
 /// The kinds of callers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CallerKind {
     /// Somebody at a terminal, who can answer a question.
