@@ -39,8 +39,8 @@ use fender_core::engine::{
 };
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
-use fender_core::lower::{ComposeModel, model_words, takes_orphans};
-use fender_core::plan::compose::{PROJECT, Project, of_project};
+use fender_core::lower::{ComposeFiles, ComposeModel, model_words, takes_orphans};
+use fender_core::plan::compose::{PROJECT, Project, WORKING_DIR, of_project};
 use fender_core::plan::inventory::{Container, Image, Inventory, Network, ObjectLabels, Volume};
 use fender_core::plan::preview::{Preview, preview_words};
 use fender_core::plan::protect::{LABEL, ProtectPattern};
@@ -470,6 +470,18 @@ impl Inspect for Engine {
                 None => Lookup::Unknown("it does not say which API it speaks".to_owned()),
             },
             other => other.map(|_| (0, 0)),
+        }
+    }
+
+    fn begin_compose(&self, invocation: &Invocation, host: &dyn Host) {
+        let (Some(model), Some(preview)) = (model_words(invocation), preview_words(invocation)) else { return };
+        self.printer.begin_printed(&model);
+        // Where the engine has nothing from this folder, its dry run is mostly not asked for, and could wait for a registry.
+        let (folder, _) = ComposeFiles::of_words(invocation, host).whole(host);
+        let filters = json!({ "label": [format!("{WORKING_DIR}={folder}")] });
+        let is_there = self.ask::<List<Container>>(&paths::containers_where(&filters));
+        if matches!(is_there, Lookup::Found(containers) if !containers.0.is_empty()) {
+            self.printer.begin_said(&preview);
         }
     }
 

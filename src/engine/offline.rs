@@ -8,7 +8,7 @@ use fender_core::plan::Facts;
 use crate::environment::client;
 
 /// Nothing is asked: `explain --offline`, and help for tests.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Offline {
     /// The client, which reads files and needs no engine for that.
     pub printer: client::Printer,

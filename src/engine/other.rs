@@ -9,7 +9,7 @@ use fender_core::plan::Facts;
 use crate::environment::client;
 
 /// Every question stays open.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct OtherClient {
     /// Which program it is.
     pub product: ClientProduct,

@@ -1,19 +1,19 @@
 //! Finds the real docker client, and lets it read files.
 
 use std::cell::RefCell;
-use std::ffi::OsString;
-use std::io::{IsTerminal, Read};
+use std::ffi::{OsStr, OsString};
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
-use std::{env, fs, io};
+use std::time::Duration;
+use std::{env, fs};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-
-use super::input;
+use super::plugin;
+use super::printing::{ClientSaid, PrintingProgram, reader_of, reads_input, run, waited};
 use fender_core::engine::Lookup;
 
 /// What was found, or where it was looked for.
@@ -52,12 +52,6 @@ pub fn identity(path: &Path) -> Option<(u64, u64)> {
     fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
-/// A program's path after links, and when its file was last changed, in seconds and nanoseconds since 1970, with its bytes.
-pub fn version_of_file(program: &Path) -> Option<(String, (i64, i64, u64))> {
-    let (path, metadata) = (fs::canonicalize(program).ok()?, fs::metadata(program).ok()?);
-    Some((path.display().to_string(), (metadata.mtime(), metadata.mtime_nsec(), metadata.size())))
-}
-
 /// Bytes of a script that are looked at.
 const SCRIPT: u64 = 4096;
 
@@ -79,170 +73,132 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long compose may take for a dry run: it waits there for services to be healthy, as it does when it really runs.
 const PREVIEWS: Duration = Duration::from_secs(10);
 
-/// How much it may say, in bytes.
-const MOST: usize = 256 << 20;
-
 /// How long it may take to print help.
 const HELPS: Duration = Duration::from_secs(5);
 
 /// The real client, asked to print what it reads in files. Each question is asked once.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Printer {
     client: Option<OsString>,
-    known: Answers,
-    said: RefCell<Vec<(Vec<String>, Lookup<ClientSaid>)>>,
+    /// Questions that were begun before their answer is needed.
+    begun: RefCell<Vec<BegunQuestion>>,
+    known: RefCell<Vec<(PrinterQuestion, Lookup<ClientSaid>)>>,
 }
 
-/// What a client said on both streams, whatever it ended with.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ClientSaid {
-    /// Standard output.
-    pub output: Vec<u8>,
-    /// Standard error.
-    pub errors: Vec<u8>,
-    /// It ended without an error.
-    pub success: bool,
+/// What a client is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct PrinterQuestion {
+    words: Vec<String>,
+    /// Its standard error is wanted, too.
+    errors: bool,
 }
 
-type Answers = RefCell<Vec<(Vec<String>, Lookup<Vec<u8>>)>>;
+/// A client that runs beside fender. One whose answer nobody waits for ends when this is dropped.
+#[derive(Debug)]
+struct BegunQuestion {
+    question: PrinterQuestion,
+    given_up: Arc<AtomicBool>,
+    thread: Option<JoinHandle<Lookup<ClientSaid>>>,
+}
+
+impl BegunQuestion {
+    fn answer(mut self) -> Lookup<ClientSaid> {
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(answer)) => answer,
+            _ => Lookup::Unknown("the docker client could not be waited for".to_owned()),
+        }
+    }
+}
+
+impl Drop for BegunQuestion {
+    fn drop(&mut self) {
+        self.given_up.store(true, Ordering::Relaxed);
+        // Docker, which fender becomes, would not know this child.
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
 
 impl Printer {
     /// Asks the client at this path; with None, every answer is unknown.
     pub fn new(client: Option<OsString>) -> Printer {
-        Printer { client, known: Answers::default(), said: RefCell::default() }
+        Printer { client, ..Printer::default() }
     }
 
     /// What it says on both streams; Unknown where it cannot be run or takes too long.
     pub fn said(&self, words: &[String]) -> Lookup<ClientSaid> {
-        if let Some((_, known)) = self.said.borrow().iter().find(|(asked, _)| asked == words) {
-            return known.clone();
-        }
-        let answer = match &self.client {
-            Some(client) => run(client, words, PREVIEWS, Stdio::piped()),
-            None => Lookup::Unknown("there is no docker client to ask".to_owned()),
-        };
-        self.said.borrow_mut().push((words.to_vec(), answer.clone()));
-        answer
+        self.asked(PrinterQuestion { words: words.to_vec(), errors: true })
     }
 
     /// What it prints; Missing where it fails, Unknown where it cannot be run or takes too long.
     pub fn printed(&self, words: &[String]) -> Lookup<Vec<u8>> {
-        if let Some((_, known)) = self.known.borrow().iter().find(|(asked, _)| asked == words) {
+        self.asked(PrinterQuestion { words: words.to_vec(), errors: false }).then(|said| match said.success {
+            true => Lookup::Found(said.output),
+            // A code of its own: the words are wrong, or a file is.
+            false => Lookup::Missing,
+        })
+    }
+
+    /// Begins the question of [`Printer::printed`], whose answer will be needed soon.
+    pub fn begin_printed(&self, words: &[String]) {
+        self.begin(PrinterQuestion { words: words.to_vec(), errors: false });
+    }
+
+    /// Begins the question of [`Printer::said`].
+    pub fn begin_said(&self, words: &[String]) {
+        self.begin(PrinterQuestion { words: words.to_vec(), errors: true });
+    }
+
+    fn begin(&self, question: PrinterQuestion) {
+        let Some(client) = &self.client else { return };
+        let is_asked = self.known.borrow().iter().any(|(known, _)| *known == question)
+            || self.begun.borrow().iter().any(|begun| begun.question == question);
+        // Standard input has one reader at a time.
+        if is_asked || reads_input(&question.words) {
+            return;
+        }
+        let (program, given_up) = (program_for(client, &question.words), Arc::new(AtomicBool::new(false)));
+        let (asked, stop) = (question.clone(), given_up.clone());
+        let thread = std::thread::spawn(move || run(&program, &asked.words, asked.patience(), asked.errors, &stop));
+        self.begun.borrow_mut().push(BegunQuestion { question, given_up, thread: Some(thread) });
+    }
+
+    fn asked(&self, question: PrinterQuestion) -> Lookup<ClientSaid> {
+        if let Some((_, known)) = self.known.borrow().iter().find(|(asked, _)| *asked == question) {
             return known.clone();
         }
-        let answer = match &self.client {
-            Some(client) => run(client, words, PATIENCE, Stdio::null()).then(|said| match said.success {
-                true => Lookup::Found(said.output),
-                // A code of its own: the words are wrong, or a file is.
-                false => Lookup::Missing,
-            }),
-            None => Lookup::Unknown("there is no docker client to read it".to_owned()),
+        let begun = self.begun.borrow().iter().position(|begun| begun.question == question);
+        let answer = match (begun, &self.client) {
+            (Some(at), _) => {
+                let begun = self.begun.borrow_mut().remove(at);
+                begun.answer()
+            }
+            (None, Some(client)) => {
+                let program = program_for(client, &question.words);
+                run(&program, &question.words, question.patience(), question.errors, &AtomicBool::new(false))
+            }
+            (None, None) => Lookup::Unknown("there is no docker client to read it".to_owned()),
         };
-        self.known.borrow_mut().push((words.to_vec(), answer.clone()));
+        self.known.borrow_mut().push((question, answer.clone()));
         answer
     }
 }
 
-fn run(client: &OsString, words: &[String], patience: Duration, errors: Stdio) -> Lookup<ClientSaid> {
-    let reads_input = words.iter().any(|word| word == "-" || word == "-f-" || word == "-c-" || word.ends_with("=-"));
-    if reads_input && (io::stdin().is_terminal() || input::kept().is_err()) {
-        return Lookup::Unknown("standard input cannot be read twice".to_owned());
-    }
-    let stdin = if reads_input { Stdio::inherit() } else { Stdio::null() };
-    // The program that is compose alone takes no word for it.
-    let alone = Path::new(client).file_name().is_some_and(|name| name == "docker-compose");
-    let words = if alone { words.strip_prefix(&["compose".to_owned()][..]).unwrap_or(words) } else { words };
-    let child = Command::new(client).args(words).stdin(stdin).stdout(Stdio::piped()).stderr(errors).spawn();
-    let mut child = match child {
-        Ok(child) => child,
-        Err(error) => return Lookup::Unknown(format!("the docker client cannot be run: {error}")),
-    };
-    let Some(output) = child.stdout.take() else {
-        return Lookup::Unknown("the docker client gave no output".to_owned());
-    };
-    let errors = child.stderr.take().map(reader_of);
-    let waited = waited(&mut child, reader_of(output), patience);
-    if reads_input {
-        input::again();
-    }
-    let cannot = |why: String| Lookup::Unknown(format!("the docker client did not print it: {why}"));
-    match waited {
-        None => cannot(format!("it took more than {} s", patience.as_secs())),
-        Some((Ok(bytes), _)) if bytes.len() > MOST => cannot(format!("it printed more than {} MiB", MOST >> 20)),
-        Some((Ok(output), status)) if status.code().is_some() => {
-            let errors = match errors.map(JoinHandle::join) {
-                None => Vec::new(),
-                Some(Ok(Ok(errors))) => errors,
-                Some(_) => return cannot("its errors could not be read".to_owned()),
-            };
-            Lookup::Found(ClientSaid { output, errors, success: status.success() })
-        }
-        // A signal says nothing about the words or the files.
-        Some((_, status)) => cannot(status.to_string()),
+impl PrinterQuestion {
+    fn patience(&self) -> Duration {
+        if self.errors { PREVIEWS } else { PATIENCE }
     }
 }
 
-/// A thread that reads what the client says, and no more than is looked at: a client that goes on finds nobody who listens.
-fn reader_of(output: impl Read + Send + 'static) -> JoinHandle<io::Result<Vec<u8>>> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        output.take(MOST as u64 + 1).read_to_end(&mut bytes).map(|_| bytes)
-    })
-}
-
-/// Waits until a client has said all and has ended. None where it takes too long: then it is killed, with the plugins that it started.
-fn waited(
-    child: &mut Child,
-    reader: JoinHandle<io::Result<Vec<u8>>>,
-    patience: Duration,
-) -> Option<(io::Result<Vec<u8>>, ExitStatus)> {
-    let started = Instant::now();
-    loop {
-        if reader.is_finished()
-            && let Ok(Some(status)) = child.try_wait()
-        {
-            let read = reader.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
-            return Some((read, status));
-        }
-        if started.elapsed() > patience {
-            kill_all(child);
-            return None;
-        }
-        std::thread::sleep(Duration::from_millis(1));
+/// The program that answers these words: compose's plugin where that is certain, else the client.
+fn program_for(client: &OsStr, words: &[String]) -> PrintingProgram {
+    let program = PathBuf::from(client);
+    let plugin = if names_another(&program) { None } else { plugin::of_words(&program, words) };
+    match plugin {
+        Some(plugin) => PrintingProgram { path: plugin.into_os_string(), client: Some(client.to_owned()) },
+        None => PrintingProgram { path: client.to_owned(), client: None },
     }
-}
-
-/// A plugin outlives a client that is killed, and keeps its output open.
-fn kill_all(child: &mut Child) {
-    let started = started_by(child.id());
-    let _ = child.kill();
-    let _ = child.wait();
-    for id in started {
-        let _ = kill(Pid::from_raw(id), Signal::SIGKILL);
-    }
-}
-
-/// All processes that this one has started, and those that they have: proc(5), the parent is the second field behind the name.
-fn started_by(process: u32) -> Vec<i32> {
-    let parents: Vec<(i32, i32)> = fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| {
-            let entry = entry.ok()?;
-            let id = entry.file_name().to_str()?.parse().ok()?;
-            let text = fs::read_to_string(entry.path().join("stat")).ok()?;
-            Some((id, text.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?))
-        })
-        .collect();
-    let mut all: Vec<i32> = Vec::new();
-    let mut of: Vec<i32> = i32::try_from(process).into_iter().collect();
-    while let Some(parent) = of.pop() {
-        let children = parents.iter().filter(|(_, known)| *known == parent).map(|(id, _)| *id);
-        let new: Vec<i32> = children.filter(|id| !all.contains(id)).collect();
-        all.extend(&new);
-        of.extend(new);
-    }
-    all
 }
 
 /// The error with which the client ends for words that change nothing: a code that is not 0, and a reason. None where it has none, cannot
@@ -252,7 +208,7 @@ pub fn error_of(client: &Path, words: &[String]) -> Option<String> {
         Command::new(client).args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
     let mut child = child.ok()?;
     let errors = child.stderr.take()?;
-    let (reason, status) = waited(&mut child, reader_of(errors), HELPS)?;
+    let (reason, status) = waited(&mut child, reader_of(errors), HELPS, &AtomicBool::new(false))?;
     let reason = reason.ok()?;
     let is_error = status.code().is_some_and(|code| code != 0) && !reason.is_empty();
     is_error.then(|| String::from_utf8_lossy(&reason).into_owned())
@@ -261,29 +217,55 @@ pub fn error_of(client: &Path, words: &[String]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+    use std::time::Instant;
 
     use super::*;
 
-    /// A client whose plugin goes on after it, as one that expands aliases of aliases: neither is waited for, nor left behind.
-    #[test]
-    fn a_client_that_takes_too_long_goes_with_its_plugins() {
-        let folder = tempfile::tempdir().unwrap();
-        let (client, plugin) = (folder.path().join("docker"), folder.path().join("plugin"));
-        let text = format!("#!/bin/sh\nsh -c 'echo $$ >{}; sleep 100; :' & wait\n", plugin.display());
-        fs::write(&client, text).unwrap();
+    fn client(folder: &Path, text: &str) -> Printer {
+        let client = folder.join("docker");
+        fs::write(&client, format!("#!/bin/sh\n{text}\n")).unwrap();
         fs::set_permissions(&client, fs::Permissions::from_mode(0o755)).unwrap();
-        let started = Instant::now();
-        let answer = run(&client.into_os_string(), &["compose".to_owned()], Duration::from_secs(1), Stdio::null());
-        assert!(matches!(&answer, Lookup::Unknown(why) if why.ends_with("it took more than 1 s")), "{answer:?}");
-        assert!(started.elapsed() < Duration::from_secs(20));
-        let plugin = fs::read_to_string(plugin).unwrap();
-        let gone = || match fs::read_to_string(format!("/proc/{}/stat", plugin.trim())) {
-            Ok(text) => text.contains(") Z "),
-            Err(_) => true,
+        Printer::new(Some(client.into_os_string()))
+    }
+
+    fn words(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn what_was_begun_is_asked_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let printer = client(folder.path(), &format!("echo x >>{}; echo out; echo err >&2", log.display()));
+        let words = words("compose config");
+        printer.begin_printed(&words);
+        printer.begin_printed(&words);
+        assert_eq!(printer.printed(&words), Lookup::Found(b"out\n".to_vec()));
+        printer.begin_printed(&words);
+        assert_eq!(printer.printed(&words), Lookup::Found(b"out\n".to_vec()));
+        assert_eq!(fs::read_to_string(&log).unwrap(), "x\n");
+        // With standard error it is another question.
+        let said = ClientSaid { output: b"out\n".to_vec(), errors: b"err\n".to_vec(), success: true };
+        assert_eq!(printer.said(&words), Lookup::Found(said));
+        assert_eq!(fs::read_to_string(&log).unwrap(), "x\nx\n");
+    }
+
+    #[test]
+    fn what_was_begun_and_is_not_needed_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let started = folder.path().join("started");
+        let printer = client(folder.path(), &format!("echo $$ >{}; exec sleep 100", started.display()));
+        printer.begin_said(&words("compose up"));
+        let begun = Instant::now();
+        let id = loop {
+            match fs::read_to_string(&started) {
+                Ok(id) if id.ends_with('\n') => break id,
+                _ => std::thread::sleep(Duration::from_millis(2)),
+            }
+            assert!(begun.elapsed() < Duration::from_secs(20), "it was not started");
         };
-        while !gone() {
-            assert!(started.elapsed() < Duration::from_secs(20), "the plugin is still there");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        drop(printer);
+        assert!(begun.elapsed() < Duration::from_secs(20), "it was waited for");
+        assert!(!Path::new(&format!("/proc/{}", id.trim())).exists(), "it is still there");
     }
 }

@@ -1,7 +1,7 @@
 //! The real surroundings: environment, files and terminals of this process.
 
 use std::io::{IsTerminal, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 use super::context::survey;
@@ -107,12 +107,17 @@ impl Host for Surroundings {
     }
 
     fn has_plugin(&self, name: &str, config_folder: &str) -> bool {
-        let file = format!("docker-{name}");
-        let mut folders = extra_plugin_folders(config_folder);
-        folders.push(format!("{config_folder}/cli-plugins"));
-        folders.extend(PLUGIN_FOLDERS.iter().map(|folder| (*folder).to_owned()));
-        folders.iter().any(|folder| Path::new(folder).join(&file).exists())
+        plugin_file(name, config_folder).is_some()
     }
+}
+
+/// The file of the plugin `docker-NAME` that docker finds first, with this configuration folder.
+pub fn plugin_file(name: &str, config_folder: &str) -> Option<PathBuf> {
+    let file = format!("docker-{name}");
+    let mut folders = extra_plugin_folders(config_folder);
+    folders.push(format!("{config_folder}/cli-plugins"));
+    folders.extend(PLUGIN_FOLDERS.iter().map(|folder| (*folder).to_owned()));
+    folders.iter().map(|folder| Path::new(folder).join(&file)).find(|path| path.exists())
 }
 
 /// `cliPluginsExtraDirs` of config.json.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::client::{self, Printer};
 use super::folder::Folder;
 use super::owned::Owners;
+use super::plugin::version_of_file;
 use super::state;
 
 const FILE: &str = "clients.json";
@@ -34,7 +35,7 @@ pub fn of(client: &Path) -> ClientProduct {
     if !client::names_another(client) {
         return ClientProduct::Docker;
     }
-    let Some((key, changed)) = client::version_of_file(client) else { return ClientProduct::Docker };
+    let Some((key, changed)) = version_of_file(client) else { return ClientProduct::Docker };
     let folder = Folder::open(&state::folder(), Owners::Caller).ok().flatten();
     let mut known: KnownClients = folder
         .and_then(|folder| folder.read(FILE, MOST).ok().flatten())

@@ -19,6 +19,7 @@ mod changes_truth;
 mod client_config;
 mod command_changes;
 mod compose;
+mod compose_plugin;
 mod context;
 mod data_places;
 mod deletion;

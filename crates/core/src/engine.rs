@@ -1,6 +1,7 @@
 //! The questions that judging asks an engine or the real client. The edge implements the answers.
 
 use crate::api::Version;
+use crate::grammar::parse::Invocation;
 use crate::host::Host;
 pub use crate::lookup::Lookup;
 
@@ -278,6 +279,9 @@ pub trait Inspect {
     }
     /// The API version in force: the lower of the client's and the engine's.
     fn api_version(&self) -> Lookup<Version>;
+
+    /// Compose will soon be asked for the model of this invocation, and mostly for its dry run: what takes long can begin.
+    fn begin_compose(&self, _: &Invocation, _: &dyn Host) {}
 
     /// What the real client prints for words that only read; Missing where it fails, Unknown where it cannot be asked.
     fn printed(&self, _: &[String], _: &dyn Host) -> Lookup<Vec<u8>> {

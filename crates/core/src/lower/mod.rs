@@ -54,6 +54,7 @@ use crate::host::Host;
 pub use body::Body;
 pub use build::Build;
 pub use compose::{MODEL_WORDS, model_words, takes_orphans};
+pub use compose_files::ComposeFiles;
 pub use despite::despite;
 use effect::Effects;
 pub use effect::{Effect, Lowered, Runs, UnknownCommand};

@@ -122,6 +122,9 @@ fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts:
         let _ = host.read(path);
     }
     let Some(mut words) = model_words(invocation) else { return };
+    if wanted.creates {
+        facts.begin_compose(invocation, host);
+    }
     // Where compose fails it will mostly fail for the person, too; but who cannot tell says so.
     let read = |words: &[String]| match facts.printed(words, host) {
         Lookup::Found(printed) => ComposeModel::read(&printed).ok(),
