@@ -546,14 +546,22 @@ _fender() {
             return 0
             ;;
         fender__subcmd__lint)
-            opts="-h --format --level --fix --unsafe-fixes --diff --help"
+            opts="-q -h --format --rule --ignore --quiet --summary --level --fix --unsafe-fixes --diff --path --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "text json sarif" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json sarif github gitlab checkstyle" -- "${cur}"))
+                    return 0
+                    ;;
+                --rule)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ignore)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --level)
@@ -561,6 +569,10 @@ _fender() {
                     return 0
                     ;;
                 --fix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --path)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

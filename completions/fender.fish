@@ -59,13 +59,21 @@ script\t'A program without a terminal'
 agent\t'A coding agent'"
 complete -c fender -n "__fish_fender_using_subcommand plan" -l mask -d 'Show passwords and tokens as *** in JSON too'
 complete -c fender -n "__fish_fender_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c fender -n "__fish_fender_using_subcommand lint" -l format -d 'How to print it' -r -f -a "text\t''
+complete -c fender -n "__fish_fender_using_subcommand lint" -l format -d 'How to print it: for a person, or for another program' -r -f -a "text\t''
 json\t''
-sarif\t''"
+sarif\t''
+github\t''
+gitlab\t''
+checkstyle\t''"
+complete -c fender -n "__fish_fender_using_subcommand lint" -l rule -d 'Only findings of these rules' -r
+complete -c fender -n "__fish_fender_using_subcommand lint" -l ignore -d 'No findings of these rules' -r
 complete -c fender -n "__fish_fender_using_subcommand lint" -l level -d 'Exit with code 1 for findings at or above this level: note (careless defaults), warning, error (escape and loss)' -r -f -a "note\t''
 warning\t''
 error\t''"
 complete -c fender -n "__fish_fender_using_subcommand lint" -l fix -d 'Write safe fixes, for all rules or for these; on a terminal it asks first' -r
+complete -c fender -n "__fish_fender_using_subcommand lint" -l path -d 'With - as the only PATH: the name of the file that standard input holds' -r
+complete -c fender -n "__fish_fender_using_subcommand lint" -s q -l quiet -d 'One line for each finding'
+complete -c fender -n "__fish_fender_using_subcommand lint" -l summary -d 'How many findings each rule has; with another format than text on standard error, in text instead of the findings'
 complete -c fender -n "__fish_fender_using_subcommand lint" -l unsafe-fixes -d 'With --fix or --diff: also the fixes that may break the image'
 complete -c fender -n "__fish_fender_using_subcommand lint" -l diff -d 'Show what --fix would change, and write nothing'
 complete -c fender -n "__fish_fender_using_subcommand lint" -s h -l help -d 'Print help'

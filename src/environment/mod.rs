@@ -15,6 +15,7 @@ pub mod policy;
 pub mod printing;
 pub mod product;
 pub mod replace;
+pub mod repository;
 pub mod state;
 pub mod variables;
 pub mod watched;

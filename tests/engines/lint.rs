@@ -237,3 +237,31 @@ fn a_dockerfile_of_several_builds_is_fixed_for_all_of_them() {
         assert!(!out(&output).contains("../Dockerfile:"), "{}", out(&output));
     }
 }
+
+/// An editor's compose file on standard input: compose reads it as if it stood in its folder.
+#[test]
+fn a_compose_file_on_standard_input_is_judged_in_its_folder() {
+    let place = tempfile::tempdir().unwrap();
+    write(
+        place.path(),
+        &[
+            ("app/compose.yaml", "services: {}\n"),
+            ("app/base.yaml", "services:\n  base:\n    privileged: true\n"),
+            ("app/.env", "TAG=3.22\n"),
+        ],
+    );
+    let text = "services:\n  web:\n    extends:\n      file: base.yaml\n      service: base\n    image: alpine:${TAG:?}\n    pid: host\n";
+    fs::write(place.path().join("typed"), text).unwrap();
+    let mut command = program(env!("CARGO_BIN_EXE_fender"));
+    command.env("PATH", support::programs()).env("HOME", place.path()).current_dir(place.path());
+    command.env("DOCKER_CONFIG", support::cache().join("config"));
+    command.args(["lint", "--format", "json", "-", "--path", "app/compose.yaml"]);
+    command.stdin(Stdio::from(fs::File::open(place.path().join("typed")).unwrap()));
+    let output = command.output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", out(&output)));
+    let findings = report["findings"].as_array().unwrap();
+    let has = |rule: &str, path: &str, line: u64| {
+        findings.iter().any(|it| it["rule"] == rule && it["path"] == path && it["line"] == line)
+    };
+    assert!(has("host-namespace", "app/compose.yaml", 7) && has("privileged", "app/base.yaml", 3), "{}", out(&output));
+}

@@ -24,6 +24,7 @@ mod help;
 mod house;
 mod http;
 mod lint;
+mod lint_formats;
 mod numbers;
 mod other_clients;
 mod owned;

@@ -1,11 +1,12 @@
-//! Whether JSON is as a schema of `docs/` says. Only what these schemas use: type, enum, required, properties, additionalProperties, items.
+//! Whether JSON is as a schema of `docs/` or `tests/schemas` says. Only what these schemas use, but for `pattern`: fender prints nothing that
+//! has one.
 
 use serde_json::Value;
 
 /// What does not fit, with the place: `changes/0/since: not integer or null`. A key of a schema that is not known here fails.
 pub fn misfits(schema: &Value, value: &Value) -> Vec<String> {
     let mut out = Vec::new();
-    check(schema, value, "", &mut out);
+    check(schema, schema, value, "", &mut out);
     out
 }
 
@@ -14,10 +15,63 @@ pub fn of_plans() -> Value {
     serde_json::from_str(include_str!("../../docs/plan.schema.json")).unwrap()
 }
 
-fn check(schema: &Value, value: &Value, place: &str, out: &mut Vec<String>) {
+/// The published schema of SARIF 2.1.0.
+pub fn of_sarif() -> Value {
+    serde_json::from_str(include_str!("../schemas/sarif-2.1.0.json")).unwrap()
+}
+
+fn check(root: &Value, schema: &Value, value: &Value, place: &str, out: &mut Vec<String>) {
     for (key, wanted) in schema.as_object().unwrap() {
         match key.as_str() {
-            "$schema" | "title" | "description" | "additionalProperties" => {}
+            "$schema" | "$id" | "title" | "description" | "default" | "definitions" => {}
+            "$ref" => {
+                let target = root.pointer(wanted.as_str().unwrap().trim_start_matches('#')).unwrap();
+                check(root, target, value, place, out);
+            }
+            "anyOf" | "oneOf" => {
+                let fitting = wanted.as_array().unwrap().iter().filter(|schema| {
+                    let mut misfits = Vec::new();
+                    check(root, schema, value, place, &mut misfits);
+                    misfits.is_empty()
+                });
+                let number = fitting.count();
+                if number == 0 || number > 1 && key == "oneOf" {
+                    out.push(format!("{place}: fits {number} of {key}"));
+                }
+            }
+            "minimum" => {
+                if value.as_i64() < wanted.as_i64() {
+                    out.push(format!("{place}: {value} is less than {wanted}"));
+                }
+            }
+            "minItems" => {
+                if (value.as_array().unwrap().len() as u64) < wanted.as_u64().unwrap() {
+                    out.push(format!("{place}: fewer than {wanted} entries"));
+                }
+            }
+            "uniqueItems" => {
+                let items = value.as_array().unwrap();
+                if *wanted == true && items.iter().enumerate().any(|(at, item)| items[..at].contains(item)) {
+                    out.push(format!("{place}: an entry is there twice"));
+                }
+            }
+            "format" => {
+                let text = value.as_str().unwrap();
+                let is_uri = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"{}|\\^`".contains(&byte));
+                match wanted.as_str().unwrap() {
+                    "uri" if is_uri && text.contains(':') => {}
+                    "uri-reference" if is_uri => {}
+                    other => out.push(format!("{place}: {text:?} is not a {other}")),
+                }
+            }
+            "additionalProperties" if wanted.is_object() => {
+                for (name, part) in value.as_object().into_iter().flatten() {
+                    if schema["properties"].get(name).is_none() {
+                        check(root, wanted, part, &format!("{place}/{name}"), out);
+                    }
+                }
+            }
+            "additionalProperties" => {}
             "type" => {
                 let kinds: Vec<&str> = match wanted {
                     Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect(),
@@ -43,7 +97,7 @@ fn check(schema: &Value, value: &Value, place: &str, out: &mut Vec<String>) {
             "properties" => {
                 for (name, part) in value.as_object().into_iter().flatten() {
                     match wanted.get(name) {
-                        Some(schema) => check(schema, part, &format!("{place}/{name}"), out),
+                        Some(schema) => check(root, schema, part, &format!("{place}/{name}"), out),
                         None if schema["additionalProperties"] == false => {
                             out.push(format!("{place}: {name} is not in the schema"))
                         }
@@ -53,7 +107,7 @@ fn check(schema: &Value, value: &Value, place: &str, out: &mut Vec<String>) {
             }
             "items" => {
                 for (at, item) in value.as_array().into_iter().flatten().enumerate() {
-                    check(wanted, item, &format!("{place}/{at}"), out);
+                    check(root, wanted, item, &format!("{place}/{at}"), out);
                 }
             }
             other => out.push(format!("{place}: {other} is a key that this test does not know")),

@@ -139,6 +139,11 @@ impl Text {
         self.text.get(*start..end).unwrap_or_default().trim_end_matches('\r')
     }
 
+    /// How many lines there are; the empty one behind the last line feed is one.
+    pub fn line_count(&self) -> usize {
+        self.lines.len()
+    }
+
     /// Where the line of this byte begins.
     pub fn line_start(&self, byte: usize) -> usize {
         let line = self.lines.partition_point(|start| *start <= byte).saturating_sub(1);

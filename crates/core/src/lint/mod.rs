@@ -1,8 +1,10 @@
 //! What is wrong in the files below a folder, before any command uses them: each file is judged by the command that
 //! would use it, with the same rules.
 
+mod extent;
 pub mod fix;
-pub mod sarif;
+pub mod formats;
+mod reported;
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -16,39 +18,11 @@ use crate::grammar::parse::{Builder, Unknown, parse};
 use crate::host::Host;
 use crate::lower::{Build, Effect, Lowered, UNREAD, lower, with_files};
 use crate::plan::Facts;
-use crate::rules::{Case, Class, Finding, NOT_UNDERSTOOD, Offers, READS_HOST_FILE, Seen, check, rule, unknown_rule};
+pub use crate::policy::{Level, LevelSetting};
+use crate::rules::{Case, Finding, NOT_UNDERSTOOD, Offers, READS_HOST_FILE, Seen, check, rule, unknown_rule};
 use crate::target::Target;
-
-/// How much a finding weighs, after its class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Careless defaults.
-    Note,
-    /// Outages.
-    Warning,
-    /// Losses and escapes.
-    Error,
-}
-
-impl Level {
-    /// The level of a class.
-    pub fn of(class: Class) -> Level {
-        match class {
-            Class::Hygiene => Level::Note,
-            Class::Outage => Level::Warning,
-            Class::Loss | Class::Escape => Level::Error,
-        }
-    }
-
-    /// Its name in SARIF and JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Level::Note => "note",
-            Level::Warning => "warning",
-            Level::Error => "error",
-        }
-    }
-}
+pub use extent::{extent, stage};
+pub use reported::{PathRoot, Reported, digest, reported};
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ mod caller;
 mod environment;
 mod file;
 mod layers;
+mod level;
 mod names;
 mod place;
 mod preset;
@@ -25,6 +26,7 @@ pub use file::{
     EnvironmentFile, File, OfferFile, PolicyLayer, PolicyProblem, ProtectFile, TrashFile, parse as parse_layer,
 };
 pub use layers::{Values, WithoutEffect};
+pub use level::{Level, LevelSetting};
 pub use place::{EnginePlace, is_ci};
 pub use preset::{preset, preset_names};
 use values::Memory;

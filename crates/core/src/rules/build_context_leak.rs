@@ -45,11 +45,13 @@ fn check(case: &Case) -> Vec<Finding> {
             });
         };
         if !survey.secrets.is_empty() {
-            let mut finding = RULE.found(&build.origins).titled(named(&survey.secrets));
+            let paths: Vec<&str> = survey.secrets.iter().map(|(path, _)| path.as_str()).collect();
+            let mut finding =
+                RULE.found(&build.origins).titled(named(&survey.secrets)).about_subject(&paths.join("\n"));
             finding.why = format!("{} {}", RULE.why, how_large(survey));
             finding.instead = format!(
                 "in .dockerignore: {}; what a step needs comes with docker build --secret and RUN --mount=type=secret",
-                list(&survey.secrets.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>())
+                list(&paths)
             );
             add(&mut findings, finding);
             if let Some(last) = findings.last_mut() {
@@ -71,6 +73,7 @@ fn check(case: &Case) -> Vec<Finding> {
         let file = if survey.ignore.is_some() { "" } else { ", and there is no ignore file" };
         let mut finding = RULE.found(&build.origins).titled(format!("sends {} ({}){file}", list(&names), human(size)));
         finding.class = Class::Hygiene;
+        finding.subject = Some(names.join("\n"));
         finding.why = format!(
             "It is read and sent for each build, a change in it rebuilds everything, and .git contains everything that was ever committed. {}",
             how_large(survey)

@@ -182,6 +182,7 @@ impl Rule {
             unanswered: false,
             only_alone: false,
             elsewhere: None,
+            subject: None,
         }
     }
 
@@ -230,6 +231,9 @@ pub struct Finding {
     pub only_alone: bool,
     /// It is about another engine than the one that the command reaches: that one's environment decides.
     pub elsewhere: Option<Elsewhere>,
+    /// What it is about that its place in a file does not show, such as the secret files that a build sends: with another subject it
+    /// is another finding.
+    pub subject: Option<String>,
 }
 
 /// From which engine a command leads away, and to which ones.
@@ -269,6 +273,12 @@ impl Finding {
     pub fn in_file(mut self, place: Place) -> Finding {
         self.places.push(place);
         self.note_only = true;
+        self
+    }
+
+    /// The same about something that its place does not show.
+    pub fn about_subject(mut self, subject: &str) -> Finding {
+        self.subject = Some(subject.to_owned());
         self
     }
 

@@ -1,0 +1,286 @@
+//! `fender lint`: finds and fixes problems in Dockerfiles, ignore files, compose and bake files.
+
+mod fixes;
+mod print;
+mod typed;
+
+use std::collections::BTreeSet;
+use std::env;
+use std::io::{IsTerminal, Write, stderr, stdin, stdout};
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+
+use crate::engine::Offline;
+use crate::environment::caller;
+use crate::environment::collect::collect;
+use crate::environment::host::Surroundings;
+use crate::environment::policy::read_layers;
+use crate::environment::replace::replace;
+use crate::environment::repository;
+use crate::exit::{DONE, FAILED, FailureKind, Running};
+use crate::failure::Failure;
+use crate::session;
+use crate::ui::question::Question;
+use crate::ui::screen::{Screen, shown};
+use fender_core::host::Host;
+use fender_core::lint::fix::{Choice, Proposal, changes, fixed_rules};
+use fender_core::lint::formats::checkstyle::checkstyle;
+use fender_core::lint::formats::github::github;
+use fender_core::lint::formats::gitlab::gitlab;
+use fender_core::lint::formats::sarif::sarif;
+use fender_core::lint::{FileKind, Level, PathRoot, Report, Reported, lint, reported};
+use fender_core::plan::Facts;
+use fender_core::policy::Policy;
+use fender_core::rules::{rule, unknown_rule};
+use fender_core::text::{count, did_you_mean};
+use typed::{FactsWithTyped, TypedFile, WithTyped};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LintFormat {
+    Text,
+    Json,
+    Sarif,
+    Github,
+    Gitlab,
+    Checkstyle,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Least {
+    Note,
+    Warning,
+    Error,
+}
+
+#[derive(Args, Debug)]
+pub struct Lint {
+    /// How to print it: for a person, or for another program
+    #[arg(long, value_enum, default_value = "text")]
+    format: LintFormat,
+    /// Only findings of these rules
+    #[arg(long, value_name = "RULE,…", value_delimiter = ',')]
+    rule: Vec<String>,
+    /// No findings of these rules
+    #[arg(long, value_name = "RULE,…", value_delimiter = ',')]
+    ignore: Vec<String>,
+    /// One line for each finding
+    #[arg(long, short)]
+    quiet: bool,
+    /// How many findings each rule has; with another format than text on standard error, in text instead of the findings
+    #[arg(long)]
+    summary: bool,
+    /// Exit with code 1 for findings at or above this level: note (careless defaults), warning, error (escape and loss)
+    #[arg(long, value_enum, default_value = "note")]
+    level: Least,
+    /// Write safe fixes, for all rules or for these; on a terminal it asks first
+    #[arg(long, value_name = "RULE,…", num_args = 0..=1, require_equals = true, default_missing_value = "", value_delimiter = ',')]
+    fix: Option<Vec<String>>,
+    /// With --fix or --diff: also the fixes that may break the image
+    #[arg(long)]
+    unsafe_fixes: bool,
+    /// Show what --fix would change, and write nothing
+    #[arg(long)]
+    diff: bool,
+    /// With - as the only PATH: the name of the file that standard input holds
+    #[arg(long = "path", value_name = "NAME")]
+    name: Option<String>,
+    /// Files, or folders to search; - for standard input
+    #[arg(default_value = ".", value_name = "PATH")]
+    paths: Vec<String>,
+}
+
+impl Lint {
+    pub fn run(self) -> Result<u8, Failure> {
+        let (text, code) = self.linted()?;
+        stdout().write_all(text.as_bytes())?;
+        Ok(code)
+    }
+
+    /// Which fixes are wanted; None where only findings are.
+    fn choice(&self) -> Result<Option<Choice>, Failure> {
+        if self.fix.is_none() && !self.diff {
+            return match self.unsafe_fixes {
+                true => Err(Failure::user("--unsafe-fixes needs --fix, which writes, or --diff, which only shows")),
+                false => Ok(None),
+            };
+        }
+        let named: BTreeSet<String> =
+            self.fix.iter().flatten().map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect();
+        let mut fixed: Vec<&str> = fixed_rules().map(|rule| rule.id).collect();
+        fixed.sort_unstable();
+        for id in &named {
+            if !fixed.contains(&id.as_str()) {
+                return Err(Failure::user(match rule(id) {
+                    Some(_) => format!("{id} has no fix in files; rules with a fix: {}", fixed.join(", ")),
+                    None => {
+                        let meant = did_you_mean(id, fixed.iter().copied(), &format!("only {}", fixed.join(", ")));
+                        format!("there is no rule {id:?} with a fix: {meant}")
+                    }
+                }));
+            }
+        }
+        Ok(Some(Choice { with_unsafe: self.unsafe_fixes, rules: (!named.is_empty()).then_some(named) }))
+    }
+
+    /// Refuses rules that do not exist.
+    fn check_rules(&self) -> Result<(), Failure> {
+        match self.rule.iter().chain(&self.ignore).find(|id| rule(id.trim()).is_none()) {
+            Some(id) => Err(Failure::user(unknown_rule(id.trim()))),
+            None => Ok(()),
+        }
+    }
+
+    /// What standard input holds, if it is linted.
+    fn typed(&self) -> Result<Option<TypedFile>, Failure> {
+        let is_typed = self.paths.iter().any(|path| path == "-");
+        if !is_typed {
+            return match self.name {
+                Some(_) => Err(Failure::user("--path names what is on standard input: fender lint - --path NAME")),
+                None => Ok(None),
+            };
+        }
+        if self.paths.len() > 1 {
+            return Err(Failure::user("- stands for standard input and cannot be linted together with other paths"));
+        }
+        if self.fix.is_some() || self.diff {
+            return Err(Failure::user("what is on standard input cannot be fixed: name the file"));
+        }
+        TypedFile::read(self.name.as_deref()).map(Some).map_err(|error| Failure::new(FailureKind::User, error))
+    }
+
+    /// Whether a finding of a rule is wanted on this command line.
+    fn names(&self, id: &str) -> bool {
+        let is_in = |ids: &[String]| ids.iter().any(|it| it.trim() == id);
+        (self.rule.is_empty() || is_in(&self.rule)) && !is_in(&self.ignore)
+    }
+
+    /// The same fixes, but for the rules that are not wanted here.
+    fn restricted(&self, choice: Choice) -> Choice {
+        if self.rule.is_empty() && self.ignore.is_empty() {
+            return choice;
+        }
+        let named = |id: &&str| self.names(id) && choice.rules.as_ref().is_none_or(|rules| rules.contains(*id));
+        let rules = fixed_rules().map(|rule| rule.id).filter(named).map(str::to_owned).collect();
+        Choice { rules: Some(rules), ..choice }
+    }
+
+    /// The findings that are wanted, with their levels.
+    fn wanted(&self, report: Report, paths: &PathRoot) -> Vec<Reported> {
+        let mut findings = reported(report.findings, paths);
+        findings.retain(|it| self.names(it.finding.rule.id));
+        findings
+    }
+
+    fn linted(&self) -> Result<(String, u8), Failure> {
+        let choice = self.choice()?;
+        self.check_rules()?;
+        let typed = self.typed()?;
+        let user = |error: anyhow::Error| Failure::new(FailureKind::User, error);
+        let policy = Policy { layers: read_layers()? };
+        let surroundings = Surroundings { assume_terminal: true };
+        let offline = Offline { printer: session::printer(&policy) };
+        let with_typed = typed
+            .as_ref()
+            .map(|file| (WithTyped { inner: &surroundings, file }, FactsWithTyped { inner: &offline, file }));
+        let collected = || -> Result<Vec<(String, FileKind)>, Failure> {
+            match &typed {
+                Some(file) => Ok(vec![(file.path.clone(), file.kind)]),
+                None => collect(&self.paths).map_err(user),
+            }
+        };
+        let (host, files) = (with_typed.as_ref().map_or(&surroundings as &dyn Host, |(host, _)| host), collected()?);
+        // An engine is asked for digests, users and entry points of images alone.
+        let facts: Box<dyn Facts + '_> = match (&choice, &with_typed) {
+            (Some(_), _) => Box::new(session::engine_here(&policy)),
+            (None, Some((_, facts))) => Box::new(FactsWithTyped { ..*facts }),
+            (None, None) => Box::new(Offline { printer: session::printer(&policy) }),
+        };
+        let screen = Screen::new(stdout().is_terminal());
+        let paths = path_root(&files);
+        let mut report = lint(&files, &*facts, host);
+        let mut failed: Vec<(anyhow::Error, Vec<Proposal>)> = Vec::new();
+        let fixed = self.restricted(choice.clone().unwrap_or_default());
+        let mut outcome = changes(&report.builds, &fixed, &*facts, host);
+        let mut out = String::new();
+        let mut written = false;
+        if choice.is_some() {
+            let difference: String = outcome.changes.iter().map(|it| fixes::difference(it, &screen)).collect();
+            let writes = !self.diff && !outcome.changes.is_empty();
+            if writes && self.format == LintFormat::Text && stdout().is_terminal() && stdin().is_terminal() {
+                let what = count(outcome.changes.len(), "file");
+                let question = Question::yes_or_no(&format!("Write these changes to {what}?")).text(difference.clone());
+                written = question.ask(&screen, caller::kind()).is_ok_and(|answer| answer.is_yes());
+            } else {
+                written = writes;
+                if self.format == LintFormat::Text {
+                    out.push_str(&difference);
+                }
+            }
+        }
+        if written {
+            for change in &outcome.changes {
+                let before = change.before.as_ref().map(String::as_bytes);
+                if let Err(problem) = replace(Path::new(&change.path), before, change.after.as_bytes()) {
+                    // The fixes of this file are not made; the others are.
+                    let (lost, made) = outcome.made.drain(..).partition(|fix| fix.path == change.path);
+                    outcome.made = made;
+                    failed.push((problem, lost));
+                }
+            }
+            report = lint(&collected()?, &offline, host);
+        }
+        let number = report.files;
+        let findings = self.wanted(report, &paths);
+        match self.format {
+            LintFormat::Text => {
+                match (self.summary, self.quiet) {
+                    (true, _) => out.push_str(&print::summary(&findings)),
+                    (false, true) => out.push_str(&print::as_lines(&findings)),
+                    (false, false) => out.push_str(&print::as_text(&findings, &screen)),
+                }
+                if choice.is_some() || !self.quiet && !self.summary {
+                    let fixes = fixes::summary(&outcome, choice.is_some(), self.diff, written, !failed.is_empty());
+                    out.push_str(&fixes);
+                }
+                out.push_str(&print::last_line(&findings, number));
+            }
+            LintFormat::Json => {
+                out.push_str(&format!("{:#}\n", print::as_json(&findings, number, &outcome, written)));
+            }
+            LintFormat::Sarif => out.push_str(&format!("{:#}\n", sarif(&findings, &paths))),
+            LintFormat::Gitlab => out.push_str(&format!("{:#}\n", gitlab(&findings))),
+            LintFormat::Github => out.push_str(&github(&findings)),
+            LintFormat::Checkstyle => out.push_str(&checkstyle(&findings)),
+        }
+        if self.summary && self.format != LintFormat::Text {
+            let text = print::summary(&findings) + &print::last_line(&findings, number);
+            let _ = stderr().write_all(text.as_bytes());
+        }
+        if !failed.is_empty() {
+            // What was done is said all the same.
+            for (problem, lost) in failed {
+                let _ = write!(stderr(), "fender: {}\n{}", shown(&format!("{problem:#}")), fixes::each(&lost));
+            }
+            return Ok((out, FailureKind::User.code(Running::Own)));
+        }
+        let least = match self.level {
+            Least::Note => Level::Note,
+            Least::Warning => Level::Warning,
+            Least::Error => Level::Error,
+        };
+        let found = findings.iter().any(|it| it.level >= least);
+        Ok((out, if found { FAILED } else { DONE }))
+    }
+}
+
+/// Where reports name paths from: the root of the repository that the working directory is in, else of the first file's, else the
+/// working directory.
+fn path_root(files: &[(String, FileKind)]) -> PathRoot {
+    let directory = env::current_dir().unwrap_or_else(|_| Path::new("/").to_path_buf());
+    let first = files.first().map(|(path, _)| directory.join(path));
+    let of_first = || first.as_deref().and_then(Path::parent).and_then(repository::root);
+    let root = repository::root(&directory).or_else(of_first).unwrap_or_else(|| directory.clone());
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    PathRoot { directory: text(&directory), root: text(&root) }
+}

@@ -1,0 +1,142 @@
+//! What `fender lint` prints of its findings: for a person, and as JSON.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::ui::report;
+use crate::ui::screen::{Screen, shown};
+use crate::ui::snippet;
+use fender_core::lint::fix::{FixOutcome, Proposal};
+use fender_core::lint::{Level, Reported};
+use fender_core::text::count;
+
+/// How many findings there are of each level: `2 errors, 1 note`.
+pub fn levels<'a>(findings: impl Iterator<Item = &'a Reported>) -> String {
+    let mut counts: BTreeMap<Reverse<Level>, usize> = BTreeMap::new();
+    for reported in findings {
+        *counts.entry(Reverse(reported.level)).or_default() += 1;
+    }
+    let parts: Vec<String> = counts.iter().map(|(level, number)| count(*number, level.0.name())).collect();
+    parts.join(", ")
+}
+
+/// The last line of every report: how many problems, of which levels, in how many files.
+pub fn last_line(findings: &[Reported], files: usize) -> String {
+    let files = count(files, "file");
+    match findings.len() {
+        0 => format!("{files}, no problems\n"),
+        number => format!("{} in {files}: {}\n", count(number, "problem"), levels(findings.iter())),
+    }
+}
+
+/// The findings of each file, the heaviest first, and the files with the heaviest findings first.
+fn by_file(findings: &[Reported]) -> Vec<(&str, Vec<&Reported>)> {
+    let mut files: BTreeMap<&str, Vec<&Reported>> = BTreeMap::new();
+    for reported in findings {
+        let path = reported.finding.places.first().map_or(reported.path.as_str(), |place| place.path());
+        files.entry(path).or_default().push(reported);
+    }
+    let mut files: Vec<(&str, Vec<&Reported>)> = files.into_iter().collect();
+    for (_, findings) in &mut files {
+        // Of one level they stay in the order of their lines.
+        findings.sort_by_key(|reported| Reverse(reported.level));
+    }
+    files.sort_by_key(|(_, findings)| Reverse(findings.first().map(|reported| reported.level)));
+    files
+}
+
+/// Every finding with its line, what to do instead, grouped by file.
+pub fn as_text(findings: &[Reported], screen: &Screen) -> String {
+    let mut out = String::new();
+    for (path, findings) in by_file(findings) {
+        let _ = writeln!(out, "{}  {}\n", screen.bold(&shown(path)), levels(findings.iter().copied()));
+        for reported in findings {
+            let finding = &reported.finding;
+            let id = finding.rule.id;
+            let line = screen.filled(&format!("{}  {id}  ", reported.level.name()), &report::titled(finding));
+            out.push_str(&line.replacen(id, &screen.marked(id), 1));
+            out.push_str(&report::places(finding, screen));
+            if finding.instead.trim() != "" {
+                out.push_str(&screen.dim(&screen.filled("    instead  ", &shown(&finding.instead))));
+            }
+            out.push('\n');
+        }
+    }
+    out
+}
+
+/// One line for each finding, in the form that editors and other programs read.
+pub fn as_lines(findings: &[Reported]) -> String {
+    let mut out = String::new();
+    for reported in by_file(findings).into_iter().flat_map(|(_, findings)| findings) {
+        let place = reported.finding.places.first().map(|place| shown(&place.name())).unwrap_or_default();
+        let title = report::titled(&reported.finding);
+        let _ = writeln!(out, "{place}: {} {}: {title}", reported.level.name(), reported.finding.rule.id);
+    }
+    out
+}
+
+/// How many findings each rule has, at which level and in how many files; the heaviest first.
+pub fn summary(findings: &[Reported]) -> String {
+    let mut rules: BTreeMap<(Reverse<Level>, &str), Vec<&str>> = BTreeMap::new();
+    for reported in findings {
+        rules.entry((Reverse(reported.level), reported.finding.rule.id)).or_default().push(&reported.path);
+    }
+    let mut rows: Vec<_> = rules.into_iter().collect();
+    rows.sort_by_key(|((level, _), paths)| (*level, Reverse(paths.len())));
+    let mut out = String::new();
+    for ((level, rule), paths) in rows {
+        let files = paths.iter().collect::<BTreeSet<_>>().len();
+        let _ = writeln!(out, "{:<8} {rule:<26} {:>5} in {}", level.0.name(), paths.len(), count(files, "file"));
+    }
+    out
+}
+
+/// All findings and fixes as JSON.
+pub fn as_json(findings: &[Reported], files: usize, outcome: &FixOutcome, written: bool) -> Value {
+    let one = |reported: &Reported| {
+        let finding = &reported.finding;
+        let mut place = finding.places.first().map_or_else(|| json!({}), snippet::as_json);
+        let Value::Object(entry) = &mut place else { return place };
+        for (key, value) in [
+            ("rule", json!(finding.rule.id)),
+            ("class", json!(finding.class.name())),
+            ("level", json!(reported.level.name())),
+            ("title", json!(finding.title)),
+            ("why", json!(finding.why)),
+            ("instead", json!(finding.instead)),
+            ("fingerprint", json!(reported.fingerprint)),
+        ] {
+            entry.insert(key.to_owned(), value);
+        }
+        if finding.rule.hides {
+            entry.insert("meaning".to_owned(), Value::Null);
+            entry.insert("text".to_owned(), Value::Null);
+        }
+        place
+    };
+    let fix = |proposal: &Proposal, written: bool| {
+        let line = (proposal.line > 0).then_some(proposal.line);
+        json!({
+            "rule": proposal.rule, "path": proposal.path, "line": line, "about": proposal.about,
+            "grade": proposal.grade.name(), "written": written,
+        })
+    };
+    let fixes = outcome.made.iter().map(|it| fix(it, written)).chain(outcome.left.iter().map(|it| fix(it, false)));
+    let of_level = |level: Level| findings.iter().filter(|reported| reported.level == level).count();
+    let mut rules: BTreeMap<&str, usize> = BTreeMap::new();
+    for reported in findings {
+        *rules.entry(reported.finding.rule.id).or_default() += 1;
+    }
+    json!({
+        "files": files, "findings": findings.iter().map(one).collect::<Vec<_>>(),
+        "fixes": fixes.collect::<Vec<_>>(),
+        "summary": {
+            "errors": of_level(Level::Error), "warnings": of_level(Level::Warning), "notes": of_level(Level::Note),
+            "rules": rules,
+        },
+    })
+}
