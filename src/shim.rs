@@ -19,8 +19,8 @@ use crate::exit::{CANNOT_RUN, NO_CLIENT, NOT_RUN};
 use crate::process::become_program;
 use crate::session;
 use crate::ui::question::Reply;
-use crate::ui::report;
 use crate::ui::screen::{Screen, command_line, shown};
+use crate::ui::{notes, report};
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
 use fender_core::judge::fixes::{Fixes, chosen, fixes, needs_no_second_question};
@@ -219,10 +219,12 @@ fn decided(
     match judgement.wanted {
         Action::Allow => ShimDecision::Run(words.to_vec()),
         Action::Note => {
-            tell_notes(&judgement, remembered);
+            tell_notes(&judgement, remembered, context);
             ShimDecision::Run(words.to_vec())
         }
-        Action::Fix => fixed(words, &judgement, remembered).map_or_else(ShimDecision::Ended, ShimDecision::Run),
+        Action::Fix => {
+            fixed(words, &judgement, remembered, context).map_or_else(ShimDecision::Ended, ShimDecision::Run)
+        }
         Action::Ask | Action::Type => match ask(words, &judgement, context, way) {
             Asked::Typed => ShimDecision::Run(asked_once(&judgement.invocation, words.to_vec())),
             Asked::Fixed(words) => ShimDecision::Run(asked_once(&parsed(&words, host), words)),
@@ -314,17 +316,24 @@ fn is_said(judgement: &Judgement) -> bool {
     }
 }
 
-fn tell_notes(judgement: &Judgement, remembered: bool) {
-    if is_said(judgement)
-        && report::notes_are_printed(judgement, notes_wanted())
-        && let Some(line) = report::note(judgement, remembered, &screen())
-    {
+fn tell_notes(judgement: &Judgement, remembered: bool, context: &JudgementContext) {
+    if !is_said(judgement) || !report::notes_are_printed(judgement, notes_wanted()) {
+        return;
+    }
+    let fresh = notes::fresh(judgement, context.policy, context.host);
+    if let Some(line) = report::note(judgement, &fresh.complaints, remembered, &screen()) {
         say(&line);
+        fresh.printed();
     }
 }
 
 /// By policy: changed, shown, run.
-fn fixed(words: &[OsString], judgement: &Judgement, remembered: bool) -> Result<Vec<OsString>, Ending> {
+fn fixed(
+    words: &[OsString],
+    judgement: &Judgement,
+    remembered: bool,
+    context: &JudgementContext,
+) -> Result<Vec<OsString>, Ending> {
     let host = Surroundings { assume_terminal: false };
     let wanted: Vec<_> = judgement.with(Action::Fix).map(|complaint| &complaint.finding).collect();
     let Some(changed) = rewrite(&judgement.invocation, words, &judgement.lowered, &wanted, &host) else {
@@ -336,7 +345,7 @@ fn fixed(words: &[OsString], judgement: &Judgement, remembered: bool) -> Result<
     let mut ids: Vec<&str> = wanted.iter().map(|finding| finding.rule.id).collect();
     ids.dedup();
     say(&format!("fender: fixed ({}): {}\n", ids.join(", "), command_line(&texts(&changed))));
-    tell_notes(judgement, remembered);
+    tell_notes(judgement, remembered, context);
     Ok(changed)
 }
 

@@ -229,7 +229,12 @@ pub fn terminal() -> Option<String> {
 
 /// Whether notes are wanted: on a terminal, or where `FENDER_NOTES` says always.
 pub fn notes_wanted() -> bool {
-    io::stderr().is_terminal() || env::var_os("FENDER_NOTES").is_some_and(|value| value == "always")
+    io::stderr().is_terminal() || notes_are_forced()
+}
+
+/// Whether `FENDER_NOTES` says always.
+pub fn notes_are_forced() -> bool {
+    env::var_os("FENDER_NOTES").is_some_and(|value| value == "always")
 }
 
 /// That many bytes from the kernel's random numbers.

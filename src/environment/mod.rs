@@ -16,6 +16,7 @@ pub mod printing;
 pub mod product;
 pub mod replace;
 pub mod repository;
+pub mod shown_notes;
 pub mod state;
 pub mod variables;
 pub mod watched;

@@ -1,6 +1,7 @@
 //! Everything that a person sees and answers.
 
 pub mod command;
+pub mod notes;
 pub mod pager;
 pub mod plan;
 pub mod progress;

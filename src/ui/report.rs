@@ -122,19 +122,19 @@ pub fn notes_are_printed(judgement: &Judgement, wanted: bool) -> bool {
 }
 
 /// One dim line for each file with problems, and one for all other notes of a command.
-/// `remembered` says that `fender why` knows this command.
-pub fn note(judgement: &Judgement, remembered: bool, screen: &Screen) -> Option<String> {
-    let in_full = judgement.with(Action::Note).map(|complaint| &complaint.finding).filter(|it| it.rule.said_in_full);
+/// `notes` are the complaints to print; `remembered` says that `fender why` knows this command.
+pub fn note(judgement: &Judgement, notes: &[&Complaint], remembered: bool, screen: &Screen) -> Option<String> {
+    let in_full = notes.iter().map(|complaint| &complaint.finding).filter(|it| it.rule.said_in_full);
     let in_full = in_full.map(|finding| format!("fender: {}", shown(&finding.title)));
     let lines: Vec<String> =
-        in_full.chain(notes_on_files(judgement)).chain(notes_on_words(judgement, remembered)).collect();
+        in_full.chain(notes_on_files(notes)).chain(notes_on_words(judgement, notes, remembered)).collect();
     (!lines.is_empty()).then(|| lines.iter().map(|line| format!("{}\n", screen.dim(line))).collect())
 }
 
 /// `3 problems in Dockerfile (run: fender lint)`. Findings about services are printed like findings about arguments.
-fn notes_on_files(judgement: &Judgement) -> Vec<String> {
+fn notes_on_files(notes: &[&Complaint]) -> Vec<String> {
     let mut files: Vec<(&str, usize)> = Vec::new();
-    let note_only = judgement.with(Action::Note).filter(|complaint| complaint.finding.note_only);
+    let note_only = notes.iter().filter(|complaint| complaint.finding.note_only);
     for place in note_only.filter_map(|complaint| complaint.finding.places.first()) {
         match files.iter_mut().find(|(path, _)| *path == place.path()) {
             Some((_, count)) => *count += 1,
@@ -162,9 +162,9 @@ fn in_a_note(finding: &Finding) -> String {
     }
 }
 
-fn notes_on_words(judgement: &Judgement, remembered: bool) -> Option<String> {
+fn notes_on_words(judgement: &Judgement, notes: &[&Complaint], remembered: bool) -> Option<String> {
     let mut titles: Vec<String> = Vec::new();
-    for complaint in judgement.with(Action::Note).filter(|complaint| !complaint.finding.note_only) {
+    for complaint in notes.iter().filter(|complaint| !complaint.finding.note_only) {
         let title = in_a_note(&complaint.finding);
         if !titles.contains(&title) {
             titles.push(title);

@@ -25,6 +25,7 @@ mod house;
 mod http;
 mod lint;
 mod lint_formats;
+mod notes;
 mod numbers;
 mod other_clients;
 mod owned;

@@ -31,7 +31,9 @@ fn seen(line: &str, environment: &str, answer: &str) -> String {
         let words: Vec<OsString> = shell_words::split(line).unwrap().into_iter().map(OsString::from).collect();
         let judgement = judge(&words, context);
         match judgement.action {
-            Action::Note => out.push_str(&report::note(&judgement, true, &screen).unwrap()),
+            Action::Note => out.push_str(
+                &report::note(&judgement, &judgement.with(Action::Note).collect::<Vec<_>>(), true, &screen).unwrap(),
+            ),
             Action::Refuse => {
                 out.push_str(&report::stopping(&judgement, &Fixes::default(), &screen, "build-7"));
                 let _ = writeln!(out, "{}", report::not_run(&judgement, "refused by policy"));

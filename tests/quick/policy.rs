@@ -20,12 +20,13 @@ const IDS: [&str; 5] = ["privileged", "removes-volume", "root-user", "stops-cont
 /// Every key, and whether a file sets it. It names all fields of the policy's own types, so that a new key does not compile
 /// here before it is generated below.
 fn keys(file: &File) -> Vec<(&'static str, bool)> {
-    let File { docker, offer, protect, trash, presets, callers, environments, rules } = file;
+    let File { docker, repeat_notes, offer, protect, trash, presets, callers, environments, rules } = file;
     let OfferFile { memory, memory_swap, pids_limit, user } = offer;
     let ProtectFile { containers, volumes, images, networks } = protect;
     let TrashFile { max, each, keep } = trash;
     let mut keys = vec![
         ("docker", docker.is_some()),
+        ("repeat_notes", repeat_notes.is_some()),
         ("offer.memory", memory.is_some()),
         ("offer.memory_swap", memory_swap.is_some()),
         ("offer.pids_limit", pids_limit.is_some()),
@@ -173,7 +174,7 @@ fn text() -> impl Strategy<Value = String> {
     let presets = (preset("dev"), preset("ci"), preset("prod"));
     let environments = (environment("dev"), environment("prod"), environment("mine"));
     let all = (
-        key("docker", &["\"/a/docker\"", "\"/b/docker\""]),
+        (key("docker", &["\"/a/docker\"", "\"/b/docker\""]), key("repeat_notes", &["true", "false"])),
         offer,
         protect,
         trash,
@@ -182,9 +183,9 @@ fn text() -> impl Strategy<Value = String> {
         (caller("deployer"), caller("other")),
         rules("rules".to_owned()),
     );
-    all.prop_map(|(docker, o, p, t, presets, e, callers, rules)| {
+    all.prop_map(|((docker, repeat), o, p, t, presets, e, callers, rules)| {
         format!(
-            "{docker}[offer]\n{}{}{}{}[protect]\n{}{}{}{}[trash]\n{}{}{}{}{}{}{}{}{}{}{}{rules}",
+            "{docker}{repeat}[offer]\n{}{}{}{}[protect]\n{}{}{}{}[trash]\n{}{}{}{}{}{}{}{}{}{}{}{rules}",
             o.0,
             o.1,
             o.2,
@@ -256,7 +257,7 @@ fn holds<T>(theirs: Option<&T>, held: Option<&T>, fine: fn(&T, &T) -> bool) -> b
 
 /// What is wrong with the values of two layers beside those of the system's alone. It names every key that is a value.
 fn weaker(system: &Values, both: &Values) -> Option<&'static str> {
-    let Values { docker, offer, trash } = system;
+    let Values { docker, repeat_notes, offer, trash } = system;
     let OfferFile { memory, memory_swap, pids_limit, user } = offer;
     let TrashFile { max, each, keep } = trash;
     macro_rules! held {
@@ -269,6 +270,7 @@ fn weaker(system: &Values, both: &Values) -> Option<&'static str> {
     }
     let swap = |bytes: i64| if bytes < 0 { i64::MAX } else { bytes };
     held!("docker", docker, both.docker, |held, theirs| held == theirs);
+    held!("repeat_notes", repeat_notes, both.repeat_notes, |held, theirs| held.0 || !theirs.0);
     held!("offer.memory", memory, both.offer.memory, |held, theirs| held.bytes <= theirs.bytes);
     if let Some(theirs) = memory_swap {
         let held = both.offer.memory_swap.as_ref().map(|held| swap(held.get_ref().bytes));
@@ -449,6 +451,11 @@ fn keys_without_effect_are_said_with_their_lines() {
             "docker = \"/a\"\n",
             "docker = \"/b\"\n",
             "/home/u/policy.toml:1 docker: /etc/fender/policy.toml sets it, and the system's value applies",
+        ),
+        (
+            "repeat_notes = true\n",
+            "repeat_notes = false\n",
+            "/home/u/policy.toml:1 repeat_notes: /etc/fender/policy.toml sets it, and true applies",
         ),
         (
             "[trash]\nmax = \"10GB\"\n",

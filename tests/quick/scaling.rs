@@ -60,7 +60,12 @@ fn whole(words: &[String]) {
     let screen = Screen::plain();
     let _ = (
         report::stopping(&judgement, &fender_core::judge::fixes::Fixes::default(), &screen, "m"),
-        report::note(&judgement, false, &screen),
+        report::note(
+            &judgement,
+            &judgement.with(fender_core::policy::Action::Note).collect::<Vec<_>>(),
+            false,
+            &screen,
+        ),
     );
     if let Some(rewritten) = &judgement.rewrite {
         let texts: Vec<String> = rewritten.iter().map(|word| word.to_string_lossy().into_owned()).collect();

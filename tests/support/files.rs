@@ -73,7 +73,15 @@ impl Files {
         let judgement = judge(&words, &bench);
         let screen = Screen::plain();
         let fixes = fender_core::judge::fixes::Fixes::default();
-        let _ = (report::stopping(&judgement, &fixes, &screen, "m"), report::note(&judgement, false, &screen));
+        let _ = (
+            report::stopping(&judgement, &fixes, &screen, "m"),
+            report::note(
+                &judgement,
+                &judgement.with(fender_core::policy::Action::Note).collect::<Vec<_>>(),
+                false,
+                &screen,
+            ),
+        );
     }
 }
 

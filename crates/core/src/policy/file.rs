@@ -11,7 +11,7 @@ use toml::Spanned;
 use super::actions::{CallerFile, PresetFile};
 use super::names::{Globs, PresetName, RuleId};
 use super::place::EnginePlace;
-use super::values::{KeptBytes, KeptTime, Memory, OfferedUser, Pids, Swap};
+use super::values::{KeptBytes, KeptTime, Memory, OfferedUser, Pids, RepeatNotes, Swap};
 use super::{Action, preset, preset_names};
 use crate::engine::Lookup;
 use crate::text::did_you_mean;
@@ -74,6 +74,8 @@ impl fmt::Display for PolicyProblem {
 pub struct File {
     /// The real client.
     pub docker: Option<Spanned<PathBuf>>,
+    /// Notes are printed each time.
+    pub repeat_notes: Option<Spanned<RepeatNotes>>,
     /// `[offer]`.
     pub offer: OfferFile,
     /// `[protect]`.

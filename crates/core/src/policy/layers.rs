@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use toml::Spanned;
 
 use super::file::{File, OfferFile, PolicyLayer, TrashFile};
-use super::values::Stricter;
+use super::values::{RepeatNotes, Stricter};
 use super::{Action, Caller, CallerKind, Decision, Environment, Policy, preset, preset_names};
 use crate::rules::{Class, RULES, Rule, rule};
 
@@ -71,21 +71,29 @@ table!(TrashFile { max, each, keep });
 pub struct Values {
     /// The real client.
     pub docker: Option<Spanned<PathBuf>>,
+    /// Whether the same note is printed each time.
+    pub repeat_notes: Option<Spanned<RepeatNotes>>,
     /// `[offer]`.
     pub offer: OfferFile,
     /// `[trash]`.
     pub trash: TrashFile,
 }
 
-table!(Values { docker, offer, trash });
+table!(Values { docker, repeat_notes, offer, trash });
 
 impl Values {
     /// The values of one file.
     fn of(file: &File) -> Values {
         // What is protected adds up (`Policy::protected`); presets, callers, environments and rules have their part in an action,
         // and the action is bounded (`Policy::decide`).
-        let File { docker, offer, trash, protect: _, presets: _, callers: _, environments: _, rules: _ } = file;
-        Values { docker: docker.clone(), offer: offer.clone(), trash: trash.clone() }
+        let File { docker, repeat_notes, offer, trash, protect: _, presets: _, callers: _, environments: _, rules: _ } =
+            file;
+        Values {
+            docker: docker.clone(),
+            repeat_notes: repeat_notes.clone(),
+            offer: offer.clone(),
+            trash: trash.clone(),
+        }
     }
 }
 

@@ -104,6 +104,11 @@ impl Policy {
         self.values().docker.map(Spanned::into_inner)
     }
 
+    /// Whether the same note is printed each time, and not once a day.
+    pub fn repeats_notes(&self) -> bool {
+        self.values().repeat_notes.is_some_and(|repeat| repeat.get_ref().0)
+    }
+
     /// Whether any file has a table for a caller by its user or program.
     pub fn knows_callers(&self) -> bool {
         self.layers.iter().any(|layer| !layer.file.callers.is_empty())

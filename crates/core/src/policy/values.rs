@@ -25,6 +25,18 @@ impl Stricter for PathBuf {
     }
 }
 
+/// Whether the same note is printed each time; else once a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct RepeatNotes(pub bool);
+
+impl Stricter for RepeatNotes {
+    const RULE: &'static str = "true applies";
+
+    fn is_as_strict_as(&self, system: &RepeatNotes) -> bool {
+        self.0 || !system.0
+    }
+}
+
 /// The least memory that the engine gives a container: moby `daemon/daemon_unix.go`, `linuxMinMemory`.
 const LEAST_MEMORY: i64 = 6 << 20;
 
