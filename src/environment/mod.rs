@@ -5,6 +5,7 @@ pub mod client;
 pub mod collect;
 pub mod context;
 pub mod folder;
+pub mod git;
 pub mod host;
 pub mod input;
 pub mod last_command;

@@ -26,6 +26,7 @@ mod http;
 mod lint;
 mod lint_formats;
 mod notes;
+mod lint_known;
 mod numbers;
 mod other_clients;
 mod owned;

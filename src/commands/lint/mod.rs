@@ -1,6 +1,7 @@
 //! `fender lint`: finds and fixes problems in Dockerfiles, ignore files, compose and bake files.
 
 mod fixes;
+mod known;
 mod print;
 mod typed;
 
@@ -29,11 +30,13 @@ use fender_core::lint::formats::checkstyle::checkstyle;
 use fender_core::lint::formats::github::github;
 use fender_core::lint::formats::gitlab::gitlab;
 use fender_core::lint::formats::sarif::sarif;
-use fender_core::lint::{FileKind, Level, PathRoot, Report, Reported, lint, reported};
+use fender_core::lint::{BaselineEntry, FileKind, Level, PathRoot, Report, Reported, lint, reported};
 use fender_core::plan::Facts;
 use fender_core::policy::Policy;
 use fender_core::rules::{rule, unknown_rule};
 use fender_core::text::{count, did_you_mean};
+use known::{BaselineFile, Since};
+use print::Quieted;
 use typed::{FactsWithTyped, TypedFile, WithTyped};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -73,6 +76,15 @@ pub struct Lint {
     /// Exit with code 1 for findings at or above this level: note (careless defaults), warning, error (escape and loss)
     #[arg(long, value_enum, default_value = "note")]
     level: Least,
+    /// Report no findings that this file knows; it is written by --write-baseline
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<String>,
+    /// Write all findings into the file of --baseline, and report none
+    #[arg(long, requires = "baseline", conflicts_with_all = ["rule", "ignore", "since", "fix", "diff"])]
+    write_baseline: bool,
+    /// Only findings about files and lines that changed since this revision of the git repository
+    #[arg(long, value_name = "REV")]
+    since: Option<String>,
     /// Write safe fixes, for all rules or for these; on a terminal it asks first
     #[arg(long, value_name = "RULE,…", num_args = 0..=1, require_equals = true, default_missing_value = "", value_delimiter = ',')]
     fix: Option<Vec<String>>,
@@ -165,6 +177,47 @@ impl Lint {
         Choice { rules: Some(rules), ..choice }
     }
 
+    /// Whether a finding of a baseline would be found here if it were still there: by its rule, and by where its file is.
+    fn looked_for(&self, entry: &BaselineEntry, paths: &PathRoot) -> bool {
+        let is_below = |folder: &String| {
+            let folder = paths.path(self.name.as_ref().filter(|_| folder == "-").unwrap_or(folder));
+            let is_everything = folder.is_empty() && !entry.path.starts_with('/');
+            let rest = entry.path.strip_prefix(&folder);
+            is_everything || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || folder == "/")
+        };
+        self.names(&entry.rule) && self.paths.iter().any(is_below)
+    }
+
+    /// The findings that the baseline does not know and that are about what changed, and how many are left out for which reason.
+    fn new_ones(
+        &self,
+        mut findings: Vec<Reported>,
+        baseline: Option<&BaselineFile>,
+        since: Option<Since>,
+        paths: &PathRoot,
+    ) -> anyhow::Result<(Vec<Reported>, Quieted)> {
+        let mut quieted = Quieted::default();
+        if let Some(baseline) = baseline {
+            let stale = baseline.known.stale(&findings, |entry| self.looked_for(entry, paths));
+            quieted.stale = Some(stale.cloned().collect());
+            let before = findings.len();
+            findings.retain(|it| !baseline.known.has(it));
+            quieted.known = before - findings.len();
+        }
+        if let Some(mut since) = since {
+            let mut changed = Vec::new();
+            for reported in findings {
+                if since.concerns(&reported, paths)? {
+                    changed.push(reported);
+                } else {
+                    quieted.unchanged += 1;
+                }
+            }
+            findings = changed;
+        }
+        Ok((findings, quieted))
+    }
+
     /// The findings that are wanted, with their levels.
     fn wanted(&self, report: Report, paths: &PathRoot) -> Vec<Reported> {
         let mut findings = reported(report.findings, paths);
@@ -198,6 +251,10 @@ impl Lint {
         };
         let screen = Screen::new(stdout().is_terminal());
         let paths = path_root(&files);
+        // What cannot be used is said before anything is read or written.
+        let read = |path: &String| BaselineFile::read(path, self.write_baseline);
+        let baseline = self.baseline.as_ref().map(read).transpose().map_err(user)?;
+        let since = self.since.as_ref().map(|revision| Since::new(&paths, revision)).transpose().map_err(user)?;
         let mut report = lint(&files, &*facts, host);
         let mut failed: Vec<(anyhow::Error, Vec<Proposal>)> = Vec::new();
         let fixed = self.restricted(choice.clone().unwrap_or_default());
@@ -232,10 +289,19 @@ impl Lint {
         }
         let number = report.files;
         let findings = self.wanted(report, &paths);
+        if let (true, Some(baseline)) = (self.write_baseline, &baseline) {
+            let said = baseline.write(&findings, &|entry| self.looked_for(entry, &paths)).map_err(user)?;
+            if self.format == LintFormat::Text {
+                return Ok((said, DONE));
+            }
+            let _ = stderr().write_all(said.as_bytes());
+            return Ok((String::new(), DONE));
+        }
+        let (findings, quieted) = self.new_ones(findings, baseline.as_ref(), since, &paths).map_err(user)?;
         match self.format {
             LintFormat::Text => {
                 match (self.summary, self.quiet) {
-                    (true, _) => out.push_str(&print::summary(&findings)),
+                    (true, _) => out.push_str(&print::summary(&findings, &quieted)),
                     (false, true) => out.push_str(&print::as_lines(&findings)),
                     (false, false) => out.push_str(&print::as_text(&findings, &screen)),
                 }
@@ -243,10 +309,10 @@ impl Lint {
                     let fixes = fixes::summary(&outcome, choice.is_some(), self.diff, written, !failed.is_empty());
                     out.push_str(&fixes);
                 }
-                out.push_str(&print::last_line(&findings, number));
+                out.push_str(&print::last_line(&findings, number, &quieted));
             }
             LintFormat::Json => {
-                out.push_str(&format!("{:#}\n", print::as_json(&findings, number, &outcome, written)));
+                out.push_str(&format!("{:#}\n", print::as_json(&findings, number, &quieted, &outcome, written)));
             }
             LintFormat::Sarif => out.push_str(&format!("{:#}\n", sarif(&findings, &paths))),
             LintFormat::Gitlab => out.push_str(&format!("{:#}\n", gitlab(&findings))),
@@ -254,7 +320,7 @@ impl Lint {
             LintFormat::Checkstyle => out.push_str(&checkstyle(&findings)),
         }
         if self.summary && self.format != LintFormat::Text {
-            let text = print::summary(&findings) + &print::last_line(&findings, number);
+            let text = print::summary(&findings, &quieted) + &print::last_line(&findings, number, &quieted);
             let _ = stderr().write_all(text.as_bytes());
         }
         if !failed.is_empty() {

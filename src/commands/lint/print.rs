@@ -10,7 +10,7 @@ use crate::ui::report;
 use crate::ui::screen::{Screen, shown};
 use crate::ui::snippet;
 use fender_core::lint::fix::{FixOutcome, Proposal};
-use fender_core::lint::{Level, Reported};
+use fender_core::lint::{BaselineEntry, Level, Reported};
 use fender_core::text::count;
 
 /// How many findings there are of each level: `2 errors, 1 note`.
@@ -23,12 +23,36 @@ pub fn levels<'a>(findings: impl Iterator<Item = &'a Reported>) -> String {
     parts.join(", ")
 }
 
-/// The last line of every report: how many problems, of which levels, in how many files.
-pub fn last_line(findings: &[Reported], files: usize) -> String {
-    let files = count(files, "file");
+/// What was found and is not reported.
+#[derive(Debug, Default)]
+pub struct Quieted {
+    /// How many findings the baseline knows.
+    pub known: usize,
+    /// What the baseline knows and is not there any more; None without a baseline.
+    pub stale: Option<Vec<BaselineEntry>>,
+    /// How many findings are about what did not change.
+    pub unchanged: usize,
+}
+
+impl Quieted {
+    fn text(&self) -> String {
+        let mut parts = Vec::new();
+        if self.known > 0 {
+            parts.push(format!("{} in the baseline", self.known));
+        }
+        if self.unchanged > 0 {
+            parts.push(format!("{} on lines that did not change", self.unchanged));
+        }
+        if parts.is_empty() { String::new() } else { format!("; not shown: {}", parts.join(", ")) }
+    }
+}
+
+/// The last line of every report: how many problems, of which levels, in how many files, and how many are not shown.
+pub fn last_line(findings: &[Reported], files: usize, quieted: &Quieted) -> String {
+    let (files, quieted) = (count(files, "file"), quieted.text());
     match findings.len() {
-        0 => format!("{files}, no problems\n"),
-        number => format!("{} in {files}: {}\n", count(number, "problem"), levels(findings.iter())),
+        0 => format!("{files}, no {}problems{quieted}\n", if quieted.is_empty() { "" } else { "new " }),
+        number => format!("{} in {files}: {}{quieted}\n", count(number, "problem"), levels(findings.iter())),
     }
 }
 
@@ -79,8 +103,8 @@ pub fn as_lines(findings: &[Reported]) -> String {
     out
 }
 
-/// How many findings each rule has, at which level and in how many files; the heaviest first.
-pub fn summary(findings: &[Reported]) -> String {
+/// How many findings each rule has, at which level and in how many files; the heaviest first. Then what only the baseline has.
+pub fn summary(findings: &[Reported], quieted: &Quieted) -> String {
     let mut rules: BTreeMap<(Reverse<Level>, &str), Vec<&str>> = BTreeMap::new();
     for reported in findings {
         rules.entry((Reverse(reported.level), reported.finding.rule.id)).or_default().push(&reported.path);
@@ -92,11 +116,20 @@ pub fn summary(findings: &[Reported]) -> String {
         let files = paths.iter().collect::<BTreeSet<_>>().len();
         let _ = writeln!(out, "{:<8} {rule:<26} {:>5} in {}", level.0.name(), paths.len(), count(files, "file"));
     }
+    let stale = quieted.stale.as_deref().unwrap_or_default();
+    for entry in stale {
+        let _ = writeln!(out, "{:<8} {:<26}   not found any more in {}", "stale", entry.rule, shown(&entry.path));
+    }
+    if !stale.is_empty() {
+        let number = stale.len();
+        let entries = if number == 1 { "1 entry".to_owned() } else { format!("{number} entries") };
+        let _ = writeln!(out, "{entries} of the baseline can go: --write-baseline writes it again");
+    }
     out
 }
 
 /// All findings and fixes as JSON.
-pub fn as_json(findings: &[Reported], files: usize, outcome: &FixOutcome, written: bool) -> Value {
+pub fn as_json(findings: &[Reported], files: usize, quieted: &Quieted, outcome: &FixOutcome, written: bool) -> Value {
     let one = |reported: &Reported| {
         let finding = &reported.finding;
         let mut place = finding.places.first().map_or_else(|| json!({}), snippet::as_json);
@@ -136,7 +169,14 @@ pub fn as_json(findings: &[Reported], files: usize, outcome: &FixOutcome, writte
         "fixes": fixes.collect::<Vec<_>>(),
         "summary": {
             "errors": of_level(Level::Error), "warnings": of_level(Level::Warning), "notes": of_level(Level::Note),
-            "rules": rules,
+            "rules": rules, "unchanged": quieted.unchanged,
         },
+        "baseline": quieted.stale.as_ref().map(|stale| json!({
+            "known": quieted.known, "stale": stale.iter().map(stale_entry).collect::<Vec<_>>(),
+        })),
     })
+}
+
+fn stale_entry(entry: &BaselineEntry) -> Value {
+    json!({"rule": entry.rule, "path": entry.path, "fingerprint": entry.fingerprint})
 }

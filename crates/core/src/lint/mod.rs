@@ -1,6 +1,8 @@
 //! What is wrong in the files below a folder, before any command uses them: each file is judged by the command that
 //! would use it, with the same rules.
 
+mod baseline;
+mod changed;
 mod extent;
 pub mod fix;
 pub mod formats;
@@ -21,6 +23,8 @@ use crate::plan::Facts;
 pub use crate::policy::{Level, LevelSetting};
 use crate::rules::{Case, Finding, NOT_UNDERSTOOD, Offers, READS_HOST_FILE, Seen, check, rule, unknown_rule};
 use crate::target::Target;
+pub use baseline::{Baseline, BaselineEntry};
+pub use changed::{ChangedPart, FileChanges};
 pub use extent::{extent, stage};
 pub use reported::{PathRoot, Reported, digest, reported};
 

@@ -19,14 +19,14 @@ pub struct PathRoot {
 }
 
 impl PathRoot {
-    /// A path from the repository's root; absolute where it lies outside.
+    /// A path from the repository's root, empty for the root itself; absolute where it lies outside.
     pub fn path(&self, path: &str) -> String {
         let whole = if path.starts_with('/') { path.to_owned() } else { format!("{}/{path}", self.directory) };
         let whole = clean(&whole);
         let root = clean(&self.root);
         match whole.strip_prefix(&root) {
             Some(inside) if root == "/" => inside.to_owned(),
-            Some(inside) if inside.starts_with('/') => inside.trim_start_matches('/').to_owned(),
+            Some(inside) if inside.is_empty() || inside.starts_with('/') => inside.trim_start_matches('/').to_owned(),
             _ => whole,
         }
     }
@@ -99,6 +99,7 @@ mod tests {
         assert_eq!(paths("/r/a", "/r", "/r/x"), "x");
         assert_eq!(paths("/r/a", "/r", "/other/x"), "/other/x");
         assert_eq!(paths("/ra", "/r", "x"), "/ra/x");
+        assert_eq!((paths("/r", "/r", "."), paths("/r/a", "/r", "..")), (String::new(), String::new()));
         assert_eq!(paths("/a", "/", "x"), "a/x");
     }
 }
