@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# More of everything, by hand: tests/thorough.sh [plan|changes|commands|client|contexts|scaling|fuzz|mutants]… (without a word: all of them).
+# More of everything, by hand: tests/thorough.sh [plan|changes|commands|client|contexts|refusals|scaling|fuzz|mutants]… (without a word: all of them).
 #
 #   plan      1,000 states on each of the three engines (root, about two hours)
 #   changes   300 compose projects, an edit and a command each (root, 20 minutes)
 #   commands  1,000 commands against what docker changes, 1,000 sequences on protected objects (root)
 #   client    50,000 command lines against the real client (about an hour)
 #   contexts  20,000 build contexts against the old builder, 2,000 against BuildKit (root)
+#   refusals  5,000 lines of Dockerfiles against BuildKit (root, six minutes)
 #   scaling   inputs four times as large as in the quick tests, each flag with every filler
 #   fuzz      each fuzz target for ten minutes (cargo-fuzz, nightly)
 #   mutants   cargo mutants on rules and policy: what could be changed without a test that fails (cargo-mutants, many hours)
@@ -13,7 +14,7 @@
 # The score of the mutants is the last line; docs/testing.md has the one that was measured last.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[ $# -gt 0 ] || set -- plan changes commands client contexts scaling fuzz mutants
+[ $# -gt 0 ] || set -- plan changes commands client contexts refusals scaling fuzz mutants
 
 engines() { cargo test --locked --no-fail-fast --test engines -- --nocapture "$@"; }
 
@@ -28,6 +29,7 @@ for part in "$@"; do
   changes) FENDER_CHANGES_CASES=300 FENDER_CHANGES_SEED="${FENDER_CHANGES_SEED:-1000}" engines changes_truth:: ;;
   client) FENDER_CLIENT_CASES=50000 engines real_client:: ;;
   contexts) FENDER_CONTEXT_CASES=20000 engines context:: ;;
+  refusals) FENDER_REFUSAL_CASES=5000 FENDER_REFUSAL_SEED="${FENDER_REFUSAL_SEED:-1000}" engines refusals:: ;;
   scaling) FENDER_SCALING=4 cargo test --locked --test quick scaling ;;
   fuzz)
     for target in $(tests/fuzz.sh); do

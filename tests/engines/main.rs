@@ -38,6 +38,7 @@ mod protection;
 mod reach;
 mod real_client;
 mod real_engine;
+mod refusals;
 mod restore;
 mod scenarios;
 mod syscalls;

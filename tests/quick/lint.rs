@@ -103,6 +103,85 @@ fn files_that_docker_would_not_take() {
     assert_eq!(found, expected);
 }
 
+/// What BuildKit refuses is said at its line, all of it, and the rest of the file is looked at. `tests/engines/refusals.rs` compares with
+/// BuildKit.
+#[test]
+fn what_buildkit_refuses_is_said_at_its_line() {
+    let place = tempfile::tempdir().unwrap();
+    for line in [
+        "ENV A",
+        "LABEL a",
+        "RUN --foo=1 x",
+        "COPY --keep-git-dir a b",
+        "COPY --chmod a b",
+        "EXPOSE abc",
+        "ENV A=\"b",
+        "ONBUILD FROM x",
+        "RUN --mount=type=foo x",
+        "RUN --network=foo x",
+        "FROM x:1 AS 1a\nUSER 5",
+        "ADD --checksum=x a b",
+        "CMD --x y",
+        "COPY --from=$X a b",
+    ] {
+        write(place.path(), &[("Dockerfile", &format!("FROM x:1\nUSER 5\n{line}\n"))]);
+        assert_eq!(found(place.path(), &[]), [("not-understood".to_owned(), 3)], "{line}");
+    }
+    for line in
+        ["ENTRYPOINT [\"a\"]\nENTRYPOINT []", "RUN", "ONBUILD COPY x", "COPY --chmod=u+x a b", "EXPOSE 80-82/udp $P"]
+    {
+        write(place.path(), &[("Dockerfile", &format!("FROM x:1\nUSER 5\n{line}\n"))]);
+        assert_eq!(rules(place.path()), [""; 0], "{line}");
+    }
+    // Each of them is said, and what follows is looked at.
+    let many = "FROM alpine\nENV A\nRUN --mount=type=foo \\\n  x\nCOPY a\nENV API_TOKEN=abcdef0123\nCMD a b\n";
+    write(place.path(), &[("Dockerfile", many)]);
+    let expected = [
+        ("mutable-tag", 1),
+        ("root-user", 1),
+        ("not-understood", 2),
+        ("not-understood", 3),
+        ("not-understood", 5),
+        ("secret-in-env", 6),
+        ("pid1-signals", 7),
+    ];
+    assert_eq!(found(place.path(), &[]), expected.map(|(rule, line)| (rule.to_owned(), line)));
+    // Another frontend may read what docker's own refuses.
+    write(place.path(), &[("Dockerfile", &format!("# syntax=example.com/other:1\n{many}"))]);
+    assert!(!found(place.path(), &[]).contains(&("not-understood".to_owned(), 4)));
+}
+
+/// A Dockerfile that BuildKit refuses is docker's own error: nothing is sent, and there is nothing to ask about.
+#[test]
+fn a_refused_dockerfile_is_dockers_own_error() {
+    let place = Place::new();
+    let folder = place.path("home/work");
+    let plugins = place.path("home/.docker/cli-plugins");
+    fs::create_dir_all(&plugins).unwrap();
+    support::place::script(&plugins.join("docker-buildx"), "#!/bin/sh\n");
+    let run = |text: &str, buildkit: &str| {
+        let _ = fs::remove_file(place.path("out/words"));
+        write(&folder, &[("Dockerfile", text), ("deploy/id_rsa", "x")]);
+        let mut command = place.docker();
+        command.env("DOCKER_BUILDKIT", buildkit).current_dir(&folder).args(["build", "."]);
+        let output = command.output().unwrap();
+        (place.reached().is_some(), out(&output))
+    };
+    for (text, buildkit, reaches) in [
+        ("FROM alpine:3.22\nCOPY . /app\nUSER 5\n", "1", false),
+        ("FROM alpine:3.22\nCOPY . /app\nUSER 5\nENV A\n", "1", true),
+        // The classic builder sends everything before it reads the file.
+        ("FROM alpine:3.22\nCOPY . /app\nUSER 5\nENV A\n", "0", false),
+        // In a stage that is not built a value may be wrong.
+        ("FROM alpine:3.22 AS other\nEXPOSE x\nFROM alpine:3.22\nCOPY . /app\nUSER 5\n", "1", false),
+        ("FROM alpine:3.22 AS other\nEXPOSE x\nFROM other\nCOPY . /app\nUSER 5\n", "1", true),
+        ("# syntax=example.com/other:1\nFROM alpine:3.22\nCOPY . /app\nUSER 5\nENV A\n", "1", false),
+    ] {
+        let (reached, said) = run(text, buildkit);
+        assert_eq!(reached, reaches, "{text} {buildkit} {said}");
+    }
+}
+
 #[test]
 fn one_megabyte_and_rubbish() {
     let place = tempfile::tempdir().unwrap();

@@ -8,11 +8,15 @@ use std::rc::Rc;
 
 use parse_dockerfile as parser;
 
+use super::buildkit::statement::RefusedStatement;
+use super::buildkit::{self, Checked};
 pub use super::expansion::is_nested_too_deep;
 use super::expansion::{DEEPEST, Variables, expanded};
-use super::here_documents::{directives, without_here_documents};
+use super::here_documents::{directives, for_lexer};
 use super::instruction::Reading;
 pub use super::instruction::{CommandForm, Directive, Instruction, Span, Word};
+use super::not_lexed::not_lexed;
+pub use super::remote::{is_archive, is_remote};
 use super::text::{FileProblem, Place, Text};
 
 /// One build stage: a `FROM` and what follows it.
@@ -47,8 +51,19 @@ pub struct Dockerfile {
     pub stages: Vec<Stage>,
     /// The last stage of each name.
     names: HashMap<String, usize>,
-    /// Where docker would stop reading; what stands before it is read.
-    pub problem: Option<FileProblem>,
+    /// Why fender cannot read on; what stands before it is read.
+    pub unread: Option<FileProblem>,
+    /// What BuildKit refuses in it, in the order of the file; the rest is read all the same.
+    pub refused: Vec<RefusedLine>,
+}
+
+/// A line that BuildKit refuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedLine {
+    /// Where and why.
+    pub problem: FileProblem,
+    /// The stage whose builds it stops; None where it stops every build of the file.
+    pub stage: Option<usize>,
 }
 
 /// What the command line says about a build.
@@ -65,16 +80,36 @@ pub fn read(text: &Rc<Text>, given: &Given) -> Dockerfile {
     // The crate leaves out a byte order mark, and counts without it.
     let plain = text.text.strip_prefix('\u{feff}').unwrap_or(&text.text);
     let shift = text.text.len() - plain.len();
-    let (hidden, here) = without_here_documents(plain);
     let moved = |span: &Span| span.start + shift..span.end + shift;
+    let argument = |wanted: &str| {
+        given.arguments.iter().rev().find(|(name, _)| name == wanted).and_then(|(_, value)| value.clone())
+    };
+    let Checked { statements, read, escape, refusals } = buildkit::check(plain, &argument);
+    let (syntax, _) = directives(plain, shift);
+    // Another frontend may read what docker's own refuses.
+    let is_own = syntax.as_ref().is_none_or(|syntax| is_dockers(&syntax.text));
+    let pairs = statements.iter().zip(&read);
+    let odd: Vec<Option<Instruction>> =
+        pairs.map(|(statement, read)| not_lexed(statement, read.as_ref()?, shift)).collect();
+    let is_hidden = |at: usize| {
+        let begins_stage = statements.get(at).is_some_and(|it| it.begins_stage());
+        let is_odd = odd.get(at).is_some_and(Option::is_some);
+        is_odd || is_own && !begins_stage && read.get(at).is_some_and(Option::is_none)
+    };
+    let (hidden, here) = for_lexer(plain, &statements, is_hidden);
+    let refused = |refusal: RefusedStatement| RefusedLine {
+        problem: problem_at(text, refusal.at + shift, &refusal.reason),
+        stage: refusal.stage,
+    };
     let mut dockerfile = Dockerfile {
         text: text.clone(),
-        syntax: None,
-        escape: '\\',
+        syntax,
+        escape,
         globals: Vec::new(),
         stages: Vec::new(),
         names: HashMap::new(),
-        problem: None,
+        unread: None,
+        refused: refusals.into_iter().filter(|_| is_own).map(refused).collect(),
     };
     let said = |error: &parser::Error| {
         let whole = error.to_string();
@@ -84,49 +119,68 @@ pub fn read(text: &Rc<Text>, given: &Given) -> Dockerfile {
     let instructions = match parser::parse_iter(&hidden) {
         Ok(instructions) => instructions,
         Err(error) => {
-            dockerfile.problem = Some(said(&error));
+            dockerfile.unread = Some(said(&error)).filter(|_| dockerfile.refused.is_empty());
             return dockerfile;
         }
     };
-    (dockerfile.syntax, dockerfile.escape) = directives(plain, shift);
-    let reading = Reading { plain, shift, escape: dockerfile.escape, here: &here };
+    let reading = Reading { plain, shift, escape, here: &here };
+    let mut odd = odd.into_iter().flatten().peekable();
     for instruction in instructions {
         let instruction = match instruction {
             Ok(instruction) => instruction,
             Err(error) => {
-                // Where a file has no stage there is nothing to point at but its end.
-                dockerfile.problem = Some(said(&error));
+                // Where a file has no stage there is nothing to point at but its end. What BuildKit refuses, too, is said once.
+                let problem = said(&error);
+                let is_known =
+                    dockerfile.refused.iter().any(|it| it.problem.line >= problem.line || dockerfile.stages.is_empty());
+                dockerfile.unread = Some(problem).filter(|_| !is_known);
                 break;
             }
         };
-        if let parser::Instruction::From(from) = &instruction {
-            let base = Word { text: from.image.value.clone().into_owned(), span: moved(&from.image.span) };
-            dockerfile.stages.push(Stage {
-                name: from.as_.as_ref().map(|(_, name)| name.value.to_lowercase()),
-                base,
-                image: String::new(),
-                parent: None,
-                keyword: moved(&from.from.span),
-                instructions: Vec::new(),
-            });
-            continue;
+        let read = match &instruction {
+            parser::Instruction::From(from) => Err(from),
+            other => Ok(reading.instruction(other, false)),
+        };
+        let start = match &read {
+            Ok(instruction) => instruction.span.start,
+            Err(from) => moved(&from.from.span).start,
+        };
+        while let Some(odd) = odd.next_if(|odd| odd.span.start < start) {
+            dockerfile.push(odd);
         }
-        let instruction = reading.instruction(&instruction, false);
-        match dockerfile.stages.last_mut() {
-            Some(stage) => stage.instructions.push(instruction),
-            None => dockerfile.globals.push(instruction),
+        match read {
+            Ok(instruction) => dockerfile.push(instruction),
+            Err(from) => {
+                let base = Word { text: from.image.value.clone().into_owned(), span: moved(&from.image.span) };
+                dockerfile.stages.push(Stage {
+                    name: from.as_.as_ref().map(|(_, name)| name.value.to_lowercase()),
+                    base,
+                    image: String::new(),
+                    parent: None,
+                    keyword: moved(&from.from.span),
+                    instructions: Vec::new(),
+                });
+            }
         }
     }
+    odd.for_each(|odd| dockerfile.push(odd));
     for (at, stage) in dockerfile.stages.iter().enumerate() {
         dockerfile.names.extend(stage.name.clone().map(|name| (name, at)));
     }
     let too_much = fill_in(&mut dockerfile, given);
-    if dockerfile.problem.is_none() {
+    if dockerfile.unread.is_none() {
         let too_much =
             too_much.map(|span| problem_at(text, span.start, "variables make more text of it than fender fills in"));
-        dockerfile.problem = nested_too_deep(&dockerfile).or(too_much);
+        dockerfile.unread = nested_too_deep(&dockerfile).or(too_much);
     }
     dockerfile
+}
+
+/// Whether a frontend is docker's own.
+fn is_dockers(syntax: &str) -> bool {
+    let name = syntax.split([':', '@', ' ']).next().unwrap_or_default();
+    let name = name.strip_prefix("docker.io/").unwrap_or(name);
+    matches!(name, "docker/dockerfile" | "docker/dockerfile-upstream")
 }
 
 fn problem_at(text: &Text, byte: usize, reason: &str) -> FileProblem {
@@ -316,6 +370,29 @@ impl Filler<'_> {
 }
 
 impl Dockerfile {
+    fn push(&mut self, instruction: Instruction) {
+        match self.stages.last_mut() {
+            Some(stage) => stage.instructions.push(instruction),
+            None => self.globals.push(instruction),
+        }
+    }
+
+    /// Why docker refuses the file, or why fender does not read on: the first of all reasons in the file.
+    pub fn problem(&self) -> Option<&FileProblem> {
+        let refused = self.refused.iter().map(|it| &it.problem);
+        refused.chain(&self.unread).min_by_key(|problem| (problem.line, problem.column))
+    }
+
+    /// All of them.
+    pub fn problems(&self) -> impl Iterator<Item = &FileProblem> {
+        self.refused.iter().map(|it| &it.problem).chain(&self.unread)
+    }
+
+    /// Whether docker builds none of these stages, because it refuses a line.
+    pub fn is_refused(&self, stages: &[usize]) -> bool {
+        self.refused.iter().any(|it| it.stage.is_none_or(|stage| stages.contains(&stage)))
+    }
+
     /// A span of this file as a place to point at.
     pub fn place(&self, span: &Span) -> Place {
         Place::new(&self.text, span.clone())
@@ -443,21 +520,6 @@ pub fn mounts(instruction: &Instruction) -> Vec<Vec<(String, String)>> {
         .collect()
 }
 
-/// A URL or a repository, as `ADD` takes it.
-pub fn is_remote(source: &str) -> bool {
-    ["http://", "https://", "ftp://", "git://", "ssh://", "git@"].iter().any(|start| source.starts_with(start))
-}
-
-/// A tar, by its name: `ADD` unpacks it.
-pub fn is_archive(source: &str) -> bool {
-    let lower = source.to_lowercase();
-    let ends = [
-        ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz", ".tar.zst", ".tzst", ".gz", ".bz2",
-        ".xz", ".zst",
-    ];
-    ends.iter().any(|end| lower.ends_with(end))
-}
-
 #[cfg(test)]
 #[allow(clippy::string_slice, reason = "a test fails by a panic")]
 mod tests {
@@ -471,7 +533,7 @@ mod tests {
     fn stages_arguments_and_what_they_need() {
         let text = "ARG V=1.2\nARG BASE=alpine:${V}\nFROM ${BASE} AS Build\nRUN make\nFROM scratch AS other\nFROM build\nCOPY --from=other /a /b\nUSER ${U:-app}\n";
         let dockerfile = of(text);
-        assert_eq!(dockerfile.problem, None);
+        assert_eq!(dockerfile.problem(), None);
         assert_eq!(dockerfile.stages[0].image, "alpine:1.2");
         assert_eq!(dockerfile.stages[2].parent, Some(0));
         assert_eq!(dockerfile.needed(2), [0, 1, 2]);
@@ -488,7 +550,7 @@ mod tests {
     fn here_documents_anywhere() {
         let text = "FROM a:1\nRUN python3 <<EOF && echo \"<<X\"\nFROM nowhere\nEOF\nCOPY <<A <<-'B' /x/\na\nA\n\tb\n\tB\nRUN cat <<EOF > /f \\\n  && true\nx\nEOF\nUSER 5\n";
         let dockerfile = of(text);
-        assert_eq!(dockerfile.problem, None);
+        assert_eq!(dockerfile.problem(), None);
         assert_eq!(dockerfile.stages.len(), 1);
         let kinds: Vec<&Directive> = dockerfile.stages[0].instructions.iter().map(|it| &it.what).collect();
         assert!(matches!(kinds[1], Directive::Copy { here: 2, .. }), "{kinds:?}");
@@ -506,7 +568,7 @@ mod tests {
         let dockerfile = of(
             "\u{feff}# escape=`\r\n# syntax=docker/dockerfile:1\r\nFROM a:1\r\nRUN a `\r\n  # comment\r\n\r\n  b\r\nCMD run\r\n",
         );
-        assert_eq!((dockerfile.problem.as_ref(), dockerfile.escape), (None, '`'));
+        assert_eq!((dockerfile.problem(), dockerfile.escape), (None, '`'));
         assert_eq!(dockerfile.syntax.unwrap().text, "docker/dockerfile:1");
         let run = &dockerfile.stages[0].instructions[0];
         assert!(matches!(&run.what, Directive::Run(CommandForm::Shell(script, _)) if script == "a   b"), "{run:?}");
@@ -514,9 +576,9 @@ mod tests {
         assert_eq!(&dockerfile.text.text[cmd.span.clone()], "CMD run");
         assert_eq!(dockerfile.text.position(cmd.span.start), (8, 1));
         for (text, line) in
-            [("RUN x\n", 1), ("FROM a\nBAD x\n", 2), ("", 1), ("FROM a\n\nCOPY x\n", 3), ("FROM a\nRUN <<E\nx\n", 4)]
+            [("RUN x\n", 1), ("FROM a\nBAD x\n", 2), ("", 1), ("FROM a\n\nCOPY x\n", 3), ("FROM a\nRUN <<E\nx\n", 2)]
         {
-            assert_eq!(of(text).problem.map(|problem| problem.line), Some(line), "{text:?}");
+            assert_eq!(of(text).problem().map(|problem| problem.line), Some(line), "{text:?}");
         }
         assert!(
             Text::from_bytes("D", vec![b'F', b'\n', 0xff])

@@ -1,7 +1,6 @@
 //! Parser directives of a Dockerfile (`# syntax`, `# escape`), and its here-documents, which are removed before lexing. Pure.
 
-use std::collections::VecDeque;
-
+use super::buildkit::statement::Statement;
 use super::instruction::{Span, Word};
 use crate::text::part;
 
@@ -26,65 +25,44 @@ pub fn directives(plain: &str, shift: usize) -> (Option<Word>, char) {
     (syntax, escape)
 }
 
-/// The text with the bodies of here-documents made comments of the same length, and where they stand.
-pub fn without_here_documents(text: &str) -> (String, Vec<Span>) {
-    let escape = directives(text, 0).1;
+/// The text for the lexer: what it cannot read (the bodies of here-documents, and the statements of which `is_hidden` is true) made
+/// comments of the same length; and where the bodies stand.
+pub fn for_lexer(text: &str, statements: &[Statement], is_hidden: impl Fn(usize) -> bool) -> (String, Vec<Span>) {
     let mut out = String::with_capacity(text.len());
     let mut bodies = Vec::new();
-    let mut waiting: VecDeque<(String, bool)> = VecDeque::new();
-    let (mut in_body, mut continued, mut takes_here, mut at) = (false, false, false, 0);
-    for line in text.split_inclusive('\n') {
-        let bare = line.trim_end_matches(['\n', '\r']);
-        at += line.len();
-        if in_body {
-            if let Some((delimiter, strips)) = waiting.front() {
-                let compared = if *strips { bare.trim_start_matches('\t') } else { bare };
-                let is_end = compared == delimiter;
+    let mut done = 0;
+    for (number, statement) in statements.iter().enumerate() {
+        let lines_end = statement.here.first().map_or(statement.span.end, |here| here.body.start);
+        let hides = is_hidden(number);
+        if !hides && statement.here.is_empty() {
+            continue;
+        }
+        out.push_str(part(text, done..statement.span.start));
+        for line in part(text, statement.span.start..lines_end).split_inclusive('\n') {
+            let bare = line.trim_end_matches(['\n', '\r']);
+            if hides {
                 hide(&mut out, line);
-                if let Some(body) = bodies.last_mut() {
-                    let body: &mut Span = body;
-                    body.end = at;
-                }
-                if is_end {
-                    waiting.pop_front();
-                    in_body = !waiting.is_empty();
-                    if in_body {
-                        bodies.push(at..at);
-                    }
-                }
-            }
-            continue;
-        }
-        let trimmed = bare.trim_start();
-        if trimmed.starts_with('#') || (continued && trimmed.is_empty()) {
-            out.push_str(line);
-            continue;
-        }
-        if !continued {
-            let word = trimmed.split_whitespace().next().unwrap_or_default().to_uppercase();
-            let word = if word == "ONBUILD" {
-                trimmed.split_whitespace().nth(1).unwrap_or_default().to_uppercase()
+            } else if bare.trim_start().starts_with('#') {
+                out.push_str(line);
             } else {
-                word
-            };
-            takes_here = matches!(word.as_str(), "RUN" | "COPY" | "ADD");
-        }
-        let mut shown = line.to_owned();
-        if takes_here {
-            for (mark, delimiter, strips) in here_marks(bare) {
-                shown.replace_range(mark..mark + 2, "__");
-                waiting.push_back((delimiter, strips));
+                let mut shown = line.to_owned();
+                for (mark, _, _) in here_marks(bare) {
+                    shown.replace_range(mark..mark + 2, "__");
+                }
+                out.push_str(&shown);
             }
         }
-        out.push_str(&shown);
-        continued = bare.trim_end_matches([' ', '\t']).ends_with(escape);
-        if !continued && !waiting.is_empty() {
-            in_body = true;
-            bodies.push(at..at);
+        done = lines_end;
+        for here in &statement.here {
+            // With the line that ends it.
+            let end = part(text, here.body.end..).find('\n').map_or(text.len(), |end| here.body.end + end + 1);
+            part(text, here.body.start..end).split_inclusive('\n').for_each(|line| hide(&mut out, line));
+            bodies.push(here.body.start..end);
+            done = end;
         }
     }
-    // Without its end the crate shall say so where it begins.
-    if waiting.is_empty() { (out, bodies) } else { (text.to_owned(), Vec::new()) }
+    out.push_str(part(text, done..));
+    (out, bodies)
 }
 
 /// A line of a body as a comment.

@@ -1,6 +1,7 @@
 //! Readers for the files that commands use: build contexts and their ignore files, Dockerfiles, compose files.
 
 pub mod allowance;
+mod buildkit;
 pub mod context;
 pub mod dockerfile;
 mod expansion;
@@ -10,6 +11,8 @@ pub mod ignore;
 mod instruction;
 pub mod magic;
 pub mod mask;
+mod not_lexed;
+mod remote;
 pub mod script;
 pub mod secrets;
 pub mod text;

@@ -225,11 +225,21 @@ fn run(words: &[&str], path: &str, host: &Looking<'_>, facts: &dyn Facts, report
     }
     let problems = lowered.problems.iter().filter_map(|problem| problem_at(problem, host));
     report.findings.extend(problems.filter(|finding| known.seen.is_new_in_files(finding)));
-    for effect in &lowered.effects {
+    for effect in &mut lowered.effects {
         let Effect::Builds(build) = effect else { continue };
-        if let Some(problem) = &build.problem {
-            report.findings.extend(problem_at(problem, host));
+        let dockerfile = build.dockerfile.clone();
+        let found = |problem: &FileProblem| match &dockerfile {
+            // It may stand in another file.
+            Some(dockerfile) => Some(problem_in(&dockerfile.text, problem)),
+            None => problem_at(problem, host),
+        };
+        for finding in build.problems.iter().filter_map(found) {
+            if known.seen.is_new_in_files(&finding) {
+                report.findings.push(finding);
+            }
         }
+        // The rest of a file that docker refuses is looked at all the same.
+        build.is_refused = false;
         known.built.extend(build.path.as_deref().map(|path| host.resolve(path)));
         report.builds.push((**build).clone());
     }
@@ -280,10 +290,15 @@ fn problem_at(problem: &FileProblem, host: &dyn Host) -> Option<Finding> {
         // What is no text is not shown.
         Err(_) => Text::new(problem.path.as_str(), "\n".repeat(problem.line)),
     };
+    Some(problem_in(&text, problem))
+}
+
+/// The same in a text that was read.
+fn problem_in(text: &Rc<Text>, problem: &FileProblem) -> Finding {
     let start = text.byte(problem.line, problem.column.saturating_sub(1));
     let end = text.line_end(start);
     let title = format!("cannot be read: {}", problem.reason);
-    Some(not_understood_at(Place::new(&text, start..end), &title, UNREAD_FILE))
+    not_understood_at(Place::new(text, start..end), &title, UNREAD_FILE)
 }
 
 fn ignore_problem(path: &str, host: &dyn Host) -> Option<Finding> {

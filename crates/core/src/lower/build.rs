@@ -17,8 +17,10 @@ pub struct Build {
     pub dockerfile: Option<Rc<Dockerfile>>,
     /// The file that is the Dockerfile; None where it comes from standard input or stands in another file.
     pub path: Option<String>,
-    /// Why its Dockerfile cannot be read.
-    pub problem: Option<FileProblem>,
+    /// Why its Dockerfile cannot be read, or is refused by docker.
+    pub problems: Vec<FileProblem>,
+    /// Whether docker refuses the Dockerfile before anything is sent or built: its own error is all that happens.
+    pub is_refused: bool,
     /// The stage that is built.
     pub stage: usize,
     /// Every stage that is needed for it.
@@ -118,7 +120,7 @@ impl Build {
         });
         match read {
             Ok(read) => {
-                build.problem.clone_from(&read.problem);
+                build.problems = read.problems().cloned().collect();
                 if let Some(stage) = read.target(&given) {
                     build.stage = stage;
                     build.needed = match sender {
@@ -127,16 +129,19 @@ impl Build {
                         Sender::BuildKit => read.needed(stage),
                     };
                 }
+                // The legacy builder sends everything before it reads the Dockerfile.
+                build.is_refused =
+                    sender == Sender::BuildKit && build.frontend.is_none() && read.is_refused(&build.needed);
                 let copied = match sender {
                     Sender::Legacy => None,
-                    Sender::BuildKit if build.problem.is_some() => None,
+                    Sender::BuildKit if read.unread.is_some() => None,
                     Sender::BuildKit => read.copied(&build.needed),
                 };
                 build.context = wanted(copied);
                 build.dockerfile = Some(read);
             }
             Err(problem) => {
-                build.problem = Some(problem);
+                build.problems.push(problem);
                 build.context = wanted(None);
             }
         }

@@ -125,10 +125,10 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// Every image that would be built from files that are here.
+    /// Every image that would be built from files that are here; what docker refuses is not built.
     pub fn builds(&self) -> impl Iterator<Item = &'a Build> {
         self.lowered.effects.iter().filter_map(|effect| match effect {
-            Effect::Builds(build) => Some(&**build),
+            Effect::Builds(build) if !build.is_refused => Some(&**build),
             _ => None,
         })
     }

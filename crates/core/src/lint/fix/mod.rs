@@ -79,7 +79,7 @@ fn by_file<'a>(builds: &'a [Build], host: &dyn Host) -> Vec<Vec<&'a Build>> {
     let mut files: BTreeMap<String, Vec<&Build>> = BTreeMap::new();
     for build in builds {
         // Only a file of its own is written, never one that merely carries the text.
-        let is_own = build.file().is_some_and(|file| build.problem.is_none() && !file.text.is_carried());
+        let is_own = build.file().is_some_and(|file| build.problems.is_empty() && !file.text.is_carried());
         if let Some(path) = build.path.as_deref().filter(|_| is_own) {
             files.entry(host.resolve(path)).or_default().push(build);
         }
@@ -112,7 +112,7 @@ fn fixed(
     let read = |text: &str| {
         let read = dockerfile::read(&Text::new(file.text.path.clone(), text.to_owned()), &Given::default());
         // What docker would not take is no fix.
-        (read.problem.is_none() && read.stages.len() == file.stages.len()).then_some(Rc::new(read))
+        (read.problem().is_none() && read.stages.len() == file.stages.len()).then_some(Rc::new(read))
     };
     let Some(mut current) = read(&text) else { return (text, all) };
     let mut passes: Vec<_> = RULES.iter().filter_map(|rule| Some((rule.id, rule.dockerfile_fix?))).collect();
