@@ -40,6 +40,9 @@ _fender() {
             fender,plan)
                 cmd="fender__subcmd__plan"
                 ;;
+            fender,policy)
+                cmd="fender__subcmd__policy"
+                ;;
             fender,protect)
                 cmd="fender__subcmd__protect"
                 ;;
@@ -82,6 +85,9 @@ _fender() {
             fender__subcmd__help,plan)
                 cmd="fender__subcmd__help__subcmd__plan"
                 ;;
+            fender__subcmd__help,policy)
+                cmd="fender__subcmd__help__subcmd__policy"
+                ;;
             fender__subcmd__help,protect)
                 cmd="fender__subcmd__help__subcmd__protect"
                 ;;
@@ -100,6 +106,9 @@ _fender() {
             fender__subcmd__help,why)
                 cmd="fender__subcmd__help__subcmd__why"
                 ;;
+            fender__subcmd__help__subcmd__policy,test)
+                cmd="fender__subcmd__help__subcmd__policy__subcmd__test"
+                ;;
             fender__subcmd__help__subcmd__trash,empty)
                 cmd="fender__subcmd__help__subcmd__trash__subcmd__empty"
                 ;;
@@ -114,6 +123,18 @@ _fender() {
                 ;;
             fender__subcmd__help__subcmd__trash,show)
                 cmd="fender__subcmd__help__subcmd__trash__subcmd__show"
+                ;;
+            fender__subcmd__policy,help)
+                cmd="fender__subcmd__policy__subcmd__help"
+                ;;
+            fender__subcmd__policy,test)
+                cmd="fender__subcmd__policy__subcmd__test"
+                ;;
+            fender__subcmd__policy__subcmd__help,help)
+                cmd="fender__subcmd__policy__subcmd__help__subcmd__help"
+                ;;
+            fender__subcmd__policy__subcmd__help,test)
+                cmd="fender__subcmd__policy__subcmd__help__subcmd__test"
                 ;;
             fender__subcmd__trash,empty)
                 cmd="fender__subcmd__trash__subcmd__empty"
@@ -158,7 +179,7 @@ _fender() {
 
     case "${cmd}" in
         fender)
-            opts="-h -V --help --version explain why plan lint context undo trash protect unprotect rules doctor completions docker help"
+            opts="-h -V --help --version explain why plan lint context undo trash protect unprotect rules policy doctor completions docker help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -266,7 +287,7 @@ _fender() {
             return 0
             ;;
         fender__subcmd__help)
-            opts="explain why plan lint context undo trash protect unprotect rules doctor completions docker help"
+            opts="explain why plan lint context undo trash protect unprotect rules policy doctor completions docker help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -380,6 +401,34 @@ _fender() {
         fender__subcmd__help__subcmd__plan)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        fender__subcmd__help__subcmd__policy)
+            opts="test"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        fender__subcmd__help__subcmd__policy__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -594,6 +643,84 @@ _fender() {
         fender__subcmd__plan)
             opts="-h --format --caller --mask --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --caller)
+                    COMPREPLY=($(compgen -W "person script agent" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        fender__subcmd__policy)
+            opts="-h --help test help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        fender__subcmd__policy__subcmd__help)
+            opts="test help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        fender__subcmd__policy__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        fender__subcmd__policy__subcmd__help__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        fender__subcmd__policy__subcmd__test)
+            opts="-h --format --caller --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

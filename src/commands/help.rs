@@ -12,7 +12,7 @@ use crate::ui::screen::Screen;
 static GROUPS: &[(&str, &[&str])] = &[
     ("Judge a command or a file; nothing is run", &["explain", "why", "plan", "lint", "context"]),
     ("Delete and undo", &["undo", "trash", "protect", "unprotect"]),
-    ("Set up", &["doctor", "completions", "docker"]),
+    ("Set up", &["doctor", "policy", "completions", "docker"]),
     ("Learn", &["rules", "help"]),
 ];
 

@@ -8,6 +8,7 @@ mod help;
 mod kept;
 mod lint;
 mod plan;
+mod policy;
 mod protect;
 pub mod rules;
 mod trash;
@@ -64,6 +65,11 @@ enum Commands {
         #[arg(long, value_name = "NAME", requires = "id")]
         environment: Option<String>,
     },
+    /// Test a policy by the examples that it contains
+    Policy {
+        #[command(subcommand)]
+        command: policy::PolicyCommand,
+    },
     /// Check the installation, and say how to fix what is not right
     Doctor,
     /// Print completions for a shell
@@ -107,6 +113,7 @@ pub fn run(arguments: &[OsString]) -> u8 {
         Commands::Protect(protect) => protect.run(),
         Commands::Unprotect(unprotect) => unprotect.run(),
         Commands::Rules { id, environment } => rules::run(id.as_deref(), environment.as_deref()),
+        Commands::Policy { command } => command.run(),
         Commands::Doctor => Ok(doctor::run()),
         Commands::Completions { shell } => completions::run(shell, Cli::command()),
         Commands::Docker { words } => Ok(crate::shim::run(&words)),

@@ -33,6 +33,7 @@ Delete and undo
 
 Set up
   doctor       Check the installation, and say how to fix what is not right
+  policy       Test a policy by the examples that it contains
   completions  Print completions for a shell
   docker       Guard one docker command, whatever fender's file is called
 

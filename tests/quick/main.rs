@@ -32,6 +32,7 @@ mod other_clients;
 mod owned;
 mod pictures;
 mod policy;
+mod policy_test;
 mod properties;
 mod questions;
 mod redirects;

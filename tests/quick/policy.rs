@@ -20,7 +20,7 @@ const IDS: [&str; 5] = ["privileged", "removes-volume", "root-user", "stops-cont
 /// Every key, and whether a file sets it. It names all fields of the policy's own types, so that a new key does not compile
 /// here before it is generated below.
 fn keys(file: &File) -> Vec<(&'static str, bool)> {
-    let File { docker, repeat_notes, offer, protect, trash, presets, callers, environments, rules } = file;
+    let File { docker, repeat_notes, offer, protect, trash, presets, callers, environments, rules, example } = file;
     let OfferFile { memory, memory_swap, pids_limit, user } = offer;
     let ProtectFile { containers, volumes, images, networks } = protect;
     let TrashFile { max, each, keep } = trash;
@@ -39,6 +39,7 @@ fn keys(file: &File) -> Vec<(&'static str, bool)> {
         ("trash.each", each.is_some()),
         ("trash.keep", keep.is_some()),
         ("rules", !rules.is_empty()),
+        ("example", !example.is_empty()),
     ];
     let any = |classes: &ClassActions| {
         let ClassActions { escape, loss, outage, hygiene } = classes;
@@ -181,11 +182,14 @@ fn text() -> impl Strategy<Value = String> {
         presets,
         environments,
         (caller("deployer"), caller("other")),
-        rules("rules".to_owned()),
+        (
+            rules("rules".to_owned()),
+            proptest::sample::select(vec!["", "[[example]]\nrun = \"docker ps\"\nexpect = \"allow\"\n"]),
+        ),
     );
-    all.prop_map(|((docker, repeat), o, p, t, presets, e, callers, rules)| {
+    all.prop_map(|((docker, repeat), o, p, t, presets, e, callers, (rules, example))| {
         format!(
-            "{docker}{repeat}[offer]\n{}{}{}{}[protect]\n{}{}{}{}[trash]\n{}{}{}{}{}{}{}{}{}{}{}{rules}",
+            "{docker}{repeat}[offer]\n{}{}{}{}[protect]\n{}{}{}{}[trash]\n{}{}{}{}{}{}{}{}{}{}{}{rules}{example}",
             o.0,
             o.1,
             o.2,

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::actions::{CallerFile, PresetFile};
+use super::example::ExampleFile;
 use super::names::{Globs, PresetName, RuleId};
 use super::place::EnginePlace;
 use super::values::{KeptBytes, KeptTime, Memory, OfferedUser, Pids, RepeatNotes, Swap};
@@ -90,6 +91,8 @@ pub struct File {
     pub environments: BTreeMap<String, Spanned<EnvironmentFile>>,
     /// `[rules]`: actions for every environment.
     pub rules: BTreeMap<RuleId, Spanned<Action>>,
+    /// `[[example]]`: commands with the verdicts that are expected.
+    pub example: Vec<Spanned<ExampleFile>>,
 }
 
 /// Values for the fixes that are offered.

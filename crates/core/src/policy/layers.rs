@@ -85,9 +85,19 @@ impl Values {
     /// The values of one file.
     fn of(file: &File) -> Values {
         // What is protected adds up (`Policy::protected`); presets, callers, environments and rules have their part in an action,
-        // and the action is bounded (`Policy::decide`).
-        let File { docker, repeat_notes, offer, trash, protect: _, presets: _, callers: _, environments: _, rules: _ } =
-            file;
+        // and the action is bounded (`Policy::decide`). Examples decide nothing.
+        let File {
+            docker,
+            repeat_notes,
+            offer,
+            trash,
+            protect: _,
+            presets: _,
+            callers: _,
+            environments: _,
+            rules: _,
+            example: _,
+        } = file;
         Values {
             docker: docker.clone(),
             repeat_notes: repeat_notes.clone(),

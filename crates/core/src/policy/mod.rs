@@ -6,6 +6,7 @@ mod actions;
 mod allow;
 mod caller;
 mod environment;
+mod example;
 mod file;
 mod layers;
 mod level;
@@ -22,6 +23,7 @@ pub use allow::AllowingLines;
 use caller::View;
 pub use caller::{Caller, CallerKind};
 pub use environment::{Environment, strictness, words_of_production};
+pub use example::ExampleFile;
 pub use file::{
     EnvironmentFile, File, OfferFile, PolicyLayer, PolicyProblem, ProtectFile, TrashFile, parse as parse_layer,
 };
@@ -147,6 +149,13 @@ impl Policy {
             }
         }
         patterns
+    }
+
+    /// The examples of all files, each with its place (`path:line`).
+    pub fn examples(&self) -> impl Iterator<Item = (String, &ExampleFile)> {
+        let of = |layer: &PolicyLayer, example: &Spanned<ExampleFile>| layer.at(example.span().start);
+        let layers = self.layers.iter();
+        layers.flat_map(move |layer| layer.file.example.iter().map(move |it| (of(layer, it), it.get_ref())))
     }
 
     /// The values that fixes offer.
