@@ -10,7 +10,7 @@
 #   tests/engine.sh image NAME TAG        import a busybox image into the engine NAME under TAG
 #   tests/engine.sh registry NAME         start a registry that the engine NAME reaches as localhost:5000
 #
-# new: Docker 28 of Debian sid with compose and buildx; old: Docker 20.10 of bookworm (API 1.41).
+# new: Docker 28 of Debian sid with compose 2.40 and buildx; old: Docker 20.10 of bookworm (API 1.41). Compose 2.26 of trixie is fetched, too.
 # What is fetched lies in FENDER_TEST_CACHE (default: ~/.cache/fender-tests), running engines in FENDER_TEST_RUN (default: its
 # folder run/): two runs of the tests beside each other need a FENDER_TEST_RUN each. An engine that is started with the number
 # of a process in FENDER_TEST_OWNER is stopped when that process is gone.
@@ -58,7 +58,7 @@ fetch() {
 
 fetched() {
   command -v iptables >/dev/null && [ -e "$cache/new/ready" ] && [ -e "$cache/old/ready" ] &&
-    [ -e "$cache/config/config.json" ] && [ -e "$cache/busybox.tar" ]
+    [ -e "$cache/compose/ready" ] && [ -e "$cache/config/config.json" ] && [ -e "$cache/busybox.tar" ]
 }
 
 fetch_all() {
@@ -73,6 +73,11 @@ fetch_all() {
     rm -rf "$cache/old"
     packages bookworm "$cache/old" docker.io containerd runc tini
     touch "$cache/old/ready"
+  fi
+  if [ ! -e "$cache/compose/ready" ]; then
+    rm -rf "$cache/compose"
+    packages trixie "$cache/compose" docker-compose
+    touch "$cache/compose/ready"
   fi
   rm -rf "$cache"/apt-*
   # The plugins where the client looks for them: a configuration folder of our own points there.

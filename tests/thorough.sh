@@ -2,8 +2,8 @@
 # More of everything, by hand: tests/thorough.sh [plan|changes|commands|client|contexts|refusals|scaling|fuzz|mutants]… (without a word: all of them).
 #
 #   plan      1,000 states on each of the three engines (root, about two hours)
-#   changes   300 compose projects, an edit and a command each (root, 20 minutes)
-#   commands  1,000 commands against what docker changes, 1,000 sequences on protected objects (root)
+#   changes   300 compose commands on each of the three engines (root, half an hour)
+#   commands  1,000 commands on each engine against what docker changes, 300 in swarms, 1,000 sequences on protected objects (root)
 #   client    50,000 command lines against the real client (about an hour)
 #   contexts  20,000 build contexts against the old builder, 2,000 against BuildKit (root)
 #   refusals  5,000 lines of Dockerfiles against BuildKit (root, six minutes)
@@ -22,7 +22,8 @@ for part in "$@"; do
   printf '\n== %s\n' "$part"
   case $part in
   commands)
-    FENDER_COMMAND_CASES=1000 FENDER_COMMAND_SEED="${FENDER_COMMAND_SEED:-1000}" engines changes_are_what_docker_changes
+    FENDER_COMMAND_CASES=1000 FENDER_COMMAND_SEED="${FENDER_COMMAND_SEED:-1000}" engines command_changes::docker
+    FENDER_SWARM_CASES=300 FENDER_SWARM_SEED="${FENDER_SWARM_SEED:-1000}" engines swarm_changes::
     FENDER_PROTECT_CASES=1000 FENDER_PROTECT_SEED="${FENDER_PROTECT_SEED:-1000}" engines protected_objects_survive
     ;;
   plan) FENDER_PLAN_CASES=1000 FENDER_PLAN_SEED="${FENDER_PLAN_SEED:-1000}" engines plan:: ;;

@@ -19,7 +19,7 @@ use fender_core::api::EngineProblem;
 use fender_core::engine::Lookup;
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
-use fender_core::judge::{Judgement, JudgementContext, change_steps_of, deletions, judge};
+use fender_core::judge::{Judgement, JudgementContext, change_steps_of, deletions, judge, unknown_changes_of};
 use fender_core::lower::read;
 use fender_core::lower::{Effect, Lowered, Workload, lower, with_files};
 use fender_core::plan::Facts;
@@ -130,6 +130,8 @@ fn of(
     if !changes.is_empty() {
         plan.add_changes(engine.changes(&changes)?);
     }
+    let unknown = unknown_changes_of(invocation, engine, host).filter(|why| !plan.unclear.contains(why));
+    plan.unclear.extend(unknown);
     plan.warnings.extend(ends_with_its_volumes(lowered, engine));
     Ok(plan)
 }

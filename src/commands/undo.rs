@@ -438,10 +438,46 @@ fn settle(
         say(&screen.filled("          ", &format!("under another name: {how}")));
         return false;
     }
-    let rename = |_: &Object| Some(offered.clone());
-    restore(connection, locked, entry, Some(&object.id), &rename, &mut |object, back| {
-        say(&said(object, back, screen, Some(&offered)));
-    })
+    if !beside {
+        let restored = restore_as(connection, locked, entry, object, &offered, screen);
+        if restored.is_none() {
+            say(&screen
+                .filled("  taken   ", &format!("there is another {} {} now", object.kind.name(), shown(&offered))));
+        }
+        return restored == Some(true);
+    }
+    // An older one may have been brought back beside it already.
+    let names = std::iter::once(offered.clone()).chain((2..=MOST_BESIDE).map(|number| format!("{offered}-{number}")));
+    for name in names {
+        if let Some(all) = restore_as(connection, locked, entry, object, &name, screen) {
+            return all;
+        }
+    }
+    say(&screen.filled("  taken   ", &format!("{what}: {MOST_BESIDE} older ones are there already")));
+    false
+}
+
+/// So many older containers are brought back beside a new one, each under a name of its own.
+const MOST_BESIDE: usize = 20;
+
+/// Brings one object back under another name, and says what came of it. None, and nothing said, where that name is taken, too.
+fn restore_as(
+    connection: &Connection,
+    locked: &Locked,
+    entry: &Entry,
+    object: &Object,
+    name: &str,
+    screen: &Screen,
+) -> Option<bool> {
+    let mut is_taken = false;
+    let rename = |_: &Object| Some(name.to_owned());
+    let all = restore(connection, locked, entry, Some(&object.id), &rename, &mut |object, back| {
+        is_taken |= matches!(back, Back::Taken);
+        if !is_taken {
+            say(&said(object, back, screen, Some(name)));
+        }
+    });
+    (!is_taken).then_some(all)
 }
 
 fn tell_not_kept(objects: &[(Object, String)], id: u64, screen: &Screen) {

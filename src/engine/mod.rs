@@ -39,7 +39,7 @@ use fender_core::engine::{
 };
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
-use fender_core::lower::{ComposeFiles, ComposeModel, model_words, takes_orphans};
+use fender_core::lower::{ComposeFiles, ComposeModel, goes_by_name, model_words, takes_orphans};
 use fender_core::plan::compose::{PROJECT, Project, WORKING_DIR, of_project};
 use fender_core::plan::inventory::{Container, Image, Inventory, Network, ObjectLabels, Volume};
 use fender_core::plan::preview::{Preview, preview_words};
@@ -570,6 +570,9 @@ fn read_project(printer: &Printer, invocation: &Invocation, host: &dyn Host) -> 
         Some(name) => Lookup::Found(Project { name: name.to_lowercase(), model: None }),
         None => otherwise,
     };
+    if goes_by_name(invocation) {
+        return by_name(Lookup::Missing);
+    }
     let Some(words) = model_words(invocation) else {
         return by_name(Lookup::Unknown("its words name no command of compose".to_owned()));
     };

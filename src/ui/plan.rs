@@ -359,7 +359,8 @@ fn time(seconds: u64) -> String {
 /// A span of time in one unit.
 fn span(seconds: u64) -> String {
     let (number, unit) = match seconds {
-        0..3600 => (seconds.div_ceil(60), "minute"),
+        0..60 => (seconds, "second"),
+        60..3600 => (seconds / 60, "minute"),
         3600..86_400 => (seconds / 3600, "hour"),
         _ => (seconds / 86_400, "day"),
     };

@@ -92,6 +92,35 @@ fn compose_up_says_what_it_replaces_and_undo_brings_it_back() {
     volumes_that_are_left_behind_are_named(&project);
     a_volume_that_differs_is_not_lost_unseen(&project);
     the_worst_is_said_first(&project);
+    a_name_that_is_typed_goes_by_labels(&project);
+}
+
+/// Where a name is typed and no file, commands that make nothing do not read the files of the folder they are typed in.
+fn a_name_that_is_typed_goes_by_labels(project: &Project) {
+    let text = "name: other\nservices:\n  unrelated: {image: \"stand-in:1\"}\n";
+    fs::write(project.folder().join("compose.yaml"), text).unwrap();
+    let changed = |words: &[&str]| -> Vec<String> {
+        let plan = project.plan(words);
+        let text = |it: &Value, key: &str| it[key].as_str().unwrap_or_default().to_owned();
+        let of_containers = plan["changes"].as_array().unwrap().iter().filter(|it| it["type"] == "container");
+        let mut out: Vec<String> =
+            of_containers.map(|it| format!("{} {}", text(it, "change"), text(it, "name"))).collect();
+        out.sort();
+        out
+    };
+    for words in [&["compose", "-p", "shop", "down"][..], &["compose", "--project-name=shop", "rm", "-fs"]] {
+        assert_eq!(changed(words), ["delete shop-db-1", "delete shop-web-1"], "docker {words:?}");
+    }
+    assert_eq!(changed(&["compose", "-p", "shop", "wait", "--down-project", "db"]).len(), 2);
+    assert_eq!(changed(&["compose", "-p", "shop", "stop"]), ["stop shop-db-1", "stop shop-web-1"]);
+    assert_eq!(changed(&["compose", "-p", "shop", "-f", "compose.yaml", "rm", "-fs"]), [""; 0]);
+    let terminal = Terminal::start(&project.command(&["compose", "-p", "shop", "down", "-v"]), None);
+    terminal.expect_question();
+    assert!(terminal.unwrapped().contains("shop-db-1"), "{}", terminal.seen());
+    drop(terminal);
+    project.plain(&["compose", "-p", "shop", "stop", "-t", "0"]);
+    assert_eq!(changed(&["compose", "-p", "shop", "start"]), ["start shop-db-1", "start shop-web-1"]);
+    assert_eq!(changed(&["compose", "-p", "shop", "start", "db"]), ["start shop-db-1"]);
 }
 
 /// What is lost stands above careless defaults, and the same advice is given once.
@@ -191,8 +220,19 @@ fn what_is_replaced_is_said_and_comes_back(project: &Project) {
     // The new one stays, and compose sees no change.
     assert_eq!(project.id("shop-db-1"), new);
     assert_eq!(project.plan(&["compose", "up", "-d"])["changes"], serde_json::json!([]));
+    // The old one of the next replacement comes back beside both.
+    project.fill("shop-db-1");
+    project.write(9997, "");
+    let mut terminal = Terminal::start(&project.command(&["compose", "up", "-d"]), None);
+    terminal.expect_question();
+    agree(&mut terminal, &project.guarded.name);
+    assert_eq!(terminal.wait().code(), Some(0), "{}", terminal.seen());
+    let undone = project.guarded.undo();
+    assert!(undone.contains("shop-db-1-restored-2"), "{undone}");
+    let again = project.api().get("/containers/shop-db-1-restored-2/json?size=1");
+    assert!(again["SizeRw"].as_i64().unwrap() >= 30_000_000, "{again}");
     // Where the new one is gone, the old one comes back in its place.
-    project.plain(&["rm", "-f", "shop-db-1", "shop-db-1-restored"]);
+    project.plain(&["rm", "-f", "shop-db-1", "shop-db-1-restored", "shop-db-1-restored-2"]);
     project.guarded.undo_again();
     let back = project.api().get("/containers/shop-db-1/json?size=1");
     assert!(back["SizeRw"].as_i64().unwrap() >= 30_000_000 && back["State"]["Running"] == true, "{back}");

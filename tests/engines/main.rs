@@ -41,6 +41,7 @@ mod real_engine;
 mod refusals;
 mod restore;
 mod scenarios;
+mod swarm_changes;
 mod syscalls;
 mod system_policy;
 mod trust;

@@ -108,6 +108,24 @@ pub fn cache() -> PathBuf {
     bin.ancestors().nth(3).expect("CACHE/new/usr/bin").to_path_buf()
 }
 
+/// Which compose.
+#[derive(Clone, Copy)]
+pub enum Compose {
+    /// 2.40, of Debian sid, which the client finds by itself.
+    New,
+    /// 2.26, of Debian trixie.
+    Old,
+}
+
+/// The compose plugin of this version.
+pub fn compose(which: Compose) -> PathBuf {
+    let folder = match which {
+        Compose::New => "new",
+        Compose::Old => "compose",
+    };
+    cache().join(folder).join("usr/libexec/docker/cli-plugins/docker-compose")
+}
+
 /// The real docker client.
 pub fn real_docker() -> PathBuf {
     programs().join("docker")

@@ -6,7 +6,7 @@ use crate::engine::Lookup;
 use crate::grammar::parse::Invocation;
 use crate::host::Host;
 use crate::lower::Lowered;
-use crate::plan::changes::change_steps;
+use crate::plan::changes::{change_steps, unknown_changes};
 use crate::plan::{ChangeStep, Facts, Step, steps};
 use crate::policy::Decision;
 use crate::rules::Finding;
@@ -43,5 +43,10 @@ pub fn change_steps_of(
     facts: &dyn Facts,
     host: &dyn Host,
 ) -> Vec<ChangeStep> {
-    change_steps(invocation, lowered, &|| facts.preview(invocation, host))
+    change_steps(invocation, lowered, &|| facts.project(invocation, host), &|| facts.preview(invocation, host))
+}
+
+/// Why it is not known what a command of compose changes; None where it is.
+pub fn unknown_changes_of(invocation: &Invocation, facts: &dyn Facts, host: &dyn Host) -> Option<String> {
+    unknown_changes(invocation, &|| facts.preview(invocation, host))
 }

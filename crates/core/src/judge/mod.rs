@@ -19,7 +19,7 @@ use crate::plan::{Facts, Step, steps_of};
 use crate::policy::{Action, Caller, CallerKind, Decision, EnginePlace, Environment, Policy, is_ci, strictness};
 use crate::rules::{Case, Class, Elsewhere, Finding, NOT_UNDERSTOOD, Offers, Seen, Strictness, check};
 use crate::target::{Target, choose};
-pub use complaint::{Complaint, change_steps_of, deletions};
+pub use complaint::{Complaint, change_steps_of, deletions, unknown_changes_of};
 use rewrite::rewrite;
 use unchanged::without_unchanged;
 

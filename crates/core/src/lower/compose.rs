@@ -77,12 +77,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
                 }
             }
         }
-        "kill" => {
-            does(PredictedOperation::KillsContainers, named);
-            if takes_orphans(invocation, host) {
-                does(PredictedOperation::RemovesContainers, orphans());
-            }
-        }
+        "kill" => does(PredictedOperation::KillsContainers, named),
         "stop" | "restart" if no_grace(invocation) => does(PredictedOperation::KillsContainers, origins(&["timeout"])),
         "stop" | "restart" | "pause" => {
             let how = match command {
@@ -134,7 +129,7 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
 }
 
 /// Whether containers of services that are not in the files are removed: by the flag, or where it is not typed by the variable that is its
-/// default (compose `cmd/compose/down.go`; Go's `strconv.ParseBool` of the lower case). `down` and `kill` do not take it from `.env`, as
+/// default (compose `cmd/compose/down.go`; Go's `strconv.ParseBool` of the lower case). `down` does not take it from `.env`, as
 /// measured with 2.40; what `up` and `create` take is in their dry run.
 pub fn takes_orphans(invocation: &Invocation, host: &dyn Host) -> bool {
     let by_variable = || {
@@ -194,6 +189,17 @@ fn run(invocation: &Invocation, host: &dyn Host) -> Result<Workload, String> {
     }
     workload.auto_remove = invocation.on("rm");
     Ok(workload)
+}
+
+/// Whether compose reads no file: commands that make nothing go by the labels of a project whose name is typed, wherever they are typed
+/// (compose `cmd/compose/compose.go`, `projectOrName`; measured with 2.26 and 2.40). A name or a file in a variable does not count.
+pub fn goes_by_name(invocation: &Invocation) -> bool {
+    const MAKE_NOTHING: [&str; 8] = ["down", "stop", "start", "restart", "rm", "kill", "pause", "unpause"];
+    let typed = |name: &str| invocation.above.iter().rev().find(|set| set.flag.name == name);
+    let command = invocation.canonical().strip_prefix("compose ");
+    command.is_some_and(|command| MAKE_NOTHING.contains(&command))
+        && typed("project-name").is_some_and(|set| !set.value.is_empty())
+        && typed("file").is_none()
 }
 
 const PRINTS_MODEL: [&str; 3] = ["config", "--format", "json"];

@@ -53,7 +53,7 @@ use crate::grammar::parse::{Invocation, Refusal, Shows};
 use crate::host::Host;
 pub use body::Body;
 pub use build::Build;
-pub use compose::{MODEL_WORDS, model_words, takes_orphans};
+pub use compose::{MODEL_WORDS, goes_by_name, model_words, takes_orphans};
 pub use compose_files::ComposeFiles;
 pub use despite::despite;
 use effect::Effects;

@@ -1,10 +1,11 @@
 //! Stacks.
 
 use bollard_stubs::models::{
-    Limit, Mount, MountType, MountVolumeOptions, MountVolumeOptionsDriverConfig, NetworkAttachmentConfig, ServiceSpec,
-    ServiceSpecMode, ServiceSpecModeReplicated, TaskSpec, TaskSpecContainerSpec, TaskSpecResources,
+    Limit, Mount, MountType, MountVolumeOptions, MountVolumeOptionsDriverConfig, NetworkAttachmentConfig,
+    NetworkCreateRequest, ServiceSpec, ServiceSpecMode, ServiceSpecModeReplicated, TaskSpec, TaskSpecContainerSpec,
+    TaskSpecResources,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Body, Effect, Effects, Origin, Origins, PredictedOperation, Request, Typed};
 use crate::grammar::parse::Invocation;
@@ -44,6 +45,44 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
         }
         _ => Ok(Vec::new()),
     }
+}
+
+/// What `stack deploy` makes for its services where it is not there yet: the networks that they use, all secrets and all configs
+/// (docker/cli `cli/command/stack/swarm/deploy_composefile.go`).
+pub fn surroundings(model: &Value, stack: &str, origins: &Origins) -> Vec<Effect> {
+    let name = |key: &str, declared: &Value| match declared["name"].as_str() {
+        Some(name) if !name.is_empty() => name.to_owned(),
+        _ => format!("{stack}_{key}"),
+    };
+    let is_own = |declared: &Value| !matches!(&declared["external"], Value::Bool(true) | Value::Object(_));
+    let mut used: Vec<&str> = Vec::new();
+    for service in model["services"].as_object().into_iter().flatten().map(|(_, service)| service) {
+        match service["networks"].as_object().filter(|networks| !networks.is_empty()) {
+            Some(networks) => used.extend(networks.keys().map(String::as_str)),
+            None => used.push("default"),
+        }
+    }
+    used.sort_unstable();
+    used.dedup();
+    let networks = used.into_iter().map(|key| (key, field(field(model, "networks"), key)));
+    let networks = networks.filter(|(_, declared)| is_own(declared)).map(|(key, declared)| {
+        let body = NetworkCreateRequest {
+            name: name(key, declared),
+            driver: Some(declared["driver"].as_str().unwrap_or("overlay").to_owned()),
+            ..NetworkCreateRequest::default()
+        };
+        Request::new("POST", "/networks/create", origins.clone()).body(Body::Network(Box::new(body)))
+    });
+    let objects =
+        [("secrets", "/secrets/create"), ("configs", "/configs/create")].into_iter().flat_map(|(kind, path)| {
+            let declared = field(model, kind).as_object().into_iter().flatten();
+            declared.filter(|(_, declared)| is_own(declared)).map(move |(key, declared)| (path, key, declared))
+        });
+    let objects = objects.map(|(path, key, declared)| {
+        let body = Body::Json(json!({ "Name": name(key, declared) }));
+        Request::new("POST", path, origins.clone()).body(body)
+    });
+    networks.chain(objects).map(Effect::Request).collect()
 }
 
 /// The services that `stack deploy` would create for a model as `stack config` prints it: docker/cli

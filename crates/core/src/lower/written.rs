@@ -11,7 +11,7 @@ use super::model::{ComposeModel, entries, field};
 use super::other_project::{names_no_project, other_project};
 use super::project::{Builds, ProjectLowering, WantedServices, of_build};
 use super::sources::{PathStep, Sources, Targets, is_remote};
-use super::stack::services as stack_services;
+use super::stack::{services as stack_services, surroundings as stack_surroundings};
 use super::{Body, Effect, Lowered, Origin, Origins, Ports, PredictedOperation, Request, Runs, Typed, Workload};
 use crate::engine::{Inspect, Lookup};
 use crate::files::script::overwrites;
@@ -321,8 +321,9 @@ fn stack(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Inspect, ho
     let Ok(Some(root)) = yaml::read(&text) else { return unknown(lowered, invocation, "docker stack") };
     let sources = Sources::of_files(&files, host);
     let name = invocation.operand(0).to_owned();
-    let effects = stack_services(&root.value(), &name, &sources, host, &invocation.named_by.origins());
-    lowered.effects.extend(effects);
+    let (model, origins) = (root.value(), invocation.named_by.origins());
+    lowered.effects.extend(stack_surroundings(&model, &name, &origins));
+    lowered.effects.extend(stack_services(&model, &name, &sources, host, &origins));
     lowered.problems = sources.problems();
 }
 

@@ -4,15 +4,19 @@
 use std::rc::Rc;
 
 use super::change::{Change, ChangeKind};
+use super::compose::Project;
 use super::inventory::{Container, Inventory, Needs, find_container};
 use super::preview::{Preview, PreviewedAction, Resource};
-use super::request_changes::{self, RequestChange};
+use super::request_changes::{self, A_SIGNAL_WAKES, ITS_PROGRAM_DECIDES, Kill, RequestChange, unpaused};
+use super::services::containers_of_services;
 use super::{ObjectKind, Protections};
 use crate::engine::Lookup;
 use crate::grammar::parse::Invocation;
-use crate::lower::{Effect, Lowered, Request};
+use crate::lower::workload::MountKind;
+use crate::lower::{Effect, Lowered, Request, Workload};
 
-/// Compose's commands that change containers, networks or volumes, and whose dry run shows it. That of `start` ends with an error.
+/// Compose's commands that change containers, networks or volumes, and whose dry run shows it. That of `start` ends with an error: what it
+/// starts is worked out from the project's containers.
 const CHANGES: [&str; 12] =
     ["up", "create", "run", "scale", "alpha scale", "down", "rm", "stop", "restart", "kill", "pause", "unpause"];
 
@@ -23,6 +27,8 @@ pub enum ChangeStep {
     Create {
         /// The name that was chosen; empty where the engine makes one up.
         name: String,
+        /// The named volumes that it mounts: the engine makes those that it does not have.
+        volumes: Vec<String>,
     },
     /// `POST /containers/{id}/start` and `pause`.
     Container {
@@ -39,25 +45,38 @@ pub enum ChangeStep {
         preview: Box<Preview>,
         /// The command leaves the project running, as `up` does: what it stops on the way it starts again.
         starts: bool,
+        /// What the signal does that it shows as a kill.
+        signal: Kill,
+    },
+    /// What compose does to the containers of services, where its dry run does not show it.
+    Services {
+        /// The project.
+        project: Project,
+        /// The services that are named; none for all.
+        named: Vec<String>,
+        /// What happens to their containers.
+        change: ChangeKind,
+        /// Why that is not certain.
+        perhaps: Option<String>,
     },
 }
 
-/// The changes in a lowered command besides deletions, in docker's order. `preview` is asked for what compose's dry run says, for a command
-/// of compose alone.
+/// The changes in a lowered command besides deletions, in docker's order. For a command of compose alone `preview` is asked for what its
+/// dry run says, and `project` for its reading of its files where there is no dry run.
 pub fn change_steps(
     invocation: &Invocation,
     lowered: &Lowered,
+    project: &dyn Fn() -> Lookup<Project>,
     preview: &dyn Fn() -> Lookup<Rc<Preview>>,
 ) -> Vec<ChangeStep> {
-    let command = invocation.canonical().strip_prefix("compose ").filter(|command| CHANGES.contains(command));
-    if let Some(command) = command {
-        let Lookup::Found(preview) = preview() else { return Vec::new() };
-        let starts = matches!(command, "up" | "run" | "scale" | "alpha scale") && !invocation.on("no-start");
-        let compose = ChangeStep::Compose { preview: Box::new((*preview).clone()), starts };
-        // Its dry run says of images only that they are built or pulled.
-        let tags = request_changes::of_effects(&lowered.effects);
-        let tags = tags.into_iter().filter(|it| matches!(it, RequestChange::Tags { .. })).map(ChangeStep::Request);
-        return std::iter::once(compose).chain(tags).collect();
+    match invocation.canonical().strip_prefix("compose ") {
+        Some("start") if lowered.refusal.is_none() && !is_dry(invocation) => {
+            return services(invocation, ChangeKind::Start, project, None);
+        }
+        Some(command) if CHANGES.contains(&command) => {
+            return compose_steps(command, invocation, lowered, project, preview);
+        }
+        _ => {}
     }
     let mut steps = steps_of_effects(&lowered.effects);
     if matches!(invocation.canonical(), "container attach" | "attach")
@@ -67,6 +86,74 @@ pub fn change_steps(
         steps.push(ChangeStep::Request(RequestChange::Ends { name, perhaps }));
     }
     steps
+}
+
+/// Why it is not known what a command of compose changes; None where it is, or where it changes nothing.
+pub fn unknown_changes(invocation: &Invocation, preview: &dyn Fn() -> Lookup<Rc<Preview>>) -> Option<String> {
+    let command = invocation.canonical().strip_prefix("compose ")?;
+    if !CHANGES.contains(&command) || is_dry(invocation) {
+        return None;
+    }
+    let why = match preview() {
+        Lookup::Found(preview) => preview.failed.clone()?,
+        Lookup::NoEngine => return None,
+        Lookup::Missing => "its dry run failed".to_owned(),
+        Lookup::Unknown(why) => why,
+    };
+    Some(format!("compose does not say what it does: {why}"))
+}
+
+fn is_dry(invocation: &Invocation) -> bool {
+    invocation.on_above("dry-run") || invocation.on("dry-run")
+}
+
+fn compose_steps(
+    command: &str,
+    invocation: &Invocation,
+    lowered: &Lowered,
+    project: &dyn Fn() -> Lookup<Project>,
+    preview: &dyn Fn() -> Lookup<Rc<Preview>>,
+) -> Vec<ChangeStep> {
+    // Its dry run says of images only that they are built or pulled.
+    let tags = request_changes::of_effects(&lowered.effects);
+    let tags = tags.into_iter().filter(|it| matches!(it, RequestChange::Tags { .. })).map(ChangeStep::Request);
+    // It shows every signal as a kill.
+    let signal = if command == "kill" { request_changes::kill(invocation.text("signal")) } else { Kill::Ends };
+    let why = match preview() {
+        Lookup::Found(preview) if preview.failed.is_none() || !preview.events.is_empty() => {
+            let preview = Box::new((*preview).clone());
+            let starts = matches!(command, "up" | "run" | "scale" | "alpha scale") && !invocation.on("no-start");
+            let compose = ChangeStep::Compose { preview, starts, signal };
+            return std::iter::once(compose).chain(tags).collect();
+        }
+        // There is nothing that it could change.
+        Lookup::NoEngine => return Vec::new(),
+        Lookup::Found(preview) => preview.failed.clone().unwrap_or_default(),
+        Lookup::Missing => "its dry run failed".to_owned(),
+        Lookup::Unknown(why) => why,
+    };
+    // What is removed or replaced is in the plan of deletions, also where compose does not say it.
+    let change = match command {
+        "stop" => ChangeKind::Stop,
+        "kill" if signal != Kill::Stays => ChangeKind::Stop,
+        "restart" => ChangeKind::Restart,
+        "pause" => ChangeKind::Pause,
+        "unpause" => ChangeKind::Start,
+        _ => return tags.collect(),
+    };
+    services(invocation, change, project, Some(format!("compose does not say what it does: {why}")))
+}
+
+/// What happens to the containers of the services that are named, or of all.
+fn services(
+    invocation: &Invocation,
+    change: ChangeKind,
+    project: &dyn Fn() -> Lookup<Project>,
+    perhaps: Option<String>,
+) -> Vec<ChangeStep> {
+    // Compose, too, needs its files or a name.
+    let Lookup::Found(project) = project() else { return Vec::new() };
+    vec![ChangeStep::Services { project, named: invocation.operand_texts(), change, perhaps }]
 }
 
 /// The changes that effects show by themselves, without a command line.
@@ -80,7 +167,10 @@ pub fn steps_of_effects(effects: &[Effect]) -> Vec<ChangeStep> {
 
 fn step(request: &Request) -> Option<ChangeStep> {
     if request.is("POST", "/containers/create") {
-        return Some(ChangeStep::Create { name: request.value("name").unwrap_or_default().to_owned() });
+        let mounts = Workload::of(request).map(|workload| workload.mounts).unwrap_or_default();
+        let named = mounts.into_iter().filter(|mount| mount.kind == MountKind::Volume && !mount.source.is_empty());
+        let name = request.value("name").unwrap_or_default().to_owned();
+        return Some(ChangeStep::Create { name, volumes: named.map(|mount| mount.source).collect() });
     }
     let ends = [("/start", ChangeKind::Start), ("/pause", ChangeKind::Pause)];
     let change = ends.iter().find_map(|(end, change)| Some((request.object("/containers/", end)?, *change)));
@@ -93,7 +183,8 @@ pub fn change_needs(steps: &[ChangeStep]) -> Needs {
     let mut needs = Needs::default();
     for step in steps {
         match step {
-            ChangeStep::Create { .. } | ChangeStep::Container { .. } => {}
+            ChangeStep::Create { volumes, .. } => needs.volumes |= !volumes.is_empty(),
+            ChangeStep::Container { .. } | ChangeStep::Services { .. } => {}
             ChangeStep::Request(request) => {
                 let these = request.needs();
                 needs.images |= these.images;
@@ -152,9 +243,12 @@ fn unprotected_changes(steps: &[ChangeStep], inventory: &Inventory) -> Vec<Chang
     let mut out: Vec<Change> = Vec::new();
     for step in steps {
         match step {
-            ChangeStep::Create { name } => {
+            ChangeStep::Create { name, volumes } => {
                 if find_container(&inventory.containers, name).is_none() || name.is_empty() {
                     out.push(Change::new(ObjectKind::Container, "", name, ChangeKind::Create));
+                    let is_new = |name: &&String| !inventory.volumes.iter().any(|it| it.name == **name);
+                    let new = volumes.iter().filter(is_new);
+                    out.extend(new.map(|name| Change::new(ObjectKind::Volume, "", name, ChangeKind::Create)));
                 }
             }
             ChangeStep::Container { name, change } => {
@@ -163,7 +257,16 @@ fn unprotected_changes(steps: &[ChangeStep], inventory: &Inventory) -> Vec<Chang
                 out.extend(found.and_then(|it| Some(Change::of_container(it, in_its_state(it, *change)?))));
             }
             ChangeStep::Request(request) => out.extend(request.on(inventory)),
-            ChangeStep::Compose { preview, starts } => out.extend(of_compose(preview, *starts, inventory)),
+            ChangeStep::Compose { preview, starts, signal } => {
+                out.extend(of_compose(preview, *starts, *signal, inventory));
+            }
+            ChangeStep::Services { project, named, change, perhaps } => {
+                let containers = containers_of_services(project, named, *change == ChangeKind::Start, inventory);
+                out.extend(containers.into_iter().filter_map(|it| {
+                    let change = Change::of_container(it, in_its_state(it, *change)?);
+                    Some(Change { certain: perhaps.is_none(), ..change.because(perhaps.clone().unwrap_or_default()) })
+                }));
+            }
         }
     }
     out
@@ -181,7 +284,7 @@ fn in_its_state(container: &Container, change: ChangeKind) -> Option<ChangeKind>
 }
 
 /// What compose creates, starts, stops and restarts. What it replaces and removes is in the plan of deletions.
-fn of_compose(preview: &Preview, starts: bool, inventory: &Inventory) -> Vec<Change> {
+fn of_compose(preview: &Preview, starts: bool, signal: Kill, inventory: &Inventory) -> Vec<Change> {
     let goes = |name: &str| {
         let takes = |doing: PreviewedAction| preview.names(Resource::Container, doing).any(|known| known == name);
         takes(PreviewedAction::Replaces) || takes(PreviewedAction::Removes)
@@ -203,6 +306,10 @@ fn of_compose(preview: &Preview, starts: bool, inventory: &Inventory) -> Vec<Cha
                 let Some(container) = find_container(&inventory.containers, name).filter(|_| !goes(name)) else {
                     continue;
                 };
+                if doing == PreviewedAction::Kills && signal != Kill::Ends {
+                    out.extend(signalled(container, signal));
+                    continue;
+                }
                 let change = match doing {
                     // Compose stops what shares something with a container that it replaces, and starts it again.
                     PreviewedAction::Stops if starts => ChangeKind::Restart,
@@ -222,6 +329,16 @@ fn of_compose(preview: &Preview, starts: bool, inventory: &Inventory) -> Vec<Cha
         }
     }
     out
+}
+
+/// What another signal than a kill may do to a container.
+fn signalled(container: &Container, signal: Kill) -> Vec<Change> {
+    let ends = (signal == Kill::May && container.is_running()).then(|| Change {
+        certain: false,
+        ..Change::of_container(container, ChangeKind::Stop).because(ITS_PROGRAM_DECIDES)
+    });
+    let goes_on = (container.state == "paused").then(|| unpaused(container, Some(A_SIGNAL_WAKES)));
+    ends.into_iter().chain(goes_on).collect()
 }
 
 fn is_network(inventory: &Inventory, name: &str) -> bool {

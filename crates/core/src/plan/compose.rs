@@ -26,7 +26,8 @@ pub const VOLUME: &str = "com.docker.compose.volume";
 pub const WORKING_DIR: &str = "com.docker.compose.project.working_dir";
 /// The files of that project, with commas between them.
 pub const CONFIG_FILES: &str = "com.docker.compose.project.config_files";
-const DEPENDS_ON: &str = "com.docker.compose.depends_on";
+/// The services that a container's service needs: `db:service_started:true,…`.
+pub(super) const DEPENDS_ON: &str = "com.docker.compose.depends_on";
 const ONE_OFF: &str = "com.docker.compose.oneoff";
 
 /// A project as compose reads it, or its name alone.
@@ -64,6 +65,8 @@ pub struct ServiceModel {
     pub needs_compose: bool,
     /// Services whose namespaces or volumes it shares: it is replaced with them.
     pub shares: Vec<String>,
+    /// Services that are started before it.
+    pub needs: Vec<String>,
 }
 
 impl Project {
@@ -91,6 +94,8 @@ impl Project {
                     .iter()
                     .any(|key| it.get(key).is_some_and(|value| !value.is_null())),
                 shares: shared_services(it),
+                // Compose writes down what a service shares as well.
+                needs: it["depends_on"].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect(),
             })
             .collect();
         Some(Project {
@@ -192,7 +197,8 @@ pub fn change(
             };
             change.services = services;
         }
-        "wait" if invocation.on("down-project") => change.down = true,
+        // By the labels alone, and orphans, too, as measured with 2.26 and 2.40.
+        "wait" if invocation.on("down-project") => (change.down, change.orphans) = (true, true),
         "rm" => {
             change.rm = true;
             change.stop = invocation.on("stop");
@@ -221,6 +227,7 @@ pub fn change(
         return None;
     }
     match project() {
+        Lookup::Found(project) if command == "wait" => change.project = Project { model: None, ..project },
         Lookup::Found(project) => change.project = project,
         Lookup::Missing | Lookup::NoEngine | Lookup::Unknown(_) => change.unknown = true,
     }
@@ -242,13 +249,14 @@ pub fn of_project(container: &Container) -> ProjectContainer {
     }
 }
 
-fn is_one_off(container: &Container) -> bool {
+pub(super) fn is_one_off(container: &Container) -> bool {
     container.label(ONE_OFF).is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
-/// Whether a command takes containers of services that are not in the files, if it is told to.
+/// Whether a command takes containers of services that are not in the files, if it is told to. `kill` only kills them, as measured with
+/// 2.26 and 2.40.
 fn has_orphans(command: &str) -> bool {
-    matches!(command, "down" | "kill")
+    command == "down"
 }
 
 /// What goes, as positions in the inventory.
@@ -331,13 +339,14 @@ pub fn taken(change: &ProjectChange, inventory: &Inventory) -> Taken {
     for (at, it) in inventory.containers.iter().enumerate().filter(|(_, it)| of_project(it)) {
         let service = it.label(SERVICE).unwrap_or_default();
         let inactive = change.project.model.iter().any(|model| model.inactive.iter().any(|name| name == service));
-        let orphan = !known(service) || one_off(it);
+        // A service that is named is one of the project, whatever its profile: compose refuses other names.
+        let is_named = named.as_ref().is_some_and(|named| named.iter().any(|name| name == service));
+        let orphan = !(known(service) || is_named) || one_off(it);
         if orphan {
             if change.orphans && (!inactive || one_off(it)) {
                 taken.containers.push(TakenContainer::removed(at, false));
             }
-        } else if change.down && wants(service) || change.rm && wants(service) && (change.stop || it.state != "running")
-        {
+        } else if change.down && wants(service) || change.rm && wants(service) && (change.stop || !it.is_running()) {
             taken.containers.push(TakenContainer::removed(at, change.volumes));
         }
     }
@@ -380,6 +389,17 @@ pub fn taken(change: &ProjectChange, inventory: &Inventory) -> Taken {
                 _ => {}
             }
         }
+        // What compose built for a service has labels that say so, under whatever name.
+        let has_container = |service: &str| {
+            inventory.containers.iter().any(|it| of_project(it) && !one_off(it) && it.label(SERVICE) == Some(service))
+        };
+        let is_service = |service: &str| match &change.project.model {
+            Some(model) => model.has(service),
+            None => has_container(service),
+        };
+        let built = inventory.images.iter().filter(|image| image.labels.get(PROJECT).is_some_and(|it| it == name));
+        let built = built.filter(|image| change.orphans || image.labels.get(SERVICE).is_some_and(|it| is_service(it)));
+        names.extend(built.filter_map(|image| image.tags().next()).map(str::to_owned));
         if change.project.model.is_none() && mode == Images::All {
             // Without a file the services are what their containers say, and so are their images.
             let services = inventory.containers.iter().filter(|it| of_project(it) && !one_off(it));

@@ -12,6 +12,7 @@ pub mod inventory;
 pub mod preview;
 pub mod protect;
 pub mod request_changes;
+pub mod services;
 mod simulate;
 pub mod steps;
 

@@ -14,7 +14,7 @@ use crate::lower::{Body, Effect, PredictedOperation, Request};
 use crate::text::{count, named};
 
 /// The label of a task's container with the name of its service: moby `daemon/cluster/executor/container/container.go`.
-const SERVICE: &str = "com.docker.swarm.service.name";
+pub const SERVICE: &str = "com.docker.swarm.service.name";
 /// The label of everything that belongs to a stack.
 const STACK: &str = "com.docker.stack.namespace";
 
@@ -44,10 +44,12 @@ pub enum RequestChange {
         /// The name or id that was typed.
         name: String,
     },
-    /// `container unpause`.
+    /// `container unpause`, and a signal to one that is paused.
     Unpauses {
         /// The name or id that was typed.
         name: String,
+        /// Why it may, where that is not certain.
+        perhaps: Option<&'static str>,
     },
     /// `container rename`.
     Renames {
@@ -88,7 +90,7 @@ pub enum RequestChange {
     TagsOfArchive,
     /// An image without a name.
     MakesImage,
-    /// `network create`, `volume create`.
+    /// `network create`, `volume create`, `secret create`, `config create`.
     Makes {
         /// What it is.
         kind: ObjectKind,
@@ -159,12 +161,12 @@ fn of_request(request: &Request, effects: &[Effect]) -> Vec<RequestChange> {
         return one(RequestChange::Ends { name, perhaps: None });
     }
     if let Some(name) = container("/kill") {
-        let perhaps = match kill(text("signal").unwrap_or("KILL")) {
-            Kill::Ends => None,
-            Kill::May => Some("its program decides what it does with the signal"),
-            Kill::Stays => return Vec::new(),
+        let goes_on = RequestChange::Unpauses { name: name.clone(), perhaps: Some(A_SIGNAL_WAKES) };
+        return match kill(text("signal").unwrap_or("KILL")) {
+            Kill::Ends => one(RequestChange::Ends { name, perhaps: None }),
+            Kill::May => vec![RequestChange::Ends { name, perhaps: Some(ITS_PROGRAM_DECIDES) }, goes_on],
+            Kill::Stays => one(goes_on),
         };
-        return one(RequestChange::Ends { name, perhaps });
     }
     if let Some(name) = container("/attach") {
         return one(RequestChange::Ends { name, perhaps: Some("Ctrl-C stops it") });
@@ -173,7 +175,7 @@ fn of_request(request: &Request, effects: &[Effect]) -> Vec<RequestChange> {
         return one(RequestChange::Restarts { name });
     }
     if let Some(name) = container("/unpause") {
-        return one(RequestChange::Unpauses { name });
+        return one(RequestChange::Unpauses { name, perhaps: None });
     }
     if let Some(name) = container("/rename") {
         return text("name")
@@ -210,7 +212,12 @@ fn of_request(request: &Request, effects: &[Effect]) -> Vec<RequestChange> {
             tags.map(|name| RequestChange::Tags { name, image: TaggedImage::Open }).collect();
         return if tags.is_empty() { one(RequestChange::MakesImage) } else { tags };
     }
-    for (path, kind) in [("/networks/create", ObjectKind::Network), ("/volumes/create", ObjectKind::Volume)] {
+    for (path, kind) in [
+        ("/networks/create", ObjectKind::Network),
+        ("/volumes/create", ObjectKind::Volume),
+        ("/secrets/create", ObjectKind::Secret),
+        ("/configs/create", ObjectKind::Config),
+    ] {
         if request.is("POST", path) {
             return one(RequestChange::Makes { kind, name: text_of_body(request, "Name") });
         }
@@ -270,13 +277,25 @@ fn tag(text: &str) -> Option<String> {
     reference(text).ok().map(|reference| reference.familiar_with_tag())
 }
 
-enum Kill {
+/// What a signal does to a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kill {
+    /// It ends.
     Ends,
+    /// Its program decides.
     May,
+    /// Nothing.
     Stays,
 }
 
-fn kill(signal: &str) -> Kill {
+/// Why it is not certain that a container ends.
+pub const ITS_PROGRAM_DECIDES: &str = "its program decides what it does with the signal";
+
+/// Why a paused container may go on: moby `daemon/kill.go` lets it, so that it can take the signal.
+pub const A_SIGNAL_WAKES: &str = "a signal lets a paused container go on";
+
+/// What the signal of this name or number does; for what is not known its program decides.
+pub fn kill(signal: &str) -> Kill {
     let upper = signal.to_uppercase();
     match upper.strip_prefix("SIG").unwrap_or(&upper) {
         "KILL" | "9" => Kill::Ends,
@@ -317,6 +336,7 @@ impl RequestChange {
             RequestChange::Makes { kind: ObjectKind::Network, .. } | RequestChange::Networks { .. } => {
                 needs.networks = true;
             }
+            RequestChange::Makes { kind: ObjectKind::Secret | ObjectKind::Config, .. } => needs.swarm = true,
             RequestChange::Makes { .. } => needs.volumes = true,
             RequestChange::MakesService { .. }
             | RequestChange::UpdatesService { .. }
@@ -355,9 +375,9 @@ impl RequestChange {
                 let change = |it: &Container| if it.is_running() { ChangeKind::Restart } else { ChangeKind::Start };
                 found.map(|it| Change::of_container(it, change(it))).into_iter().collect()
             }
-            RequestChange::Unpauses { name } => {
+            RequestChange::Unpauses { name, perhaps } => {
                 let found = find_container(&inventory.containers, name).filter(|it| it.state == "paused");
-                found.map(|it| Change::of_container(it, ChangeKind::Start)).into_iter().collect()
+                found.map(|it| unpaused(it, *perhaps)).into_iter().collect()
             }
             RequestChange::Renames { name, to } => {
                 let found = find_container(&inventory.containers, name);
@@ -394,6 +414,8 @@ impl RequestChange {
             RequestChange::Makes { kind, name } => {
                 let is_there = match kind {
                     ObjectKind::Network => inventory.networks.iter().any(|it| it.name == *name),
+                    ObjectKind::Secret => inventory.secrets.iter().any(|it| it.spec.name == *name),
+                    ObjectKind::Config => inventory.configs.iter().any(|it| it.spec.name == *name),
                     _ => inventory.volumes.iter().any(|it| it.name == *name),
                 };
                 let new = Change::new(*kind, "", name, ChangeKind::Create);
@@ -454,6 +476,12 @@ fn ended(container: &Container, perhaps: Option<&str>, inventory: &Inventory) ->
         out.push(lost(ObjectKind::Volume, volume, volume).because(reason));
     }
     out.into_iter().map(|change| Change { certain, ..change }).collect()
+}
+
+/// A paused container that goes on, for certain or perhaps.
+pub fn unpaused(container: &Container, perhaps: Option<&str>) -> Change {
+    let change = Change::of_container(container, ChangeKind::Start).because(perhaps.unwrap_or_default());
+    Change { certain: perhaps.is_none(), ..change }
 }
 
 fn networked(name: &str, network: &str, joins: bool, inventory: &Inventory) -> Vec<Change> {

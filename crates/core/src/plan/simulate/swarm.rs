@@ -2,6 +2,7 @@
 
 use super::{SWARM_IS_NOT_KEPT, Simulation};
 use crate::plan::inventory::ObjectLabels;
+use crate::plan::request_changes::SERVICE;
 use crate::plan::{Item, ObjectKind};
 
 impl Simulation<'_> {
@@ -13,6 +14,17 @@ impl Simulation<'_> {
         };
         let (id, name) = (service.id.clone(), service.spec.name.clone());
         self.take_swarm(ObjectKind::Service, &id, &name, "named in the command");
+        self.skip_protected_tasks(|labels| labels.get(SERVICE).is_some_and(|service| *service == name));
+    }
+
+    /// A task's container goes with its service, and what it wrote with it.
+    fn skip_protected_tasks(&mut self, goes: impl Fn(&ObjectLabels) -> bool) {
+        let inventory = self.inventory;
+        for container in inventory.containers.iter().filter(|it| goes(&it.labels)) {
+            if let Some(protected) = self.protections.container(container) {
+                self.skip(ObjectKind::Container, container.name(), protected.why, true, true);
+            }
+        }
     }
 
     pub(super) fn take_swarm(&mut self, kind: ObjectKind, id: &str, name: &str, reason: &str) {
@@ -49,12 +61,7 @@ impl Simulation<'_> {
                 None => self.take_network(at, &reason),
             }
         }
-        // A task's container goes with its service, and what it wrote with it.
-        for container in inventory.containers.iter().filter(|it| of_stack(&it.labels)) {
-            if let Some(protected) = self.protections.container(container) {
-                self.skip(ObjectKind::Container, container.name(), protected.why, true, true);
-            }
-        }
+        self.skip_protected_tasks(of_stack);
         if self.plan.deletes.len() == before {
             self.skip(ObjectKind::Service, name, "nothing found in this stack", false, true);
         }
