@@ -35,7 +35,7 @@ use changes::changed;
 use connection::{Client, Connection, nothing};
 use fender_core::api::{EngineProblem, Version, parse_version};
 use fender_core::engine::{
-    ContainerFacts, EngineFacts, ImageFacts, Inspect, Labels, Lookup, MountFacts, ProjectContainer, Reach,
+    ContainerFacts, EngineFacts, ImageFacts, Inspect, Labels, Lookup, MountFacts, ProjectContainer, Reach, nano_cpus,
 };
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
@@ -330,6 +330,7 @@ impl Inspect for Engine {
                 auto_remove: host.auto_remove == Some(true),
                 memory: left_out(host.memory),
                 pids_limit: left_out(host.pids_limit),
+                nano_cpus: nano_cpus(left_out(host.nano_cpus), left_out(host.cpu_quota), left_out(host.cpu_period)),
                 running: state.running != Some(false),
                 started_at: left_out(state.started_at),
                 stop_timeout: config.stop_timeout,

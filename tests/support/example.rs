@@ -194,10 +194,17 @@ impl Inspect for SmallEngine {
                 stop_timeout: Some(if name == "hasty-db" { 3 } else { -1 }),
                 ..ContainerFacts::default()
             }),
+            "ledger-db-1" | "ledger-slow-db-1" => Lookup::Found(ContainerFacts {
+                name: name.into(),
+                running: true,
+                stop_timeout: (name == "ledger-slow-db-1").then_some(120),
+                ..ContainerFacts::default()
+            }),
             "limited" => Lookup::Found(ContainerFacts {
                 name: name.into(),
                 running: true,
                 memory: 1 << 29,
+                nano_cpus: 2_000_000_000,
                 ..ContainerFacts::default()
             }),
             "leaky" => Lookup::Found(ContainerFacts {
@@ -252,7 +259,20 @@ impl Inspect for SmallEngine {
             image: "safe:1".into(),
             ..ProjectContainer::default()
         };
-        Lookup::Found(if project == "shop" { vec![web] } else { Vec::new() })
+        let of_ledger = |service: &str, image: &str| ProjectContainer {
+            name: format!("ledger-{service}-1"),
+            service: service.into(),
+            image: image.into(),
+            running: true,
+            ..ProjectContainer::default()
+        };
+        Lookup::Found(match project {
+            "shop" => vec![web],
+            "ledger" => {
+                vec![of_ledger("db", "postgres:17"), of_ledger("slow-db", "mariadb:11.4"), of_ledger("web", "safe:1")]
+            }
+            _ => Vec::new(),
+        })
     }
     fn volume_names(&self) -> Lookup<Vec<String>> {
         Lookup::Found(vec!["app_pgdata".into(), "other-data".into(), "protected-data".into()])

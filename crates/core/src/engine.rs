@@ -47,6 +47,18 @@ pub struct ContainerFacts {
     pub memory: i64,
     /// `HostConfig.PidsLimit`; 0 or less for no limit.
     pub pids_limit: i64,
+    /// Billionths of a CPU, from `HostConfig.NanoCpus` or from `CpuQuota` and `CpuPeriod`; 0 or less for no limit.
+    pub nano_cpus: i64,
+}
+
+/// Billionths of a CPU that a container may use, by the three fields in which the Engine API says it (moby `daemon/daemon_unix.go`); 0 for no limit.
+pub fn nano_cpus(nano_cpus: i64, quota: i64, period: i64) -> i64 {
+    match (nano_cpus, quota) {
+        (1.., _) => nano_cpus,
+        // Without a period the kernel's own one counts, in microseconds.
+        (_, 1..) => quota.saturating_mul(1_000_000_000) / if period > 0 { period } else { 100_000 },
+        _ => 0,
+    }
 }
 
 /// One mount of a container that exists.

@@ -106,6 +106,7 @@ fn names_nothing_that_is_there(invocation: &Invocation, lowered: &Lowered, facts
             operation:
                 PredictedOperation::PrivilegedExec
                 | PredictedOperation::KillsContainers
+                | PredictedOperation::EndsContainers { .. }
                 | PredictedOperation::StopsServices { .. },
             ..
         } => {
@@ -254,6 +255,7 @@ fn only_changes_what_is_there(invocation: &Invocation, lowered: &Lowered, host: 
                 | PredictedOperation::RemovesNetworks
                 | PredictedOperation::RemovesImages
                 | PredictedOperation::KillsContainers
+                | PredictedOperation::EndsContainers { .. }
                 | PredictedOperation::StopsServices { .. }
                 | PredictedOperation::ScalesToZero
                 | PredictedOperation::PrivilegedExec => true,

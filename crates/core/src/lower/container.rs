@@ -173,7 +173,8 @@ fn update(invocation: &Invocation) -> Effects {
             .body(Body::Update(Box::new(body.clone())))
             .part("Memory", origins_of(invocation, &["memory"]))
             .part("MemorySwap", origins_of(invocation, &["memory-swap"]))
-            .part("PidsLimit", origins_of(invocation, &["pids-limit"]));
+            .part("PidsLimit", origins_of(invocation, &["pids-limit"]))
+            .part("NanoCpus", origins_of(invocation, &["cpus", "cpu-quota", "cpu-period"]));
         request.beyond.clone_from(&beyond);
         request
     }))

@@ -74,6 +74,13 @@ pub enum PredictedOperation {
         /// The services as they were typed.
         services: Vec<String>,
     },
+    /// Running containers of the project are given a grace period and then killed.
+    EndsContainers {
+        /// Their names and images.
+        containers: Vec<(String, String)>,
+        /// Seconds, where the command says how many; else each container's own.
+        seconds: Option<i64>,
+    },
     /// A password is an argument.
     TypesPassword,
     /// Tags of images move to what the registry has now: `compose pull`.
@@ -137,6 +144,10 @@ impl PredictedOperation {
             }
             PredictedOperation::StopsServices { how, services } => {
                 format!("{how} the services {}", services.join(", "))
+            }
+            PredictedOperation::EndsContainers { containers, .. } => {
+                let names: Vec<&str> = containers.iter().map(|(name, _)| name.as_str()).collect();
+                format!("ends {}", names.join(", "))
             }
             PredictedOperation::TypesPassword => "reads a password from the arguments".to_owned(),
             PredictedOperation::UsesOtherProject(other) => {

@@ -238,8 +238,7 @@ pub fn names_no_project(
     host: &dyn Host,
 ) -> Option<(String, Vec<String>)> {
     let makes = doing(command, invocation)?.makes;
-    let typed = above(invocation, "project-name").pop().or_else(|| host.env("COMPOSE_PROJECT_NAME"));
-    let name = typed.filter(|name| !name.is_empty() && !makes)?.to_lowercase();
+    let name = named_project(invocation, host).filter(|_| !makes)?;
     // Asked first: this is less to answer.
     if !matches!(facts.project_containers(&name), Lookup::Found(containers) if containers.is_empty()) {
         return None;
@@ -248,6 +247,12 @@ pub fn names_no_project(
         Lookup::Found(names) if !names.is_empty() && !names.contains(&name) => Some((name, names)),
         _ => None,
     }
+}
+
+/// The project that the words or a variable name.
+pub fn named_project(invocation: &Invocation, host: &dyn Host) -> Option<String> {
+    let typed = above(invocation, "project-name").pop().or_else(|| host.env("COMPOSE_PROJECT_NAME"));
+    Some(typed.filter(|name| !name.is_empty())?.to_lowercase())
 }
 
 #[cfg(test)]

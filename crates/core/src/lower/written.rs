@@ -7,13 +7,13 @@ use serde_json::Value;
 use super::buildx;
 use super::compose::model_words;
 use super::copy;
-use super::model::{ComposeModel, entries, field};
-use super::other_project::{names_no_project, other_project};
+use super::model::{ComposeModel, entries, field, text};
+use super::other_project::{named_project, names_no_project, other_project};
 use super::project::{Builds, ProjectLowering, WantedServices, of_build};
 use super::sources::{PathStep, Sources, Targets, is_remote};
 use super::stack::{services as stack_services, surroundings as stack_surroundings};
 use super::{Body, Effect, Lowered, Origin, Origins, Ports, PredictedOperation, Request, Runs, Typed, Workload};
-use crate::engine::{Inspect, Lookup};
+use crate::engine::{Inspect, Lookup, ProjectContainer};
 use crate::files::script::overwrites;
 use crate::files::text::Text;
 use crate::files::yaml;
@@ -193,6 +193,9 @@ fn on_engine(command: &str, invocation: &Invocation, lowered: &mut Lowered, fact
         }),
         None => Lookup::Missing,
     };
+    if let Some(operation) = ends_containers(command, invocation, &model, facts, host) {
+        lowered.effects.push(Effect::Does { operation, origins: origins.clone() });
+    }
     let wanted = wanted(command, invocation).filter(|wanted| wanted.creates);
     if let Some((name, others)) = names_no_project(command, invocation, facts, host) {
         let operation = PredictedOperation::NamesNoProject { name, others };
@@ -201,6 +204,31 @@ fn on_engine(command: &str, invocation: &Invocation, lowered: &mut Lowered, fact
         let operation = PredictedOperation::UsesOtherProject(Box::new(other));
         lowered.effects.push(Effect::Does { operation, origins });
     }
+}
+
+/// Which running containers of a project a command ends with a grace period, as the engine's labels say.
+fn ends_containers(
+    command: &str,
+    invocation: &Invocation,
+    model: &dyn Fn() -> Lookup<ComposeModel>,
+    facts: &dyn Inspect,
+    host: &dyn Host,
+) -> Option<PredictedOperation> {
+    let ends = matches!(command, "stop" | "restart" | "down") || command == "rm" && invocation.on("stop");
+    if !ends {
+        return None;
+    }
+    let name = match model() {
+        Lookup::Found(model) => text(model.project(), "name"),
+        _ => named_project(invocation, host)?,
+    };
+    let Lookup::Found(containers) = facts.project_containers(&name) else { return None };
+    let services = invocation.operand_texts();
+    let is_ended = |it: &ProjectContainer| it.running && (services.is_empty() || services.contains(&it.service));
+    let containers: Vec<(String, String)> =
+        containers.into_iter().filter(is_ended).map(|it| (it.name, it.image)).collect();
+    let seconds = invocation.changed("timeout").then(|| invocation.int("timeout"));
+    (!containers.is_empty()).then_some(PredictedOperation::EndsContainers { containers, seconds })
 }
 
 /// What `compose exec` and `compose cp` delete or overwrite in the container of a service, whose name only the model shows. Compose is

@@ -3,7 +3,9 @@
 use super::by_id::running;
 use super::stops_containers::kills;
 use super::{COMMON, Case, Class, Finding, Rule};
+use crate::engine::Lookup;
 use crate::grammar::values::reference;
+use crate::lower::{Origin, PredictedOperation};
 use crate::text::count;
 
 /// Names of images whose program writes its data to disk before it ends. Also those of a publisher: `bitnami/postgresql`.
@@ -47,8 +49,24 @@ pub static RULE: Rule = Rule {
           can take minutes.",
     instead: "docker stop -t 60; for all later stops: --stop-timeout 60 of docker run, stop_grace_period in a compose file",
     references: &["https://docs.docker.com/reference/cli/docker/container/stop/"],
-    fires: &["stop orders-db", "restart orders-db", "stop hasty-db", "stop -t 5 patient-db"],
-    quiet: &["stop -t 60 orders-db", "stop patient-db", "stop serving", "pause orders-db"],
+    fires: &[
+        "stop orders-db",
+        "restart orders-db",
+        "stop hasty-db",
+        "stop -t 5 patient-db",
+        "compose -p ledger stop",
+        "compose -p ledger restart db",
+        "compose -p ledger down",
+    ],
+    quiet: &[
+        "stop -t 60 orders-db",
+        "stop patient-db",
+        "stop serving",
+        "pause orders-db",
+        "compose -p ledger stop -t 60",
+        "compose -p ledger stop web",
+        "compose -p ledger stop slow-db",
+    ],
     check,
     ..COMMON
 };
@@ -64,19 +82,33 @@ fn check(case: &Case) -> Vec<Finding> {
         for container in running(case, std::iter::once(typed)) {
             let given = request.value("t").and_then(|text| text.parse().ok());
             let seconds = given.or(container.stop_timeout).unwrap_or(USUAL);
-            // A negative one is no limit.
-            if is_database(&container.image) && (0..=USUAL).contains(&seconds) {
-                let title = format!(
-                    "{} ({}) has {} to end",
-                    container.name,
-                    container.image,
-                    count(usize::try_from(seconds).unwrap_or(0), "second")
-                );
-                findings.push(RULE.found(&request.origins).titled(title).less_strict());
-            }
+            findings.extend(found(&container.name, &container.image, seconds, &request.origins));
+        }
+    }
+    for (operation, origins) in case.operations() {
+        let PredictedOperation::EndsContainers { containers, seconds } = operation else { continue };
+        // Each is asked for its own grace period; without that, and for more than these, the engine's counts.
+        for (name, image) in containers.iter().filter(|(_, image)| is_database(image)).take(ASKED) {
+            let own = || match case.facts.container(name) {
+                Lookup::Found(container) => container.stop_timeout,
+                Lookup::Missing | Lookup::NoEngine | Lookup::Unknown(_) => None,
+            };
+            let seconds = seconds.or_else(own).unwrap_or(USUAL);
+            // At once is no grace period: `stops-containers` says it.
+            findings.extend(found(name, image, seconds, origins).filter(|_| seconds > 0));
         }
     }
     findings
+}
+
+/// So many containers of a project are looked at.
+const ASKED: usize = 16;
+
+fn found(name: &str, image: &str, seconds: i64, origins: &[Origin]) -> Option<Finding> {
+    // A negative one is no limit.
+    let is_short = is_database(image) && (0..=USUAL).contains(&seconds);
+    let time = count(usize::try_from(seconds).unwrap_or(0), "second");
+    is_short.then(|| RULE.found(origins).titled(format!("{name} ({image}) has {time} to end")).less_strict())
 }
 
 fn is_database(image: &str) -> bool {
