@@ -302,3 +302,42 @@ fn few_plain_commands_are_interrupted() {
         assert!(share < most, "{environment} {}: {share} %: {stopped:#?}", kind.name());
     }
 }
+
+/// Commands as the documentation of well-known images gives them, without an engine, so that the strictest case counts. Fewer than so many
+/// tenths of a percent stop somebody; `--nocapture` lists which ones and why.
+#[test]
+fn few_published_commands_are_interrupted() {
+    let lines = corpus("published.txt");
+    assert!(lines.len() >= 400, "{}", lines.len());
+    for (environment, kind, most) in [
+        ("dev", CallerKind::Person, 30),
+        ("dev", CallerKind::Script, 30),
+        ("ci", CallerKind::Script, 30),
+        ("prod", CallerKind::Script, 40),
+    ] {
+        let judged = lines.iter().map(|line| (line, judged_for(line, environment, kind)));
+        let stopped: Vec<String> = judged
+            .filter(|(_, judgement)| judgement.action > Action::Note)
+            .map(|(line, judgement)| {
+                let mut rules: Vec<&str> = judgement.stopping().map(|complaint| complaint.finding.rule.id).collect();
+                rules.dedup();
+                format!("{}: docker {line}", rules.join(", "))
+            })
+            .collect();
+        let share = 1000 * stopped.len() / lines.len();
+        println!("{environment}, {}: {} of {}\n{}", kind.name(), stopped.len(), lines.len(), stopped.join("\n"));
+        assert!(share < most, "{environment} {}: {share} of 1000: {stopped:#?}", kind.name());
+    }
+}
+
+/// Docker knows every word of them: otherwise the verdict would be a guess.
+#[test]
+fn every_published_command_is_understood() {
+    let misread: Vec<String> = corpus("published.txt")
+        .into_iter()
+        .filter(|line| {
+            judged_for(line, "dev", CallerKind::Person).lowered.refusal.as_ref().is_some_and(|it| it.unknown)
+        })
+        .collect();
+    assert!(misread.is_empty(), "{misread:#?}");
+}
