@@ -311,8 +311,7 @@ impl Inspect for Engine {
         if let Some(known) = self.containers.borrow().get(name) {
             return known.clone();
         }
-        let answer: Lookup<ContainerInspectResponse> = self.ask(&paths::container(name));
-        let known = answer.then(|container| {
+        let known = self.ask(&paths::container(name)).then(|container: ContainerInspectResponse| {
             let (Some(name), Some(state), Some(mounts)) = (container.name, container.state, container.mounts) else {
                 return Lookup::Unknown("it does not say what the container is".to_owned());
             };
