@@ -147,9 +147,12 @@ fn the_worst_is_said_first(project: &Project) {
 }
 
 fn nothing_to_do_is_quiet(project: &Project) {
-    let mut terminal = Terminal::start(&project.command(&["compose", "up", "-d"]), None);
-    assert_eq!(terminal.wait().code(), Some(0), "{}", terminal.seen());
-    assert!(!terminal.seen().contains("fender"), "{}", terminal.seen());
+    // There are no orphans.
+    for more in [&[][..], &["--remove-orphans"]] {
+        let mut terminal = Terminal::start(&project.command(&[&["compose", "up", "-d"], more].concat()), None);
+        assert_eq!(terminal.wait().code(), Some(0), "{}", terminal.seen());
+        assert!(!terminal.seen().contains("fender"), "{}", terminal.seen());
+    }
     assert_eq!(project.plan(&["compose", "up", "-d"])["changes"], serde_json::json!([]));
 }
 

@@ -604,12 +604,13 @@ fn compare(name: &str, which: &str, flags: &str, engine: u64) {
             let wrong = differences(&truth, &certain, &all, ran.status.success(), is_clear);
             if !wrong.is_empty() || !output.status.success() {
                 let found = format!(
-                    "{line}\n{wrong}  fender: {}\n  docker: {}\n{first_text}then:\n{}\n  before: {}\n  plan: {}\n",
+                    "{line}\n{wrong}  fender: {}\n  docker: {}\n{first_text}then:\n{}\n  before: {}\n  plan: {} {}\n",
                     String::from_utf8_lossy(&output.stderr),
                     String::from_utf8_lossy(&ran.stderr),
                     model.text(),
                     described(&before),
-                    plan["changes"]
+                    plan["changes"],
+                    plan["unclear"]
                 );
                 if let Some(path) = std::env::var_os("FENDER_CHANGES_REPORT") {
                     let mut file = fs::OpenOptions::new().append(true).create(true).open(path).unwrap();

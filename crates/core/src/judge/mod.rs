@@ -21,7 +21,7 @@ use crate::rules::{Case, Class, Elsewhere, Finding, NOT_UNDERSTOOD, Offers, Seen
 use crate::target::{Target, choose};
 pub use complaint::{Complaint, change_steps_of, deletions, unknown_changes_of};
 use rewrite::rewrite;
-use unchanged::without_unchanged;
+use unchanged::{without_orphans, without_unchanged};
 
 /// Everything a judgement needs besides the words.
 pub struct JudgementContext<'a> {
@@ -111,6 +111,7 @@ pub fn judge_parsed(invocation: Invocation, words: &[OsString], context: &Judgem
     let offers = context.policy.offers();
     let mut lowered = typed.clone();
     with_files(&invocation, &mut lowered, &*facts, context.host);
+    without_orphans(&invocation, &mut lowered, &*facts, context.host);
     let steps = OnceCell::new();
     let deletions =
         || -> Vec<Step> { steps.get_or_init(|| deletions(&invocation, &lowered, &*facts, context.host)).clone() };

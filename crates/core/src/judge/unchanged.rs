@@ -6,10 +6,31 @@ use std::collections::HashSet;
 use crate::engine::Lookup;
 use crate::grammar::parse::Invocation;
 use crate::host::Host;
-use crate::lower::{Body, Effect, Lowered, Request};
+use crate::lower::{Body, Effect, Lowered, PredictedOperation, Request};
 use crate::plan::Facts;
 use crate::plan::preview::{PreviewedAction, Resource};
 use crate::rules::{Class, Finding};
+
+/// Takes the removal of orphans from a command that makes containers, where compose says that there are none: `--remove-orphans` is typed
+/// with every deployment.
+pub fn without_orphans(invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Facts, host: &dyn Host) {
+    let is_removal =
+        |effect: &Effect| matches!(effect, Effect::Does { operation: PredictedOperation::RemovesContainers, .. });
+    if !matches!(invocation.canonical(), "compose up" | "compose create") || !lowered.effects.iter().any(is_removal) {
+        return;
+    }
+    let is_new = || {
+        let Lookup::Found(project) = facts.project(invocation, host) else { return false };
+        facts.project_holds_anything(&project.name) == Lookup::Found(false)
+    };
+    let removes_none = || {
+        let Lookup::Found(preview) = facts.preview(invocation, host) else { return false };
+        preview.failed.is_none() && preview.names(Resource::Container, PreviewedAction::Removes).next().is_none()
+    };
+    if is_new() || removes_none() {
+        lowered.effects.retain(|effect| !is_removal(effect));
+    }
+}
 
 /// What a command of compose does without the containers that stay as they are. None where it is not known which ones these are, or where
 /// none stays.

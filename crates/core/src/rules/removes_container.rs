@@ -11,8 +11,8 @@ pub static RULE: Rule = Rule {
     why: "The container's settings, its log and the data in its own layer are removed with it.",
     instead: "docker commit saves the layer, docker inspect the settings, docker logs the log",
     references: &["https://docs.docker.com/reference/cli/docker/container/rm/"],
-    fires: &["rm web", "container remove a b", "compose rm web", "compose up --remove-orphans"],
-    quiet: &["stop web", "rm -f web", "ps -a"],
+    fires: &["rm web", "container remove a b", "compose rm web"],
+    quiet: &["stop web", "rm -f web", "ps -a", "compose up --remove-orphans"],
     check,
     about_deletion: true,
     ..COMMON
