@@ -595,7 +595,7 @@ _fender() {
             return 0
             ;;
         fender__subcmd__lint)
-            opts="-q -h --format --rule --ignore --quiet --summary --level --baseline --write-baseline --since --fix --unsafe-fixes --diff --path --help"
+            opts="-q -h --format --rule --ignore --quiet --summary --level --config --no-config --no-inline-allow --baseline --write-baseline --since --fix --unsafe-fixes --diff --path --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -615,6 +615,10 @@ _fender() {
                     ;;
                 --level)
                     COMPREPLY=($(compgen -W "note warning error" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --baseline)

@@ -71,12 +71,15 @@ complete -c fender -n "__fish_fender_using_subcommand lint" -l ignore -d 'No fin
 complete -c fender -n "__fish_fender_using_subcommand lint" -l level -d 'Exit with code 1 for findings at or above this level: note (careless defaults), warning, error (escape and loss)' -r -f -a "note\t''
 warning\t''
 error\t''"
+complete -c fender -n "__fish_fender_using_subcommand lint" -l config -d 'Take the configuration from this file, and not from .fender.toml' -r
 complete -c fender -n "__fish_fender_using_subcommand lint" -l baseline -d 'Report no findings that this file knows; it is written by --write-baseline' -r
 complete -c fender -n "__fish_fender_using_subcommand lint" -l since -d 'Only findings about files and lines that changed since this revision of the git repository' -r
 complete -c fender -n "__fish_fender_using_subcommand lint" -l fix -d 'Write safe fixes, for all rules or for these; on a terminal it asks first' -r
 complete -c fender -n "__fish_fender_using_subcommand lint" -l path -d 'With - as the only PATH: the name of the file that standard input holds' -r
 complete -c fender -n "__fish_fender_using_subcommand lint" -s q -l quiet -d 'One line for each finding'
 complete -c fender -n "__fish_fender_using_subcommand lint" -l summary -d 'How many findings each rule has; with another format than text on standard error, in text instead of the findings'
+complete -c fender -n "__fish_fender_using_subcommand lint" -l no-config -d 'Read no .fender.toml; policies still apply'
+complete -c fender -n "__fish_fender_using_subcommand lint" -l no-inline-allow -d 'Report what comments in the files allow, too'
 complete -c fender -n "__fish_fender_using_subcommand lint" -l write-baseline -d 'Write all findings into the file of --baseline, and report none'
 complete -c fender -n "__fish_fender_using_subcommand lint" -l unsafe-fixes -d 'With --fix or --diff: also the fixes that may break the image'
 complete -c fender -n "__fish_fender_using_subcommand lint" -l diff -d 'Show what --fix would change, and write nothing'

@@ -2,7 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-/// The folder at or above this one that has a `.git`; it is a file where the repository is a submodule or a work tree of another.
+/// Whether a folder is the root of a repository: it has a `.git`, which is a file where the repository is a submodule or a work tree of another.
+pub fn is_root(folder: &Path) -> bool {
+    folder.join(".git").symlink_metadata().is_ok()
+}
+
+/// The root of the repository that a folder is in.
 pub fn root(folder: &Path) -> Option<PathBuf> {
-    folder.ancestors().find(|folder| folder.join(".git").symlink_metadata().is_ok()).map(Path::to_path_buf)
+    folder.ancestors().find(|folder| is_root(folder)).map(Path::to_path_buf)
 }

@@ -7,8 +7,9 @@ use crate::support::place::Place;
 use crate::support::process::fender;
 use fender_core::engine::{Labels, Lookup};
 use fender_core::policy::{
-    Action, Caller, CallerFile, CallerKind, ClassActions, EnginePlace, EnvironmentFile, File, OfferFile, Policy,
-    PolicyLayer, PresetFile, ProtectFile, TrashFile, Values, parse_layer,
+    Action, Caller, CallerFile, CallerKind, ClassActions, EnginePlace, EnvironmentFile, File, LevelSetting, LintFile,
+    LintPathsFile, OfferFile, Policy, PolicyLayer, PresetFile, ProtectFile, RepositoryConfig, TrashFile, Values,
+    parse_layer,
 };
 use fender_core::rules::{Class, RULES, rule};
 use proptest::prelude::*;
@@ -20,7 +21,9 @@ const IDS: [&str; 5] = ["privileged", "removes-volume", "root-user", "stops-cont
 /// Every key, and whether a file sets it. It names all fields of the policy's own types, so that a new key does not compile
 /// here before it is generated below.
 fn keys(file: &File) -> Vec<(&'static str, bool)> {
-    let File { docker, repeat_notes, offer, protect, trash, presets, callers, environments, rules, example } = file;
+    let File { docker, repeat_notes, offer, protect, trash, presets, callers, environments, rules, example, lint } =
+        file;
+    let LintFile { exclude, rules: lint_rules, paths, unsafe_fixes } = lint;
     let OfferFile { memory, memory_swap, pids_limit, user } = offer;
     let ProtectFile { containers, volumes, images, networks } = protect;
     let TrashFile { max, each, keep } = trash;
@@ -40,6 +43,9 @@ fn keys(file: &File) -> Vec<(&'static str, bool)> {
         ("trash.keep", keep.is_some()),
         ("rules", !rules.is_empty()),
         ("example", !example.is_empty()),
+        ("lint.exclude", exclude.is_some()),
+        ("lint.rules", !lint_rules.is_empty()),
+        ("lint.unsafe-fixes", unsafe_fixes.is_some()),
     ];
     let any = |classes: &ClassActions| {
         let ClassActions { escape, loss, outage, hygiene } = classes;
@@ -55,6 +61,10 @@ fn keys(file: &File) -> Vec<(&'static str, bool)> {
             ("presets.script", any(script)),
             ("presets.agent", any(agent)),
         ]);
+    }
+    for it in paths {
+        let LintPathsFile { files: _, rules } = it.get_ref();
+        keys.extend([("lint.paths.match", true), ("lint.paths.rules", !rules.is_empty())]);
     }
     for it in callers.values() {
         let CallerFile { user, program, presets, rules } = it.get_ref();
@@ -153,6 +163,43 @@ fn caller(name: &'static str) -> BoxedStrategy<String> {
     proptest::option::weighted(0.4, text).prop_map(Option::unwrap_or_default).boxed()
 }
 
+/// `[lint]` of a policy or of a repository.
+fn lint() -> BoxedStrategy<String> {
+    let levels = |table: &'static str| {
+        let level = proptest::sample::select(vec!["off", "note", "warning", "error"]);
+        let rules = proptest::collection::btree_map(proptest::sample::select(&IDS[..]), level, 0..3);
+        rules.prop_map(move |rules| {
+            let lines: String = rules.iter().map(|(id, level)| format!("{id} = \"{level}\"\n")).collect();
+            if lines.is_empty() { lines } else { format!("[{table}]\n{lines}") }
+        })
+    };
+    let paths = proptest::option::weighted(
+        0.5,
+        (proptest::sample::select(vec!["a/**", "[\"**/Dockerfile\"]", "**"]), levels("lint.paths.rules")),
+    );
+    let of_paths = |paths: Option<(&str, String)>| {
+        paths.map_or_else(String::new, |(pattern, rules)| {
+            let pattern = if pattern.starts_with('[') { pattern.to_owned() } else { format!("{pattern:?}") };
+            format!("[[lint.paths]]\nmatch = {pattern}\n{rules}")
+        })
+    };
+    let all = (
+        key("exclude", &["\"a/**\"", "[\"b\", \"!b/c\"]", "[]"]),
+        key("unsafe-fixes", &["true", "false"]),
+        levels("lint.rules"),
+        paths,
+    );
+    all.prop_map(move |(exclude, unsafe_fixes, rules, paths)| {
+        format!("[lint]\n{exclude}{unsafe_fixes}{rules}{}", of_paths(paths))
+    })
+    .boxed()
+}
+
+/// A repository's own file, with any key set or not.
+fn repository() -> impl Strategy<Value = RepositoryConfig> {
+    lint().prop_map(|text| RepositoryConfig::parse(Path::new("/r/.fender.toml"), &text).unwrap())
+}
+
 /// A policy's text, any key set or not.
 fn text() -> impl Strategy<Value = String> {
     let offer = (
@@ -185,11 +232,12 @@ fn text() -> impl Strategy<Value = String> {
         (
             rules("rules".to_owned()),
             proptest::sample::select(vec!["", "[[example]]\nrun = \"docker ps\"\nexpect = \"allow\"\n"]),
+            lint(),
         ),
     );
-    all.prop_map(|((docker, repeat), o, p, t, presets, e, callers, (rules, example))| {
+    all.prop_map(|((docker, repeat), o, p, t, presets, e, callers, (rules, example, lint))| {
         format!(
-            "{docker}{repeat}[offer]\n{}{}{}{}[protect]\n{}{}{}{}[trash]\n{}{}{}{}{}{}{}{}{}{}{}{rules}{example}",
+            "{docker}{repeat}[offer]\n{}{}{}{}[protect]\n{}{}{}{}[trash]\n{}{}{}{}{}{}{}{}{}{}{}{rules}{example}{lint}",
             o.0,
             o.1,
             o.2,
@@ -334,6 +382,64 @@ proptest! {
                 }
             }
         }
+    }
+
+    /// A repository's file may say less than the defaults and than the user's policy; what the system's policy sets, neither of them lowers, for
+    /// any key.
+    #[test]
+    fn lint_reports_no_less_than_the_system_wants(
+        system in layer(true),
+        user in layer(false),
+        others in layer(false),
+        repository in proptest::option::of(repository()),
+        path in proptest::sample::select(vec!["Dockerfile", "a/Dockerfile", "b/c", "b/d/compose.yaml"]),
+    ) {
+        let mut others = others;
+        others.is_others = true;
+        let (alone, both, root) = (policy(&[&system]), policy(&[&system, &user]), policy(&[&system, &others]));
+        let config = repository.as_ref().map(|config| (config, path));
+        for rule in IDS.into_iter().filter_map(rule) {
+            let finding = rule.found(&[]);
+            let set = system.file.lint.setting(rule.id, path)
+                .or_else(|| system.file.rules.get(rule.id).map(|action| LevelSetting::from(*action.get_ref())));
+            let theirs = alone.lint_level(&finding, path, None);
+            for policy in [&alone, &both, &root] {
+                let held = policy.lint_level(&finding, path, config);
+                prop_assert!(set.is_none() || held >= theirs, "{}: {theirs:?}, {held:?}", rule.id);
+            }
+            prop_assert!(root.lint_level(&finding, path, None) >= alone.lint_level(&finding, path, None));
+            // A repository says what it likes where the system says nothing.
+            if let (None, Some(wanted)) = (set, config.and_then(|(config, path)| config.lint.setting(rule.id, path))) {
+                prop_assert_eq!(both.lint_level(&finding, path, config), wanted.level());
+            }
+        }
+        if system.file.lint.exclude.is_some() {
+            prop_assert_eq!(both.lint_excludes(path, None), alone.lint_excludes(path, None));
+        }
+        prop_assert!(!root.lint_excludes(path, None) || alone.lint_excludes(path, None));
+        if system.file.lint.unsafe_fixes.as_ref().is_some_and(|set| !set.get_ref()) {
+            prop_assert!(!both.lint_fixes_unsafely(repository.as_ref()));
+        }
+        // What is said to be without effect is.
+        for idle in both.without_effect().iter().filter(|idle| idle.key.starts_with("lint.rules.") && idle.source.starts_with("/home")) {
+            let id = IDS.iter().find(|id| idle.key.ends_with(*id)).unwrap();
+            let mut without = user.clone();
+            without.file.lint.rules.retain(|rule, _| rule.name() != *id);
+            let finding = rule(id).unwrap().found(&[]);
+            prop_assert!(both.lint_level(&finding, path, None) >= policy(&[&system, &without]).lint_level(&finding, path, None).min(alone.lint_level(&finding, path, None)));
+        }
+    }
+
+    /// `[lint]` decides nothing about commands.
+    #[test]
+    fn lint_decides_nothing_about_commands(user in layer(false), at in places(), by in callers()) {
+        let mut without = user.clone();
+        without.file.lint = LintFile::default();
+        let (with, without, place) = (policy(&[&user]), policy(&[&without]), place(at));
+        for rule in RULES {
+            prop_assert_eq!(with.decide(rule, rule.class, &place, &by), without.decide(rule, rule.class, &place, &by));
+        }
+        prop_assert_eq!((with.trash(), with.offers(), with.client()), (without.trash(), without.offers(), without.client()));
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! `fender lint`: finds and fixes problems in Dockerfiles, ignore files, compose and bake files.
 
+mod config;
 mod fixes;
 mod known;
 mod print;
 mod typed;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::io::{IsTerminal, Write, stderr, stdin, stdout};
 use std::path::Path;
@@ -24,15 +25,17 @@ use crate::failure::Failure;
 use crate::session;
 use crate::ui::question::Question;
 use crate::ui::screen::{Screen, shown};
+use config::{ConfigSource, Configs};
 use fender_core::host::Host;
-use fender_core::lint::fix::{Choice, Proposal, changes, fixed_rules};
+use fender_core::lint::fix::{Choice, FixOutcome, Proposal, changes, fixed_rules};
 use fender_core::lint::formats::checkstyle::checkstyle;
 use fender_core::lint::formats::github::github;
 use fender_core::lint::formats::gitlab::gitlab;
 use fender_core::lint::formats::sarif::sarif;
 use fender_core::lint::{BaselineEntry, FileKind, Level, PathRoot, Report, Reported, lint, reported};
+use fender_core::lower::Build;
 use fender_core::plan::Facts;
-use fender_core::policy::Policy;
+use fender_core::policy::{Policy, PolicyProblem};
 use fender_core::rules::{rule, unknown_rule};
 use fender_core::text::{count, did_you_mean};
 use known::{BaselineFile, Since};
@@ -76,6 +79,15 @@ pub struct Lint {
     /// Exit with code 1 for findings at or above this level: note (careless defaults), warning, error (escape and loss)
     #[arg(long, value_enum, default_value = "note")]
     level: Least,
+    /// Take the configuration from this file, and not from .fender.toml
+    #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
+    config: Option<String>,
+    /// Read no .fender.toml; policies still apply
+    #[arg(long)]
+    no_config: bool,
+    /// Report what comments in the files allow, too
+    #[arg(long)]
+    no_inline_allow: bool,
     /// Report no findings that this file knows; it is written by --write-baseline
     #[arg(long, value_name = "FILE")]
     baseline: Option<String>,
@@ -219,10 +231,76 @@ impl Lint {
     }
 
     /// The findings that are wanted, with their levels.
-    fn wanted(&self, report: Report, paths: &PathRoot) -> Vec<Reported> {
-        let mut findings = reported(report.findings, paths);
-        findings.retain(|it| self.names(it.finding.rule.id));
-        findings
+    fn wanted(&self, report: Report, configs: &Configs) -> Result<Vec<Reported>, PolicyProblem> {
+        let report = if self.no_inline_allow { report.without_allowances() } else { report };
+        let mut findings = Vec::new();
+        for mut it in reported(report.findings, &configs.paths) {
+            let named = it.finding.places.first().map_or("", |place| place.path()).to_owned();
+            if !self.names(it.finding.rule.id) || configs.excludes(&named)? {
+                continue;
+            }
+            if let Some(level) = configs.level(&it.finding, &named)? {
+                it.level = level;
+                findings.push(it);
+            }
+        }
+        Ok(findings)
+    }
+
+    /// Where the configuration comes from.
+    fn source(&self) -> ConfigSource {
+        match &self.config {
+            Some(file) => ConfigSource::File(file.into()),
+            None if self.no_config => ConfigSource::Nowhere,
+            None => ConfigSource::Upward,
+        }
+    }
+
+    /// Every fix that is wanted: builds of files for which the configuration says the same are looked at together.
+    fn fixed(
+        &self,
+        report: &Report,
+        choice: Option<&Choice>,
+        configs: &Configs,
+        facts: &dyn Facts,
+        host: &dyn Host,
+    ) -> Result<FixOutcome, PolicyProblem> {
+        let wanted = self.restricted(choice.cloned().unwrap_or_default());
+        let mut groups: BTreeMap<(bool, Vec<&'static str>), Vec<Build>> = BTreeMap::new();
+        for build in &report.builds {
+            let path = build.path.as_deref().unwrap_or_default();
+            if configs.excludes(path)? {
+                continue;
+            }
+            let mut off = Vec::new();
+            for rule in fixed_rules() {
+                if configs.level(&rule.found(&[]), path)?.is_none() {
+                    off.push(rule.id);
+                }
+            }
+            groups.entry((configs.fixes_unsafely(path)?, off)).or_default().push(build.clone());
+        }
+        let mut all = FixOutcome::default();
+        for ((with_unsafe, off), builds) in groups {
+            let mut choice = wanted.clone();
+            choice.with_unsafe |= with_unsafe && (self.fix.is_some() || self.diff);
+            if !off.is_empty() {
+                let rules = choice.rules.unwrap_or_else(|| fixed_rules().map(|rule| rule.id.to_owned()).collect());
+                choice.rules = Some(rules.into_iter().filter(|id| !off.contains(&id.as_str())).collect());
+            }
+            let outcome = changes(&builds, &choice, facts, host);
+            // One file may be a part of builds in several groups: it is changed once.
+            let is_new = |path: &str| !all.changes.iter().any(|change| change.path == path);
+            let (changed, made): (Vec<_>, Vec<_>) = (
+                outcome.changes.into_iter().filter(|change| is_new(&change.path)).collect(),
+                outcome.made.into_iter().filter(|fix| is_new(&fix.path)).collect(),
+            );
+            all.changes.extend(changed);
+            all.made.extend(made);
+            all.left.extend(outcome.left);
+        }
+        all.changes.sort_by(|one, other| one.path.cmp(&other.path));
+        Ok(all)
     }
 
     fn linted(&self) -> Result<(String, u8), Failure> {
@@ -236,13 +314,21 @@ impl Lint {
         let with_typed = typed
             .as_ref()
             .map(|file| (WithTyped { inner: &surroundings, file }, FactsWithTyped { inner: &offline, file }));
-        let collected = || -> Result<Vec<(String, FileKind)>, Failure> {
-            match &typed {
-                Some(file) => Ok(vec![(file.path.clone(), file.kind)]),
-                None => collect(&self.paths).map_err(user),
-            }
+        let all = match &typed {
+            Some(file) => vec![(file.path.clone(), file.kind)],
+            None => collect(&self.paths).map_err(user)?,
         };
-        let (host, files) = (with_typed.as_ref().map_or(&surroundings as &dyn Host, |(host, _)| host), collected()?);
+        let configs = Configs::new(&self.source(), policy.clone(), path_root(&all)).map_err(unusable)?;
+        let paths = &configs.paths;
+        let (mut files, mut excluded) = (Vec::new(), 0);
+        for file in all {
+            if configs.excludes(&file.0).map_err(unusable)? {
+                excluded += 1;
+            } else {
+                files.push(file);
+            }
+        }
+        let host = with_typed.as_ref().map_or(&surroundings as &dyn Host, |(host, _)| host);
         // An engine is asked for digests, users and entry points of images alone.
         let facts: Box<dyn Facts + '_> = match (&choice, &with_typed) {
             (Some(_), _) => Box::new(session::engine_here(&policy)),
@@ -250,15 +336,13 @@ impl Lint {
             (None, None) => Box::new(Offline { printer: session::printer(&policy) }),
         };
         let screen = Screen::new(stdout().is_terminal());
-        let paths = path_root(&files);
         // What cannot be used is said before anything is read or written.
         let read = |path: &String| BaselineFile::read(path, self.write_baseline);
         let baseline = self.baseline.as_ref().map(read).transpose().map_err(user)?;
-        let since = self.since.as_ref().map(|revision| Since::new(&paths, revision)).transpose().map_err(user)?;
+        let since = self.since.as_ref().map(|revision| Since::new(paths, revision)).transpose().map_err(user)?;
         let mut report = lint(&files, &*facts, host);
         let mut failed: Vec<(anyhow::Error, Vec<Proposal>)> = Vec::new();
-        let fixed = self.restricted(choice.clone().unwrap_or_default());
-        let mut outcome = changes(&report.builds, &fixed, &*facts, host);
+        let mut outcome = self.fixed(&report, choice.as_ref(), &configs, &*facts, host).map_err(unusable)?;
         let mut out = String::new();
         let mut written = false;
         if choice.is_some() {
@@ -285,19 +369,20 @@ impl Lint {
                     failed.push((problem, lost));
                 }
             }
-            report = lint(&collected()?, &offline, host);
+            report = lint(&files, &offline, host);
         }
         let number = report.files;
-        let findings = self.wanted(report, &paths);
+        let findings = self.wanted(report, &configs).map_err(unusable)?;
         if let (true, Some(baseline)) = (self.write_baseline, &baseline) {
-            let said = baseline.write(&findings, &|entry| self.looked_for(entry, &paths)).map_err(user)?;
+            let said = baseline.write(&findings, &|entry| self.looked_for(entry, paths)).map_err(user)?;
             if self.format == LintFormat::Text {
                 return Ok((said, DONE));
             }
             let _ = stderr().write_all(said.as_bytes());
             return Ok((String::new(), DONE));
         }
-        let (findings, quieted) = self.new_ones(findings, baseline.as_ref(), since, &paths).map_err(user)?;
+        let (findings, mut quieted) = self.new_ones(findings, baseline.as_ref(), since, paths).map_err(user)?;
+        quieted.excluded = excluded;
         match self.format {
             LintFormat::Text => {
                 match (self.summary, self.quiet) {
@@ -314,7 +399,7 @@ impl Lint {
             LintFormat::Json => {
                 out.push_str(&format!("{:#}\n", print::as_json(&findings, number, &quieted, &outcome, written)));
             }
-            LintFormat::Sarif => out.push_str(&format!("{:#}\n", sarif(&findings, &paths))),
+            LintFormat::Sarif => out.push_str(&format!("{:#}\n", sarif(&findings, paths))),
             LintFormat::Gitlab => out.push_str(&format!("{:#}\n", gitlab(&findings))),
             LintFormat::Github => out.push_str(&github(&findings)),
             LintFormat::Checkstyle => out.push_str(&checkstyle(&findings)),
@@ -338,6 +423,11 @@ impl Lint {
         let found = findings.iter().any(|it| it.level >= least);
         Ok((out, if found { FAILED } else { DONE }))
     }
+}
+
+/// A configuration that cannot be used: it is no policy.
+fn unusable(problem: PolicyProblem) -> Failure {
+    Failure::new(FailureKind::User, problem)
 }
 
 /// Where reports name paths from: the root of the repository that the working directory is in, else of the first file's, else the

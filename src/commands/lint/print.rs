@@ -32,6 +32,8 @@ pub struct Quieted {
     pub stale: Option<Vec<BaselineEntry>>,
     /// How many findings are about what did not change.
     pub unchanged: usize,
+    /// How many files the configuration excludes.
+    pub excluded: usize,
 }
 
 impl Quieted {
@@ -43,16 +45,20 @@ impl Quieted {
         if self.unchanged > 0 {
             parts.push(format!("{} on lines that did not change", self.unchanged));
         }
+        if self.excluded > 0 {
+            parts.push(format!("{} excluded", count(self.excluded, "file")));
+        }
         if parts.is_empty() { String::new() } else { format!("; not shown: {}", parts.join(", ")) }
     }
 }
 
 /// The last line of every report: how many problems, of which levels, in how many files, and how many are not shown.
 pub fn last_line(findings: &[Reported], files: usize, quieted: &Quieted) -> String {
-    let (files, quieted) = (count(files, "file"), quieted.text());
+    let (files, quieted_text) = (count(files, "file"), quieted.text());
+    let new = if quieted.known + quieted.unchanged > 0 { "new " } else { "" };
     match findings.len() {
-        0 => format!("{files}, no {}problems{quieted}\n", if quieted.is_empty() { "" } else { "new " }),
-        number => format!("{} in {files}: {}{quieted}\n", count(number, "problem"), levels(findings.iter())),
+        0 => format!("{files}, no {new}problems{quieted_text}\n"),
+        number => format!("{} in {files}: {}{quieted_text}\n", count(number, "problem"), levels(findings.iter())),
     }
 }
 

@@ -46,10 +46,21 @@ pub enum FileKind {
 pub struct Report {
     /// Every one has a place.
     pub findings: Vec<Finding>,
+    /// What comments in the files allow, of the same form.
+    pub allowed: Vec<Finding>,
     /// How many files were looked at.
     pub files: usize,
     /// What can be built, for fixes: its Dockerfile's path and all that is known of it.
     pub builds: Vec<Build>,
+}
+
+impl Report {
+    /// The same where no comment allows anything: for a check that does not trust who wrote the files.
+    pub fn without_allowances(mut self) -> Report {
+        self.findings.append(&mut self.allowed);
+        self.findings.sort_by_cached_key(position);
+        self
+    }
 }
 
 /// The kind of a file by its name; None for another. `dockerfile.rs` and the like are source code, so names with an ending
@@ -175,7 +186,7 @@ pub fn lint(files: &[(String, FileKind)], facts: &dyn Facts, host: &dyn Host) ->
         let folder = path.rsplit_once('/').map_or(".", |(folder, _)| if folder.is_empty() { "/" } else { folder });
         run(&["buildx", "build", "-f", path, folder], path, &host, facts, &mut report, &mut known);
     }
-    quiet(&mut report.findings, files.iter().map(|(path, _)| path.as_str()), &host);
+    quiet(&mut report, files.iter().map(|(path, _)| path.as_str()), &host);
     report.findings.sort_by_cached_key(position);
     report
 }
@@ -308,7 +319,8 @@ fn ignore_problem(path: &str, host: &dyn Host) -> Option<Finding> {
 }
 
 /// Takes out what is allowed, and adds what is wrong with the allowing, in every file that was looked at.
-fn quiet<'a>(findings: &mut Vec<Finding>, files: impl Iterator<Item = &'a str>, host: &dyn Host) {
+fn quiet<'a>(report: &mut Report, files: impl Iterator<Item = &'a str>, host: &dyn Host) {
+    let findings = &mut report.findings;
     let (mut texts, mut paths): (Vec<Rc<Text>>, HashSet<String>) = (Vec::new(), HashSet::new());
     for place in findings.iter().flat_map(|finding| &finding.places) {
         if paths.insert(place.text.path.clone()) {
@@ -319,7 +331,11 @@ fn quiet<'a>(findings: &mut Vec<Finding>, files: impl Iterator<Item = &'a str>, 
         // What cannot be read or is no text has a finding that says so.
         texts.extend(host.read(path).ok().and_then(|bytes| Text::from_bytes(path, bytes).ok()));
     }
-    findings.retain(|finding| !finding.places.first().is_some_and(|place| place.is_allowed(finding.rule.id)));
+    let is_allowed = |finding: &mut Finding| {
+        let first = finding.places.first();
+        first.is_some_and(|place| place.is_allowed(finding.rule.id))
+    };
+    report.allowed = findings.extract_if(.., is_allowed).collect();
     for text in texts {
         let mut start = 0;
         for line in text.text.split_inclusive('\n') {

@@ -10,6 +10,7 @@ use toml::Spanned;
 
 use super::actions::{CallerFile, PresetFile};
 use super::example::ExampleFile;
+use super::lint_file::LintFile;
 use super::names::{Globs, PresetName, RuleId};
 use super::place::EnginePlace;
 use super::values::{KeptBytes, KeptTime, Memory, OfferedUser, Pids, RepeatNotes, Swap};
@@ -93,6 +94,8 @@ pub struct File {
     pub rules: BTreeMap<RuleId, Spanned<Action>>,
     /// `[[example]]`: commands with the verdicts that are expected.
     pub example: Vec<Spanned<ExampleFile>>,
+    /// `[lint]`.
+    pub lint: LintFile,
 }
 
 /// Values for the fixes that are offered.
@@ -233,22 +236,37 @@ fn reworded(message: &str) -> String {
     }
 }
 
-/// Reads one file's text.
-pub fn parse(path: &Path, is_system: bool, text: &str) -> Result<PolicyLayer, PolicyProblem> {
+/// A file as TOML, with the place of what is wrong: a key, a rule or a value that does not exist. Also where each line begins.
+pub(super) fn read_toml<T: serde::de::DeserializeOwned>(
+    path: &Path,
+    text: &str,
+) -> Result<(T, Vec<usize>), PolicyProblem> {
     let mut lines = vec![0];
     lines.extend(text.match_indices('\n').map(|(at, _)| at + 1));
-    let position = |byte: usize| {
-        let line = lines.partition_point(|start| *start <= byte).max(1);
-        let start = lines.get(line - 1).copied().unwrap_or_default();
-        (line, text.get(start..byte).map_or(0, |before| before.chars().count()) + 1)
-    };
+    match toml::from_str(text) {
+        Ok(file) => Ok((file, lines)),
+        Err(error) => {
+            let at = error.span().map(|span| position(text, &lines, span.start));
+            Err(PolicyProblem { path: path.to_path_buf(), at, reason: reworded(error.message()) })
+        }
+    }
+}
+
+/// Line and column of a byte, counted from 1.
+fn position(text: &str, lines: &[usize], byte: usize) -> (usize, usize) {
+    let line = lines.partition_point(|start| *start <= byte).max(1);
+    let start = lines.get(line - 1).copied().unwrap_or_default();
+    (line, text.get(start..byte).map_or(0, |before| before.chars().count()) + 1)
+}
+
+/// Reads one file's text.
+pub fn parse(path: &Path, is_system: bool, text: &str) -> Result<PolicyLayer, PolicyProblem> {
+    let (mut file, lines) = read_toml::<File>(path, text)?;
     let problem = |byte: Option<usize>, reason: String| PolicyProblem {
         path: path.to_path_buf(),
-        at: byte.map(position),
+        at: byte.map(|byte| position(text, &lines, byte)),
         reason,
     };
-    let mut file: File = toml::from_str(text)
-        .map_err(|error| problem(error.span().map(|span| span.start), reworded(error.message())))?;
     for (name, environment) in &file.environments {
         if preset(&environment.get_ref().preset_or(name)).is_none() {
             let known: Vec<&str> = preset_names().collect();

@@ -85,7 +85,8 @@ impl Values {
     /// The values of one file.
     fn of(file: &File) -> Values {
         // What is protected adds up (`Policy::protected`); presets, callers, environments and rules have their part in an action,
-        // and the action is bounded (`Policy::decide`). Examples decide nothing.
+        // and the action is bounded (`Policy::decide`); what `[lint]` says is bounded where it is read (`Policy::lint_level`). Examples
+        // decide nothing.
         let File {
             docker,
             repeat_notes,
@@ -97,6 +98,7 @@ impl Values {
             environments: _,
             rules: _,
             example: _,
+            lint: _,
         } = file;
         Values {
             docker: docker.clone(),
@@ -148,6 +150,7 @@ impl Policy {
                 }));
             }
             self.overruled_actions(user, &mut found);
+            found.extend(self.overruled_lint(user));
         }
         found
     }

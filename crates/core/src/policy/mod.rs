@@ -10,6 +10,8 @@ mod example;
 mod file;
 mod layers;
 mod level;
+mod lint;
+mod lint_file;
 mod names;
 mod place;
 mod preset;
@@ -29,6 +31,8 @@ pub use file::{
 };
 pub use layers::{Values, WithoutEffect};
 pub use level::{Level, LevelSetting};
+pub use lint::RepositoryConfig;
+pub use lint_file::{LintFile, LintPathsFile, PathPatterns};
 pub use place::{EnginePlace, is_ci};
 pub use preset::{preset, preset_names};
 use values::Memory;
