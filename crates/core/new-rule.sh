@@ -16,7 +16,7 @@ cat >"$module.rs" <<RULE
 //! Sets the variable EXAMPLE to bad.
 
 use super::fix::{DockerfileFix, DockerfilePart, Fixing, Grade, Proposal};
-use super::{COMMON, Case, Class, Edit, Example, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Edit, Example, Finding, Rule};
 use crate::files::dockerfile::{Directive, Dockerfile, Instruction};
 use crate::lower::Build;
 
@@ -24,6 +24,7 @@ pub static RULE: Rule = Rule {
     id: "$id",
     title: "the variable EXAMPLE is set to bad",
     class: Class::Hygiene,
+    confidence: Confidence::Likely,
     why: "Say here what happens and why it matters, in one or two sentences that a reader understands at once.",
     instead: "-e EXAMPLE=good",
     references: &[],

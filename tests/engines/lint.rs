@@ -265,3 +265,42 @@ fn a_compose_file_on_standard_input_is_judged_in_its_folder() {
     };
     assert!(has("host-namespace", "app/compose.yaml", 7) && has("privileged", "app/base.yaml", 3), "{}", out(&output));
 }
+
+/// What is careless in several services is one finding for their file, and a baseline knows each of them.
+#[test]
+fn careless_services_of_one_file_are_one_finding() {
+    let place = tempfile::tempdir().unwrap();
+    let service = |name: &str| format!("  {name}:\n    image: registry.example.com/{name}:1.4\n");
+    let file = |names: &[&str]| {
+        let services: String = names.iter().map(|name| service(name)).collect();
+        format!(
+            "services:\n{services}  small:\n    image: registry.example.com/small:1.4\n    mem_limit: 1g\n    privileged: true\n"
+        )
+    };
+    let lint = |words: &[&str]| -> Vec<String> {
+        let more = [
+            ("PATH", format!("{}:{}", support::programs().display(), system_path())),
+            ("DOCKER_CONFIG", support::cache().join("config").display().to_string()),
+        ];
+        let output = fender(place.path(), &[&["lint", "--format", "json"], words].concat(), &more);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", out(&output)));
+        let findings = report["findings"].as_array().unwrap().iter();
+        let of_limits = findings.filter(|it| it["rule"] == "no-memory-limit" || it["rule"] == "privileged");
+        of_limits.map(|it| format!("{} {}", it["level"].as_str().unwrap(), it["title"].as_str().unwrap())).collect()
+    };
+    write(place.path(), &[("compose.yaml", &file(&["web", "db"]))]);
+    let found = lint(&[]);
+    assert!(found.contains(&"note 2 of 3 services have no memory limit: web, db".to_owned()), "{found:?}");
+    assert!(found.len() == 2 && found.iter().any(|it| it.starts_with("error ")), "{found:?}");
+    let more = [
+        ("PATH", format!("{}:{}", support::programs().display(), system_path())),
+        ("DOCKER_CONFIG", support::cache().join("config").display().to_string()),
+    ];
+    let written = fender(place.path(), &["lint", "--baseline", "known", "--write-baseline"], &more);
+    assert!(written.status.success(), "{}", out(&written));
+    assert_eq!(lint(&["--baseline", "known"]), [""; 0]);
+    write(place.path(), &[("compose.yaml", &file(&["web", "cache", "db", "queue"]))]);
+    assert_eq!(lint(&["--baseline", "known"]), ["note 2 of 5 services have no memory limit: cache, queue"]);
+    write(place.path(), &[("compose.yaml", &file(&["web", "queue", "db"]))]);
+    assert_eq!(lint(&["--baseline", "known"]), ["note no memory limit"]);
+}

@@ -193,3 +193,54 @@ fn comments_and_fixes_follow_the_configuration() {
     assert_eq!(fixed("[lint]\nunsafe-fixes = false\n", &["--unsafe-fixes"]), (true, true));
     assert_eq!(fixed("[lint]\nexclude = \"Dockerfile\"\n", &[]), (false, false));
 }
+
+/// A comment for hadolint quiets what hadolint would find there, and nothing else.
+#[test]
+fn hadolints_comments_quiet_the_same_findings() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    for (comment, line, is_quiet) in [
+        ("ignore=DL3006", "FROM alpine", true),
+        ("ignore=DL3008,DL3006 it is ours", "FROM alpine", true),
+        ("ignore=DL3007", "FROM alpine", false),
+        ("ignore=DL3006", "FROM alpine:latest", false),
+        ("ignore=DL3007", "FROM alpine:latest", true),
+        ("global ignore=DL3007", "FROM alpine:latest", true),
+        ("ignore=DL3025", "CMD x y", true),
+        ("ignore=DL3020", "CMD x y", false),
+        ("ignore=DL3020", "ADD x /x", true),
+        ("ignore=DL3002", "USER root", true),
+        ("ignore=DL3002", "ADD x /x", false),
+    ] {
+        let text = match line.strip_prefix("FROM") {
+            Some(_) => format!("# hadolint {comment}\n{line}\nUSER 1\n"),
+            None => format!("FROM alpine:3.22\nUSER 1\n# hadolint {comment}\n{line}\n"),
+        };
+        write(folder, &[("Dockerfile", &text), ("x", "")]);
+        assert_eq!(found(folder, &[]).is_empty(), is_quiet, "{text}");
+        assert_eq!(found(folder, &["--no-inline-allow"]).len(), 1, "{text}");
+        if is_quiet {
+            fender(folder, &["lint", "--fix", "--unsafe-fixes"], &[]);
+            assert_eq!(fs::read_to_string(folder.join("Dockerfile")).unwrap(), text);
+        }
+    }
+}
+
+/// The table in docs/files.md beside the declarations of the rules.
+#[test]
+fn the_table_of_other_linters_rules_is_current() {
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/files.md")).unwrap();
+    let table = text.split("| fender | hadolint | BuildKit |\n| --- | --- | --- |\n").nth(1).unwrap();
+    let names = |list: &[&str]| if list.is_empty() { "-".to_owned() } else { list.join(", ") };
+    let of_rule = |rule: &fender_core::rules::Rule| {
+        let hadolint: Vec<&str> = rule.hadolint.iter().map(|(code, _)| *code).collect();
+        format!("| `{}` | {} | {} |", rule.id, names(&hadolint), names(rule.buildkit))
+    };
+    let both = fender_core::rules::RULES.iter().filter(|rule| !rule.hadolint.is_empty() || !rule.buildkit.is_empty());
+    let mut wanted: Vec<String> = both.map(|rule| of_rule(rule)).collect();
+    let mut rows: Vec<&str> = table.lines().take_while(|line| line.starts_with('|')).collect();
+    wanted.sort();
+    rows.sort_unstable();
+    assert!(wanted.len() > 5);
+    assert_eq!(rows, wanted);
+}

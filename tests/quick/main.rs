@@ -24,6 +24,7 @@ mod help;
 mod house;
 mod http;
 mod lint;
+mod lint_ci;
 mod lint_config;
 mod lint_formats;
 mod lint_known;

@@ -32,7 +32,7 @@ use fender_core::lint::formats::checkstyle::checkstyle;
 use fender_core::lint::formats::github::github;
 use fender_core::lint::formats::gitlab::gitlab;
 use fender_core::lint::formats::sarif::sarif;
-use fender_core::lint::{BaselineEntry, FileKind, Level, PathRoot, Report, Reported, lint, reported};
+use fender_core::lint::{BaselineEntry, FileKind, Level, PathRoot, Report, Reported, grouped, lint, reported};
 use fender_core::lower::Build;
 use fender_core::plan::Facts;
 use fender_core::policy::{Policy, PolicyProblem};
@@ -383,6 +383,7 @@ impl Lint {
         }
         let (findings, mut quieted) = self.new_ones(findings, baseline.as_ref(), since, paths).map_err(user)?;
         quieted.excluded = excluded;
+        let findings = grouped(findings);
         match self.format {
             LintFormat::Text => {
                 match (self.summary, self.quiet) {

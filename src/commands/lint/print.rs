@@ -147,7 +147,9 @@ pub fn as_json(findings: &[Reported], files: usize, quieted: &Quieted, outcome: 
             ("title", json!(finding.title)),
             ("why", json!(finding.why)),
             ("instead", json!(finding.instead)),
+            ("confidence", json!(finding.rule.confidence.name())),
             ("fingerprint", json!(reported.fingerprint)),
+            ("services", json!(reported.services)),
         ] {
             entry.insert(key.to_owned(), value);
         }

@@ -6,6 +6,7 @@ mod changed;
 mod extent;
 pub mod fix;
 pub mod formats;
+mod grouped;
 mod reported;
 
 use std::cell::RefCell;
@@ -26,6 +27,7 @@ use crate::target::Target;
 pub use baseline::{Baseline, BaselineEntry};
 pub use changed::{ChangedPart, FileChanges};
 pub use extent::{extent, stage};
+pub use grouped::grouped;
 pub use reported::{PathRoot, Reported, digest, reported};
 
 /// What a file is.
@@ -333,7 +335,7 @@ fn quiet<'a>(report: &mut Report, files: impl Iterator<Item = &'a str>, host: &d
     }
     let is_allowed = |finding: &mut Finding| {
         let first = finding.places.first();
-        first.is_some_and(|place| place.is_allowed(finding.rule.id))
+        first.is_some_and(|place| finding.rule.is_allowed_at(place))
     };
     report.allowed = findings.extract_if(.., is_allowed).collect();
     for text in texts {

@@ -56,6 +56,8 @@ pub struct Reported {
     pub path: String,
     /// By which it is known again after lines were moved: 32 hexadecimal digits.
     pub fingerprint: String,
+    /// The services of a compose file that it is about, where it stands for findings about several.
+    pub services: Vec<String>,
 }
 
 /// The findings with their levels by class, in their order. The fingerprint is made of the rule, the path, the content of the place and
@@ -73,7 +75,7 @@ pub fn reported(findings: Vec<Finding>, paths: &PathRoot) -> Vec<Reported> {
         let number = seen.entry(key.clone()).or_default();
         *number += 1;
         let fingerprint = digest(&format!("{key}\0{number}"));
-        Reported { level: Level::of(finding.class), path, fingerprint, finding }
+        Reported { level: Level::of(finding.class), path, fingerprint, services: Vec::new(), finding }
     };
     findings.into_iter().map(one).collect()
 }

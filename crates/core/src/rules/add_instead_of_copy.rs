@@ -1,7 +1,7 @@
 //! `ADD` where `COPY` says what is meant.
 
 use super::fix::{DockerfileFix, DockerfilePart, Fixing, Grade, Proposal};
-use super::{COMMON, Case, Class, Example, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Example, Finding, Rule};
 use crate::files::dockerfile::{Directive, Instruction, is_archive, is_remote};
 use crate::files::ignore::clean;
 use crate::files::magic::{ENOUGH, is_archive as is_archive_by_content};
@@ -13,6 +13,8 @@ pub static RULE: Rule = Rule {
     id: "add-instead-of-copy",
     title: "ADD of a plain file",
     class: Class::Hygiene,
+    confidence: Confidence::Certain,
+    hadolint: &[("DL3020", |_| true)],
     why: "ADD unpacks archives and downloads URLs. If the file is replaced by an archive, the image gets other \
           content. COPY always copies.",
     instead: "COPY",

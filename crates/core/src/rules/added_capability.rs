@@ -1,6 +1,6 @@
 //! `--cap-add` of what leads to the host.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 
 /// The capabilities, and what each one allows.
 const DANGEROUS: &[(&str, &str)] = &[
@@ -30,6 +30,7 @@ pub static RULE: Rule = Rule {
     id: "added-capability",
     title: "capability that leads to root on the host",
     class: Class::Escape,
+    confidence: Confidence::Certain,
     why: "With this capability, a process in the container can leave the container or change the host's kernel for \
           all containers.",
     instead: "find out which single capability the program needs; most programs need none",

@@ -1,7 +1,7 @@
 //! What a build sends and had better not.
 
 use super::fix::Grade;
-use super::{COMMON, Case, Class, Example, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Example, Finding, Rule};
 use crate::files::context::{ContextEntry, Survey};
 use crate::files::dockerfile::Directive;
 use crate::files::ignore::{Matcher, clean};
@@ -14,6 +14,7 @@ pub static RULE: Rule = Rule {
     id: "build-context-leak",
     title: "secrets in the build context",
     class: Class::Escape,
+    confidence: Confidence::Likely,
     why: "What is sent can end up in a layer of the image or in the engine's build cache. Everybody who can pull the \
           image or build on this engine can then read it, even if a later step deletes the file.",
     instead: "exclude it in .dockerignore; pass a secret that a step needs with docker build --secret and RUN \

@@ -1,6 +1,6 @@
 //! What a build may do on the host.
 
-use super::{COMMON, Case, Class, Example, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Example, Finding, Rule};
 use crate::lower::Build;
 use crate::lower::PredictedOperation;
 
@@ -8,6 +8,7 @@ pub static RULE: Rule = Rule {
     id: "build-entitlement",
     title: "build steps get more rights than a container",
     class: Class::Escape,
+    confidence: Confidence::Certain,
     why: "security.insecure gives --privileged to each RUN that asks for it, network.host gives the host's network, \
           and device gives the host's devices.",
     instead: "build without it; run what needs these privileges in a container that you start for this purpose",

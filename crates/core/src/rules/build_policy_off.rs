@@ -1,12 +1,13 @@
 //! A build without the policy for its sources.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::lower::PredictedOperation;
 
 pub static RULE: Rule = Rule {
     id: "build-policy-off",
     title: "builds without the policy for its sources",
     class: Class::Outage,
+    confidence: Confidence::Likely,
     why: "The build policy decides which images, repositories and addresses a build may use. With disabled=true no policy applies, and \
           with reset=true the project's own policy does not.",
     instead: "add the missing source to the policy's file",

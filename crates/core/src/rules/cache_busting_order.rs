@@ -1,7 +1,7 @@
 //! Everything is copied before the dependencies are installed, so that each change installs them again.
 
 use super::fix::{DockerfileFix, DockerfilePart, Fixing, Grade, Proposal};
-use super::{COMMON, Case, Class, Example, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Example, Finding, Rule};
 use crate::files::dockerfile::{CommandForm, Directive, Dockerfile, Instruction, mounts};
 use crate::host::Host;
 use crate::lower::Build;
@@ -12,6 +12,7 @@ pub static RULE: Rule = Rule {
     id: "cache-busting-order",
     title: "dependencies are installed again after each change",
     class: Class::Hygiene,
+    confidence: Confidence::Possible,
     why: "A build step comes from the cache only while all files that were copied before it are unchanged. Here a \
           change of any file makes the next build install all dependencies again.",
     instead: "copy the files that list the dependencies, install them, then copy the rest",

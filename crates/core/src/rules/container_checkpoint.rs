@@ -2,12 +2,13 @@
 
 use serde_json::Value;
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "container-checkpoint",
     title: "makes or removes a checkpoint of a container",
     class: Class::Outage,
+    confidence: Confidence::Likely,
     why: "A checkpoint stops the container, unless --leave-running is given, and writes its whole memory to files of the host, with \
           every password and key that the program holds. A removed checkpoint cannot be restored.",
     instead: "docker pause to stop a container for a moment; a backup made by the program itself to save its data",

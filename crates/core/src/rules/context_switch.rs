@@ -1,6 +1,6 @@
 //! Pointing later commands at another engine.
 
-use super::{COMMON, Case, Class, Elsewhere, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Elsewhere, Finding, Rule};
 use crate::lower::{PredictedOperation, Redirected, Redirection};
 use crate::target::Target;
 use crate::text::named;
@@ -9,6 +9,7 @@ pub static RULE: Rule = Rule {
     id: "context-switch",
     title: "redirects later docker commands to another engine",
     class: Class::Outage,
+    confidence: Confidence::Likely,
     why: "The current context is stored in a file, not in this shell. Docker commands in all other terminals go to \
           the new engine too.",
     instead: "docker --context NAME for one command, or export DOCKER_CONTEXT=NAME in this shell",

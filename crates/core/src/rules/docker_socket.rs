@@ -1,7 +1,7 @@
 //! A socket through which a container controls an engine.
 
 use super::places::{is_engine_socket, without_proc_root};
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::grammar::values::clean;
 use crate::lower::workload::MountKind;
 
@@ -9,6 +9,7 @@ pub static RULE: Rule = Rule {
     id: "docker-socket",
     title: "container gets the engine's API socket",
     class: Class::Escape,
+    confidence: Confidence::Certain,
     why: "This container will control the container engine of the host. Code in it can start a privileged container \
           and read or change every file of the host. Mounting the socket read-only does not help: commands are sent \
           through the socket, not written to it.",

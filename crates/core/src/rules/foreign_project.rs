@@ -1,6 +1,6 @@
 //! A compose command that meets the containers of another folder, because both projects have the same name.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::lower::{Difference, OtherProject, PredictedOperation};
 use crate::text::named;
 
@@ -8,6 +8,7 @@ pub static RULE: Rule = Rule {
     id: "foreign-project",
     title: "uses the containers of another project that has the same name",
     class: Class::Loss,
+    confidence: Confidence::Likely,
     why: "Compose finds the containers, networks and volumes of a project by its name alone. Where no name is set, this is the name of \
           the folder. A second folder with this name takes the first one's containers and volumes for its own, replaces them and removes \
           them.",

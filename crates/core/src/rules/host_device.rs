@@ -1,6 +1,6 @@
 //! A device of the host that gives the host away.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::grammar::values::clean;
 
 /// Devices that a program may need and that do not lead to the host's disks or memory, by the start of their name.
@@ -66,6 +66,7 @@ pub static RULE: Rule = Rule {
     id: "host-device",
     title: "device of the host that gives access to the host",
     class: Class::Escape,
+    confidence: Confidence::Certain,
     why: "Through this device a process in the container can read and write data of the host without a permission \
           check: the files on a disk, or the machine's memory.",
     instead: "mount the folder that is needed, or pass only the device that the program uses",

@@ -1,7 +1,7 @@
 //! A part of the host that gives the host away, mounted into a container.
 
 use super::places::{gives_away, is_at_most_noted, is_engine_socket, without_proc_root};
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::grammar::values::clean;
 use crate::lower::Body;
 use crate::lower::workload::{MountKind, Mounted, device_of};
@@ -10,6 +10,7 @@ pub static RULE: Rule = Rule {
     id: "host-mount",
     title: "host folder that gives root on the host",
     class: Class::Escape,
+    confidence: Confidence::Certain,
     why: "Root in this container can write to this part of the host and become root on the host: through a cron \
           job, a key in .ssh, or a program that root runs. If it is mounted read-only, keys and passwords in it can \
           still be read.",

@@ -1,12 +1,13 @@
 //! A container in the host's own view of network, processes or users.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::lower::{Origins, PredictedOperation};
 
 pub static RULE: Rule = Rule {
     id: "host-namespace",
     title: "shares a namespace of the host",
     class: Class::Outage,
+    confidence: Confidence::Certain,
     why: "The container is not isolated from the host in this namespace. Network: it listens on all addresses of \
           the host and reaches services on the host's localhost. PID: it sees all processes of the host and can send \
           them signals. User: root in the container is root on the host.",

@@ -2,7 +2,7 @@
 
 use super::docker_socket::leads_to_engine;
 use super::host_mount;
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::engine::Lookup;
 use crate::lower::Origin;
 
@@ -10,6 +10,7 @@ pub static RULE: Rule = Rule {
     id: "inherits-mounts",
     title: "takes the mounts of another container",
     class: Class::Outage,
+    confidence: Confidence::Likely,
     why: "Everything that the other container mounts is mounted here under the same paths. The command does not \
           show what that is.",
     instead: "mount the one volume that is needed: -v VOLUME:/path",

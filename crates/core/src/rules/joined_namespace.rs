@@ -1,11 +1,12 @@
 //! A container in another one's view.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "joined-namespace",
     title: "shares a namespace of another container",
     class: Class::Outage,
+    confidence: Confidence::Certain,
     why: "The container sees and reaches what the other container does, including services on its localhost. It \
           stops working if the other container is removed.",
     instead: "a network that both containers are connected to",

@@ -1,11 +1,12 @@
 //! `--sysctl`.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "kernel-setting",
     title: "changes a kernel setting",
     class: Class::Outage,
+    confidence: Confidence::Certain,
     why: "The setting applies to all containers that share this network or IPC namespace. With the host's network \
           it applies to the host.",
     instead: "leave it out, unless the documentation of the program asks for this value",

@@ -1,12 +1,13 @@
 //! Limits, switched off.
 
-use super::{COMMON, Case, Class, Edit, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Edit, Finding, Rule};
 use crate::lower::{Body, Origin, fields};
 
 pub static RULE: Rule = Rule {
     id: "limits-off",
     title: "a resource limit is switched off",
     class: Class::Hygiene,
+    confidence: Confidence::Certain,
     why: "If the program fails, it can make the host unusable: by starting processes until no other can start, by \
           filling the swap, or because the kernel kills other programs in its place when memory is low.",
     instead: "set a limit: --pids-limit 512, --memory-swap as large as --memory",

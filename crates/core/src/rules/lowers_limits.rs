@@ -1,6 +1,6 @@
 //! Limits of a container that exists, made lower.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::engine::{Lookup, nano_cpus};
 use crate::lower::Body;
 use crate::text::bytes;
@@ -9,6 +9,7 @@ pub static RULE: Rule = Rule {
     id: "lowers-limits",
     title: "gives a container a lower limit while it runs",
     class: Class::Outage,
+    confidence: Confidence::Likely,
     why: "The limit applies at once. If the program uses more memory than the new limit, the kernel kills it. With too few \
           processes it can start no new ones; with a small part of a CPU it answers so late that its health check fails.",
     instead: "docker stats shows what the container uses now; set a limit above it",

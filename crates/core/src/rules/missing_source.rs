@@ -1,12 +1,13 @@
 //! A path of the host that is mounted and is not there.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::lower::workload::MountKind;
 
 pub static RULE: Rule = Rule {
     id: "missing-source",
     title: "mounts a path of the host that does not exist",
     class: Class::Outage,
+    confidence: Confidence::Likely,
     why: "The engine creates an empty folder there, owned by root, and mounts it. The program finds a folder where it expects a file, or \
           starts without its data.",
     instead: "check the path; --mount type=bind,src=PATH,dst=PATH ends with an error if the source does not exist",

@@ -19,7 +19,9 @@ pub use no_memory_limit::RULE as NO_MEMORY_LIMIT;
 pub use not_understood::RULE as NOT_UNDERSTOOD;
 pub use offers::Offers;
 pub use reads_host_file::RULE as READS_HOST_FILE;
-pub use rule::{COMMON, Class, Decided, Edit, Elsewhere, Example, Finding, Rule, Seen, Strictness};
+pub use rule::{
+    COMMON, Class, Confidence, Decided, Edit, Elsewhere, Example, Finding, HadolintRule, Rule, Seen, Strictness,
+};
 
 use crate::text::did_you_mean;
 

@@ -1,7 +1,7 @@
 //! An image whose name will mean another one tomorrow.
 
 use super::fix::{DockerfileFix, DockerfilePart, Fixing, Grade, Proposal};
-use super::{COMMON, Case, Class, Edit, Example, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Edit, Example, Finding, Rule};
 use crate::engine::Lookup;
 use crate::files::dockerfile::{Directive, mounts};
 use crate::grammar::values::{image_id, reference};
@@ -13,6 +13,9 @@ pub static RULE: Rule = Rule {
     id: "mutable-tag",
     title: "a tag that can move",
     class: Class::Hygiene,
+    confidence: Confidence::Likely,
+    hadolint: &[("DL3006", has_no_tag), ("DL3007", is_latest)],
+    of_services: "use a tag that moves",
     why: "After the next push to this tag, the same command starts another program, here or on the next host. Later \
           nobody can tell which version ran.",
     instead: "the tag of a version, or a digest: NAME@sha256:…",
@@ -34,6 +37,16 @@ pub static RULE: Rule = Rule {
 
 /// Where a request names the image.
 const IMAGE: &[&str] = &["/Image", "/TaskTemplate/ContainerSpec/Image"];
+
+/// Whether an image has neither a tag nor a digest: what hadolint finds as DL3006.
+fn has_no_tag(image: &str) -> bool {
+    reference(image).is_ok_and(|parsed| parsed.tag.is_none() && parsed.digest.is_none())
+}
+
+/// Whether an image has the tag latest: what hadolint finds as DL3007.
+fn is_latest(image: &str) -> bool {
+    reference(image).is_ok_and(|parsed| parsed.tag.is_some_and(|tag| tag == "latest"))
+}
 
 fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();

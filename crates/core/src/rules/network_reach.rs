@@ -1,12 +1,13 @@
 //! Networks that put containers on the host's own.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::lower::Body;
 
 pub static RULE: Rule = Rule {
     id: "network-reach",
     title: "containers get addresses on the host's network",
     class: Class::Outage,
+    confidence: Confidence::Likely,
     why: "With macvlan or ipvlan a container has its own address beside the host. It can reach every machine on \
           that network, the host's firewall does not apply, and its address may belong to another machine.",
     instead: "a bridge network and published ports",

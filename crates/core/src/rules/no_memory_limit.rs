@@ -1,6 +1,6 @@
 //! A container without a memory limit.
 
-use super::{COMMON, Case, Class, Edit, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Edit, Finding, Rule};
 use crate::lower::fields;
 
 /// The rule.
@@ -8,6 +8,8 @@ pub static RULE: Rule = Rule {
     id: "no-memory-limit",
     title: "no memory limit",
     class: Class::Hygiene,
+    confidence: Confidence::Possible,
+    of_services: "have no memory limit",
     why: "The container can use all memory of the host. The kernel may then kill other containers or programs of \
           the host.",
     instead: "--memory and --memory-swap with what the program needs; docker stats shows its current use",

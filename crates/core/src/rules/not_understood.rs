@@ -1,6 +1,6 @@
 //! Words that the tables do not know.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::lower::Typed;
 
 /// The rule.
@@ -8,6 +8,7 @@ pub static RULE: Rule = Rule {
     id: "not-understood",
     title: "arguments that fender does not know",
     class: Class::Outage,
+    confidence: Confidence::Certain,
     why: "fender knows docker 23 to 29. These arguments may be a typing error, which docker will report. They may \
           also belong to a newer docker, and then fender cannot tell what they would do.",
     instead: "docker COMMAND --help shows what your docker knows; a newer fender may know it too",

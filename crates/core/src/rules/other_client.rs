@@ -1,6 +1,6 @@
 //! A command of podman's or nerdctl's that docker does not have.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::engine::ClientProduct;
 use crate::text::first_words;
 
@@ -8,6 +8,7 @@ pub static RULE: Rule = Rule {
     id: "other-client",
     title: "a command that docker does not have, of another client behind the name docker",
     class: Class::Loss,
+    confidence: Confidence::Likely,
     why: "The program behind the name docker is podman or nerdctl. fender knows docker's commands: what this one starts, changes or deletes \
           it cannot say, and nothing of it is kept for undo.",
     instead: "read what the command does in its own help; run it under its own name if it is meant",

@@ -1,13 +1,14 @@
 //! A command in a container that deletes or overwrites what is in a named volume.
 
 use super::volume_writes::{COPIES, volume_writes};
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::plan::inventory::is_anonymous_name;
 
 pub static RULE: Rule = Rule {
     id: "overwrites-volume",
     title: "deletes or overwrites data in a named volume",
     class: Class::Outage,
+    confidence: Confidence::Likely,
     why: "fender keeps what docker deletes, and not what a command in a container deletes or overwrites: fender undo cannot bring it back. \
           A program that uses the volume at the same time may fail.",
     instead: "mount it read-only if reading is enough (-v VOLUME:/path:ro); a copy first: \

@@ -1,12 +1,13 @@
 //! A password as an argument.
 
-use super::{COMMON, Case, Class, Decided, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Decided, Finding, Rule};
 use crate::lower::PredictedOperation;
 
 pub static RULE: Rule = Rule {
     id: "password-argument",
     title: "a password is an argument",
     class: Class::Hygiene,
+    confidence: Confidence::Certain,
     why: "The shell saves the password in its history, and every user of this machine can see it in the list of processes while the \
           command runs.",
     instead: "docker login --password-stdin, with the password from a file or a secret store",

@@ -1,7 +1,7 @@
 //! Process 1 of the container, and what it does with signals.
 
 use super::fix::{DockerfileFix, DockerfilePart, Fixing, Grade, Proposal, official};
-use super::{COMMON, Case, Class, Edit, Example, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Edit, Example, Finding, Rule};
 use crate::engine::Lookup;
 use crate::files::dockerfile::Dockerfile;
 use crate::files::dockerfile::{CommandForm, Directive};
@@ -40,6 +40,10 @@ pub static RULE: Rule = Rule {
     id: "pid1-signals",
     title: "PID 1 does not forward signals or reap children",
     class: Class::Hygiene,
+    confidence: Confidence::Possible,
+    hadolint: &[("DL3025", |marked| !marked.contains('['))],
+    buildkit: &["JSONArgsRecommended"],
+    of_services: "run a program that handles no signals as PID 1",
     why: "PID 1 of a container gets only signals that it handles, and it has to reap ended processes. A shell as \
           PID 1 forwards no signals: docker stop waits 10 s and then kills the container.",
     instead: "--init, or the exec form of ENTRYPOINT and CMD with a program that handles SIGTERM",

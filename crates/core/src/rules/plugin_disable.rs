@@ -1,11 +1,12 @@
 //! Switching an engine plugin off.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "plugin-disable",
     title: "engine plugin is switched off",
     class: Class::Escape,
+    confidence: Confidence::Certain,
     why: "If the plugin decides who may use the engine (an authorization plugin), everybody may use it afterwards. \
           If it serves volumes or networks, containers that use them stop working.",
     instead: "run docker plugin inspect first, and check what the plugin does and who uses it",

@@ -1,11 +1,12 @@
 //! Engine plugins are programs of the host.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "plugin-install",
     title: "engine plugin runs on the host",
     class: Class::Escape,
+    confidence: Confidence::Certain,
     why: "An engine plugin runs on the host with the privileges that it asks for, often all of them. It sees all \
           data of the volumes or networks that it serves.",
     instead: "a plugin from a publisher that you know, by digest, after reading the privileges that docker lists",

@@ -1,11 +1,12 @@
 //! `--privileged`.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "privileged",
     title: "--privileged: root on the host",
     class: Class::Escape,
+    confidence: Confidence::Certain,
     why: "A privileged container has every capability and every device of the host. Root in it can load a kernel \
           module or mount the host's disk, and is then root on the host.",
     instead: "--cap-add with the one capability that it needs, --device with the one device",

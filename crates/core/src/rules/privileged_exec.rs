@@ -1,12 +1,13 @@
 //! `exec --privileged`.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::lower::{Body, PredictedOperation};
 
 pub static RULE: Rule = Rule {
     id: "privileged-exec",
     title: "command runs with all privileges",
     class: Class::Escape,
+    confidence: Confidence::Certain,
     why: "The command runs in the container with every capability, whatever the container itself was given. Such a \
           process can become root on the host.",
     instead: "exec without --privileged; add -u 0 if the command needs root in the container",

@@ -1,6 +1,6 @@
 //! What was marked as never to be deleted.
 
-use super::{COMMON, Case, Class, Decided, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Decided, Finding, Rule};
 use crate::api::EngineProblem;
 use crate::plan::{ChangeKind, ObjectKind};
 
@@ -8,6 +8,7 @@ pub static RULE: Rule = Rule {
     id: "protected",
     title: "deletes a protected object",
     class: Class::Loss,
+    confidence: Confidence::Certain,
     why: "This object is marked as never to be deleted: by the label fender.protect, by a pattern in the policy, or \
           by fender protect. Deleting, replacing or renaming it, and giving its tag to another image, is refused in every \
           environment. A prune deletes the rest and skips it.",

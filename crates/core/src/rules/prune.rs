@@ -1,12 +1,13 @@
 //! A prune that takes only what is plainly left over.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::lower::{Origins, PredictedOperation, in_order};
 
 pub static RULE: Rule = Rule {
     id: "prune",
     title: "removes unused objects",
     class: Class::Outage,
+    confidence: Confidence::Certain,
     why: "Stopped containers are removed with the data in their own layers. Networks are removed that a stopped \
           container needs to start again.",
     instead: "look at docker system df -v first; narrow it with --filter until=… and label=…",

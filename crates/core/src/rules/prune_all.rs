@@ -1,6 +1,6 @@
 //! Everything unused, gone.
 
-use super::{COMMON, Case, Class, Edit, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Edit, Finding, Rule};
 use crate::engine::Lookup;
 use crate::grammar::values::duration;
 use crate::lower::{Origins, PredictedOperation, Request, in_order};
@@ -10,6 +10,7 @@ pub static RULE: Rule = Rule {
     id: "prune-all",
     title: "removes everything that is not in use now",
     class: Class::Loss,
+    confidence: Confidence::Certain,
     why: "Not used by a running container does not mean not needed. It can include images that exist only on this \
           engine, the volume of a service that is stopped for the night, and build cache.",
     instead: "prune without -a and without named volumes, or narrow it with --filter until=… and label=…",

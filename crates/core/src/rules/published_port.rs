@@ -1,6 +1,6 @@
 //! A port on every address of the host.
 
-use super::{COMMON, Case, Class, Edit, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Edit, Finding, Rule};
 use crate::grammar::values::Published;
 use crate::lower::{Origins, Workload, in_order};
 
@@ -8,6 +8,8 @@ pub static RULE: Rule = Rule {
     id: "published-port",
     title: "port is open on all addresses of the host",
     class: Class::Hygiene,
+    confidence: Confidence::Possible,
+    of_services: "publish ports on all addresses of the host",
     why: "Everybody who can reach the host can reach this port. Docker's own rules come before those of ufw and \
           firewalld, so the host's firewall does not block it.",
     instead: "127.0.0.1: before the port if only this host needs it, or one address of the host",

@@ -1,7 +1,7 @@
 //! What goes to a registry, where others get it.
 
 use super::secret_in_env::is_secret;
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::engine::Lookup;
 use crate::grammar::values::reference;
 use crate::lower::{PredictedOperation, Request};
@@ -11,6 +11,7 @@ pub static RULE: Rule = Rule {
     id: "publishes",
     title: "sends images to a registry",
     class: Class::Outage,
+    confidence: Confidence::Certain,
     why: "Whoever may read the registry gets the image, and a tag that is there already then names this image. Without a registry in \
           its name an image goes to Docker Hub, where a repository is public unless somebody made it private.",
     instead: "a name with the registry and one tag: docker push registry.example.com/app:1.4",

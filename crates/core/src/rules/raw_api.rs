@@ -1,12 +1,13 @@
 //! A pipe to the engine's API.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::lower::PredictedOperation;
 
 pub static RULE: Rule = Rule {
     id: "raw-api",
     title: "raw connection to the engine's API",
     class: Class::Escape,
+    confidence: Confidence::Likely,
     why: "A program can send any request through this connection. fender does not see these requests: it judges \
           commands only.",
     instead: "the docker command for what you want to do. An ssh:// context of docker needs this command on the \

@@ -1,7 +1,7 @@
 //! Secrets of the host, sent away.
 
 use super::places::holds_secrets;
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::grammar::values::clean;
 use crate::lower::Effect;
 
@@ -10,6 +10,7 @@ pub static RULE: Rule = Rule {
     id: "reads-host-file",
     title: "secrets of the host are copied",
     class: Class::Escape,
+    confidence: Confidence::Likely,
     why: "A secret that is copied into a container, an image, a swarm secret or a config can be read by everybody \
           who can read that object.",
     instead: "copy only the one file that is needed; leave keys and credentials on the host",

@@ -1,12 +1,13 @@
 //! Building from a place that changes.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::lower::PredictedOperation;
 
 pub static RULE: Rule = Rule {
     id: "remote-context",
     title: "builds from a remote address",
     class: Class::Outage,
+    confidence: Confidence::Certain,
     why: "The build uses the content that is there at that moment. Its steps run on this engine, and the next build \
           can get other content from the same address.",
     instead: "clone the repository, read the Dockerfile and build the folder, or name a commit: URL#COMMIT",

@@ -1,6 +1,6 @@
 //! Volumes without a name, removed with their container or by a prune.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::engine::Lookup;
 use crate::lower::{Origins, in_order};
 
@@ -8,6 +8,7 @@ pub static RULE: Rule = Rule {
     id: "removes-anonymous-volumes",
     title: "removes anonymous volumes",
     class: Class::Loss,
+    confidence: Confidence::Likely,
     why: "If an image declares a volume and nothing is mounted there, docker creates an anonymous volume for the \
           data. It is often the only copy.",
     instead: "look at Mounts in docker inspect CONTAINER first; without -v the volumes are kept",

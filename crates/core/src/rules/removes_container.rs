@@ -1,6 +1,6 @@
 //! Stopped containers, removed.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::lower::{Origin, PredictedOperation};
 use crate::text::count;
 
@@ -8,6 +8,7 @@ pub static RULE: Rule = Rule {
     id: "removes-container",
     title: "removes a container",
     class: Class::Outage,
+    confidence: Confidence::Likely,
     why: "The container's settings, its log and the data in its own layer are removed with it.",
     instead: "docker commit saves the layer, docker inspect the settings, docker logs the log",
     references: &["https://docs.docker.com/reference/cli/docker/container/rm/"],

@@ -1,12 +1,13 @@
 //! A context, removed.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::lower::PredictedOperation;
 
 pub static RULE: Rule = Rule {
     id: "removes-context",
     title: "removes a context and its TLS keys",
     class: Class::Loss,
+    confidence: Confidence::Likely,
     why: "A context holds the endpoint of an engine and the TLS keys for it. There may be no other copy of the \
           keys.",
     instead: "docker context export NAME saves a copy",

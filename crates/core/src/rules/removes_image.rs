@@ -1,6 +1,6 @@
 //! Images that a command removes.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::lower::{Origin, PredictedOperation};
 use crate::plan::ObjectKind;
 use crate::text::count;
@@ -9,6 +9,7 @@ pub static RULE: Rule = Rule {
     id: "removes-image",
     title: "removes an image",
     class: Class::Outage,
+    confidence: Confidence::Likely,
     why: "An image that was built here, or whose tag has moved in the registry, cannot be pulled again. A container \
           that needs it then fails to start.",
     instead: "check with docker image inspect whether it has a repository digest; docker save makes a copy",

@@ -1,7 +1,7 @@
 //! Containers removed whether they run or not.
 
 use super::by_id::running;
-use super::{COMMON, Case, Class, Finding, Rule, removes_container};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule, removes_container};
 use crate::lower::{Origin, Origins, PredictedOperation, Request};
 use crate::plan::{Item, ObjectKind};
 use crate::text::{count, named};
@@ -10,6 +10,7 @@ pub static RULE: Rule = Rule {
     id: "removes-running",
     title: "removes running containers",
     class: Class::Outage,
+    confidence: Confidence::Likely,
     why: "A running container is killed without a grace period. Then it is removed with everything that was written \
           to its own layer.",
     instead: "docker stop, then docker rm",

@@ -1,12 +1,13 @@
 //! Services, stacks, secrets and configs, removed.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::lower::PredictedOperation;
 
 pub static RULE: Rule = Rule {
     id: "removes-swarm-object",
     title: "removes an object of the swarm",
     class: Class::Loss,
+    confidence: Confidence::Likely,
     why: "A removed service loses its settings and its history on every node. A removed secret cannot be read back \
           from the swarm.",
     instead: "save the output of docker service inspect first; scale to 0 to stop a service for some time",

@@ -1,6 +1,6 @@
 //! Volumes, removed by name or with a compose project.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::lower::{Origin, PredictedOperation};
 use crate::text::count;
 
@@ -8,6 +8,7 @@ pub static RULE: Rule = Rule {
     id: "removes-volume",
     title: "removes a volume and its data",
     class: Class::Loss,
+    confidence: Confidence::Certain,
     why: "Services keep their data in volumes. Docker cannot restore a removed volume.",
     instead: "make a copy first: docker run --rm -v VOLUME:/v:ro alpine tar cz -C /v . > volume.tgz",
     references: &["docker/cli#1437", "docker/compose#6468"],

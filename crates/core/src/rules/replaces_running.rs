@@ -1,6 +1,6 @@
 //! Running containers that compose replaces by new ones.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::lower::PredictedOperation;
 use crate::plan::{Item, ItemChange, ObjectKind};
 use crate::text::{count, named};
@@ -9,6 +9,7 @@ pub static RULE: Rule = Rule {
     id: "replaces-running",
     title: "replaces running containers",
     class: Class::Outage,
+    confidence: Confidence::Likely,
     why: "Compose stops a container whose image or configuration has changed, and creates a new one. What the service serves is not there \
           until the new one is ready. What the old one wrote to its own layer is not in the new one.",
     instead: "fender plan shows what would be replaced and why; name the services to replace no others: docker compose up -d --no-deps web",

@@ -1,11 +1,12 @@
 //! A service whose tasks are all started again.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "replaces-tasks",
     title: "replaces all tasks of a service",
     class: Class::Outage,
+    confidence: Confidence::Likely,
     why: "Each running task of the service is stopped and a new one is started, by the service's update settings. With one replica \
           the service does not answer in between. A rollback also takes back the settings of the last update.",
     instead: "docker service ps NAME and docker service inspect --pretty NAME show the tasks and both versions of the settings",

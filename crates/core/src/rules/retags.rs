@@ -1,6 +1,6 @@
 //! A name given to an image that may be another image's.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::engine::Lookup;
 use crate::lower::{Origins, PredictedOperation, Request};
 
@@ -8,6 +8,7 @@ pub static RULE: Rule = Rule {
     id: "retags",
     title: "takes a tag from another image",
     class: Class::Outage,
+    confidence: Confidence::Likely,
     why: "If an image has this name already, it loses the name. New containers from this name then run another \
           program, and the next prune removes the old image if nothing uses it.",
     instead: "a tag that no image has yet; docker image inspect NAME shows whether one has it",

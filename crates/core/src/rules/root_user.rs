@@ -2,7 +2,7 @@
 
 use super::fix::{DockerfileFix, DockerfilePart, Fixing, Grade, Proposal, official};
 use super::needs_root::needs_root;
-use super::{COMMON, Case, Class, Edit, Example, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Edit, Example, Finding, Rule};
 use crate::engine::Lookup;
 use crate::files::dockerfile::{Directive, Dockerfile};
 use crate::grammar::values;
@@ -14,6 +14,9 @@ pub static RULE: Rule = Rule {
     id: "root-user",
     title: "runs as root",
     class: Class::Hygiene,
+    confidence: Confidence::Possible,
+    hadolint: &[("DL3002", |_| true)],
+    of_services: "run as root",
     why: "If an attacker takes over this program, the attacker is root in the container, and root on the host if a \
           way out of the container is found.",
     instead: "--user with an id that owns the files it needs, or USER in the image",

@@ -53,6 +53,9 @@ impl Class {
     }
 }
 
+/// A rule of hadolint, and whether it finds a marked text.
+pub type HadolintRule = (&'static str, fn(&str) -> bool);
+
 /// One rule. `fender rules ID`, `docs/rules.md` and the messages are all made from this.
 #[derive(Debug)]
 pub struct Rule {
@@ -88,6 +91,14 @@ pub struct Rule {
     pub about_deletion: bool,
     /// What the finding points at is a secret: a message shows its place and hides its text.
     pub hides: bool,
+    /// Hadolint's rules that find the same, and of which marked texts they find it: a comment for hadolint quiets it, too.
+    pub hadolint: &'static [HadolintRule],
+    /// BuildKit's checks that find the same.
+    pub buildkit: &'static [&'static str],
+    /// What several services of a compose file do or have, behind their number: `have no memory limit`.
+    pub of_services: &'static str,
+    /// How often a finding in a file is one to act on.
+    pub confidence: Confidence,
     /// A note says the finding's title and not the rule's id: the reader needs what it says at once.
     pub said_in_full: bool,
 }
@@ -124,6 +135,28 @@ pub enum Decided {
     AlwaysNoted,
 }
 
+/// How sure a rule is: how often a finding in a file is one that its author would act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Confidence {
+    /// It depends on what the author wants: an image for tests may run as root.
+    Possible,
+    /// Mostly.
+    Likely,
+    /// What is found is as it is described.
+    Certain,
+}
+
+impl Confidence {
+    /// Its name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Confidence::Possible => "possible",
+            Confidence::Likely => "likely",
+            Confidence::Certain => "certain",
+        }
+    }
+}
+
 /// What most rules have in common; a rule's declaration names the rest.
 pub const COMMON: Rule = Rule {
     id: "",
@@ -142,6 +175,10 @@ pub const COMMON: Rule = Rule {
     decided: Decided::ByPolicy,
     about_deletion: false,
     hides: false,
+    hadolint: &[],
+    buildkit: &[],
+    of_services: "",
+    confidence: Confidence::Likely,
     said_in_full: false,
 };
 
@@ -165,6 +202,12 @@ pub struct Example {
 }
 
 impl Rule {
+    /// Whether the comment above a place allows this rule there: by its own id, or as the same rule of hadolint.
+    pub fn is_allowed_at(&self, place: &Place) -> bool {
+        let same = |(code, finds): &HadolintRule| place.is_allowed(code) && finds(place.marked());
+        place.is_allowed(self.id) || self.hadolint.iter().any(same)
+    }
+
     /// A finding with the rule's own texts.
     pub fn found(&'static self, origins: &[Origin]) -> Finding {
         Finding {

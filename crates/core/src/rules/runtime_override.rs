@@ -1,6 +1,6 @@
 //! Another runtime than the engine's own, or another cgroup than one below the engine's.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::grammar::values::clean;
 use crate::lower::{Origins, PredictedOperation};
 
@@ -11,6 +11,7 @@ pub static RULE: Rule = Rule {
     id: "runtime-override",
     title: "uses another OCI runtime, or the root cgroup",
     class: Class::Outage,
+    confidence: Confidence::Likely,
     why: "The OCI runtime sets up the container's isolation. Another runtime may isolate less.",
     instead: "the engine's default runtime; if you use a sandbox such as gVisor (runsc) or Kata, allow it in the \
           policy",

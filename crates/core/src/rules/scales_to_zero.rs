@@ -1,12 +1,13 @@
 //! No replica left.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::lower::PredictedOperation;
 
 pub static RULE: Rule = Rule {
     id: "scales-to-zero",
     title: "stops all replicas of a service",
     class: Class::Outage,
+    confidence: Confidence::Likely,
     why: "The service is still listed, but no container answers for it. Clients get errors.",
     instead: "scale to the number of replicas that it should have; docker service ls shows the current number",
     references: &["https://docs.docker.com/reference/cli/docker/service/scale/"],

@@ -3,7 +3,7 @@
 use super::secret_in_env::is_named_like_one;
 use std::collections::HashSet;
 
-use super::{COMMON, Case, Class, Example, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Example, Finding, Rule};
 use crate::files::dockerfile::Directive;
 use crate::files::secrets::is_secret_name;
 use crate::lower::Build;
@@ -13,6 +13,8 @@ pub static RULE: Rule = Rule {
     id: "secret-in-build-arg",
     title: "secret in a build argument",
     class: Class::Hygiene,
+    confidence: Confidence::Likely,
+    buildkit: &["SecretsUsedInArgOrEnv"],
     why: "A build argument is stored in the image's history. Everybody who can pull the image can read it with \
           docker history.",
     instead: "docker build --secret id=NAME,src=FILE and RUN --mount=type=secret,id=NAME",

@@ -1,6 +1,6 @@
 //! A secret in a container's environment.
 
-use super::{COMMON, Case, Class, Example, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Example, Finding, Rule};
 use crate::files::dockerfile::Directive;
 use crate::files::secrets::is_secret_name;
 use crate::lower::{Build, Origins};
@@ -9,6 +9,8 @@ pub static RULE: Rule = Rule {
     id: "secret-in-env",
     title: "secret in an environment variable",
     class: Class::Hygiene,
+    confidence: Confidence::Likely,
+    buildkit: &["SecretsUsedInArgOrEnv"],
     why: "Everybody who may run docker inspect can read it, and every child process inherits it. The shell's \
           history and crash reports can contain it.",
     instead: "a file: NAME_FILE if the image supports it, a mounted file, or docker secret",

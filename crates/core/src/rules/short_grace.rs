@@ -2,7 +2,7 @@
 
 use super::by_id::running;
 use super::stops_containers::kills;
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::engine::Lookup;
 use crate::grammar::values::reference;
 use crate::lower::{Origin, PredictedOperation};
@@ -45,6 +45,7 @@ pub static RULE: Rule = Rule {
     id: "short-grace",
     title: "a database has 10 seconds or less to end",
     class: Class::Outage,
+    confidence: Confidence::Likely,
     why: "After its grace period, 10 seconds where nothing else is set, the engine kills the container. A database that is still writing then has to recover at its next start, which \
           can take minutes.",
     instead: "docker stop -t 60; for all later stops: --stop-timeout 60 of docker run, stop_grace_period in a compose file",

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::engine::Lookup;
 use crate::lower::workload::MountKind;
 use crate::lower::{Body, Origins, Request};
@@ -11,6 +11,7 @@ pub static RULE: Rule = Rule {
     id: "similar-volume",
     title: "makes a new, empty volume although one with a similar name exists",
     class: Class::Outage,
+    confidence: Confidence::Possible,
     why: "The engine makes a volume that is not there, without a word. The program starts with no data, and what it writes goes into the \
           new volume.",
     instead: "check the name: docker volume ls; if a new one is meant: docker volume create NAME first",

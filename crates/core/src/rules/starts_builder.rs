@@ -1,12 +1,13 @@
 //! A builder that is started.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::lower::PredictedOperation;
 
 pub static RULE: Rule = Rule {
     id: "starts-builder",
     title: "starts a builder",
     class: Class::Outage,
+    confidence: Confidence::Likely,
     why: "A builder of the driver docker-container is a container with all privileges that keeps running on this engine, with its own \
           cache. Builds in it can use all memory and disk space of the host.",
     instead: "docker buildx inspect without --bootstrap only shows the builder",

@@ -1,12 +1,13 @@
 //! Stopping without the time to end.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::lower::{Origins, PredictedOperation, Request, in_order};
 
 pub static RULE: Rule = Rule {
     id: "stops-containers",
     title: "kills containers without a grace period",
     class: Class::Outage,
+    confidence: Confidence::Likely,
     why: "A killed program cannot save its data or finish its work. A database has to run its recovery at the next \
           start.",
     instead: "docker stop sends SIGTERM and waits 10 s; -t sets another grace period",

@@ -2,7 +2,7 @@
 
 use super::by_id::{running, with_start};
 use super::stops_containers::kills;
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::lower::{Origins, PredictedOperation};
 use crate::text::{count, named};
 
@@ -10,6 +10,7 @@ pub static RULE: Rule = Rule {
     id: "stops-running",
     title: "stops running containers",
     class: Class::Outage,
+    confidence: Confidence::Likely,
     why: "What the containers serve is not there until they run again. With ids from docker ps a command stops whatever runs at that \
           moment, also what somebody else started.",
     instead: "name the containers: docker stop web; docker ps --filter shows which ones a filter finds",

@@ -1,12 +1,13 @@
 //! The keys with which nodes join a swarm, trust each other and read its state.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::lower::Request;
 
 pub static RULE: Rule = Rule {
     id: "swarm-keys",
     title: "changes keys of the swarm",
     class: Class::Outage,
+    confidence: Confidence::Likely,
     why: "New join tokens end the old ones, which scripts and images may hold. A new root certificate is given to every node, one \
           after the other; a node that cannot be reached then is cut off. Autolock decides whether a manager that restarts waits \
           for a key, and whether the key of the swarm's state is on its disk unprotected.",

@@ -2,12 +2,13 @@
 
 use serde_json::Value;
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "swarm-membership",
     title: "changes the members of the swarm",
     class: Class::Loss,
+    confidence: Confidence::Likely,
     why: "A manager that leaves no longer votes. With too few managers the swarm accepts no changes. When the last \
           manager leaves, all services, secrets and configs are lost.",
     instead: "docker node update --availability drain first, then demote; check docker node ls after each step",

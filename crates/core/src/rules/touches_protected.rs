@@ -1,13 +1,14 @@
 //! A container that could delete inside a protected volume.
 
 use super::volume_writes::volume_writes;
-use super::{COMMON, Case, Class, Decided, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Decided, Finding, Rule};
 use crate::engine::Lookup;
 
 pub static RULE: Rule = Rule {
     id: "touches-protected",
     title: "can delete data in a protected volume",
     class: Class::Loss,
+    confidence: Confidence::Likely,
     why: "fender refuses to delete the volume itself. A command in a container that mounts the volume can still \
           delete the data in it.",
     instead: "mount it read-only if reading is enough: -v VOLUME:/path:ro",

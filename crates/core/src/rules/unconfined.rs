@@ -1,11 +1,12 @@
 //! The confinement around a container, taken off.
 
-use super::{COMMON, Case, Class, Edit, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Edit, Finding, Rule};
 
 pub static RULE: Rule = Rule {
     id: "unconfined",
     title: "a security profile is switched off",
     class: Class::Escape,
+    confidence: Confidence::Certain,
     why: "seccomp, AppArmor, SELinux and the masked paths stop most known ways out of a container. Here one of them \
           is switched off.",
     instead: "the default profile, or your own profile that also allows the one missing call",

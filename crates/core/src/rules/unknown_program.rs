@@ -1,12 +1,13 @@
 //! A plugin of the client that fender does not know.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::lower::{Effect, Runs};
 
 pub static RULE: Rule = Rule {
     id: "unknown-program",
     title: "a program that fender does not know",
     class: Class::Outage,
+    confidence: Confidence::Likely,
     why: "This docker command starts a plugin of the client. fender does not know what the plugin does with these \
           arguments and cannot judge it.",
     instead: "read the plugin's --help; allow it in the policy if you trust it",

@@ -1,6 +1,6 @@
 //! A compose project that is named and that the engine does not have.
 
-use super::{COMMON, Case, Class, Decided, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Decided, Finding, Rule};
 use crate::lower::PredictedOperation;
 use crate::text::named;
 
@@ -8,6 +8,7 @@ pub static RULE: Rule = Rule {
     id: "unknown-project",
     title: "names a project of which the engine has nothing",
     class: Class::Outage,
+    confidence: Confidence::Likely,
     why: "Compose ends without an error where the engine has no container, network or volume of the project, so a misspelt name looks like \
           success.",
     instead: "docker compose ls -a lists the projects of this engine",

@@ -1,6 +1,6 @@
 //! A container whose log grows until the disk is full.
 
-use super::{COMMON, Case, Class, Edit, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Edit, Finding, Rule};
 use crate::engine::Lookup;
 use crate::lower::{Workload, fields};
 
@@ -11,6 +11,8 @@ pub static RULE: Rule = Rule {
     id: "unlimited-log",
     title: "the log has no size limit",
     class: Class::Hygiene,
+    confidence: Confidence::Possible,
+    of_services: "have no limit for their logs",
     why: "The json-file driver keeps all output of the container in one file, which grows until the container is removed. A full disk \
           stops every container of the host.",
     instead: "--log-opt max-size=10m, or --log-driver local, which limits by itself; log-opts in the engine's daemon.json for all new containers",

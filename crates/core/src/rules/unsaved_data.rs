@@ -1,7 +1,7 @@
 //! Data in a container's own layer, which is deleted with the container.
 
 use super::data_places::{self, DataPlace};
-use super::{COMMON, Case, Class, Example, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Example, Finding, Rule};
 use crate::engine::Lookup;
 use crate::files::dockerfile::Directive;
 use crate::grammar::values::{clean, reference};
@@ -17,6 +17,8 @@ pub static RULE: Rule = Rule {
     id: "unsaved-data",
     title: "data is not in a named volume",
     class: Class::Hygiene,
+    confidence: Confidence::Possible,
+    of_services: "keep data outside of a named volume",
     why: "Data in a container's own layer is removed with the container. Data in an anonymous volume stays behind, \
           but the next container does not use it. Updating the image replaces the container.",
     instead: "a named volume: -v NAME:/path",

@@ -1,12 +1,13 @@
 //! The program that reads the Dockerfile.
 
-use super::{COMMON, Case, Class, Example, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Example, Finding, Rule};
 use crate::grammar::values::reference;
 
 pub static RULE: Rule = Rule {
     id: "untrusted-frontend",
     title: "an image decides how the Dockerfile is read",
     class: Class::Outage,
+    confidence: Confidence::Certain,
     why: "BuildKit runs the image that is named by # syntax to read this file. That image decides what is built and \
           gets the build's context, its secrets and its ssh agent.",
     instead: "docker/dockerfile:1, or no syntax line",

@@ -1,12 +1,13 @@
 //! Volumes of another driver than the engine's own.
 
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::lower::{Body, Origin};
 
 pub static RULE: Rule = Rule {
     id: "volume-driver",
     title: "uses another volume driver",
     class: Class::Outage,
+    confidence: Confidence::Likely,
     why: "The driver decides where the data is stored, often on another machine. If the driver is not available, \
           the container hangs or fails to start.",
     instead: "the local driver; it can also mount NFS and CIFS",

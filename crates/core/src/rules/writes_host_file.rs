@@ -1,7 +1,7 @@
 //! Files of the host that a command overwrites.
 
 use super::places::runs_the_host;
-use super::{COMMON, Case, Class, Finding, Rule};
+use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::grammar::values::clean;
 use crate::lower::Effect;
 
@@ -9,6 +9,7 @@ pub static RULE: Rule = Rule {
     id: "writes-host-file",
     title: "writes a system file of the host",
     class: Class::Escape,
+    confidence: Confidence::Likely,
     why: "The content comes from a container or an image. It replaces a file that decides who may log in to the \
           host or what runs on it.",
     instead: "write to a folder of your own, check the content, then move it",

@@ -115,14 +115,19 @@ fn fixed(
         (read.problem().is_none() && read.stages.len() == file.stages.len()).then_some(Rc::new(read))
     };
     let Some(mut current) = read(&text) else { return (text, all) };
-    let mut passes: Vec<_> = RULES.iter().filter_map(|rule| Some((rule.id, rule.dockerfile_fix?))).collect();
+    let mut passes: Vec<_> = RULES.iter().filter_map(|rule| Some((*rule, rule.dockerfile_fix?))).collect();
     passes.sort_by_key(|(_, fix)| fix.part);
     for (rule, fix) in passes {
         let each: Vec<Vec<Proposal>> = now
             .iter_mut()
             .map(|build| {
                 build.dockerfile = Some(current.clone());
-                (fix.propose)(&Fixing { rule, build, file: &current, ignored, facts, host })
+                let mut proposals =
+                    (fix.propose)(&Fixing { rule: rule.id, build, file: &current, ignored, facts, host });
+                // What a comment allows is not fixed.
+                proposals
+                    .retain(|it| !it.edits.first().is_some_and(|(span, _)| rule.is_allowed_at(&current.place(span))));
+                proposals
             })
             .collect();
         let proposals = agreed(builds, &each, &current);

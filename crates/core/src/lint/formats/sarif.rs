@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::message;
 use crate::files::text::Place;
 use crate::lint::{Level, PathRoot, Reported};
-use crate::rules::{RULES, Rule};
+use crate::rules::{Confidence, RULES, Rule};
 
 /// What relative addresses start at.
 const ROOT: &str = "SRCROOT";
@@ -23,7 +23,7 @@ pub fn sarif(findings: &[Reported], paths: &PathRoot) -> Value {
                 "fullDescription": {"text": rule.why},
                 "help": {"text": format!("{}\n\nInstead: {}", rule.why, rule.instead)},
                 "defaultConfiguration": {"level": Level::of(rule.class).name()},
-                "properties": {"class": rule.class.name()},
+                "properties": {"class": rule.class.name(), "precision": precision(rule.confidence)},
             });
             let address = rule.references.iter().find(|reference| reference.starts_with("https://"));
             if let (Value::Object(entry), Some(address)) = (&mut entry, address) {
@@ -77,6 +77,15 @@ pub fn sarif(findings: &[Reported], paths: &PathRoot) -> Value {
             "results": results,
         }],
     })
+}
+
+/// How sure a rule is, in the words of GitHub's code scanning.
+fn precision(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::Possible => "medium",
+        Confidence::Likely => "high",
+        Confidence::Certain => "very-high",
+    }
 }
 
 /// A path as the address of a file: relative ones start at the repository's root.
