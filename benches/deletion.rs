@@ -1,4 +1,4 @@
-//! A plan on a large engine against fetching the same answers, and keeping a large volume against `docker cp`.
+//! A plan on a large engine against fetching the same answers, and keeping and restoring volumes and layers against `tar` and `zstd -1`.
 //!
 //! The engine for plans is a recorder with 5,000 containers, images and volumes; the one for volumes is real and started by
 //! `tests/engine.sh`.
@@ -193,52 +193,118 @@ fn programs() -> std::path::PathBuf {
     String::from_utf8_lossy(&output.stdout).trim().into()
 }
 
-/// A volume of 1 GiB: kept, and copied by `docker cp` to a file.
-fn volumes() {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine.sh");
-    let started = Command::new(&script).args(["start", "bench"]).output().unwrap();
-    assert!(started.status.success(), "{}", String::from_utf8_lossy(&started.stderr));
-    let host = format!("unix://{}", String::from_utf8_lossy(&started.stdout).trim());
-    assert!(Command::new(&script).args(["image", "bench", "base:1"]).status().unwrap().success());
-    let folder = tempfile::tempdir().unwrap();
-    let fill = "for i in 1 2 3 4 5 6 7 8; do dd if=/dev/urandom of=/v/f$i bs=1M count=128 2>/dev/null; done";
-    assert!(
-        docker(&host, &["run", "--name", "filler", "-v", "big:/v", "base:1", "sh", "-c", fill])
-            .status()
-            .unwrap()
-            .success()
-    );
-    let mut copies = Vec::new();
-    for _ in 0..3 {
-        let file = fs::File::create(folder.path().join("copy.tar")).unwrap();
-        let at = Instant::now();
-        assert!(docker(&host, &["cp", "filler:/v", "-"]).stdout(file).status().unwrap().success());
-        copies.push(at.elapsed());
+/// An engine that is stopped at the end.
+struct BenchEngine {
+    host: String,
+}
+
+impl BenchEngine {
+    fn script() -> std::path::PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine.sh")
     }
-    assert!(docker(&host, &["rm", "filler"]).stdout(Stdio::null()).status().unwrap().success());
-    let mut keeps = Vec::new();
+
+    fn start() -> BenchEngine {
+        let started = Command::new(BenchEngine::script()).args(["start", "bench"]).output().unwrap();
+        assert!(started.status.success(), "{}", String::from_utf8_lossy(&started.stderr));
+        let host = format!("unix://{}", String::from_utf8_lossy(&started.stdout).trim());
+        assert!(Command::new(BenchEngine::script()).args(["image", "bench", "base:1"]).status().unwrap().success());
+        BenchEngine { host }
+    }
+
+    /// Runs docker; what it prints.
+    fn plain(&self, words: &[&str]) -> String {
+        let output = docker(&self.host, words).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+}
+
+impl Drop for BenchEngine {
+    fn drop(&mut self) {
+        let _ = Command::new(BenchEngine::script()).args(["stop", "bench"]).status();
+    }
+}
+
+/// Runs a line of a shell with a folder and a file as its arguments; how long it took.
+fn shell(script: &str, folder: &Path, file: &Path) -> Duration {
+    let at = Instant::now();
+    let status = Command::new("bash").args(["-o", "pipefail", "-ec", script, "sh"]).arg(folder).arg(file).status();
+    assert!(status.unwrap().success(), "{script}");
+    at.elapsed()
+}
+
+const LIMITS: fender_core::policy::TrashLimits =
+    fender_core::policy::TrashLimits { max: 100_000_000_000, each: 10_000_000_000, keep: 1000 };
+
+/// Keeps one object, deletes it and brings it back, each in turn with `tar` and `zstd -1`, which do the same with the same files.
+fn keep_and_restore(engine: &BenchEngine, name: &str, step: &fender_core::plan::Step, files: &dyn Fn() -> String) {
+    let folder = tempfile::tempdir().unwrap();
+    let target = fender_core::target::Target { host: engine.host.clone(), ..Default::default() };
+    let connection = fender::engine::connection::Connection::open(&target, None).unwrap();
+    let (mut keeps, mut packs, mut backs, mut unpacks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..3 {
-        let target = fender_core::target::Target { host: host.clone(), ..Default::default() };
-        let connection = fender::engine::connection::Connection::open(&target, None).unwrap();
-        let steps = [fender_core::plan::Step::Volume { name: "big".to_owned(), force: false }];
         let unprotected = async { Ok(Default::default()) };
+        let steps = std::slice::from_ref(step);
         let plan = connection
-            .block_on(fender::engine::inventory::survey(&connection.client, &steps, unprotected, None))
+            .block_on(fender::engine::inventory::survey(&connection.client, steps, unprotected, None))
             .unwrap();
-        let trash = fender_core::policy::TrashLimits { max: 100_000_000_000, each: 10_000_000_000, keep: 1000 };
+        let archive = folder.path().join("archive.tar.zst");
+        packs.push(shell("tar -C \"$1\" -c . | zstd -q -1 -f -o \"$2\"", Path::new(&files()), &archive));
         let place = folder.path().join(format!("trash-{round}"));
         let at = Instant::now();
-        fender::trash::keep_in(&place, &connection, &plan, &["volume".to_owned()], &trash).unwrap();
+        let kept = fender::trash::keep_in(&place, &connection, &plan, &["bench".to_owned()], &LIMITS).unwrap();
         keeps.push(at.elapsed());
+        let id = kept.id;
+        drop(kept);
+        fender::apply::carry_out(&connection, &plan, &mut |_, _| {});
+        let store = fender::trash::TrashStore::at(place.clone());
+        let entry = store.entry(id).unwrap();
+        let locked = store.lock().unwrap();
+        let at = Instant::now();
+        let all = fender::trash::restore(&connection, &locked, &entry, None, &|_| None, &mut |object, back| {
+            eprintln!("  {} {}: {back:?}", object.kind.name(), object.name);
+        });
+        backs.push(at.elapsed());
+        assert!(all);
+        let unpacked = folder.path().join("unpacked");
+        fs::create_dir(&unpacked).unwrap();
+        unpacks.push(shell("zstd -q -d -c \"$2\" | tar -C \"$1\" -x", &unpacked, &archive));
+        fs::remove_dir_all(unpacked).unwrap();
         fs::remove_dir_all(place).unwrap();
     }
-    let (kept, copied) = (median(keeps), median(copies));
-    result("deletion", "keeping 1 GiB of a volume", kept.as_secs_f64() * 1e3, "ms");
-    eprintln!(
-        "keeping 1 GiB of a volume: {kept:?}; docker cp to a file: {copied:?}; {:.2} of its speed",
-        copied.as_secs_f64() / kept.as_secs_f64()
-    );
-    assert!(Command::new(&script).args(["stop", "bench"]).status().unwrap().success());
+    for (what, own, other) in [("keeping", keeps, packs), ("restoring", backs, unpacks)] {
+        let (own, other) = (median(own), median(other));
+        let speed = other.as_secs_f64() / own.as_secs_f64();
+        result("deletion", &format!("{what} {name}"), own.as_secs_f64() * 1e3, "ms");
+        result("deletion", &format!("{what} {name}, of the speed of tar and zstd -1"), speed, "speed");
+        eprintln!("{what} {name}: {own:?}; tar and zstd -1: {other:?}; {speed:.2} of their speed");
+    }
+}
+
+/// Volumes with many small files and with few large ones, and a container's own layer.
+fn kept(wanted: &dyn Fn(&str) -> bool) {
+    let engine = BenchEngine::start();
+    let step = || fender_core::plan::Step::Volume { name: "data".to_owned(), force: false };
+    let files = || engine.plain(&["volume", "inspect", "data", "--format", "{{.Mountpoint}}"]);
+    let fill = |script: &str| {
+        engine.plain(&["run", "--rm", "-v", "data:/v", "base:1", "sh", "-ec", script]);
+    };
+    if wanted("small") {
+        fill("mkdir /v/d; cd /v/d; dd if=/dev/urandom bs=1k count=20000 2>/dev/null | split -b 1024 -a 4 -");
+        keep_and_restore(&engine, "20,000 files of 1 kB of a volume", &step(), &files);
+        engine.plain(&["volume", "rm", "data"]);
+    }
+    if wanted("volumes") {
+        fill("for i in 1 2 3 4 5 6 7 8; do dd if=/dev/urandom of=/v/f$i bs=1M count=128 2>/dev/null; done");
+        keep_and_restore(&engine, "1 GiB of a volume", &step(), &files);
+        engine.plain(&["volume", "rm", "data"]);
+    }
+    if wanted("layer") {
+        engine.plain(&["run", "--name", "layer", "base:1", "dd", "if=/dev/urandom", "of=/big", "bs=1M", "count=200"]);
+        let step = fender_core::plan::Step::Container { name: "layer".to_owned(), force: false, volumes: false };
+        let files = || engine.plain(&["inspect", "layer", "--format", "{{.GraphDriver.Data.UpperDir}}"]);
+        keep_and_restore(&engine, "200 MB of a container's layer", &step, &files);
+    }
 }
 
 fn main() {
@@ -247,7 +313,7 @@ fn main() {
     if wanted("plans") {
         plans();
     }
-    if wanted("volumes") {
-        volumes();
+    if ["small", "volumes", "layer"].into_iter().any(wanted) {
+        kept(&wanted);
     }
 }

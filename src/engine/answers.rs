@@ -277,6 +277,30 @@ pub struct ListedImage {
     pub repo_tags: Vec<String>,
 }
 
+/// `GET /containers/{id}/json`, as far as it says where the volumes of a container lie.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct HelperMounts {
+    /// What is mounted in it.
+    pub mounts: Vec<HelperMount>,
+}
+
+/// A volume in a container.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct HelperMount {
+    /// The volume's name.
+    #[serde(deserialize_with = "filled")]
+    pub name: String,
+    /// Its files, in the engine's own file system.
+    #[serde(deserialize_with = "filled")]
+    pub source: String,
+    /// Where the container has it.
+    pub destination: String,
+    /// Who stores it.
+    pub driver: String,
+}
+
 /// The header `X-Docker-Container-Path-Stat`, which is JSON in base64.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -107,6 +107,11 @@ async fn words_of(mut errors: ChildStderr) -> String {
     String::from_utf8_lossy(&said).into_owned()
 }
 
+/// A socket as the system names it: one of the abstract kind begins with a zero.
+fn socket_path(socket: &str) -> String {
+    abstract_name(socket).map_or_else(|| socket.to_owned(), |name| format!("\0{name}"))
+}
+
 impl Client {
     fn put_back(&self, sender: SendRequest<RequestBody>) {
         if let Ok(mut idle) = self.idle.lock() {
@@ -134,11 +139,8 @@ impl Client {
 
     async fn connect(&self) -> Result<SendRequest<RequestBody>, EngineProblem> {
         if let Some(socket) = &self.route.socket {
-            let path = match abstract_name(socket) {
-                Some(name) => format!("\0{name}"),
-                None => socket.clone(),
-            };
-            let stream = UnixStream::connect(path).await.map_err(|error| not_connected(&error, socket))?;
+            let stream =
+                UnixStream::connect(socket_path(socket)).await.map_err(|error| not_connected(&error, socket))?;
             let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(EngineProblem::unanswered)?;
             tokio::spawn(connection);
             return Ok(sender);
@@ -214,6 +216,14 @@ impl Client {
             Ok(nobody) => nobody.clone(),
             Err(_) => None,
         }
+    }
+
+    /// The process that opened the engine's socket; None where the engine is not reached by a socket of this machine, or the process is not one
+    /// that is seen here.
+    pub async fn peer(&self) -> Option<i32> {
+        let socket = self.route.socket.as_ref()?;
+        let stream = tokio::time::timeout(CONNECTS, UnixStream::connect(socket_path(socket))).await.ok()?.ok()?;
+        stream.peer_cred().ok()?.pid().filter(|process| *process > 0)
     }
 
     /// Whether it answers at all.

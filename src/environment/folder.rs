@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
 use super::owned::*;
@@ -100,6 +100,18 @@ impl Folder {
         let held = rustix::fs::openat(&*self.held, name, look_flags() | OFlags::DIRECTORY, Mode::empty());
         let held = held.map_err(|error| at(&path, error))?;
         Ok(Some(Folder { held: Arc::new(held), path, owners: self.owners }))
+    }
+
+    /// A folder below this one, opened to be read. No link, no `..` and no mount is on the way to it.
+    pub fn beneath(&self, names: &[&str]) -> io::Result<OwnedFd> {
+        let mut path = PathBuf::new();
+        for name in names {
+            path.push(self.one(name)?.0);
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+        let opened = rustix::fs::openat2(&*self.held, &path, flags, Mode::empty(), resolve);
+        opened.map_err(|error| at(&self.path.join(path), error))
     }
 
     /// The same, made where it is missing.

@@ -48,7 +48,7 @@ impl Write for Summed {
 }
 
 /// Reads what another thread sends.
-struct ArchivePieces {
+pub struct ArchivePieces {
     from: Receiver<Bytes>,
     piece: Bytes,
 }
@@ -104,27 +104,79 @@ async fn stream<T: Send + 'static>(
 /// Keeps a stream as one file of the entry.
 pub async fn keep(reply: EngineReply, folder: &Folder, name: &str, bar: &Bar) -> Result<Kept, EngineProblem> {
     let (folder, name) = (folder.clone(), name.to_owned());
-    stream(reply, bar, move |mut from| {
-        let target = Summed { file: folder.create(&name)?, hash: Sha256::new(), bytes: 0 };
-        let mut encoder = zstd::stream::write::Encoder::new(target, LEVEL)?;
-        let mut end = Tail::default();
-        let mut buffer = vec![0; 1 << 17];
+    stream(reply, bar, move |from| compress(from, &folder, name)).await
+}
+
+/// Compresses an archive into one file of the entry.
+fn compress(mut from: impl Read, folder: &Folder, name: String) -> io::Result<Kept> {
+    let target = Summed { file: folder.create(&name)?, hash: Sha256::new(), bytes: 0 };
+    let mut encoder = zstd::stream::write::Encoder::new(target, LEVEL)?;
+    let mut end = Tail::default();
+    let mut buffer = vec![0; 1 << 17];
+    loop {
+        let count = from.read(&mut buffer)?;
+        if count == 0 {
+            break;
+        }
+        end.see(&buffer[..count]);
+        encoder.write_all(&buffer[..count])?;
+    }
+    if !end.is_whole() {
+        return Err(io::Error::other("the archive has no end"));
+    }
+    let written = encoder.finish()?;
+    written.file.sync_all()?;
+    Ok(Kept { name, sha256: hex(&written.hash.finalize()), bytes: written.bytes })
+}
+
+/// Takes an archive piece by piece.
+pub type Pieces<'a> = &'a mut dyn FnMut(Vec<u8>) -> io::Result<()>;
+
+/// Keeps what `write` writes as one file of the entry: it is written on one thread and compressed on another one.
+pub async fn keep_tree(
+    write: impl FnOnce(Pieces) -> io::Result<()> + Send + 'static,
+    folder: &Folder,
+    name: &str,
+    bar: &Bar,
+) -> io::Result<Kept> {
+    let (folder, name, bar) = (folder.clone(), name.to_owned(), bar.clone());
+    let (send, from) = sync_channel(WAITING);
+    let writer = std::thread::spawn(move || {
+        write(&mut |piece| {
+            bar.inc(piece.len() as u64);
+            send.send(Bytes::from(piece)).map_err(|_| io::Error::other("the archive could not be compressed"))
+        })
+    });
+    let compressed =
+        tokio::task::spawn_blocking(move || compress(ArchivePieces { from, piece: Bytes::new() }, &folder, name));
+    let compressed = compressed.await.map_err(io::Error::other)?;
+    // What the folder could not give is the first cause.
+    writer.join().map_err(|_| io::Error::other("the folder could not be read"))??;
+    compressed
+}
+
+/// Reads a kept archive on one thread while `work` uses it on another one.
+pub async fn unpacked<T: Send + 'static>(
+    file: File,
+    work: impl FnOnce(ArchivePieces) -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let (send, from) = sync_channel(WAITING);
+    let reader = std::thread::spawn(move || {
+        let mut decoder = zstd::stream::read::Decoder::new(file)?;
         loop {
-            let count = from.read(&mut buffer)?;
-            if count == 0 {
-                break;
+            let mut piece = vec![0; 1 << 17];
+            let count = decoder.read(&mut piece)?;
+            piece.truncate(count);
+            // An end without anything to send is the end; a receiver that is gone has an error of its own.
+            if count == 0 || send.send(Bytes::from(piece)).is_err() {
+                return io::Result::Ok(());
             }
-            end.see(&buffer[..count]);
-            encoder.write_all(&buffer[..count])?;
         }
-        if !end.is_whole() {
-            return Err(io::Error::other("the engine's archive has no end"));
-        }
-        let written = encoder.finish()?;
-        written.file.sync_all()?;
-        Ok(Kept { name, sha256: hex(&written.hash.finalize()), bytes: written.bytes })
-    })
-    .await
+    });
+    let used = tokio::task::spawn_blocking(move || work(ArchivePieces { from, piece: Bytes::new() }));
+    let used = used.await.map_err(io::Error::other)?;
+    reader.join().map_err(|_| io::Error::other("the kept archive could not be read"))??;
+    used
 }
 
 /// The whole archive where it has nothing but its root folder. The rest of a longer one is not read.

@@ -78,15 +78,28 @@ impl Helpers {
         Ok(format!("{REPOSITORY}:{}", self.mark))
     }
 
-    /// A container that has the volume at `/v`. An engine that is started anew removes it, for it is never started
+    /// What asks the engine.
+    pub fn client(&self) -> &Arc<Client> {
+        &self.client
+    }
+
+    /// A container that has the volume at `/v`, and a new anonymous volume at the path `beside`, which goes with it. An engine that is started anew removes it, for it is never started
     /// (moby `daemon/daemon.go`, restore).
-    pub async fn container(&self, volume: &str, read_only: bool) -> Result<String, EngineProblem> {
+    pub async fn container(
+        &self,
+        volume: &str,
+        read_only: bool,
+        beside: Option<&str>,
+    ) -> Result<String, EngineProblem> {
+        let volume = json!({"Type": "volume", "Source": volume, "Target": "/v", "ReadOnly": read_only, "VolumeOptions": {"NoCopy": true}});
+        let beside =
+            beside.map(|target| json!({"Type": "volume", "Target": target, "VolumeOptions": {"NoCopy": true}}));
+        let mounts: Vec<Value> = std::iter::once(volume).chain(beside).collect();
         let body = json!({
             "Image": self.image().await?, "Cmd": ["never"], "Labels": { REPOSITORY: self.mark }, "NetworkDisabled": true,
             "HostConfig": {
                 "NetworkMode": "none", "AutoRemove": true,
-                "Mounts": [{"Type": "volume", "Source": volume, "Target": "/v", "ReadOnly": read_only,
-                    "VolumeOptions": {"NoCopy": true}}],
+                "Mounts": mounts,
             },
         });
         self.create(paths::CREATE_CONTAINER, &body).await

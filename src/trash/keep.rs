@@ -11,6 +11,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::archive::{self, Apart};
+use super::direct::{AT, HeldVolume};
 use super::helper::{self, Helpers};
 use super::settings;
 use super::store::{Entry, Kept, Locked, Object, TrashStore};
@@ -350,17 +351,23 @@ impl Keeper<'_> {
         if settings::volume_data(&object.inspect) != VolumeData::WithVolume {
             return Ok(());
         }
-        let container = self.helpers.container(&object.name, true).await?;
+        let held = HeldVolume::new(self.helpers, &object.inspect, &object.name, true).await?;
         let name = self.next_file("volume") + ".tar.zst";
-        let path = paths::files(&container, "/v");
-        let kept = match self.client.send(Method::GET, &path, nothing(), None).await {
-            Ok(reply) => archive::keep(reply, self.folder, &name, &self.bar).await,
-            Err(problem) => Err(problem),
+        let kept = match held.keep(self.folder, &name, &self.bar).await {
+            Some(kept) => Ok(kept),
+            None => self.sent(&held, &name).await,
         };
-        helper::remove_container(&self.client, &container).await;
+        held.release(self.helpers).await;
         self.entry.files.push(kept?);
         object.file = Some(name);
         Ok(())
+    }
+
+    /// The files of a volume as the engine sends them.
+    async fn sent(&self, held: &HeldVolume, name: &str) -> Result<Kept, EngineProblem> {
+        let path = paths::files(&held.container, &format!("/{AT}"));
+        let reply = self.client.send(Method::GET, &path, nothing(), None).await?;
+        archive::keep(reply, self.folder, name, &self.bar).await
     }
 
     /// An image's archive, without the layers in `without`.

@@ -3,6 +3,7 @@
 mod archive;
 mod args;
 mod clock;
+mod direct;
 mod empty_volumes;
 mod entry;
 mod foresee;
@@ -14,6 +15,9 @@ mod restore_container;
 mod settings;
 mod speed;
 mod store;
+mod tree_entry;
+mod tree_read;
+mod tree_write;
 mod watcher;
 
 use std::path::PathBuf;

@@ -9,10 +9,11 @@ use hyper::Method;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::direct::{AT, HeldVolume};
 use super::helper::Helpers;
 use super::leftovers::is_left_helper;
 use super::store::{Entry, Locked, Object};
-use super::{archive, helper, settings};
+use super::{archive, settings};
 use crate::engine::answers::{self, Anything, ContainerConfig, Identified, ListedContainer, ListedNetwork, VolumeNow};
 use crate::engine::connection::{Client, Connection, RequestBody, nothing};
 use crate::engine::inventory::EngineDefaults;
@@ -307,16 +308,23 @@ impl Restoration<'_> {
                 _ => String::new(),
             }));
         };
-        let container = self.helper_with(&name, false).await?;
-        let body = archive::file_body(self.file(file)?, &self.bar);
-        let path = paths::unpack(&container);
-        let outcome = self.send(Method::PUT, &path, body).await;
-        helper::remove_container(&self.client, &container).await;
+        let held = self.held(&name, false).await?;
+        let outcome = match held.fill(self.file(file)?, &self.bar).await {
+            Some(()) => Ok(()),
+            None => self.unpack(&held, file).await,
+        };
+        held.release(self.helpers).await;
         outcome?;
         // Known as whole before it is no longer known as half: a restoration that is cut off here has brought it back.
         self.locked.remember(self.entry, &made, &created)?;
         self.locked.forget_filling(&self.entry.engine, &name)?;
         Ok(Back::Is(String::new()))
+    }
+
+    /// Lets the engine unpack a file of the entry into a volume.
+    async fn unpack(&self, held: &HeldVolume, file: &str) -> Result<(), EngineProblem> {
+        let body = archive::file_body(self.file(file)?, &self.bar);
+        self.send(Method::PUT, &paths::unpack(&held.container), body).await.map(|_| ())
     }
 
     /// Whether this volume is one that an earlier restoration made and was cut off while it filled it: the same engine, the same
@@ -348,18 +356,28 @@ impl Restoration<'_> {
     }
 
     pub(super) async fn is_empty(&self, volume: &str) -> Result<bool, EngineProblem> {
-        let container = self.helper_with(volume, true).await?;
-        let path = paths::files(&container, "/v");
-        let outcome = match self.client.send(Method::GET, &path, nothing(), None).await {
-            Ok(reply) => archive::only_entry(reply).await.map(|entry| entry.is_some()),
-            Err(problem) => Err(problem),
+        let held = self.held(volume, true).await?;
+        let outcome = match held.is_empty() {
+            Some(is_empty) => Ok(is_empty),
+            None => self.is_said_to_be_empty(&held).await,
         };
-        helper::remove_container(&self.client, &container).await;
+        held.release(self.helpers).await;
         outcome
     }
 
+    async fn is_said_to_be_empty(&self, held: &HeldVolume) -> Result<bool, EngineProblem> {
+        let path = paths::files(&held.container, &format!("/{AT}"));
+        let reply = self.client.send(Method::GET, &path, nothing(), None).await?;
+        archive::only_entry(reply).await.map(|entry| entry.is_some())
+    }
+
+    async fn held(&self, volume: &str, read_only: bool) -> Result<HeldVolume, EngineProblem> {
+        let inspect: Value = self.client.get(&paths::volume(volume)).await?;
+        HeldVolume::new(self.helpers, &inspect, volume, read_only).await
+    }
+
     pub(super) async fn helper_with(&self, volume: &str, read_only: bool) -> Result<String, EngineProblem> {
-        self.helpers.container(volume, read_only).await
+        self.helpers.container(volume, read_only, None).await
     }
 
     /// What a container wrote, as an image of this name.

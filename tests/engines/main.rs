@@ -23,6 +23,7 @@ mod compose_plugin;
 mod context;
 mod data_places;
 mod deletion;
+mod direct;
 mod docker_files;
 mod faults;
 mod fix_harm;

@@ -40,13 +40,13 @@ fn on(name: &str, which: &str, flags: &str) {
 }
 
 /// A program for the engine's host, where its volumes lie.
-fn shell(script: &str, folder: &str) -> String {
+pub fn shell(script: &str, folder: &str) -> String {
     let output = program("sh").args(["-ec", script, "sh", folder]).output().unwrap();
     assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-const TREE: &str = r#"
+pub const TREE: &str = r#"
 cd "$1"
 i=0
 while [ $i -lt 1000 ]; do

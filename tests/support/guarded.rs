@@ -16,6 +16,8 @@ pub struct Guarded<'a> {
     /// What the engine calls itself.
     pub name: String,
     state: PathBuf,
+    /// fender sees other mounts than the engine.
+    is_apart: bool,
 }
 
 impl<'a> Guarded<'a> {
@@ -24,13 +26,18 @@ impl<'a> Guarded<'a> {
         place.policy("[environments.prod]\nhostname = \"*\"\n");
         let name = engine.plain(&["info", "--format", "{{.Name}}"]);
         let state = place.path("home/state");
-        Guarded { engine, place, name, state }
+        Guarded { engine, place, name, state, is_apart: false }
     }
 
     /// Another place for the trash.
     pub fn with_state(mut self, state: PathBuf) -> Guarded<'a> {
         self.state = state;
         self
+    }
+
+    /// From now on fender runs in a mount namespace of its own, or with the engine again.
+    pub fn set_apart(&mut self, is_apart: bool) {
+        self.is_apart = is_apart;
     }
 
     fn set(&self, mut command: Command) -> Command {
@@ -43,7 +50,13 @@ impl<'a> Guarded<'a> {
             .env("TERM", "xterm")
             .env("NO_COLOR", "1")
             .current_dir(self.place.path("home"));
-        command
+        if !self.is_apart {
+            return command;
+        }
+        let mut outer = program("unshare");
+        outer.arg("--mount").arg(command.get_program()).args(command.get_args()).current_dir(self.place.path("home"));
+        outer.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
+        outer
     }
 
     /// `docker` through fender.
