@@ -1,4 +1,4 @@
-//! Carries out a plan: deletes exactly the objects that were shown, one by one by their ids, and nothing that was created later. Without
+//! Carries out a plan: deletes exactly the objects that were shown, by their ids, several of a kind at once, and nothing that was created later. Without
 //! force the engine refuses to delete an object that is in use now. It does not check names, so fender looks at a name right before.
 
 mod docker_output;
@@ -13,9 +13,11 @@ use serde_json::json;
 use crate::engine::answers::{
     Anything, ContainerNow, EngineIdentity, Identified, ImageNow, ListedContainer, PrunedCache, VolumeNow,
 };
+use crate::engine::at_once::some_at_once;
 use crate::engine::connection::{Client, Connection};
 use crate::engine::list::List;
 use crate::engine::paths;
+use crate::ui::progress::{Bar, StepCount};
 pub use docker_output::RemovalMessages;
 use fender_core::api::EngineProblem;
 use fender_core::plan::inventory::short;
@@ -120,42 +122,60 @@ pub fn same_engine(connection: &Connection, plan: &Plan) -> anyhow::Result<()> {
 /// Deletes what the plan lists. `report` is called for each object once its outcome is known, to print what docker prints.
 pub fn carry_out(connection: &Connection, plan: &Plan, report: &mut dyn FnMut(&Item, &ItemOutcome)) -> Outcome {
     connection.block_on(async {
-        let mut work = Work { client: connection.client.clone(), plan, outcome: Outcome::default() };
-        work.outcome.items = vec![ItemOutcome::WasGone; plan.deletes.len()];
-        work.all(report).await;
-        work.ask_for_missing().await;
-        work.outcome
+        let work = Work { client: connection.client.clone(), plan, at_once: connection.objects_at_once() };
+        let mut outcome = Outcome { items: vec![ItemOutcome::WasGone; plan.deletes.len()], ..Outcome::default() };
+        work.all(&mut outcome, report).await;
+        work.ask_for_missing(&mut outcome).await;
+        outcome
     })
 }
 
 struct Work<'a> {
     client: Arc<Client>,
     plan: &'a Plan,
-    outcome: Outcome,
+    /// So many objects of one kind at a time.
+    at_once: usize,
 }
 
+/// What the engine said while an image was deleted: `Untagged: …`, `Deleted: …`.
+type ImageMessages = Vec<(String, String)>;
+
 impl Work<'_> {
-    async fn all(&mut self, report: &mut dyn FnMut(&Item, &ItemOutcome)) {
+    async fn all(&self, outcome: &mut Outcome, report: &mut dyn FnMut(&Item, &ItemOutcome)) {
         let plan = self.plan;
         let mut waiting: Vec<usize> = (0..plan.deletes.len()).collect();
+        let steps = StepCount::new("deleting", waiting.len(), Bar::new("deleting", None));
         // What is refused because of another object that goes is tried again after it.
         loop {
             let mut refused = Vec::new();
             let before = waiting.len();
-            for at in waiting {
-                let item = &plan.deletes[at];
-                let item_outcome = self.one(at, item).await;
-                if matches!(item_outcome, ItemOutcome::InUse(_) | ItemOutcome::Failed(_)) {
-                    refused.push((at, item_outcome));
-                    continue;
+            for together in waiting.chunk_by(|one, next| self.go_together(*one, *next)) {
+                let work = together.iter().map(|at| {
+                    let (at, steps) = (*at, &steps);
+                    let item = &plan.deletes[at];
+                    async move {
+                        steps.begin(&format!("{} {}", item.kind.name(), item.name));
+                        let (item_outcome, said) = self.one(item).await;
+                        steps.end();
+                        (at, item_outcome, said)
+                    }
+                });
+                for (at, item_outcome, said) in some_at_once(self.at_once, work, |_| false).await {
+                    if !said.is_empty() {
+                        outcome.said.entry(at).or_default().extend(said);
+                    }
+                    if matches!(item_outcome, ItemOutcome::InUse(_) | ItemOutcome::Failed(_)) {
+                        refused.push((at, item_outcome));
+                        continue;
+                    }
+                    steps.suspend(|| report(&plan.deletes[at], &item_outcome));
+                    outcome.items[at] = item_outcome;
                 }
-                report(item, &item_outcome);
-                self.outcome.items[at] = item_outcome;
             }
             if refused.is_empty() || refused.len() == before {
                 for (at, item_outcome) in refused {
                     report(&plan.deletes[at], &item_outcome);
-                    self.outcome.items[at] = item_outcome;
+                    outcome.items[at] = item_outcome;
                 }
                 return;
             }
@@ -163,32 +183,45 @@ impl Work<'_> {
         }
     }
 
-    async fn one(&mut self, at: usize, item: &Item) -> ItemOutcome {
+    /// Whether two objects that follow each other in the plan are deleted at once: those of one kind that do not need each other. Images and their
+    /// names do, and compose stops containers in their order.
+    fn go_together(&self, one: usize, next: usize) -> bool {
+        let [one, next] = [one, next].map(|at| &self.plan.deletes[at]);
+        let is_alone = match one.kind {
+            ObjectKind::Container => matches!(self.plan.steps.get(one.step), Some(Step::Compose(_))),
+            ObjectKind::Volume | ObjectKind::Network => false,
+            _ => true,
+        };
+        one.kind == next.kind && one.step == next.step && !is_alone
+    }
+
+    async fn one(&self, item: &Item) -> (ItemOutcome, ImageMessages) {
+        let mut said = ImageMessages::new();
         let outcome = match item.kind {
             ObjectKind::Container => self.container(item).await,
             ObjectKind::Volume => self.volume(item).await,
             ObjectKind::Network => self.call_delete(&paths::network(&item.id)).await.map(|()| ItemOutcome::Gone),
-            ObjectKind::Tag => self.tag(at, item).await,
-            ObjectKind::Image => self.image(at, item).await,
+            ObjectKind::Tag => self.tag(item, &mut said).await,
+            ObjectKind::Image => self.image(item, &mut said).await,
             ObjectKind::BuildCache => self.cache(item).await,
             ObjectKind::Service => self.call_delete(&paths::service(&item.id)).await.map(|()| ItemOutcome::Gone),
             ObjectKind::Secret => self.call_delete(&paths::secret(&item.id)).await.map(|()| ItemOutcome::Gone),
             ObjectKind::Config => self.call_delete(&paths::config(&item.id)).await.map(|()| ItemOutcome::Gone),
         };
-        match outcome {
+        let item_outcome = match outcome {
             Ok(item_outcome) => item_outcome,
             Err(problem) if problem.is(404) => ItemOutcome::WasGone,
             Err(problem) if problem.is(409) || problem.is(403) => ItemOutcome::InUse(Cause::of(&problem)),
             Err(problem) => ItemOutcome::Failed(Cause::of(&problem)),
-        }
+        };
+        (item_outcome, said)
     }
 
     /// Names for which nothing went are looked up once more, so that the engine itself says that they are not there.
-    async fn ask_for_missing(&mut self) {
+    async fn ask_for_missing(&self, outcome: &mut Outcome) {
         let plan = self.plan;
         for (step, name) in typed_names(plan) {
-            let mut items =
-                plan.deletes.iter().zip(&self.outcome.items).filter(|(item, _)| item.step == step).peekable();
+            let mut items = plan.deletes.iter().zip(&outcome.items).filter(|(item, _)| item.step == step).peekable();
             let nothing = items.peek().is_none();
             if !nothing && !items.any(|(_, ended)| *ended == ItemOutcome::WasGone) {
                 continue;
@@ -206,7 +239,7 @@ impl Work<'_> {
             if let Err(EngineProblem::Said { status: 404, message }) = self.client.get::<Anything>(&path).await {
                 // Engine 20.10 says it twice here, and once if it is asked to delete.
                 let at = message.rfind("No such image: ").unwrap_or(0);
-                self.outcome.missing.insert(step, part(&message, at..).to_owned());
+                outcome.missing.insert(step, part(&message, at..).to_owned());
             }
         }
     }
@@ -254,21 +287,28 @@ impl Work<'_> {
     }
 
     /// Deletes a name of an image if it still means that image.
-    async fn unname(&mut self, at: usize, name: &str, id: &str, force: bool) -> Result<ItemOutcome, EngineProblem> {
+    async fn unname(
+        &self,
+        said: &mut ImageMessages,
+        name: &str,
+        id: &str,
+        force: bool,
+    ) -> Result<ItemOutcome, EngineProblem> {
         let now: Identified = self.client.get(&paths::image(name)).await?;
         if now.id != id {
             return Ok(ItemOutcome::Left(format!("{name} means another image now")));
         }
-        self.delete_image(at, name, force).await?;
+        self.delete_image(said, name, force).await?;
         Ok(ItemOutcome::Gone)
     }
 
-    async fn delete_image(&mut self, at: usize, name: &str, force: bool) -> Result<(), EngineProblem> {
+    async fn delete_image(&self, said: &mut ImageMessages, name: &str, force: bool) -> Result<(), EngineProblem> {
         // Parents that go are objects of the plan by themselves.
         let path = paths::delete_image(name, force);
         let answer = self.client.call(Method::DELETE, &path, None).await?;
-        let said: Vec<BTreeMap<String, String>> = serde_json::from_slice(&answer).map_err(EngineProblem::unanswered)?;
-        self.outcome.said.entry(at).or_default().extend(said.into_iter().flatten());
+        let lines: Vec<BTreeMap<String, String>> =
+            serde_json::from_slice(&answer).map_err(EngineProblem::unanswered)?;
+        said.extend(lines.into_iter().flatten());
         Ok(())
     }
 
@@ -276,12 +316,12 @@ impl Work<'_> {
         matches!(self.plan.steps.get(item.step), Some(Step::Image { force: true, .. }))
     }
 
-    async fn tag(&mut self, at: usize, item: &Item) -> Result<ItemOutcome, EngineProblem> {
+    async fn tag(&self, item: &Item, said: &mut ImageMessages) -> Result<ItemOutcome, EngineProblem> {
         let forced = self.forced(item);
-        self.unname(at, &item.name, &item.id, forced).await
+        self.unname(said, &item.name, &item.id, forced).await
     }
 
-    async fn image(&mut self, at: usize, item: &Item) -> Result<ItemOutcome, EngineProblem> {
+    async fn image(&self, item: &Item, said: &mut ImageMessages) -> Result<ItemOutcome, EngineProblem> {
         let path = paths::image(&item.id);
         let now: ImageNow = self.client.get(&path).await?;
         let forced = self.forced(item);
@@ -292,7 +332,7 @@ impl Work<'_> {
             return Ok(ItemOutcome::Left(format!("it was given the name {name} since")));
         }
         for tag in &item.tags {
-            match self.unname(at, tag, &item.id, forced).await {
+            match self.unname(said, tag, &item.id, forced).await {
                 Ok(ItemOutcome::Left(why)) => return Ok(ItemOutcome::Left(why)),
                 Ok(_) => {}
                 Err(problem) if problem.is(404) => {}
@@ -311,10 +351,10 @@ impl Work<'_> {
             }
             if now.digests().count() > 1 {
                 for digest in now.digests() {
-                    self.unname(at, digest, &item.id, forced).await?;
+                    self.unname(said, digest, &item.id, forced).await?;
                 }
             } else {
-                match self.delete_image(at, &item.id, forced).await {
+                match self.delete_image(said, &item.id, forced).await {
                     Err(problem) if !problem.is(404) => return Err(problem),
                     _ => return Ok(ItemOutcome::Gone),
                 }

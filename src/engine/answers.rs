@@ -277,28 +277,17 @@ pub struct ListedImage {
     pub repo_tags: Vec<String>,
 }
 
-/// `GET /containers/{id}/json`, as far as it says where the volumes of a container lie.
+/// A volume, as far as it says where its files lie.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct HelperMounts {
-    /// What is mounted in it.
-    pub mounts: Vec<HelperMount>,
-}
-
-/// A volume in a container.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct HelperMount {
-    /// The volume's name.
+pub struct VolumePlace {
+    /// Its name.
     #[serde(deserialize_with = "filled")]
     pub name: String,
-    /// Its files, in the engine's own file system.
-    #[serde(deserialize_with = "filled")]
-    pub source: String,
-    /// Where the container has it.
-    pub destination: String,
     /// Who stores it.
     pub driver: String,
+    /// Its files, in the engine's own file system.
+    pub mountpoint: String,
 }
 
 /// The header `X-Docker-Container-Path-Stat`, which is JSON in base64.
@@ -461,6 +450,7 @@ mod tests {
         needs::<GivenMounts>(&json!({ "Binds": [] }));
         needs::<ListedNetwork>(&json!({ "Name": "net" }));
         needs::<ListedImage>(&json!({ "Id": "a", "Size": 7, "RepoTags": [] }));
+        needs::<VolumePlace>(&json!({ "Name": "v", "Driver": "local", "Mountpoint": "/x/v/_data" }));
         needs::<PathStat>(&json!({ "linkTarget": "", "size": 7, "mode": 0o644 }));
         for root in [json!(null), json!(7), json!({ "Layers": 7 })] {
             assert!(serde_json::from_value::<LayeredImage>(json!({ "RootFS": root })).is_err(), "{root}");

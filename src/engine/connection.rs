@@ -222,8 +222,10 @@ impl Client {
     /// that is seen here.
     pub async fn peer(&self) -> Option<i32> {
         let socket = self.route.socket.as_ref()?;
-        let stream = tokio::time::timeout(CONNECTS, UnixStream::connect(socket_path(socket))).await.ok()?.ok()?;
-        stream.peer_cred().ok()?.pid().filter(|process| *process > 0)
+        let connecting = UnixStream::connect(socket_path(socket));
+        let Ok(Ok(stream)) = tokio::time::timeout(CONNECTS, connecting).await else { return None };
+        let Ok(peer) = stream.peer_cred() else { return None };
+        peer.pid().filter(|process| *process > 0)
     }
 
     /// Whether it answers at all.
@@ -406,6 +408,11 @@ impl Connection {
     /// Whether it leads to a socket of this machine.
     pub fn is_local(&self) -> bool {
         self.route.socket.is_some()
+    }
+
+    /// So many objects are kept, deleted or restored at once. Over ssh each connection is a login, of which servers take few at once.
+    pub fn objects_at_once(&self) -> usize {
+        if self.is_local() { AT_ONCE } else { 2 }
     }
 
     /// How the engine is reached.

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod answers;
+pub mod at_once;
 pub mod body;
 mod changes;
 pub mod connection;

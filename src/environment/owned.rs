@@ -67,13 +67,22 @@ pub fn caller() -> u32 {
     nix::unistd::geteuid().as_raw()
 }
 
+/// Whether every id has its number here, as outside of any user namespace; None where that cannot be read.
+fn has_every_id() -> Option<bool> {
+    let map = fs::read_to_string("/proc/self/uid_map").ok()?;
+    Some(map.split_whitespace().eq(["0", "0", "4294967295"]))
+}
+
+/// Whether this process is root of the machine, and not of a user namespace alone.
+pub fn is_root_of_the_machine() -> bool {
+    caller() == 0 && has_every_id() == Some(true)
+}
+
 /// In a user namespace, the id that every owner without a number there is shown as.
 pub(super) fn unmapped() -> Option<u32> {
     static ID: OnceLock<Option<u32>> = OnceLock::new();
     *ID.get_or_init(|| {
-        let map = fs::read_to_string("/proc/self/uid_map").ok()?;
-        // Outside of any user namespace every id has its number.
-        if map.split_whitespace().collect::<Vec<_>>() == ["0", "0", "4294967295"] {
+        if has_every_id()? {
             return None;
         }
         fs::read_to_string("/proc/sys/kernel/overflowuid").ok()?.trim().parse().ok()

@@ -23,7 +23,7 @@ use fender_core::api::EngineProblem;
 
 /// zstd's own numbers; the lowest is about as fast as the engine sends.
 const LEVEL: i32 = 1;
-/// Pieces of an archive that wait between the engine and the compression.
+/// ArchiveSink of an archive that wait between the engine and the compression.
 const WAITING: usize = 64;
 const BLOCK: u64 = 512;
 
@@ -130,11 +130,11 @@ fn compress(mut from: impl Read, folder: &Folder, name: String) -> io::Result<Ke
 }
 
 /// Takes an archive piece by piece.
-pub type Pieces<'a> = &'a mut dyn FnMut(Vec<u8>) -> io::Result<()>;
+pub type ArchiveSink<'a> = &'a mut dyn FnMut(Vec<u8>) -> io::Result<()>;
 
 /// Keeps what `write` writes as one file of the entry: it is written on one thread and compressed on another one.
 pub async fn keep_tree(
-    write: impl FnOnce(Pieces) -> io::Result<()> + Send + 'static,
+    write: impl FnOnce(ArchiveSink) -> io::Result<()> + Send + 'static,
     folder: &Folder,
     name: &str,
     bar: &Bar,
@@ -255,11 +255,14 @@ fn apart(from: impl Read, layers: &Layers, without: &HashSet<String>) -> io::Res
         if is_layer(&path) && entry.header().entry_type().is_file() {
             let named = path.strip_prefix("blobs/sha256/").unwrap_or_default();
             let skip = without.contains(named) || is_checksum(named) && layers.bytes(named)?.is_some();
-            let kept = blob(&mut entry, layers, skip)?;
-            if !skip && !without.contains(&kept.sha256) {
-                layers.keep(&kept.sha256)?;
+            let (sha256, begun) = blob(&mut entry, layers, skip)?;
+            match begun {
+                Some(begun) if without.contains(&sha256) => layers.drop(&begun)?,
+                Some(begun) => layers.keep(&begun, &sha256)?,
+                None => {}
             }
-            let kept = Kept { bytes: layers.bytes(&kept.sha256)?.unwrap_or(0), ..kept };
+            let bytes = layers.bytes(&sha256)?.unwrap_or(0);
+            let kept = Kept { name: String::new(), sha256, bytes };
             push_raw(&mut out.parts, &mut raw);
             out.parts.push(Part::Blob(kept.sha256.clone(), size));
             out.blobs.push((path, kept));
@@ -298,12 +301,11 @@ fn push_raw(parts: &mut Vec<Part>, raw: &mut Vec<u8>) {
     }
 }
 
-/// Compresses one file of an archive; its checksum is of the content.
-fn blob(content: &mut impl Read, layers: &Layers, skip: bool) -> io::Result<Kept> {
-    let mut encoder = match skip {
-        true => None,
-        false => Some(zstd::stream::write::Encoder::new(layers.begin()?, LEVEL)?),
-    };
+/// Compresses one file of an archive, unless it is to be skipped: the checksum of its content, and the name of the file that was begun.
+fn blob(content: &mut impl Read, layers: &Layers, skip: bool) -> io::Result<(String, Option<String>)> {
+    let (file, begun) =
+        if skip { (None, None) } else { layers.begin().map(|(file, name)| (Some(file), Some(name)))? };
+    let mut encoder = file.map(|file| zstd::stream::write::Encoder::new(file, LEVEL)).transpose()?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 17];
     loop {
@@ -319,7 +321,7 @@ fn blob(content: &mut impl Read, layers: &Layers, skip: bool) -> io::Result<Kept
     if let Some(encoder) = encoder {
         encoder.finish()?.sync_all()?;
     }
-    Ok(Kept { name: String::new(), sha256: hex(&hash.finalize()), bytes: 0 })
+    Ok((hex(&hash.finalize()), begun))
 }
 
 impl Apart {

@@ -9,14 +9,19 @@ use hyper::Method;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
+use super::direct::{VolumesFolder, may_be_here};
 use super::leftovers::{LAYER, REPOSITORY, host, is_left, sweep};
-pub use super::leftovers::{remove_container, remove_image};
+pub use super::leftovers::{remove_container, remove_image, remove_volume};
+use super::store::hex;
 use super::watcher::Watcher;
-use crate::engine::answers::Identified;
+use crate::engine::answers::{Identified, VolumePlace};
 use crate::engine::connection::{Client, Connection, whole};
 use crate::engine::paths;
-use crate::environment::host::birth;
+use crate::environment::host::{birth, random};
 use fender_core::api::EngineProblem;
+
+/// Of the name of a volume that nobody can guess.
+const RANDOM_BYTES: usize = 32;
 
 /// What this process has on an engine for a moment. Only this makes any of it, so that nothing is made unwatched.
 pub struct Helpers {
@@ -25,6 +30,8 @@ pub struct Helpers {
     watcher: Watcher,
     /// The empty image, once it is there: a second one would leave the first without a name.
     image: OnceCell<String>,
+    /// Where volumes lie on this machine, once it was looked for.
+    volumes: OnceCell<Option<VolumesFolder>>,
 }
 
 impl Helpers {
@@ -37,7 +44,7 @@ impl Helpers {
         // What cannot be removed now is in nobody's way here, and is tried again by the next one.
         let _ = sweep(&connection.client, &is_left).await;
         let watcher = Watcher::start(connection.route(), &mark);
-        Helpers { client: connection.client.clone(), mark, watcher, image: OnceCell::new() }
+        Helpers { client: connection.client.clone(), mark, watcher, image: OnceCell::new(), volumes: OnceCell::new() }
     }
 
     /// Removes what is left. Where the engine does not let it, the watcher goes on trying.
@@ -57,9 +64,10 @@ impl Helpers {
         format!("{REPOSITORY}-{}-{}", self.mark, NUMBER.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// The repository and the tag of an image that holds a container's layer for a moment.
+    /// The repository and a new tag of an image that holds a container's layer for a moment.
     pub fn layer(&self) -> (&'static str, String) {
-        (REPOSITORY, format!("{}{LAYER}", self.mark))
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        (REPOSITORY, format!("{}{LAYER}{}", self.mark, NUMBER.fetch_add(1, Ordering::Relaxed)))
     }
 
     /// An empty image: enough for a container that is never started.
@@ -83,26 +91,42 @@ impl Helpers {
         &self.client
     }
 
-    /// A container that has the volume at `/v`, and a new anonymous volume at the path `beside`, which goes with it. An engine that is started anew removes it, for it is never started
+    /// A container that has the volume at `/v`. An engine that is started anew removes it, for it is never started
     /// (moby `daemon/daemon.go`, restore).
-    pub async fn container(
-        &self,
-        volume: &str,
-        read_only: bool,
-        beside: Option<&str>,
-    ) -> Result<String, EngineProblem> {
-        let volume = json!({"Type": "volume", "Source": volume, "Target": "/v", "ReadOnly": read_only, "VolumeOptions": {"NoCopy": true}});
-        let beside =
-            beside.map(|target| json!({"Type": "volume", "Target": target, "VolumeOptions": {"NoCopy": true}}));
-        let mounts: Vec<Value> = std::iter::once(volume).chain(beside).collect();
+    pub async fn container(&self, volume: &str, read_only: bool) -> Result<String, EngineProblem> {
         let body = json!({
             "Image": self.image().await?, "Cmd": ["never"], "Labels": { REPOSITORY: self.mark }, "NetworkDisabled": true,
             "HostConfig": {
                 "NetworkMode": "none", "AutoRemove": true,
-                "Mounts": mounts,
+                "Mounts": [{"Type": "volume", "Source": volume, "Target": "/v", "ReadOnly": read_only,
+                    "VolumeOptions": {"NoCopy": true}}],
             },
         });
         self.create(paths::CREATE_CONTAINER, &body).await
+    }
+
+    /// A new empty volume with a random name that nobody else can have chosen before: where it is, and the engine's answer.
+    async fn volume(&self) -> Result<VolumePlace, EngineProblem> {
+        let random = hex(&random(RANDOM_BYTES)?);
+        let name = format!("{REPOSITORY}-{}-{random}", self.mark);
+        let body = json!({ "Name": name, "Driver": "local", "Labels": { REPOSITORY: self.mark } });
+        let answer = self.client.call(Method::POST, paths::CREATE_VOLUME, Some(&body)).await?;
+        let made: VolumePlace = serde_json::from_slice(&answer).map_err(EngineProblem::unanswered)?;
+        if made.name == name { Ok(made) } else { Err(EngineProblem::unanswered("it created another volume")) }
+    }
+
+    /// The folder of all volumes, if it is certain which folder of this machine that is. It is found out once.
+    pub async fn volumes(&self) -> Option<&VolumesFolder> {
+        let find = || async {
+            if !may_be_here(&self.client).await {
+                return None;
+            }
+            let proof = self.volume().await.ok()?;
+            let found = VolumesFolder::proven(&proof).ok().flatten();
+            remove_volume(&self.client, &proof.name).await;
+            found
+        };
+        self.volumes.get_or_init(find).await.as_ref()
     }
 
     /// Any other container, under a helper's name; `platform` is `os/architecture`, None for the engine's own.

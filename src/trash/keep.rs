@@ -11,16 +11,17 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::archive::{self, Apart};
-use super::direct::{AT, HeldVolume};
+use super::held::{AT, HeldVolume};
 use super::helper::{self, Helpers};
 use super::settings;
 use super::store::{Entry, Kept, Locked, Object, TrashStore};
 use super::{folder, now, speed};
 use crate::engine::answers::{Anything, Changes, ContainerSettings, Identified, ImageNow, LayerChange, read};
+use crate::engine::at_once::some_at_once;
 use crate::engine::connection::{Client, Connection, nothing};
 use crate::engine::paths;
 use crate::environment::folder::Folder;
-use crate::ui::progress::{Bar, after_two_seconds};
+use crate::ui::progress::{Bar, StepCount, after_two_seconds};
 use fender_core::api::EngineProblem;
 use fender_core::plan::freed::total;
 use fender_core::plan::inventory::{VolumeData, short};
@@ -66,7 +67,7 @@ pub fn keep_in(
     let locked = TrashStore::at(root.to_path_buf()).lock().with_context(failed)?;
     drop(waiting);
     let written = locked.begin().with_context(failed)?;
-    let entry = Entry {
+    let mut entry = Entry {
         id: locked.next_id(),
         engine: plan.engine.clone(),
         engine_name: plan.engine_name.clone(),
@@ -80,27 +81,49 @@ pub fn keep_in(
     let total = total(kept.filter_map(|it| it.size));
     let bar = Bar::new("keeping", u64::try_from(total).ok().filter(|total| *total > 0));
     let (client, folder) = (connection.client.clone(), &written);
-    let (outcome, entry, taken) = connection.block_on(async {
+    let start = Instant::now();
+    let kept = connection.block_on(async {
         let helpers = Helpers::begin(connection).await;
-        let taken = Vec::new();
-        let mut keeper = Keeper { client, locked: &locked, folder, entry, helpers: &helpers, bar: bar.clone(), taken };
-        let outcome = keeper.all(plan).await;
-        let (entry, taken) = (keeper.entry, keeper.taken);
+        let keeper = Keeper { client, locked: &locked, folder, helpers: &helpers, bar: bar.clone() };
+        let kept = keeper.all(plan, connection.objects_at_once()).await;
         helpers.end().await;
-        (outcome, entry, taken)
+        kept
     });
+    let elapsed = start.elapsed();
     bar.finish();
     // What was said to be kept is kept whole, also where the copy is larger than the engine's number for it.
-    let outcome = outcome.and_then(|()| locked.finish(&written, &entry).with_context(failed));
+    let outcome = kept.and_then(|kept| {
+        let taken = times(plan, &kept, elapsed);
+        for one in kept {
+            for file in one.files {
+                if !entry.files.contains(&file) {
+                    entry.files.push(file);
+                }
+            }
+            entry.objects.push(one.object);
+        }
+        locked.finish(&written, &entry).with_context(failed).map(|()| taken)
+    });
     if outcome.is_err() {
         locked.abandon();
     }
-    outcome?;
+    let taken = outcome?;
     // Older ones make room; what that fails at does not touch the new one.
     let _ = locked.expire(trash, id);
     locked.store.is_there(&entry)?;
     speed::learn(root, &plan.engine, connection.is_local(), &taken);
     Ok(KeptNow { id, locked })
+}
+
+/// How long each copy took. Several ran at once, so that their times together are longer than it took: each gets its share of that.
+fn times(plan: &Plan, kept: &[ObjectKept], elapsed: Duration) -> Vec<(KeepingCopy, Duration)> {
+    let together: Duration = kept.iter().map(|one| one.taken).sum();
+    let share = (elapsed.as_secs_f64() / together.as_secs_f64().max(f64::MIN_POSITIVE)).min(1.0);
+    let of = |one: &ObjectKept| {
+        let copies = plan.keeping.copies.iter().filter(|copy| copy.at == one.at && one.object.file.is_some());
+        copies.map(|copy| (*copy, one.taken.mul_f64(share))).collect::<Vec<_>>()
+    };
+    kept.iter().flat_map(of).collect()
 }
 
 /// The end of the name of a file with all files of a container.
@@ -253,33 +276,44 @@ struct Keeper<'a> {
     client: Arc<Client>,
     locked: &'a Locked,
     folder: &'a Folder,
-    entry: Entry,
     helpers: &'a Helpers,
     bar: Bar,
-    /// How long what took how long.
-    taken: Vec<(KeepingCopy, Duration)>,
+}
+
+/// One object while it is kept.
+struct ObjectKept {
+    /// Its position in the plan.
+    at: usize,
+    object: Object,
+    /// The files and blobs with its contents.
+    files: Vec<Kept>,
+    /// How long it took.
+    taken: Duration,
 }
 
 impl Keeper<'_> {
-    async fn all(&mut self, plan: &Plan) -> anyhow::Result<()> {
-        for (at, item) in plan.deletes.iter().enumerate() {
-            let name = format!(
-                "{} {}",
-                item.kind.name(),
-                if item.kind == ObjectKind::BuildCache { short(&item.id) } else { &item.name }
-            );
-            self.bar.say(format!("keeping {name}"));
-            let start = Instant::now();
-            let object = self.one(item).await.with_context(|| format!("{name} could not be kept"))?;
-            let copies = plan.keeping.copies.iter().filter(|copy| copy.at == at && object.file.is_some());
-            self.taken.extend(copies.map(|copy| (*copy, start.elapsed())));
-            self.entry.objects.push(object);
-        }
-        Ok(())
+    /// Keeps all objects of a plan, some at once. After an error nothing new begins: then nothing is deleted.
+    async fn all(&self, plan: &Plan, at_once: usize) -> anyhow::Result<Vec<ObjectKept>> {
+        let steps = StepCount::new("keeping", plan.deletes.len(), self.bar.clone());
+        let work = plan.deletes.iter().enumerate().map(|(at, item)| {
+            let steps = &steps;
+            async move {
+                let name = format!(
+                    "{} {}",
+                    item.kind.name(),
+                    if item.kind == ObjectKind::BuildCache { short(&item.id) } else { &item.name }
+                );
+                steps.begin(&name);
+                let kept = self.one(at, item).await.with_context(|| format!("{name} could not be kept"));
+                steps.end();
+                kept
+            }
+        });
+        some_at_once(at_once, work, Result::is_err).await.into_iter().collect()
     }
 
-    async fn one(&mut self, item: &Item) -> Result<Object, EngineProblem> {
-        let mut object = Object {
+    async fn one(&self, at: usize, item: &Item) -> Result<ObjectKept, EngineProblem> {
+        let object = Object {
             kind: item.kind,
             id: item.id.clone(),
             name: item.name.clone(),
@@ -292,12 +326,15 @@ impl Keeper<'_> {
             replaced: item.change != ItemChange::Removed,
             missing: item.not_kept.clone().unwrap_or_default(),
         };
-        match self.contents(item, &mut object).await {
+        let start = Instant::now();
+        let mut kept = ObjectKept { at, object, files: Vec::new(), taken: Duration::ZERO };
+        match self.contents(item, &mut kept).await {
             // Somebody else took it meanwhile: then it is not fender that deletes it. Anything else that is missing is an error.
-            Err(problem) if problem.is(404) && self.is_gone(item).await? => object.recoverable = Recoverable::No,
+            Err(problem) if problem.is(404) && self.is_gone(item).await? => kept.object.recoverable = Recoverable::No,
             outcome => outcome?,
         }
-        Ok(object)
+        kept.taken = start.elapsed();
+        Ok(kept)
     }
 
     async fn is_gone(&self, item: &Item) -> Result<bool, EngineProblem> {
@@ -315,7 +352,8 @@ impl Keeper<'_> {
         }
     }
 
-    async fn contents(&mut self, item: &Item, object: &mut Object) -> Result<(), EngineProblem> {
+    async fn contents(&self, item: &Item, kept: &mut ObjectKept) -> Result<(), EngineProblem> {
+        let object = &mut kept.object;
         if item.kind == ObjectKind::Image {
             object.inspect = self.client.get(&paths::image(&item.id)).await?;
             object.digests = digests(&object.inspect)?;
@@ -331,11 +369,11 @@ impl Keeper<'_> {
             return Ok(());
         }
         match item.kind {
-            ObjectKind::Volume => self.volume(object).await?,
-            ObjectKind::Container => self.container(object).await?,
+            ObjectKind::Volume => self.volume(kept).await?,
+            ObjectKind::Container => self.container(kept).await?,
             ObjectKind::Image => {
                 let apart = self.save(&item.id, HashSet::new()).await?;
-                object.file = Some(self.write(&apart)?);
+                self.write(kept, &apart)?;
             }
             ObjectKind::Network => object.inspect = self.client.get(&paths::network(&item.id)).await?,
             _ => {}
@@ -343,22 +381,19 @@ impl Keeper<'_> {
         Ok(())
     }
 
-    fn next_file(&self, what: &str) -> String {
-        format!("{what}-{}", self.entry.objects.len())
-    }
-
-    async fn volume(&mut self, object: &mut Object) -> Result<(), EngineProblem> {
+    async fn volume(&self, kept: &mut ObjectKept) -> Result<(), EngineProblem> {
+        let object = &mut kept.object;
         if settings::volume_data(&object.inspect) != VolumeData::WithVolume {
             return Ok(());
         }
         let held = HeldVolume::new(self.helpers, &object.inspect, &object.name, true).await?;
-        let name = self.next_file("volume") + ".tar.zst";
-        let kept = match held.keep(self.folder, &name, &self.bar).await {
+        let name = format!("volume-{}.tar.zst", kept.at);
+        let archive = match held.keep(self.folder, &name, &self.bar).await {
             Some(kept) => Ok(kept),
             None => self.sent(&held, &name).await,
         };
         held.release(self.helpers).await;
-        self.entry.files.push(kept?);
+        kept.files.push(archive?);
         object.file = Some(name);
         Ok(())
     }
@@ -371,32 +406,25 @@ impl Keeper<'_> {
     }
 
     /// An image's archive, without the layers in `without`.
-    async fn save(&mut self, id: &str, without: HashSet<String>) -> Result<Apart, EngineProblem> {
+    async fn save(&self, id: &str, without: HashSet<String>) -> Result<Apart, EngineProblem> {
         let reply = self.client.send(Method::GET, &paths::save_image(id), nothing(), None).await?;
         archive::take_apart(reply, self.locked, without, &self.bar).await
     }
 
-    fn write(&mut self, apart: &Apart) -> Result<String, EngineProblem> {
-        let name = self.next_file("image") + ".json";
-        let files = apart.write(self.folder, &name)?;
-        self.add(files);
-        Ok(name)
+    fn write(&self, kept: &mut ObjectKept, apart: &Apart) -> Result<(), EngineProblem> {
+        let name = format!("image-{}.json", kept.at);
+        kept.files.extend(apart.write(self.folder, &name)?);
+        kept.object.file = Some(name);
+        Ok(())
     }
 
-    fn add(&mut self, files: Vec<Kept>) {
-        for kept in files {
-            if !self.entry.files.contains(&kept) {
-                self.entry.files.push(kept);
-            }
-        }
-    }
-
-    async fn container(&mut self, object: &mut Object) -> Result<(), EngineProblem> {
+    async fn container(&self, kept: &mut ObjectKept) -> Result<(), EngineProblem> {
+        let object = &mut kept.object;
         object.inspect = self.client.get(&paths::container(&object.id)).await?;
         let settings: ContainerSettings = read(&object.inspect)?;
         let base: ImageNow = match self.client.get(&paths::image(&settings.image)).await {
             Ok(base) => base,
-            Err(problem) if problem.is(404) => return self.exported(object).await,
+            Err(problem) if problem.is(404) => return self.exported(kept).await,
             Err(problem) => return Err(problem),
         };
         object.digests = base.digests().cloned().collect();
@@ -409,7 +437,7 @@ impl Keeper<'_> {
         let path = paths::commit(&object.id, repository, &tag);
         let answer = self.client.call(Method::POST, &path, Some(&json!({}))).await?;
         let outcome = match serde_json::from_slice::<Identified>(&answer) {
-            Ok(made) => self.layer(object, &made.id, &base, deletes).await,
+            Ok(made) => self.layer(kept, &made.id, &base, deletes).await,
             Err(error) => Err(EngineProblem::unanswered(error)),
         };
         helper::remove_image(&self.client, &format!("{repository}:{tag}")).await;
@@ -417,18 +445,18 @@ impl Keeper<'_> {
     }
 
     /// All files of a container whose image is gone: no engine makes an image of it, and nothing else has the files below its layer.
-    async fn exported(&mut self, object: &mut Object) -> Result<(), EngineProblem> {
-        let reply = self.client.send(Method::GET, &paths::export(&object.id), nothing(), None).await?;
-        let name = self.next_file("container") + EXPORTED;
-        self.entry.files.push(archive::keep(reply, self.folder, &name, &self.bar).await?);
-        object.file = Some(name);
+    async fn exported(&self, kept: &mut ObjectKept) -> Result<(), EngineProblem> {
+        let reply = self.client.send(Method::GET, &paths::export(&kept.object.id), nothing(), None).await?;
+        let name = format!("container-{}{EXPORTED}", kept.at);
+        kept.files.push(archive::keep(reply, self.folder, &name, &self.bar).await?);
+        kept.object.file = Some(name);
         Ok(())
     }
 
     /// The topmost layer of a committed image: what the container wrote.
     async fn layer(
-        &mut self,
-        object: &mut Object,
+        &self,
+        kept: &mut ObjectKept,
         image: &str,
         base: &ImageNow,
         deletes: bool,
@@ -439,18 +467,17 @@ impl Keeper<'_> {
             let top = apart.top_layer();
             match top.as_deref().and_then(|path| apart.blob_at(path)) {
                 // Files that were taken away, which no archive copied into a container can say.
-                Some(kept) if archive::deletes_files(&self.locked.store, &kept.sha256)? => {}
-                Some(kept) => {
-                    object.file = Some(format!("layer {}", kept.sha256));
-                    self.add(vec![kept.clone()]);
+                Some(blob) if archive::deletes_files(&self.locked.store, &blob.sha256)? => {}
+                Some(blob) => {
+                    kept.object.file = Some(format!("layer {}", blob.sha256));
+                    kept.files.push(blob.clone());
                     return Ok(());
                 }
                 None => {}
             }
         }
         let apart = self.save(image, HashSet::new()).await?;
-        object.file = Some(self.write(&apart)?);
-        Ok(())
+        self.write(kept, &apart)
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::engine::answers::{ListedContainer, ListedImage};
 use crate::engine::connection::Client;
+use crate::engine::inventory::Volumes;
 use crate::engine::list::List;
 use crate::engine::paths;
 use crate::environment::host::birth;
@@ -14,7 +15,7 @@ use fender_core::api::EngineProblem;
 
 /// The repository of everything that is made for a moment.
 pub const REPOSITORY: &str = "fender.helper";
-/// At the end of the tag of an image that holds a container's layer.
+/// After the mark in the tag of an image that holds a container's layer; a number follows.
 pub(super) const LAYER: &str = "-layer";
 
 /// This host's name as the first part of a mark.
@@ -43,6 +44,11 @@ pub async fn remove_image(client: &Arc<Client>, name: &str) {
     let _ = removed(client, &paths::delete_image(name, true)).await;
 }
 
+/// Removes a volume of fender's own; one that stays goes with a later sweep.
+pub async fn remove_volume(client: &Arc<Client>, name: &str) {
+    let _ = removed(client, &paths::volume(name)).await;
+}
+
 /// What is gone already, or is being removed by somebody else, is no problem.
 async fn removed(client: &Arc<Client>, path: &str) -> Result<(), EngineProblem> {
     match client.call(Method::DELETE, path, None).await {
@@ -51,11 +57,15 @@ async fn removed(client: &Arc<Client>, path: &str) -> Result<(), EngineProblem> 
     }
 }
 
-/// The maker of a container that is not whole yet, from its name `fender.helper-MARK-NUMBER`.
-fn mark_of(container: &ListedContainer) -> Option<&str> {
-    let name = container.names.first()?.trim_start_matches('/');
+/// The maker of what has a name of the kind `fender.helper-MARK-NUMBER`.
+fn mark_in(name: &str) -> Option<&str> {
     let (mark, _) = name.strip_prefix(REPOSITORY)?.strip_prefix('-')?.rsplit_once('-')?;
     Some(mark)
+}
+
+/// The maker of a container that is not whole yet.
+fn mark_of(container: &ListedContainer) -> Option<&str> {
+    mark_in(container.names.first()?.trim_start_matches('/'))
 }
 
 /// Whether this is a helper of a process that is gone: it goes in a moment.
@@ -64,7 +74,7 @@ pub(super) fn is_left_helper(container: &ListedContainer) -> bool {
     mark_of(container).or(label).is_some_and(is_left)
 }
 
-/// Removes the containers and images whose mark is one of these; how many there were.
+/// Removes the containers, images and volumes whose mark is one of these; how many there were.
 pub async fn sweep(client: &Arc<Client>, wanted: &dyn Fn(&str) -> bool) -> Result<usize, EngineProblem> {
     let mut found = 0;
     for filter in [json!({ "label": [REPOSITORY] }), json!({ "name": [format!("^/?{REPOSITORY}-")] })] {
@@ -83,11 +93,20 @@ pub async fn sweep(client: &Arc<Client>, wanted: &dyn Fn(&str) -> bool) -> Resul
     for it in images {
         for name in &it.repo_tags {
             if let Some(mark) = name.strip_prefix(&format!("{REPOSITORY}:"))
-                && wanted(mark.trim_end_matches(LAYER))
+                && wanted(mark.split(LAYER).next().unwrap_or(mark))
             {
                 found += 1;
                 removed(client, &paths::delete_image(name, true)).await?;
             }
+        }
+    }
+    // An engine that was killed while it made one may know it by its name alone.
+    let filters = json!({ "name": [format!("{REPOSITORY}-")] });
+    let Volumes { volumes } = client.get(&paths::volumes_where(&filters)).await?;
+    for it in volumes {
+        if mark_in(&it.name).is_some_and(wanted) {
+            found += 1;
+            removed(client, &paths::volume(&it.name)).await?;
         }
     }
     Ok(found)

@@ -9,17 +9,18 @@ use hyper::Method;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::direct::{AT, HeldVolume};
+use super::held::{AT, HeldVolume};
 use super::helper::Helpers;
 use super::leftovers::is_left_helper;
 use super::store::{Entry, Locked, Object};
 use super::{archive, settings};
 use crate::engine::answers::{self, Anything, ContainerConfig, Identified, ListedContainer, ListedNetwork, VolumeNow};
+use crate::engine::at_once::some_at_once;
 use crate::engine::connection::{Client, Connection, RequestBody, nothing};
 use crate::engine::inventory::EngineDefaults;
 use crate::engine::list::List;
 use crate::engine::paths;
-use crate::ui::progress::Bar;
+use crate::ui::progress::{Bar, StepCount};
 use fender_core::api::EngineProblem;
 use fender_core::lower::{Body, Request};
 use fender_core::plan::inventory::{VolumeData, short};
@@ -66,16 +67,29 @@ pub fn restore(
         let mut objects: Vec<&Object> = entry.objects.iter().filter(wanted).collect();
         objects.sort_by_key(|object| ORDER.iter().position(|kind| *kind == object.kind).unwrap_or(ORDER.len()));
         // A container may need another one, for its volumes or its network: what fails is tried again after the rest.
+        let steps = StepCount::new("bringing back", objects.len(), bar.clone());
         loop {
             let before = objects.len();
             let mut again = Vec::new();
-            for object in objects {
-                bar.say(format!("bringing back {} {}", object.kind.name(), object.name));
-                match work.one(object, rename).await {
-                    Back::Failed(why) => again.push((object, why)),
-                    back => {
-                        all &= back != Back::Taken;
-                        bar.suspend(|| report(object, &back));
+            for together in objects.chunk_by(|one, next| come_together(one, next)) {
+                let tried = together.iter().map(|object| {
+                    let (work, steps) = (&work, &steps);
+                    async move {
+                        steps.begin(&format!("{} {}", object.kind.name(), object.name));
+                        let back = work.one(object, rename).await;
+                        if !matches!(back, Back::Failed(_)) {
+                            steps.end();
+                        }
+                        (*object, back)
+                    }
+                });
+                for (object, back) in some_at_once(connection.objects_at_once(), tried, |_| false).await {
+                    match back {
+                        Back::Failed(why) => again.push((object, why)),
+                        back => {
+                            all &= back != Back::Taken;
+                            bar.suspend(|| report(object, &back));
+                        }
                     }
                 }
             }
@@ -92,6 +106,12 @@ pub fn restore(
     });
     bar.finish();
     all
+}
+
+/// Whether two objects are restored at once: networks, and volumes. Images share layers and names, and containers need each other and are started in
+/// their order.
+fn come_together(one: &Object, next: &Object) -> bool {
+    one.kind == next.kind && matches!(one.kind, ObjectKind::Network | ObjectKind::Volume)
 }
 
 /// What would be asked of the engine to bring back one object, as far as rules look at it: without what the engine does by
@@ -377,7 +397,7 @@ impl Restoration<'_> {
     }
 
     pub(super) async fn helper_with(&self, volume: &str, read_only: bool) -> Result<String, EngineProblem> {
-        self.helpers.container(volume, read_only, None).await
+        self.helpers.container(volume, read_only).await
     }
 
     /// What a container wrote, as an image of this name.

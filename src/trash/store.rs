@@ -16,6 +16,7 @@ use std::fs::File;
 use std::fs::TryLockError;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
@@ -316,8 +317,6 @@ pub fn free(root: &Path) -> u64 {
     nix::sys::statvfs::statvfs(existing).map_or(u64::MAX, |it| it.blocks_available() * it.fragment_size())
 }
 
-/// A layer that is being written, before its checksum is known.
-const NEW_BLOB: &str = "blob-0";
 const NEW_ENTRY: &str = "entry";
 
 impl Locked {
@@ -480,14 +479,21 @@ pub struct Layers {
 }
 
 impl Layers {
-    /// A file to write a layer into.
-    pub fn begin(&self) -> io::Result<File> {
-        self.new.create(NEW_BLOB)
+    /// A file to write a layer into, and its name until its checksum is known.
+    pub fn begin(&self) -> io::Result<(File, String)> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("blob-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        Ok((self.new.create(&name)?, name))
     }
 
-    /// Puts the layer that was begun in its place.
-    pub fn keep(&self, sha256: &str) -> io::Result<()> {
-        self.new.rename(NEW_BLOB, &self.blobs, sha256)
+    /// Puts a layer that was begun in its place. Another object may have put the same layer there meanwhile.
+    pub fn keep(&self, name: &str, sha256: &str) -> io::Result<()> {
+        self.new.rename(name, &self.blobs, sha256)
+    }
+
+    /// Throws a layer away that was begun.
+    pub fn drop(&self, name: &str) -> io::Result<()> {
+        self.new.remove(name)
     }
 
     /// Bytes on the disk of a layer; None where it is not kept, or its name is none.

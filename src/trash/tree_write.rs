@@ -10,13 +10,14 @@ use std::os::unix::ffi::OsStrExt;
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Timespec, Timestamps, Uid, XattrFlags};
 use rustix::io::Errno;
 
-use super::tree_entry::{EntryKind, FileTime, TreeEntry, TreeReader};
+use super::tree_entry::{EntryKind, FileTime, TreeEntry};
+use super::tree_parse::TreeReader;
 
 /// Bytes that are written at once.
 const PIECE: usize = 256 << 10;
 
 /// One folder that is being filled.
-struct Filler<'a> {
+struct TreeFiller<'a> {
     root: &'a OwnedFd,
     /// The folder of the last entry: most entries lie in the same one.
     last: Option<(Vec<u8>, OwnedFd)>,
@@ -64,7 +65,7 @@ fn times(entry: &TreeEntry) -> Timestamps {
 
 /// Fills an open folder. `done` is told of bytes as they are written.
 pub fn fill_tree(root: &OwnedFd, name: &str, from: impl Read, done: &dyn Fn(u64)) -> io::Result<()> {
-    let mut filler = Filler { root, last: None, folders: BTreeMap::new() };
+    let mut filler = TreeFiller { root, last: None, folders: BTreeMap::new() };
     let mut reader = TreeReader::new(from);
     while let Some(mut entry) = reader.next()? {
         entry.path = below(&entry.path, name)?;
@@ -77,7 +78,7 @@ pub fn fill_tree(root: &OwnedFd, name: &str, from: impl Read, done: &dyn Fn(u64)
     filler.finish()
 }
 
-impl Filler<'_> {
+impl TreeFiller<'_> {
     /// Opens a folder below the root, to be used and not read.
     fn folder(&self, path: &[u8]) -> io::Result<OwnedFd> {
         let path: &[u8] = if path.is_empty() { b"." } else { path };

@@ -1,5 +1,6 @@
 //! Progress of work that takes long.
 
+use std::cell::Cell;
 use std::io::{IsTerminal, Write, stderr};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -104,5 +105,53 @@ impl Bar {
     /// Takes the bar away.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// How often a log is told how far the work is.
+const LOGGED: Duration = Duration::from_secs(10);
+
+/// Work on several objects, of which some run at once: `keeping 12 of 96: volume data`. On a terminal it is the text of a bar; a log gets a line
+/// every ten seconds.
+pub struct StepCount {
+    what: &'static str,
+    total: usize,
+    done: Cell<usize>,
+    logged: Cell<Instant>,
+    bar: Bar,
+}
+
+impl StepCount {
+    /// Nothing of it is done yet.
+    pub fn new(what: &'static str, total: usize, bar: Bar) -> StepCount {
+        StepCount { what, total, done: Cell::new(0), logged: Cell::new(Instant::now()), bar }
+    }
+
+    /// One more object is being worked on.
+    pub fn begin(&self, name: &str) {
+        self.bar.say(match self.total {
+            0 | 1 => format!("{} {name}", self.what),
+            total => format!("{} {} of {total}: {name}", self.what, self.done.get()),
+        });
+    }
+
+    /// Takes the bar away while something else is written.
+    pub fn suspend<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.bar.suspend(work)
+    }
+
+    /// One more object is done.
+    pub fn end(&self) {
+        self.done.set(self.done.get() + 1);
+        if self.total > 1 && self.logged.get().elapsed() >= LOGGED && !stderr().is_terminal() {
+            self.logged.set(Instant::now());
+            let _ = writeln!(stderr(), "fender: {} {} of {}", self.what, self.done.get(), self.total);
+        }
+    }
+}
+
+impl Drop for StepCount {
+    fn drop(&mut self) {
+        self.bar.finish();
     }
 }

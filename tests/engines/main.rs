@@ -13,6 +13,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod at_once;
 mod callers;
 mod changes;
 mod changes_truth;
