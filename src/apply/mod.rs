@@ -13,10 +13,10 @@ use serde_json::json;
 use crate::engine::answers::{
     Anything, ContainerNow, EngineIdentity, Identified, ImageNow, ListedContainer, PrunedCache, VolumeNow,
 };
-use crate::engine::at_once::some_at_once;
 use crate::engine::connection::{Client, Connection};
 use crate::engine::list::List;
 use crate::engine::paths;
+use crate::trash::some_at_once;
 use crate::ui::progress::{Bar, StepCount};
 pub use docker_output::RemovalMessages;
 use fender_core::api::EngineProblem;

@@ -2,7 +2,6 @@
 
 pub mod access;
 pub mod answers;
-pub mod at_once;
 pub mod body;
 mod changes;
 pub mod connection;

@@ -1,6 +1,7 @@
 //! The real surroundings: environment, files and terminals of this process.
 
 use std::io::{IsTerminal, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
@@ -205,6 +206,15 @@ pub fn uptime() -> Option<(i64, String)> {
     let read = |path: &str| fs::read_to_string(path).ok();
     let up = read("/proc/uptime")?.split('.').next()?.parse().ok()?;
     Some((up, read("/proc/sys/kernel/random/boot_id")?.trim().to_owned()))
+}
+
+/// Whether a process sees the same files as this one: the same mounts, and the same root. One that cannot be looked at does not.
+pub fn sees_the_same_files(process: i32) -> bool {
+    let same = |what: &str| {
+        let of = |who: &str| fs::metadata(format!("/proc/{who}/{what}")).map(|found| (found.dev(), found.ino()));
+        matches!((of(&process.to_string()), of("self")), (Ok(one), Ok(other)) if one == other)
+    };
+    process > 0 && same("ns/mnt") && same("root/.")
 }
 
 /// When a process was started, in ticks since the machine was: with its number it is known from every other one. None where it

@@ -5,32 +5,22 @@
 //! new volume with a random name. Only if a folder of that name has appeared, in a path that only root can write, is this the engine's own
 //! folder. In any doubt the engine's archives are used.
 
-use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::engine::answers::VolumePlace;
 use crate::engine::connection::Client;
 use crate::environment::folder::Folder;
+use crate::environment::host::sees_the_same_files;
 use crate::environment::owned::{Owners, is_root_of_the_machine};
 
 /// The folder with a volume's files, in the volume's own folder.
 const DATA: &str = "_data";
 
-/// Whether a process sees the same files as this one: the same mounts, and the same root. One that cannot be looked at does not.
-fn sees_the_same(process: i32) -> bool {
-    let same = |what: &str| {
-        let of = |who: &str| fs::metadata(format!("/proc/{who}/{what}")).map(|found| (found.dev(), found.ino()));
-        matches!((of(&process.to_string()), of("self")), (Ok(one), Ok(other)) if one == other)
-    };
-    process > 0 && same("ns/mnt") && same("root/.")
-}
-
 /// Whether the volumes of an engine may be at hand: this is root, and the engine's socket was opened by a process that sees the same files.
 pub async fn may_be_here(client: &Client) -> bool {
-    is_root_of_the_machine() && client.peer().await.is_some_and(sees_the_same)
+    is_root_of_the_machine() && client.peer().await.is_some_and(sees_the_same_files)
 }
 
 /// The folder of all volumes, from the path of one: `ROOT/NAME/_data`.

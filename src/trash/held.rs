@@ -1,6 +1,6 @@
 //! A volume while it is kept or restored: held by a helper, and read or filled where it lies or by the engine.
 
-use std::fs;
+use std::fs::File;
 use std::os::fd::OwnedFd;
 
 use serde_json::{Value, json};
@@ -67,7 +67,7 @@ impl HeldVolume {
     }
 
     /// Fills the volume from such a file. None as for [`HeldVolume::keep`]: then the engine has to unpack it, over what is there.
-    pub async fn fill(&self, file: fs::File, bar: &Bar) -> Option<()> {
+    pub async fn fill(&self, file: File, bar: &Bar) -> Option<()> {
         let into = self.folder.as_ref()?.try_clone().ok()?;
         let bar = bar.clone();
         archive::unpacked(file, move |from| tree_write::fill_tree(&into, AT, from, &|bytes| bar.inc(bytes))).await.ok()

@@ -11,13 +11,13 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::archive::{self, Apart};
+use super::at_once::some_at_once;
 use super::held::{AT, HeldVolume};
 use super::helper::{self, Helpers};
 use super::settings;
 use super::store::{Entry, Kept, Locked, Object, TrashStore};
 use super::{folder, now, speed};
 use crate::engine::answers::{Anything, Changes, ContainerSettings, Identified, ImageNow, LayerChange, read};
-use crate::engine::at_once::some_at_once;
 use crate::engine::connection::{Client, Connection, nothing};
 use crate::engine::paths;
 use crate::environment::folder::Folder;

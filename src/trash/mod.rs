@@ -2,6 +2,7 @@
 
 mod archive;
 mod args;
+mod at_once;
 mod clock;
 mod direct;
 mod empty_volumes;
@@ -26,6 +27,7 @@ use std::path::PathBuf;
 
 use crate::environment::state;
 pub use args::run_line;
+pub use at_once::some_at_once;
 pub use clock::now;
 use fender_core::plan::{ObjectKind, Plan, Recoverable};
 use fender_core::policy::TrashLimits;

@@ -9,13 +9,13 @@ use hyper::Method;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::at_once::some_at_once;
 use super::held::{AT, HeldVolume};
 use super::helper::Helpers;
 use super::leftovers::is_left_helper;
 use super::store::{Entry, Locked, Object};
 use super::{archive, settings};
 use crate::engine::answers::{self, Anything, ContainerConfig, Identified, ListedContainer, ListedNetwork, VolumeNow};
-use crate::engine::at_once::some_at_once;
 use crate::engine::connection::{Client, Connection, RequestBody, nothing};
 use crate::engine::inventory::EngineDefaults;
 use crate::engine::list::List;

@@ -287,7 +287,6 @@ fn no_default_stands_for_an_answer() {
     let parts = [
         "src/engine/mod.rs",
         "src/engine/answers.rs",
-        "src/engine/at_once.rs",
         "src/engine/body.rs",
         "src/engine/changes.rs",
         "src/engine/connection.rs",
