@@ -151,6 +151,33 @@ fn what_buildkit_refuses_is_said_at_its_line() {
     assert!(!found(place.path(), &[]).contains(&("not-understood".to_owned(), 4)));
 }
 
+/// What a variable names is not known, and is one element of a path all the same: a key beside it is not sent.
+#[test]
+fn a_variable_in_a_path_does_not_send_everything() {
+    let place = tempfile::tempdir().unwrap();
+    let key = "-----BEGIN PRIVATE KEY-----\nMII\n";
+    for (source, leaks) in [
+        ("dist/$TARGETPLATFORM/app", None),
+        ("target/$JAR", None),
+        ("bin/app-${TARGETARCH}", None),
+        ("target/$JAR", Some("target/server.key")),
+        ("dist/$TARGETPLATFORM/", Some("dist/linux/arm64/server.key")),
+        ("$WHERE", Some("server.key")),
+    ] {
+        let text =
+            format!("FROM a:1\nARG JAR\nARG TARGETARCH\nARG TARGETPLATFORM\nARG WHERE\nCOPY {source} /x\nUSER 5\n");
+        write(place.path(), &[("Dockerfile", &text), ("server.key", key)]);
+        if let Some(path) = leaks {
+            write(place.path(), &[(path, key)]);
+        }
+        let expected = if leaks.is_some() { vec!["build-context-leak"] } else { Vec::new() };
+        assert_eq!(rules(place.path()), expected, "{source} {leaks:?}");
+        for folder in ["target", "dist"] {
+            let _ = fs::remove_dir_all(place.path().join(folder));
+        }
+    }
+}
+
 /// A Dockerfile that BuildKit refuses is docker's own error: nothing is sent, and there is nothing to ask about.
 #[test]
 fn a_refused_dockerfile_is_dockers_own_error() {

@@ -10,13 +10,13 @@ use parse_dockerfile as parser;
 
 use super::buildkit::statement::RefusedStatement;
 use super::buildkit::{self, Checked};
+pub use super::copied::{copied_patterns, is_archive, is_remote};
 pub use super::expansion::is_nested_too_deep;
 use super::expansion::{DEEPEST, Variables, expanded};
 use super::here_documents::{directives, for_lexer};
 use super::instruction::Reading;
 pub use super::instruction::{CommandForm, Directive, Instruction, Span, Word};
 use super::not_lexed::not_lexed;
-pub use super::remote::{is_archive, is_remote};
 use super::text::{FileProblem, Place, Text};
 
 /// One build stage: a `FROM` and what follows it.
@@ -494,13 +494,7 @@ impl Dockerfile {
                 }
             }
         }
-        let patterns: Vec<String> = patterns
-            .iter()
-            .map(|pattern| super::ignore::clean(&format!("/{pattern}")).trim_start_matches('/').to_owned())
-            .collect();
-        // An unknown variable may be anything.
-        let whole = patterns.iter().any(|pattern| pattern.is_empty() || pattern == "*" || pattern.contains('$'));
-        (!whole).then_some(patterns)
+        copied_patterns(patterns.iter().map(String::as_str), self.escape)
     }
 }
 

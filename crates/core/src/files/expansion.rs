@@ -138,6 +138,64 @@ fn filled(text: &str, escape: char, variables: &Variables, out: &mut String) -> 
     Some(())
 }
 
+/// A path in which variables are not known, as patterns: each variable is one element of a path of any name, a platform two or three
+/// (`linux/amd64`, `linux/arm/v7`).
+pub fn as_patterns(text: &str, escape: char) -> Vec<String> {
+    let mut patterns = vec![String::new()];
+    let mut letters = text.chars().peekable();
+    let mut quote: Option<char> = None;
+    while let Some(letter) = letters.next() {
+        match (quote, letter) {
+            (None, '"' | '\'') => quote = Some(letter),
+            (Some(open), letter) if letter == open => quote = None,
+            (quote, letter) if letter == escape && quote != Some('\'') => {
+                let next = letters.next();
+                patterns.iter_mut().for_each(|pattern| pattern.extend(next));
+            }
+            (None | Some('"'), '$') => {
+                let name = skipped_variable(&mut letters);
+                if name.is_empty() {
+                    patterns.iter_mut().for_each(|pattern| pattern.push('$'));
+                    continue;
+                }
+                let has_parts = matches!(name.as_str(), "TARGETPLATFORM" | "BUILDPLATFORM") && patterns.len() == 1;
+                for pattern in &mut patterns {
+                    // Two of them beside each other would be any number of elements.
+                    if !pattern.ends_with('*') {
+                        pattern.push('*');
+                    }
+                }
+                if has_parts {
+                    let longer =
+                        |more: &str| patterns.iter().map(|pattern| format!("{pattern}{more}")).collect::<Vec<_>>();
+                    patterns = [longer("/*"), longer("/*/*")].concat();
+                }
+            }
+            (_, letter) => patterns.iter_mut().for_each(|pattern| pattern.push(letter)),
+        }
+    }
+    patterns
+}
+
+/// Goes over a variable behind its dollar; its name, empty where none stands there.
+fn skipped_variable(letters: &mut std::iter::Peekable<std::str::Chars>) -> String {
+    let mut name = String::new();
+    let is_braced = letters.next_if_eq(&'{').is_some();
+    while let Some(letter) = letters.next_if(|letter| letter.is_ascii_alphanumeric() || *letter == '_') {
+        name.push(letter);
+    }
+    let mut depth = usize::from(is_braced);
+    while depth > 0 {
+        match letters.next() {
+            Some('{') => depth += 1,
+            Some('}') => depth -= 1,
+            Some(_) => {}
+            None => break,
+        }
+    }
+    name
+}
+
 pub fn variable(
     letters: &mut std::iter::Peekable<std::str::Chars>,
     escape: char,

@@ -3,6 +3,7 @@
 pub mod allowance;
 mod buildkit;
 pub mod context;
+mod copied;
 pub mod dockerfile;
 mod expansion;
 mod expression;
@@ -12,7 +13,7 @@ mod instruction;
 pub mod magic;
 pub mod mask;
 mod not_lexed;
-mod remote;
+
 pub mod script;
 pub mod secrets;
 pub mod text;

@@ -6,7 +6,6 @@ use std::rc::Rc;
 use super::Origins;
 use crate::files::context::{ContextRequest, Sender};
 use crate::files::dockerfile::{self, Directive, Dockerfile, Given};
-use crate::files::ignore::clean;
 use crate::files::text::{FileProblem, Place, Text};
 use crate::host::Host;
 
@@ -179,14 +178,10 @@ impl Build {
             Directive::Copy { from: Some(from), sources, .. } if from.text == name => Some(sources),
             _ => None,
         });
-        let patterns: Vec<String> = taken
-            .flatten()
-            .map(|source| clean(&format!("/{}", source.text)).trim_start_matches('/').to_owned())
-            .collect();
-        let whole = patterns.iter().any(|pattern| pattern.is_empty() || pattern.contains('$'));
-        let copied = (!whole).then_some(patterns.clone());
+        let sources: Vec<&str> = taken.flatten().map(|source| source.text.as_str()).collect();
+        let copied = dockerfile::copied_patterns(sources.iter().copied(), file.escape);
         let wanted = ContextRequest { folder: folder.to_owned(), dockerfile: None, sender: Sender::BuildKit, copied };
-        (!patterns.is_empty()).then(|| Build { context: Some(wanted), origins, ..Build::default() })
+        (!sources.is_empty()).then(|| Build { context: Some(wanted), origins, ..Build::default() })
     }
 
     /// Its Dockerfile, where it has a stage to build.

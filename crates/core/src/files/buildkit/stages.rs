@@ -8,8 +8,8 @@ use super::instruction::ParsedInstruction;
 use super::lex::{Keeps, Lexed, Setting, WordLexer};
 use super::statement::{RefusedStatement, Statement, here_document};
 use super::values;
+use crate::files::copied::is_remote;
 use crate::files::expansion::LONGEST;
-use crate::files::remote::is_remote;
 use crate::grammar::values::reference;
 use crate::text::part;
 
