@@ -489,6 +489,9 @@ impl Inspect for Engine {
         let _waiting = (self.waiting)(READS_FILES.to_owned());
         self.printer.printed(words)
     }
+    fn error_of(&self, words: &[String], _: &dyn Host) -> Lookup<String> {
+        self.printer.error_of(words)
+    }
 }
 
 impl Facts for Engine {

@@ -21,6 +21,10 @@ impl Inspect for Offline {
         self.printer.printed(words)
     }
 
+    fn error_of(&self, words: &[String], _: &dyn Host) -> Lookup<String> {
+        self.printer.error_of(words)
+    }
+
     fn image(&self, _: &str) -> Lookup<ImageFacts> {
         Lookup::NoEngine
     }

@@ -15,6 +15,7 @@ use std::{env, fs};
 use super::plugin;
 use super::printing::{ClientSaid, PrintingProgram, reader_of, reads_input, run, waited};
 use fender_core::engine::Lookup;
+use fender_core::lower::MODEL_WORDS;
 
 /// What was found, or where it was looked for.
 pub type ClientSearch = Result<PathBuf, Vec<PathBuf>>;
@@ -131,12 +132,28 @@ impl Printer {
         self.asked(PrinterQuestion { words: words.to_vec(), errors: true })
     }
 
-    /// What it prints; Missing where it fails, Unknown where it cannot be run or takes too long.
+    /// What it prints; Missing where it fails, Unknown where it cannot be run or takes too long. Compose cannot print every model as JSON
+    /// (`build.ssh` with a path): where it fails, the model is asked for as YAML.
     pub fn printed(&self, words: &[String]) -> Lookup<Vec<u8>> {
-        self.asked(PrinterQuestion { words: words.to_vec(), errors: false }).then(|said| match said.success {
-            true => Lookup::Found(said.output),
-            // A code of its own: the words are wrong, or a file is.
-            false => Lookup::Missing,
+        let printed = |words: &[String]| {
+            self.asked(PrinterQuestion { words: words.to_vec(), errors: false }).then(|said| match said.success {
+                true => Lookup::Found(said.output),
+                // A code of its own: the words are wrong, or a file is.
+                false => Lookup::Missing,
+            })
+        };
+        match (printed(words), as_yaml(words)) {
+            (Lookup::Missing, Some(words)) => printed(&words),
+            (other, _) => other,
+        }
+    }
+
+    /// The error of words that only read; Missing where there is none, Unknown where it cannot be run or takes too long.
+    pub fn error_of(&self, words: &[String]) -> Lookup<String> {
+        let words = as_yaml(words).unwrap_or_else(|| words.to_vec());
+        self.said(&words).then(|said| match said.success {
+            true => Lookup::Missing,
+            false => Lookup::Found(String::from_utf8_lossy(&said.errors).into_owned()),
         })
     }
 
@@ -189,6 +206,14 @@ impl PrinterQuestion {
     fn patience(&self) -> Duration {
         if self.errors { PREVIEWS } else { PATIENCE }
     }
+}
+
+/// The words that print a compose model as YAML, for those that print it as JSON.
+fn as_yaml(words: &[String]) -> Option<Vec<String>> {
+    let at = words.windows(MODEL_WORDS).position(|words| words == ["config", "--format", "json"])?;
+    let mut words = words.to_vec();
+    words.drain(at + 1..at + MODEL_WORDS);
+    Some(words)
 }
 
 /// The program that answers these words: compose's plugin where that is certain, else the client.

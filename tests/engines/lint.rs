@@ -190,6 +190,60 @@ fn compose_up_stops_and_points_at_the_line() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "worker\n", "{}", out(&output));
 }
 
+/// Compose's reason is said at the place that it means, and the rest of the file is judged all the same.
+#[test]
+fn compose_files_that_need_something_are_judged() {
+    let client = [
+        ("PATH", format!("{}:{}", support::programs().display(), system_path())),
+        ("DOCKER_CONFIG", support::cache().join("config").display().to_string()),
+    ];
+    let service =
+        |more: &str| format!("services:\n  web:\n    image: a:1\n    mem_limit: 1g\n    privileged: true\n{more}");
+    for (name, text, refusal) in [
+        (
+            "compose.yaml",
+            service("    hostname: ${X:?set X}\n"),
+            Some((6, "required variable X is missing a value: set X")),
+        ),
+        ("compose.yaml", service("    env_file: gone.env\n"), Some((6, "gone.env not found"))),
+        ("compose.yaml", service("    shiny: 1\n"), Some((6, "'shiny' not allowed"))),
+        (
+            "docker-compose.prod.yml",
+            service("").replace("    image: a:1\n", ""),
+            Some((2, "neither an image nor a build")),
+        ),
+        // Compose cannot print this one as JSON.
+        ("compose.yaml", service("    build: {context: ., ssh: [name=/tmp/x]}\n"), None),
+        ("compose.yaml", service("    build: {context: ., ssh: [default]}\n"), None),
+    ] {
+        let place = tempfile::tempdir().unwrap();
+        write(place.path(), &[(name, &text)]);
+        let output = fender(place.path(), &["lint", "--format", "json"], &client);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let found: Vec<&Value> = report["findings"].as_array().unwrap().iter().collect();
+        assert!(found.iter().any(|it| it["rule"] == "privileged"), "{text} {found:?}");
+        let said = found.iter().find(|it| it["rule"] == "not-understood");
+        match refusal {
+            Some((line, reason)) => {
+                let said = said.unwrap_or_else(|| panic!("{text} {found:?}"));
+                assert!(said["title"].as_str().unwrap().contains(reason) && said["line"] == line, "{said}");
+            }
+            None => assert!(said.is_none(), "{said:?}"),
+        }
+    }
+    // In the shim such a project is judged, too.
+    let place = Place::new().with_real_client();
+    let folder = place.path("home");
+    write(
+        &folder,
+        &[("compose.yaml", &service("    build: {context: ., ssh: [name=/tmp/x]}\n")), ("Dockerfile", "FROM a:1\n")],
+    );
+    let mut command = place.docker();
+    command.env("DOCKER_CONFIG", support::cache().join("config")).current_dir(&folder);
+    let output = command.args(["compose", "up", "-d"]).output().unwrap();
+    assert!(output.status.code() == Some(125) && out(&output).contains("compose.yaml:5:17"), "{}", out(&output));
+}
+
 /// Compose files are read by compose: an exception in a comment holds there, too.
 #[test]
 fn an_exception_in_a_compose_file() {

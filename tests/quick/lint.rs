@@ -99,7 +99,7 @@ fn files_that_docker_would_not_take() {
     // Source code is no Dockerfile.
     fs::write(place.path().join("e/dockerfile.rs"), "//! Reads Dockerfiles.\n").unwrap();
     let found = found(place.path(), &[]);
-    let expected = [3, 2, 1, 1, 2].map(|line| ("not-understood".to_owned(), line));
+    let expected = [3, 2, 3, 1, 2].map(|line| ("not-understood".to_owned(), line));
     assert_eq!(found, expected);
 }
 
@@ -176,6 +176,72 @@ fn a_variable_in_a_path_does_not_send_everything() {
             let _ = fs::remove_dir_all(place.path().join(folder));
         }
     }
+}
+
+/// Without compose (pre-commit in a slim container) the YAML itself is read: anchors, merges, extends, defaults, overrides.
+#[test]
+fn compose_files_are_read_without_compose() {
+    let place = tempfile::tempdir().unwrap();
+    let base = "x-all: &all\n  privileged: true\nservices:\n  base:\n    <<: *all\n    image: ${IMG-app:1.2}\n    mem_limit: 1g\n    volumes: [\"./data:/data\", \"/:/host:ro\"]\n";
+    for (files, expected) in [
+        (
+            &[
+                ("base.yaml", base),
+                ("compose.yaml", "services:\n  web:\n    extends: {file: base.yaml, service: base}\n"),
+            ][..],
+            &["host-mount base.yaml:8", "not-understood compose.yaml:1", "privileged base.yaml:2"][..],
+        ),
+        (
+            &[(
+                "compose.yaml",
+                "services:\n  web:\n    image: ${REG:?no}/a:1\n    mem_limit: 1g\n    privileged: ${P:-true}\n",
+            )],
+            &["not-understood compose.yaml:1", "not-understood compose.yaml:3", "privileged compose.yaml:5"],
+        ),
+        (
+            &[(
+                "compose.yaml",
+                "services:\n  web:\n    image: a:1\n    mem_limit: 1g\n    env_file: [a.env]\n    shiny: 1\n    privileged: yes\n",
+            )],
+            &["not-understood compose.yaml:1", "not-understood compose.yaml:5", "privileged compose.yaml:7"],
+        ),
+        (
+            &[
+                ("compose.yaml", "services:\n  web:\n    image: a:1\n    mem_limit: 1g\n"),
+                ("compose.prod.yaml", "services:\n  web:\n    pid: host\n    ports: [\"${PORT}:5432\"]\n"),
+            ],
+            &[
+                "host-namespace compose.prod.yaml:3",
+                "not-understood compose.prod.yaml:1",
+                "not-understood compose.yaml:1",
+                "published-port compose.prod.yaml:4",
+            ],
+        ),
+        (
+            &[
+                (".env", "SOURCE=/var/run/docker.sock\n"),
+                (
+                    "compose.yaml",
+                    "services:\n  web:\n    image: a:1\n    mem_limit: 1g\n    volumes:\n      - ${SOURCE}:/s\n      - $$x:/y\n",
+                ),
+            ],
+            &["docker-socket compose.yaml:6", "not-understood compose.yaml:1"],
+        ),
+    ] {
+        let place = tempfile::tempdir_in(place.path()).unwrap();
+        write(place.path(), files);
+        let output = fender(place.path(), &["lint", "--format", "json"], &[]);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let named =
+            |it: &Value| format!("{} {}:{}", it["rule"].as_str().unwrap(), it["path"].as_str().unwrap(), it["line"]);
+        let mut found: Vec<String> = report["findings"].as_array().unwrap().iter().map(named).collect();
+        found.sort();
+        assert_eq!(found, expected, "{files:?} {}", out(&output));
+    }
+    // A file that is no YAML has the place of its mistake.
+    let broken = tempfile::tempdir_in(place.path()).unwrap();
+    write(broken.path(), &[("compose.yaml", "services:\n  web: [\n  x\n")]);
+    assert_eq!(rules(broken.path()), ["not-understood"]);
 }
 
 /// A Dockerfile that BuildKit refuses is docker's own error: nothing is sent, and there is nothing to ask about.

@@ -299,6 +299,11 @@ pub trait Inspect {
     fn printed(&self, _: &[String], _: &dyn Host) -> Lookup<Vec<u8>> {
         Lookup::NoEngine
     }
+
+    /// The error of the real client for words that only read; Missing where it takes them, Unknown where it cannot be asked.
+    fn error_of(&self, _: &[String], _: &dyn Host) -> Lookup<String> {
+        Lookup::NoEngine
+    }
 }
 
 #[cfg(test)]

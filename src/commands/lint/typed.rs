@@ -117,10 +117,9 @@ pub struct FactsWithTyped<'a> {
     pub file: &'a TypedFile,
 }
 
-impl Facts for FactsWithTyped<'_> {}
-
-impl Inspect for FactsWithTyped<'_> {
-    fn printed(&self, words: &[String], host: &dyn Host) -> Lookup<Vec<u8>> {
+impl FactsWithTyped<'_> {
+    /// The words with standard input in the place of the file.
+    fn words(&self, words: &[String]) -> Vec<String> {
         let mut words = words.to_vec();
         let named =
             words.windows(2).position(|pair| matches!(pair, [flag, path] if flag == "-f" && *path == self.file.path));
@@ -134,7 +133,18 @@ impl Inspect for FactsWithTyped<'_> {
                 words.splice(at..at, ["--project-directory".to_owned(), folder]);
             }
         }
-        self.inner.printed(&words, host)
+        words
+    }
+}
+
+impl Facts for FactsWithTyped<'_> {}
+
+impl Inspect for FactsWithTyped<'_> {
+    fn printed(&self, words: &[String], host: &dyn Host) -> Lookup<Vec<u8>> {
+        self.inner.printed(&self.words(words), host)
+    }
+    fn error_of(&self, words: &[String], host: &dyn Host) -> Lookup<String> {
+        self.inner.error_of(&self.words(words), host)
     }
     fn image(&self, name: &str) -> Lookup<ImageFacts> {
         self.inner.image(name)

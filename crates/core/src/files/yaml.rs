@@ -293,23 +293,36 @@ impl Node {
 
     /// As JSON, plain words after YAML's core schema.
     pub fn value(&self) -> Value {
+        self.filled(&|_| None)
+    }
+
+    /// The same with its texts filled in, as `fill` says it; None for a text that stays. What is filled in is a plain word.
+    pub fn filled(&self, fill: &dyn Fn(&str) -> Option<String>) -> Value {
         match &self.what {
-            NodeValue::Scalar(text, false) => Value::String(text.clone()),
-            NodeValue::Scalar(text, true) => match text.as_str() {
-                "" | "~" | "null" | "Null" | "NULL" => Value::Null,
-                "true" | "True" | "TRUE" => Value::Bool(true),
-                "false" | "False" | "FALSE" => Value::Bool(false),
-                text => number(text).unwrap_or_else(|| Value::String(text.to_owned())),
+            NodeValue::Scalar(text, is_plain) => match fill(text) {
+                Some(filled) => plain(&filled),
+                None if *is_plain => plain(text),
+                None => Value::String(text.clone()),
             },
-            NodeValue::List(list) => Value::Array(list.iter().map(|node| node.value()).collect()),
+            NodeValue::List(list) => Value::Array(list.iter().map(|node| node.filled(fill)).collect()),
             NodeValue::Map(_) => {
                 let mut map = Map::new();
                 for (key, value) in self.entries() {
-                    map.insert(key.text().unwrap_or_default().to_owned(), value.value());
+                    map.insert(key.text().unwrap_or_default().to_owned(), value.filled(fill));
                 }
                 Value::Object(map)
             }
         }
+    }
+}
+
+/// A word without quotes.
+fn plain(text: &str) -> Value {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+        "true" | "True" | "TRUE" => Value::Bool(true),
+        "false" | "False" | "FALSE" => Value::Bool(false),
+        text => number(text).unwrap_or_else(|| Value::String(text.to_owned())),
     }
 }
 

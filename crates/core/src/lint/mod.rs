@@ -19,10 +19,11 @@ use crate::files::ignore::{self, Matcher};
 use crate::files::text::{FileProblem, Place, Text};
 use crate::grammar::parse::{Builder, Unknown, parse};
 use crate::host::Host;
-use crate::lower::{Build, Effect, Lowered, UNREAD, lower, with_files};
+use crate::lookup::Lookup;
+use crate::lower::{Build, Effect, Lowered, OwnReading, UNREAD, lower, model_words, with_files, without_compose};
 use crate::plan::Facts;
 pub use crate::policy::{Level, LevelSetting};
-use crate::rules::{Case, Finding, NOT_UNDERSTOOD, Offers, READS_HOST_FILE, Seen, check, rule, unknown_rule};
+use crate::rules::{Case, Class, Finding, NOT_UNDERSTOOD, Offers, READS_HOST_FILE, Seen, check, rule, unknown_rule};
 use crate::target::Target;
 pub use baseline::{Baseline, BaselineEntry};
 pub use changed::{ChangedPart, FileChanges};
@@ -228,11 +229,31 @@ fn run(words: &[&str], path: &str, host: &Looking<'_>, facts: &dyn Facts, report
         .effects
         .iter()
         .any(|effect| matches!(effect, Effect::Runs(runs) if !runs.known && runs.program.ends_with(UNREAD)));
-    if unread || lowered.refusal.is_some() {
+    if unread && let Some(words) = model_words(&invocation) {
+        let reason = facts.error_of(&words, host);
+        let read = without_compose(&invocation, &mut lowered, host);
+        // What the files' own reader found is said below, with its place.
+        if read.is_some() || lowered.problems.is_empty() {
+            let refusal = not_read_by_compose(path, reason, read.as_ref(), host);
+            let line =
+                |finding: &Finding| finding.places.first().map(|place| (place.path().to_owned(), place.start().0));
+            let said = line(&refusal);
+            for (what, place) in read.iter().flat_map(|read| read.unresolved(host)) {
+                let mut finding = not_understood_at(place, &what, "The file was read without compose.");
+                finding.class = Class::Hygiene;
+                if line(&finding) != said && known.seen.is_new_in_files(&finding) {
+                    report.findings.push(finding);
+                }
+            }
+            report.findings.push(refusal);
+        }
+        if read.is_none() && lowered.problems.is_empty() {
+            return;
+        }
+    } else if unread || lowered.refusal.is_some() {
         let title = format!("docker cannot read this file, or is not installed: docker {}", words.join(" "));
         let mut finding = not_understood(path, &title, UNREAD_FILE, host);
-        "run this command to see docker's error; compose files need docker compose, bake files docker buildx"
-            .clone_into(&mut finding.instead);
+        "run this command to see docker's error; bake files need docker buildx".clone_into(&mut finding.instead);
         report.findings.push(finding);
         return;
     }
@@ -269,6 +290,44 @@ fn run(words: &[&str], path: &str, host: &Looking<'_>, facts: &dyn Facts, report
             report.findings.push(finding);
         }
     }
+}
+
+/// What compose says where it does not read a file, at the place that it means. Where only something of the person who runs it is missing, it is
+/// a note.
+fn not_read_by_compose(path: &str, reason: Lookup<String>, read: Option<&OwnReading>, host: &dyn Host) -> Finding {
+    let said = match &reason {
+        Lookup::Found(text) => text.trim().lines().last().unwrap_or_default().trim().to_owned(),
+        Lookup::Missing | Lookup::NoEngine | Lookup::Unknown(_) => String::new(),
+    };
+    // The client's own errors about a command that it does not have.
+    let is_absent = said.is_empty()
+        || ["is not a docker command", "unknown shorthand flag", "unknown flag", "unknown command"]
+            .iter()
+            .any(|text| said.contains(text));
+    let (title, why) = match (is_absent, read.is_some()) {
+        (true, true) => (
+            "read without docker compose, which is not installed".to_owned(),
+            "Anchors, extends, include and defaults of variables were followed. Variables that are not set count as empty, and what env \
+             files bring was not read.",
+        ),
+        (true, false) => {
+            ("docker compose is not installed, and the file cannot be read without it".to_owned(), UNREAD_FILE)
+        }
+        (false, true) => (
+            format!("docker compose refuses this file: {said}"),
+            "The rest was read without compose. A variable that has to be set counts as its own name in small letters, and what a missing \
+             file would bring was not read.",
+        ),
+        (false, false) => (format!("docker compose refuses this file: {said}"), UNREAD_FILE),
+    };
+    let place = read.filter(|_| !is_absent).and_then(|read| read.place(&said, host)).or_else(|| start_of(path, host));
+    let place = place.unwrap_or_else(|| Place::new(&Text::new(path, String::new()), 0..0));
+    let mut finding = not_understood_at(place, &title, why);
+    let is_only_missing = ["required variable ", "env file ", "has neither an image nor a build context"];
+    if read.is_some() && (is_absent || is_only_missing.iter().any(|text| said.contains(text))) {
+        finding.class = Class::Hygiene;
+    }
+    finding
 }
 
 /// The first line of a file.

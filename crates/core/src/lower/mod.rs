@@ -29,6 +29,7 @@ mod node;
 mod operation;
 mod origin;
 mod other_project;
+mod own_reading;
 mod parts;
 mod plugin;
 mod ports;
@@ -62,6 +63,7 @@ pub use http::lower_http;
 pub use model::ComposeModel;
 pub use operation::{Difference, OtherProject, PredictedOperation, Redirected, Redirection};
 pub use origin::{Origin, Origins, Typed, in_order, positions};
+pub use own_reading::OwnReading;
 pub use parts::Parts;
 pub use ports::Ports;
 pub use read::{builder, buildkit_is_off, read};
@@ -70,7 +72,7 @@ pub use shared::configured_filters;
 use shared::{filled_env, for_each, key_values, origins_of, platform, platform_json, prune_filters, to_map, trim_id};
 pub use tell::tell;
 pub use workload::Workload;
-pub use written::{UNREAD, with_files};
+pub use written::{UNREAD, with_files, without_compose};
 
 /// Lowers a parsed command line.
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Lowered {

@@ -4,6 +4,9 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use crate::files::text::Text;
+use crate::files::yaml;
+
 /// A field; null where it is not there, as compose leaves out what nobody set.
 pub fn field<'v>(value: &'v Value, key: &str) -> &'v Value {
     value.get(key).unwrap_or(&Value::Null)
@@ -14,9 +17,19 @@ pub fn field<'v>(value: &'v Value, key: &str) -> &'v Value {
 pub struct ComposeModel(Value);
 
 impl ComposeModel {
-    /// From what compose printed; an error says what it is instead.
+    /// From what compose printed, JSON or YAML; an error says what it is instead.
     pub fn read(printed: &[u8]) -> Result<ComposeModel, String> {
-        let mut model = serde_json::from_slice(printed).map_err(|error| error.to_string())?;
+        let mut model = match serde_json::from_slice(printed) {
+            Ok(model) => model,
+            Err(error) if printed.first() == Some(&b'{') => return Err(error.to_string()),
+            Err(error) => {
+                let text = Text::new("compose config", String::from_utf8_lossy(printed).into_owned());
+                match yaml::read(&text) {
+                    Ok(Some(root)) if !root.entries().is_empty() => root.value(),
+                    _ => return Err(error.to_string()),
+                }
+            }
+        };
         single_dollars(&mut model);
         Ok(ComposeModel(model))
     }

@@ -273,6 +273,63 @@ impl Sources {
         files
     }
 
+    /// The names in a section of all files.
+    pub(super) fn names(&self, section: &str) -> BTreeSet<&str> {
+        self.declared.keys().filter(|(of, _)| of == section).map(|(_, name)| name.as_str()).collect()
+    }
+
+    /// What describes a service, from what it extends to the last file, each with the folder that its paths begin in.
+    pub(super) fn descriptions(&self, service: &str, host: &dyn Host) -> Vec<(String, Rc<Node>)> {
+        let found = self.services(service, host);
+        found.iter().rev().map(|found| (self.folder_for(&found.text.path), found.node.clone())).collect()
+    }
+
+    /// An entry of another section in each file that has it, the first file first.
+    pub(super) fn entries(&self, section: &str, name: &str) -> Vec<(String, Rc<Node>)> {
+        let found = self
+            .declaring(section, name)
+            .filter_map(|source| Some((self.folder_for(&source.text.path), source.root.get(section)?.get(name)?)));
+        let mut found: Vec<_> = found.collect();
+        found.reverse();
+        found
+    }
+
+    /// The project's folder for the project's own files, for others their own.
+    fn folder_for(&self, path: &str) -> String {
+        let is_own = self.files.iter().any(|file| file.text.path == path && file.through.is_none());
+        if is_own { self.folder.clone() } else { folder_of(path) }
+    }
+
+    /// The name that a file gives the project.
+    pub(super) fn named(&self, host: &dyn Host) -> Option<String> {
+        let name = self.files.iter().find_map(|file| file.root.get("name"))?;
+        Some(self.interpolated(name.text()?, host).0).filter(|name| !name.is_empty())
+    }
+
+    /// The project's folder.
+    pub(super) fn folder(&self) -> &str {
+        &self.folder
+    }
+
+    /// A text with its variables filled in; None where there are none in it.
+    pub(super) fn filled(&self, text: &str, host: &dyn Host) -> Option<String> {
+        text.contains('$').then(|| self.interpolated(text, host).0)
+    }
+
+    /// Whether neither the environment nor `.env` sets a variable to a text.
+    pub(super) fn is_unset(&self, name: &str, host: &dyn Host) -> bool {
+        let value = host.env(name).or_else(|| self.variables.get(name).map(|(value, _)| value.clone()));
+        value.is_none_or(|value| value.is_empty())
+    }
+
+    /// Where this text stands first in the files.
+    pub(super) fn place_of_text(&self, wanted: &str) -> Option<Place> {
+        self.files.iter().rev().find_map(|file| {
+            let start = file.text.text.find(wanted)?;
+            Some(Place::new(&file.text, start..file.text.line_end(start)))
+        })
+    }
+
     /// Everything that describes a service, the last word first.
     fn services(&self, service: &str, host: &dyn Host) -> Rc<Vec<ServiceSource>> {
         if let Some(known) = self.services.borrow().get(service) {
@@ -464,6 +521,9 @@ impl Sources {
                 known.unwrap_or_else(|| other(rest))
             } else if let Some(rest) = operator.strip_prefix('+') {
                 known.map(|_| other(rest)).unwrap_or_default()
+            } else if operator.starts_with('?') {
+                // Compose refuses one that is not set; any text stands for it then.
+                known.unwrap_or_else(|| name.to_lowercase())
             } else {
                 value.unwrap_or_default()
             });

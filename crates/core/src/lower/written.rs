@@ -9,6 +9,7 @@ use super::compose::model_words;
 use super::copy;
 use super::model::{ComposeModel, entries, field, text};
 use super::other_project::{named_project, names_no_project, other_project};
+use super::own_reading::OwnReading;
 use super::project::{Builds, ProjectLowering, WantedServices, of_build};
 use super::sources::{PathStep, Sources, Targets, is_remote};
 use super::stack::{services as stack_services, surroundings as stack_surroundings};
@@ -104,6 +105,18 @@ fn wanted(command: &str, invocation: &Invocation) -> Option<WantedServices> {
         }
         _ => return None,
     })
+}
+
+/// Adds what the files of a compose command do without asking compose, where [`with_files`] could not have its model; None where the files
+/// cannot be read at all.
+pub fn without_compose(invocation: &Invocation, lowered: &mut Lowered, host: &dyn Host) -> Option<OwnReading> {
+    let command = invocation.canonical().strip_prefix("compose ")?;
+    let wanted = wanted(command, invocation)?;
+    let is_unread = |effect: &Effect| matches!(effect, Effect::Runs(runs) if runs.program.ends_with(UNREAD));
+    let read = OwnReading::of_words(invocation, host, lowered)?;
+    lowered.effects.retain(|effect| !is_unread(effect));
+    lowered.effects.extend(read.effects(invocation, &wanted, host));
+    Some(read)
 }
 
 fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts: &dyn Inspect, host: &dyn Host) {
