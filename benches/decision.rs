@@ -13,6 +13,7 @@ mod result;
 
 use std::ffi::OsString;
 use std::hint::black_box;
+use std::rc::Rc;
 use std::time::Instant;
 
 use fender::engine::Offline;
@@ -27,7 +28,7 @@ use result::result;
 fn main() {
     let host = Surroundings { assume_terminal: true };
     let policy = Policy::default();
-    let facts = |_: &Target| -> Box<dyn Facts> { Box::new(Offline::default()) };
+    let facts = |_: &Target| -> Rc<dyn Facts> { Rc::new(Offline::default()) };
     let context = JudgementContext {
         host: &host,
         policy: &policy,

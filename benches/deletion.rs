@@ -243,10 +243,13 @@ fn keep_and_restore(engine: &BenchEngine, name: &str, step: &fender_core::plan::
     let connection = fender::engine::connection::Connection::open(&target, None).unwrap();
     let (mut keeps, mut packs, mut backs, mut unpacks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..3 {
-        let unprotected = async { Ok(Default::default()) };
         let steps = std::slice::from_ref(step);
         let plan = connection
-            .block_on(fender::engine::inventory::survey(&connection.client, steps, unprotected, None))
+            .block_on(async {
+                let needs = fender_core::plan::needs(steps);
+                let inventory = fender::engine::inventory::read(&connection.client, needs, None).await?;
+                fender::engine::inventory::survey(&connection.client, steps, &Default::default(), inventory, None).await
+            })
             .unwrap();
         let archive = folder.path().join("archive.tar.zst");
         packs.push(shell("tar -C \"$1\" -c . | zstd -q -1 -f -o \"$2\"", Path::new(&files()), &archive));

@@ -5,6 +5,7 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal, Write, stderr};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use crate::apply::{Guard, Next};
 use crate::ending::{Ending, LastLine};
@@ -132,7 +133,9 @@ fn judged(face: Face, invocation: Invocation, words: &[OsString], host: &Watched
     };
     // Who has compose alone has nobody else to ask.
     let client = client::find(named.as_deref()).unwrap_or_else(|_| real.clone());
-    let facts = |target: &Target| -> Box<dyn Facts> { session::facts(target, &real, &client, &policy) };
+    let caller = caller::find(&policy);
+    let kind = caller.kind;
+    let facts = |target: &Target| -> Rc<dyn Facts> { session::facts(target, &real, &client, &policy, kind) };
     let hostname = hostname();
     let context = JudgementContext {
         host,
@@ -140,7 +143,7 @@ fn judged(face: Face, invocation: Invocation, words: &[OsString], host: &Watched
         facts: &facts,
         hostname: hostname.clone(),
         ids: ids(),
-        caller: caller::find(&policy),
+        caller,
         environment: None,
     };
     let recorder = Recorder::default();

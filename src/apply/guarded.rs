@@ -21,6 +21,7 @@ use fender_core::judge::{Judgement, JudgementContext, change_steps_of, deletions
 use fender_core::plan::{Facts, Item, ObjectKind, Plan, Recoverable, Step};
 use fender_core::policy::{Action, CallerKind, Policy};
 use fender_core::rules::Edit;
+use fender_core::target::Target;
 
 /// What the shim does next.
 #[derive(Debug)]
@@ -69,25 +70,17 @@ impl Guard<'_> {
             return Next::Usual;
         }
         // The first question to the engine: one that is not there is docker's to complain about.
-        match judgement.facts.protections() {
+        match judgement.facts.protections_of(steps) {
             Ok(_) => {}
             _ => return Next::Usual,
         }
         let Ok(plan) = judgement.facts.plan(steps) else { return Next::Usual };
-        let mut plan = (*plan).clone();
-        if !asks && plan.skipped_protected().next().is_none() {
-            self.note(&plan);
+        let read = (*plan).clone();
+        if !asks && read.skipped_protected().next().is_none() {
+            self.note(&read);
             return Next::Usual;
         }
-        trash::fit(&mut plan, &self.policy.trash());
-        self.foresee(&mut plan);
-        if makes(&plan) {
-            let others = change_steps_of(&judgement.invocation, &judgement.lowered, &*judgement.facts, self.host);
-            match judgement.facts.changes(&others) {
-                Ok(changes) => plan.add_changes(changes),
-                Err(problem) => plan.unclear.push(format!("what else changes is not known: {problem}")),
-            }
-        }
+        let mut plan = self.prepared(&read);
         let by_docker = plan.by_docker.is_some() || !plan.unclear.is_empty();
         if plan.deletes.is_empty() && plan.unclear.is_empty() {
             return self.nothing_to_delete(&plan);
@@ -97,13 +90,24 @@ impl Guard<'_> {
         if unasked {
             say(&all_kept(judgement));
         }
-        let reply = if unasked {
+        let mut reply = if unasked {
             Ok(Reply::Yes)
         } else if asks || asked_by_docker {
             self.ask(&plan, asked_by_docker)
         } else {
             Ok(Reply::Yes)
         };
+        if plan.unmeasured && matches!(reply, Ok(Reply::Yes)) {
+            let measured = match self.measured(&read) {
+                Ok(measured) => measured,
+                Err(ending) => return Next::Ended(ending),
+            };
+            if !keeps_the_same(&plan, &measured) {
+                say("fender: by now it is known how large the volumes are, and not all of this can be kept\n");
+                reply = self.ask(&measured, asked_by_docker);
+            }
+            plan = measured;
+        }
         match reply {
             Err(ending) => Next::Ended(ending),
             Ok(Reply::Yes) if by_docker => self.by_docker(&plan),
@@ -115,6 +119,31 @@ impl Guard<'_> {
             }
             Ok(Reply::Key(_) | Reply::Fixes(_) | Reply::No) => Next::Ended(self.not_run("not confirmed")),
         }
+    }
+
+    /// The plan with what can be kept, what that takes, and what else changes.
+    fn prepared(&self, read: &Plan) -> Plan {
+        let judgement = self.judgement;
+        let mut plan = read.clone();
+        trash::fit(&mut plan, &self.policy.trash());
+        self.foresee(&mut plan);
+        if makes(&plan) {
+            let others = change_steps_of(&judgement.invocation, &judgement.lowered, &*judgement.facts, self.host);
+            match judgement.facts.changes(&others) {
+                Ok(changes) => plan.add_changes(changes),
+                Err(problem) => plan.unclear.push(format!("what else changes is not known: {problem}")),
+            }
+        }
+        plan
+    }
+
+    /// The same with the sizes of the volumes, which were not known in time for the question.
+    fn measured(&self, read: &Plan) -> Result<Plan, Ending> {
+        let engine = session::engine(&self.judgement.target, self.client, self.policy);
+        let sizes = engine.volume_sizes().map_err(|problem| self.engine_did_not_answer(&problem.to_string()))?;
+        let mut read = read.clone();
+        read.measure(&sizes);
+        Ok(self.prepared(&read))
     }
 
     /// What the rules stopped, and nobody confirmed.
@@ -220,7 +249,14 @@ impl Guard<'_> {
 
     /// The same with what it would delete: only where all of that can be had again, and where it would be asked about here.
     fn smaller_plan(&self) -> Option<(Invocation, Plan)> {
-        let judgement = judge(&self.smaller_words()?, self.context);
+        // The same engine, so that both plans stand on one reading of it.
+        let (facts, target) = (&self.judgement.facts, &self.judgement.target);
+        let shared = |wanted: &Target| if wanted == target { facts.clone() } else { (self.context.facts)(wanted) };
+        let JudgementContext { host, policy, ids, .. } = *self.context;
+        let (caller, environment) = (self.context.caller.clone(), self.context.environment.clone());
+        let hostname = self.context.hostname.clone();
+        let context = JudgementContext { host, policy, facts: &shared, hostname, ids, caller, environment };
+        let judgement = judge(&self.smaller_words()?, &context);
         if judgement.wanted == Action::Refuse {
             return None;
         }
@@ -325,6 +361,12 @@ impl Guard<'_> {
         }
         Ok(Ending::carried_out(code))
     }
+}
+
+/// Whether both plans keep the same objects.
+fn keeps_the_same(shown: &Plan, now: &Plan) -> bool {
+    let kept = |plan: &Plan| plan.deletes.iter().map(|item| item.recoverable).collect::<Vec<_>>();
+    kept(shown) == kept(now)
 }
 
 /// Whether compose also makes containers, so that the command is more than a deletion.

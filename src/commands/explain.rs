@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write, stdout};
+use std::rc::Rc;
 
 use clap::{Arg, Args, Command, ValueEnum};
 use serde_json::{Map, Value, json};
@@ -92,9 +93,9 @@ impl Explain {
             Some(name) => Some(environment_named(&policy, name)?),
             None => None,
         };
-        let facts = |target: &Target| -> Box<dyn Facts> {
+        let facts = |target: &Target| -> Rc<dyn Facts> {
             if self.offline {
-                Box::new(Offline { printer: session::printer(&policy) })
+                Rc::new(Offline { printer: session::printer(&policy) })
             } else {
                 session::facts_without_client(target, &policy)
             }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write, stdout};
+use std::rc::Rc;
 
 use clap::{Args, ValueEnum};
 
@@ -95,7 +96,7 @@ impl PlanCommand {
 impl PlanCommand {
     /// What fender would say of the command, for the caller that was named.
     fn judged(&self, words: &[OsString], host: &dyn Host, policy: &Policy) -> Judgement {
-        let facts = |target: &Target| -> Box<dyn Facts> { Box::new(session::engine_without_client(target, policy)) };
+        let facts = |target: &Target| -> Rc<dyn Facts> { Rc::new(session::engine_without_client(target, policy)) };
         let context = JudgementContext {
             host,
             policy,

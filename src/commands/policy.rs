@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{IsTerminal, Read, Write, stdout};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
@@ -135,7 +136,7 @@ impl PolicyTest {
         };
         let environment = environment_named(policy, example.environment()).map_err(|failure| failure.to_string())?;
         let host = Surroundings { assume_terminal: true };
-        let facts = |_: &Target| -> Box<dyn Facts> { Box::new(Offline { printer: session::printer(policy) }) };
+        let facts = |_: &Target| -> Rc<dyn Facts> { Rc::new(Offline { printer: session::printer(policy) }) };
         let context = JudgementContext {
             host: &host,
             policy,

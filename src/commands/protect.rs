@@ -142,8 +142,13 @@ fn same(one: &ProtectLock, other: &ProtectLock) -> bool {
 fn look(kind: Option<ObjectKind>) -> Result<(Inventory, Policy), Failure> {
     let policy = Policy { layers: read_layers()? };
     let wants = |wanted: ObjectKind| kind.is_none_or(|kind| kind == wanted);
-    let needs = Needs { images: wants(ObjectKind::Image), networks: wants(ObjectKind::Network), ..Needs::default() };
-    let inventory = session::engine_here(&policy).inventory(needs, wants(ObjectKind::Volume));
+    let needs = Needs {
+        images: wants(ObjectKind::Image),
+        volumes: wants(ObjectKind::Volume),
+        networks: wants(ObjectKind::Network),
+        ..Needs::default()
+    };
+    let inventory = session::engine_here(&policy).inventory(needs);
     Ok((inventory?, policy))
 }
 

@@ -1,6 +1,7 @@
 //! `fender undo` and `fender trash restore`: what a deletion took comes back, after the rules have looked at it again.
 
 use std::io::{IsTerminal, Write, stderr, stdout};
+use std::rc::Rc;
 
 use super::kept::{line, locked, policy, say};
 use crate::engine::Engine;
@@ -55,7 +56,7 @@ impl Here {
         let host = Surroundings { assume_terminal: false };
         // Only for commands: requests are judged with the engine that is here.
         let facts =
-            |target: &Target| -> Box<dyn Facts> { Box::new(session::engine_without_client(target, &self.policy)) };
+            |target: &Target| -> Rc<dyn Facts> { Rc::new(session::engine_without_client(target, &self.policy)) };
         let context = JudgementContext {
             host: &host,
             policy: &self.policy,

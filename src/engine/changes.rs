@@ -5,21 +5,23 @@ use std::sync::Arc;
 
 use super::answers::{MadeWithRm, Started};
 use super::connection::Client;
-use super::inventory::{about, many, read};
+use super::inventory::{KnownLists, listed};
+use super::many::{about, many};
 use super::paths;
 use fender_core::api::{EngineProblem, Version};
 use fender_core::plan::changes::{change_needs, changes};
 use fender_core::plan::inventory::{Container, Inventory, find_container, seconds};
 use fender_core::plan::{Change, ChangeStep, ObjectKind, Plan, Protections};
 
-/// What these steps change, made of what the engine says now, and what of it is protected. `api` is what `DOCKER_API_VERSION` says.
+/// What these steps change, made of what the engine says now or of the lists that are known, and what of it is protected. `api` is what `DOCKER_API_VERSION` says.
 pub async fn changed(
     client: &Arc<Client>,
     steps: &[ChangeStep],
     protections: &Protections,
     api: Option<Version>,
+    known: &KnownLists,
 ) -> Result<Vec<Change>, EngineProblem> {
-    let mut inventory = read(client, change_needs(steps), api).await?;
+    let mut inventory = listed(client, change_needs(steps), api, known).await?;
     made_with_rm(client, steps, &mut inventory).await?;
     let mut changes = changes(steps, &inventory, protections);
     let running = |change: &Change| {

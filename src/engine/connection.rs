@@ -296,9 +296,12 @@ impl Client {
         Ok(prefix)
     }
 
-    /// The version of the requests that go with a version.
+    /// The version of the requests that go with a version. The answer has to come in time.
     pub async fn version(self: &Arc<Client>) -> Result<Version, EngineProblem> {
-        let prefix = self.prefix().await?;
+        let prefix = match tokio::time::timeout(ANSWERS, self.prefix()).await {
+            Ok(prefix) => prefix?,
+            Err(_) => return Err(EngineProblem::Unanswered(format!("nothing came within {} s", ANSWERS.as_secs()))),
+        };
         parse_version(prefix.trim_start_matches("/v"))
             .ok_or_else(|| EngineProblem::Unanswered("it does not say which API it speaks".to_owned()))
     }

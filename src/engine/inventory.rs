@@ -1,28 +1,28 @@
 //! Reads what an engine holds, for a plan: first a few lists, then details of the objects that the plan would delete. It does not
 //! ask for single objects if a list has the answer.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use hyper::Method;
-use hyper::body::Bytes;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::json;
-use tokio::task::JoinSet;
 
-use super::answers::{Changes, CreatedFrom, GivenVolumes, History, HistoryStep, LayeredImage, PathStat, StoredImage};
+use super::answers::{Changes, CreatedFrom, GivenVolumes, PathStat, StoredImage};
 use super::changes::since_when;
 use super::connection::{Client, nothing};
+use super::layers::{layers, layers_to_know, with_blobs};
 use super::list::List;
+use super::many::{about, many};
 use super::paths;
 use fender_core::api::{EngineProblem, Version};
-use fender_core::plan::freed::{freed, total};
-use fender_core::plan::inventory::{CacheRecord, Container, Image, ImageLayer, Inventory, Network, Volume, seconds};
-use fender_core::plan::{Item, Needs, ObjectKind, Plan, Protections, Step, needs, plan};
+use fender_core::plan::freed::freed;
+use fender_core::plan::inventory::{CacheRecord, Container, Image, Inventory, Network, Volume, seconds};
+use fender_core::plan::{Item, Needs, ObjectKind, Plan, PlanNeighbours, Protections, Step, needs, plan};
 use fender_core::text::bytes;
 
 /// More containers than this are measured together with all others, as a list of their ids gets too long.
@@ -153,27 +153,47 @@ pub struct Volumes {
     pub volumes: Vec<Volume>,
 }
 
-/// The plan of these steps, made of what the engine says now. `protections` is asked in the same batch. `api` is what
-/// `DOCKER_API_VERSION` says.
+/// What was listed of an engine, and for which needs. A plan and a smaller one beside it stand on the same lists.
+pub type KnownLists = RefCell<Option<(Needs, Inventory)>>;
+
+/// The plan of these steps on an engine that has this; what has to be known more exactly of what goes is asked. How large the
+/// volumes are that go is waited for as long as anything else is asked, and at least `sizes_within`; without it, until the engine says it.
 pub async fn survey(
     client: &Arc<Client>,
     steps: &[Step],
-    protections: impl Future<Output = Result<Rc<Protections>, EngineProblem>>,
-    api: Option<Version>,
+    protections: &Protections,
+    mut inventory: Inventory,
+    sizes_within: Option<Duration>,
 ) -> Result<Plan, EngineProblem> {
-    // All requests in one batch need the API version.
-    client.version().await?;
-    let (protections, mut inventory) = tokio::try_join!(protections, read(client, needs(steps), api))?;
-    let first = plan(steps, &inventory, &protections);
-    let learnt = look_closer(client, &mut inventory, &first).await?;
+    let first = plan(steps, &inventory, protections);
+    let (learnt, unmeasured) = look_closer(client, &mut inventory, &first, sizes_within).await?;
     let mut plan = match learnt {
         Learnt::Nothing => first,
         Learnt::Sizes if !inventory.containerd => with_sizes(first, &inventory),
-        Learnt::Sizes | Learnt::More => plan(steps, &inventory, &protections),
+        Learnt::Sizes | Learnt::More => plan(steps, &inventory, protections),
     };
     look_into(client, &mut plan).await;
     since_when(client, &mut plan).await?;
+    if unmeasured {
+        plan.left_unmeasured();
+    }
+    plan.neighbours = Some(Rc::new(PlanNeighbours::of(&inventory, needs(steps).images)));
     Ok(plan)
+}
+
+/// The lists, those that are known or new ones.
+pub async fn listed(
+    client: &Arc<Client>,
+    needs: Needs,
+    api: Option<Version>,
+    known: &KnownLists,
+) -> Result<Inventory, EngineProblem> {
+    if let Some((_, inventory)) = known.borrow().as_ref().filter(|(read, _)| read.cover(needs)) {
+        return Ok(inventory.clone());
+    }
+    let inventory = read(client, needs, api).await?;
+    *known.borrow_mut() = Some((needs, inventory.clone()));
+    Ok(inventory)
 }
 
 /// The lists.
@@ -185,15 +205,12 @@ pub async fn read(client: &Arc<Client>, needs: Needs, api: Option<Version>) -> R
         (true, false) => paths::ALL_IMAGES,
         (false, _) => "",
     };
-    let usage = match (needs.volumes, needs.images, needs.cache) {
-        (false, false, false) => String::new(),
+    // Volumes are measured only where one goes.
+    let usage = match (needs.images, needs.cache) {
+        (false, false) => String::new(),
         _ if !by_type => paths::USAGE.to_owned(),
-        (volumes, _, cache) => {
-            let mut types = Vec::new();
-            types.extend(volumes.then_some("volume"));
-            types.extend(cache.then_some("build-cache"));
-            if types.is_empty() { String::new() } else { paths::usage_of(&types) }
-        }
+        (_, true) => paths::usage_of(&["build-cache"]),
+        (_, false) => String::new(),
     };
     // Networks that nothing is attached to.
     let unattached = paths::networks_where(&json!({ "dangling": ["true"] }));
@@ -225,13 +242,7 @@ pub async fn read(client: &Arc<Client>, needs: Needs, api: Option<Version>) -> R
     for network in &mut inventory.networks {
         network.dangling = free.contains(&network.id);
     }
-    let sizes: HashMap<String, Volume> =
-        usage.volumes.into_iter().map(|volume| (volume.name.clone(), volume)).collect();
-    for volume in &mut inventory.volumes {
-        if let Some(known) = sizes.get(&volume.name) {
-            volume.usage_data = known.usage_data.clone();
-        }
-    }
+    measured(&mut inventory, usage.volumes);
     if !by_type {
         let shared: HashMap<String, i64> =
             usage.images.into_iter().map(|image| (image.id, image.shared_size)).collect();
@@ -254,15 +265,27 @@ pub async fn read(client: &Arc<Client>, needs: Needs, api: Option<Version>) -> R
     Ok(inventory)
 }
 
+/// Fills in how large volumes are.
+fn measured(inventory: &mut Inventory, usage: Vec<Volume>) {
+    let sizes: HashMap<String, Volume> = usage.into_iter().map(|volume| (volume.name.clone(), volume)).collect();
+    for volume in &mut inventory.volumes {
+        if let Some(known) = sizes.get(&volume.name) {
+            volume.usage_data = known.usage_data.clone();
+        }
+    }
+}
+
+/// How large volumes are. The engine knows no way to measure one: it walks through all files of all volumes.
+pub async fn volume_sizes(client: &Arc<Client>) -> Result<Vec<Volume>, EngineProblem> {
+    let by_type = client.version().await? >= DF_BY_TYPE;
+    let path = if by_type { paths::usage_of(&["volume"]) } else { paths::USAGE.to_owned() };
+    Ok(usage_of(client, &path).await?.volumes)
+}
+
 /// The engine's own clock, in seconds since 1970: what is older than a filter says is reckoned from it.
 fn now(info: &Info) -> Result<i64, EngineProblem> {
     let time = seconds(&info.system_time).map(|time| time as i64);
     time.ok_or_else(|| EngineProblem::unanswered(format!("it does not say its time: {:?}", info.system_time)))
-}
-
-/// The volumes, without their sizes.
-pub async fn volumes_of(client: &Arc<Client>) -> Result<Vec<Volume>, EngineProblem> {
-    Ok(client.get::<Volumes>(paths::VOLUMES).await?.volumes)
 }
 
 /// containerd's store stumbles for a moment over a snapshot that a build leaves behind.
@@ -277,37 +300,12 @@ async fn usage_of(client: &Arc<Client>, path: &str) -> Result<DiskUsage, EngineP
     list(client, path).await
 }
 
-async fn list<T: Default + serde::de::DeserializeOwned + Send + 'static>(
+/// The answer at this path; an empty one for an empty path, which stands for what is not asked.
+pub async fn list<T: Default + serde::de::DeserializeOwned + Send + 'static>(
     client: &Arc<Client>,
     path: &str,
 ) -> Result<T, EngineProblem> {
     if path.is_empty() { Ok(T::default()) } else { client.get(path).await }
-}
-
-/// Answers to many requests, in their order.
-pub(super) async fn many(client: &Arc<Client>, paths: Vec<String>) -> Vec<Result<Bytes, EngineProblem>> {
-    let unasked = || Err(EngineProblem::unanswered("it was not asked to the end"));
-    let mut answers: Vec<Result<Bytes, EngineProblem>> = paths.iter().map(|_| unasked()).collect();
-    let mut running = JoinSet::new();
-    for (at, path) in paths.into_iter().enumerate() {
-        let client = client.clone();
-        running.spawn(async move { (at, client.call(Method::GET, &path, None).await) });
-    }
-    while let Some(ended) = running.join_next().await {
-        if let Ok((at, answer)) = ended {
-            answers[at] = answer;
-        }
-    }
-    answers
-}
-
-/// The answer about one object; None where it is gone by now. What else goes wrong leaves the plan open.
-pub(super) fn about<T: DeserializeOwned>(answer: Result<Bytes, EngineProblem>) -> Result<Option<T>, EngineProblem> {
-    match answer {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(EngineProblem::unanswered),
-        Err(problem) if problem.is(404) => Ok(None),
-        Err(problem) => Err(problem),
-    }
 }
 
 /// What a closer look gave.
@@ -332,17 +330,32 @@ fn with_sizes(mut plan: Plan, inventory: &Inventory) -> Plan {
     plan
 }
 
-/// What has to be known more exactly of what goes.
-async fn look_closer(client: &Arc<Client>, inventory: &mut Inventory, plan: &Plan) -> Result<Learnt, EngineProblem> {
-    let mut learnt = Learnt::Nothing;
+/// What has to be known more exactly of what goes, and whether volumes that go were not measured in time.
+async fn look_closer(
+    client: &Arc<Client>,
+    inventory: &mut Inventory,
+    plan: &Plan,
+    sizes_within: Option<Duration>,
+) -> Result<(Learnt, bool), EngineProblem> {
+    let (mut learnt, started) = (Learnt::Nothing, Instant::now());
+    let volumes = plan.of(ObjectKind::Volume).any(|item| item.size.is_none()).then(|| {
+        let client = client.clone();
+        tokio::spawn(async move { volume_sizes(&client).await })
+    });
     if inventory.containerd && !inventory.images.is_empty() && as_containerd_sees_it(client, inventory, plan).await? {
         learnt = Learnt::More;
     }
     let going: Vec<&Item> = plan.of(ObjectKind::Container).collect();
     let with_volumes: Vec<String> = going.iter().filter(|item| item.volumes).map(|item| item.id.clone()).collect();
     let of_layers = layers_to_know(inventory, plan);
-    let (sizes, named, layers) =
-        tokio::try_join!(sizes(client, &going), named_volumes(client, &with_volumes), layers(client, &of_layers))?;
+    // Records of the build cache are held against the steps of images, and the store of containerd needs whole images.
+    let each = inventory.containerd || inventory.cache.iter().any(|record| record.shared);
+    let (sizes, named, layers) = tokio::try_join!(
+        sizes(client, &going),
+        named_volumes(client, &with_volumes),
+        layers(client, &of_layers, each)
+    )?;
+    let asked_layers = !of_layers.is_empty();
     if !going.is_empty() {
         learnt = learnt.max(Learnt::Sizes);
         for container in &mut inventory.containers {
@@ -357,7 +370,7 @@ async fn look_closer(client: &Arc<Client>, inventory: &mut Inventory, plan: &Pla
             container.named_volumes = Some(named);
         }
     }
-    if !of_layers.is_empty() {
+    if asked_layers {
         learnt = Learnt::More;
         for image in &mut inventory.images {
             if let Some(known) = layers.get(&image.id) {
@@ -368,21 +381,27 @@ async fn look_closer(client: &Arc<Client>, inventory: &mut Inventory, plan: &Pla
             with_blobs(&mut inventory.images);
         }
     }
-    Ok(learnt)
-}
-
-/// The ids of the images whose layers decide what is freed; none where no image that goes shares any.
-fn layers_to_know(inventory: &Inventory, plan: &Plan) -> Vec<String> {
-    let gone: HashSet<&str> = plan.of(ObjectKind::Image).map(|item| item.id.as_str()).collect();
-    // Old engines do not say it of images in between.
-    let sharing = |image: &Image| image.shared_size != 0;
-    let with_cache = inventory.cache.iter().any(|record| record.shared);
-    let asked = inventory.images.iter().any(|image| gone.contains(image.id.as_str()) && (sharing(image) || with_cache));
-    if !asked {
-        return Vec::new();
+    let mut unmeasured = false;
+    if let Some(mut asked) = volumes {
+        let answer = match sizes_within {
+            None => Some((&mut asked).await),
+            Some(within) => match tokio::time::timeout(within.saturating_sub(started.elapsed()), &mut asked).await {
+                Ok(answer) => Some(answer),
+                Err(_) => None,
+            },
+        };
+        match answer {
+            Some(answer) => {
+                measured(inventory, answer.map_err(EngineProblem::unanswered)??);
+                learnt = Learnt::More;
+            }
+            None => {
+                asked.abort();
+                unmeasured = true;
+            }
+        }
     }
-    let wanted = inventory.images.iter().filter(|image| sharing(image) || gone.contains(image.id.as_str()));
-    wanted.map(|image| image.id.clone()).collect()
+    Ok((learnt, unmeasured))
 }
 
 #[derive(Deserialize)]
@@ -459,61 +478,6 @@ async fn as_containerd_sees_it(
         }
     }
     Ok(!moved.is_empty() || timed || !asked.is_empty())
-}
-
-/// The layers of these images with their sizes: the chain from the image, the sizes from its history. An image that is gone by now has none.
-async fn layers(client: &Arc<Client>, ids: &[String]) -> Result<HashMap<String, Vec<ImageLayer>>, EngineProblem> {
-    let paths = ids.iter().flat_map(|id| [paths::image(id), paths::history(id)]).collect();
-    let mut answers = many(client, paths).await.into_iter();
-    let mut out = HashMap::new();
-    for id in ids {
-        let (Some(image), Some(history)) = (answers.next(), answers.next()) else { break };
-        let (Some(image), Some(history)) = (about(image)?, about(history)?) else { continue };
-        out.insert(id.clone(), chain(&image, &history));
-    }
-    Ok(out)
-}
-
-/// containerd's store keeps the compressed blobs beside the unpacked layers, and says the sum of both for whole images
-/// only. Where one image is the beginning of another, the difference is the rest's; in between it is shared out.
-fn with_blobs(images: &mut [Image]) {
-    let whole: HashMap<String, i64> =
-        images.iter().filter_map(|image| Some((image.layers.as_ref()?.last()?.chain.clone(), image.size))).collect();
-    for layers in images.iter_mut().filter_map(|image| image.layers.as_mut()) {
-        let (mut start, mut below) = (0, 0);
-        for end in 0..layers.len() {
-            let Some(size) = whole.get(&layers[end].chain) else { continue };
-            let part = &mut layers[start..=end];
-            let (plain, real) = (total(part.iter().map(|layer| layer.size)), size.saturating_sub(below).max(0));
-            for (at, layer) in part.iter_mut().enumerate() {
-                layer.size = match plain {
-                    0 if at == end - start => real,
-                    0 => 0,
-                    plain => (layer.size as f64 / plain as f64 * real as f64) as i64,
-                };
-            }
-            (start, below) = (end + 1, *size);
-        }
-    }
-}
-
-fn chain(image: &LayeredImage, history: &History) -> Vec<ImageLayer> {
-    let digests: Vec<&str> = image.layers().collect();
-    // A step without a layer has no bytes; so may one with a layer have none.
-    let mut steps: Vec<HistoryStep> = history.0.iter().rev().cloned().collect();
-    while steps.len() > digests.len()
-        && let Some(empty) = steps.iter().position(|step| step.size == 0)
-    {
-        steps.remove(empty);
-    }
-    steps.resize(digests.len(), HistoryStep::default());
-    let mut chain = String::new();
-    let mut out = Vec::new();
-    for (digest, HistoryStep { size, created_by }) in digests.into_iter().zip(steps) {
-        chain.push_str(digest);
-        out.push(ImageLayer { chain: chain.clone(), size, files: size, made_by: created_by });
-    }
-    out
 }
 
 /// What the largest of the containers that go have in their own layers.

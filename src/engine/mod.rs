@@ -4,9 +4,13 @@ pub mod access;
 pub mod answers;
 pub mod body;
 mod changes;
+mod compose_project;
 pub mod connection;
 pub mod inventory;
+mod labelled;
+mod layers;
 pub mod list;
+pub mod many;
 mod offline;
 mod other;
 pub mod paths;
@@ -32,6 +36,7 @@ pub use other::OtherClient;
 use crate::environment::client::Printer;
 use crate::environment::{memory, state};
 use changes::changed;
+use compose_project::read_project;
 use connection::{Client, Connection, nothing};
 use fender_core::api::{EngineProblem, Version, parse_version};
 use fender_core::engine::{
@@ -39,15 +44,16 @@ use fender_core::engine::{
 };
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
-use fender_core::lower::{ComposeFiles, ComposeModel, goes_by_name, model_words, takes_orphans};
+use fender_core::lower::{ComposeFiles, model_words};
 use fender_core::plan::compose::{PROJECT, Project, WORKING_DIR, of_project};
-use fender_core::plan::inventory::{Container, Image, Inventory, Network, ObjectLabels, Volume};
+use fender_core::plan::inventory::{Container, Inventory, Network, ObjectLabels, Volume};
 use fender_core::plan::preview::{Preview, preview_words};
 use fender_core::plan::protect::{LABEL, ProtectPattern};
-use fender_core::plan::{Change, ChangeStep, Facts, Needs, Plan, Protections, Step};
+use fender_core::plan::{Change, ChangeStep, Facts, Needs, Plan, Protections, Step, needs};
 use fender_core::policy::words_of_production;
 use fender_core::target::Target;
-use inventory::{Info, Volumes, read, survey, volumes_of};
+use inventory::{Info, KnownLists, Volumes, listed, read, survey, volume_sizes};
+use labelled::labelled;
 
 /// How long an engine may take before it counts as one that does not answer, where only a note depends on it.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -79,6 +85,9 @@ pub struct Engine {
     itself: RefCell<Option<Lookup<EngineFacts>>>,
     protections: RefCell<Option<Result<Rc<Protections>, EngineProblem>>>,
     plans: RefCell<Vec<(Vec<Step>, Rc<Plan>)>>,
+    lists: KnownLists,
+    /// How long it is waited for the sizes of volumes at least; None for as long as it takes.
+    sizes_within: Option<Duration>,
     project: OnceCell<Lookup<Project>>,
     preview: OnceCell<Lookup<Rc<Preview>>>,
     /// Reads compose files and the like.
@@ -110,6 +119,8 @@ impl Engine {
             itself: RefCell::default(),
             protections: RefCell::default(),
             plans: RefCell::default(),
+            lists: KnownLists::default(),
+            sizes_within: None,
             project: OnceCell::new(),
             preview: OnceCell::new(),
             printer,
@@ -127,6 +138,20 @@ impl Engine {
     pub fn with_printer(mut self, printer: Printer) -> Engine {
         self.printer = printer;
         self
+    }
+
+    /// A person waits for the question: how large volumes are is asked, and not waited for longer than this.
+    pub fn with_sizes_within(mut self, within: Duration) -> Engine {
+        self.sizes_within = Some(within);
+        self
+    }
+
+    /// How large all volumes are, by their names; what takes long is waited for.
+    pub fn volume_sizes(&self) -> Result<HashMap<String, i64>, EngineProblem> {
+        let connection = self.connection()?;
+        let _waiting = (self.waiting)("waiting for the engine to say how large the volumes are".to_owned());
+        let volumes = connection.within(MORE_PATIENCE, volume_sizes(&connection.client))?;
+        Ok(volumes.into_iter().filter_map(|volume| Some((volume.name.clone(), volume.size()?))).collect())
     }
 
     /// The connection to the engine, opened by the first call.
@@ -208,37 +233,47 @@ impl Engine {
     }
 
     /// What the engine holds, without sizes.
-    pub fn inventory(&self, needs: Needs, volumes: bool) -> Result<Inventory, EngineProblem> {
+    pub fn inventory(&self, needs: Needs) -> Result<Inventory, EngineProblem> {
         let connection = self.connection()?;
-        connection.within(MORE_PATIENCE, async {
-            let mut inventory = read(&connection.client, needs, self.wanted_api).await?;
-            if volumes {
-                inventory.volumes = volumes_of(&connection.client).await?;
-            }
-            Ok(inventory)
-        })
+        connection.within(MORE_PATIENCE, read(&connection.client, needs, self.wanted_api))
     }
 
-    /// What protects objects of this engine, asked once.
-    async fn read_protections(&self, client: &Arc<Client>) -> Result<Rc<Protections>, EngineProblem> {
-        let known = self.protections.borrow().clone();
-        if let Some(known) = known {
-            return known;
+    /// What protects objects of this engine, asked once. `listed` are the kinds of objects whose lists are read anyway: of these it is not
+    /// asked whether one has the label.
+    async fn read_protections(
+        &self,
+        client: &Arc<Client>,
+        listed: Option<Needs>,
+    ) -> Result<Protections, EngineProblem> {
+        let mut all = Protections { patterns: self.patterns.clone(), ..Protections::default() };
+        all.labelled = labelled(client, listed).await?;
+        if state::any_locks() {
+            let info: Info = client.get(paths::INFO).await?;
+            let locks = state::locks(&info.id).map_err(|error| EngineProblem::Unanswered(format!("{error:#}")))?;
+            all.locks = locks.locked;
+            all.released = locks.released;
         }
-        let read = async {
-            let mut all = Protections { patterns: self.patterns.clone(), ..Protections::default() };
-            all.labelled = labelled(client).await?;
-            if state::any_locks() {
-                let info: Info = client.get(paths::INFO).await?;
-                let locks = state::locks(&info.id).map_err(|error| EngineProblem::Unanswered(format!("{error:#}")))?;
-                all.locks = locks.locked;
-                all.released = locks.released;
+        Ok(all)
+    }
+
+    /// The plan, with what protects where that is not known yet: all requests for both in one batch.
+    async fn read_plan(&self, client: &Arc<Client>, steps: &[Step]) -> Result<Plan, EngineProblem> {
+        // All requests in one batch need the API version.
+        client.version().await?;
+        let needs = needs(steps);
+        let known = self.protections.borrow().clone();
+        let protections = async {
+            match known {
+                Some(known) => known.map(|known| (*known).clone()),
+                None => self.read_protections(client, Some(needs)).await,
             }
-            Ok(Rc::new(all))
         };
-        let read = read.await;
-        *self.protections.borrow_mut() = Some(read.clone());
-        read
+        let lists = listed(client, needs, self.wanted_api, &self.lists);
+        let (mut protections, inventory) = tokio::try_join!(protections, lists)?;
+        protections.labelled |= inventory.has_label(LABEL);
+        let protections = Rc::new(protections);
+        *self.protections.borrow_mut() = Some(Ok(protections.clone()));
+        survey(client, steps, &protections, inventory, self.sizes_within).await
     }
 }
 
@@ -255,17 +290,6 @@ fn left_out<T: Default>(value: Option<T>) -> T {
 /// `DOCKER_API_VERSION` as the client takes it: moby `client/options.go` cuts a `v` off.
 fn client_version(text: &str) -> Option<Version> {
     parse_version(text.strip_prefix('v').unwrap_or(text))
-}
-
-/// Whether anything on the engine has the label that protects. One request after the other, which go over one connection beside the lists
-/// of a plan.
-async fn labelled(client: &Arc<Client>) -> Result<bool, EngineProblem> {
-    let filters = json!({ "label": [LABEL] });
-    let none = client.get::<List<Container>>(&paths::containers_where(&filters)).await?.0.is_empty()
-        && client.get::<Volumes>(&paths::volumes_where(&filters)).await?.volumes.is_empty()
-        && client.get::<List<Network>>(&paths::networks_where(&filters)).await?.0.is_empty()
-        && client.get::<List<Image>>(&paths::all_images_where(&filters)).await?.0.is_empty();
-    Ok(!none)
 }
 
 impl Inspect for Engine {
@@ -502,7 +526,21 @@ impl Facts for Engine {
         }
         let connection = self.connection()?;
         let _waiting = self.says_what_it_waits_for();
-        connection.within(MORE_PATIENCE, self.read_protections(&connection.client))
+        let read = connection.within(MORE_PATIENCE, self.read_protections(&connection.client, None)).map(Rc::new);
+        *self.protections.borrow_mut() = Some(read.clone());
+        read
+    }
+
+    fn protections_of(&self, steps: &[Step]) -> Result<Rc<Protections>, EngineProblem> {
+        if !steps.is_empty()
+            && self.protections.borrow().is_none()
+            && let Err(problem) = self.plan(steps)
+            && !matches!(problem, EngineProblem::Said { .. })
+        {
+            // Who does not answer is not asked once more.
+            self.protections.borrow_mut().get_or_insert(Err(problem));
+        }
+        self.protections()
     }
 
     fn plan(&self, steps: &[Step]) -> Result<Rc<Plan>, EngineProblem> {
@@ -511,9 +549,7 @@ impl Facts for Engine {
         }
         let connection = self.connection()?;
         let _waiting = (self.waiting)(format!("reading what the engine at {} holds", self.target.host));
-        let protections = self.read_protections(&connection.client);
-        let plan = connection.within(MORE_PATIENCE, survey(&connection.client, steps, protections, self.wanted_api))?;
-        let plan = Rc::new(plan);
+        let plan = Rc::new(connection.within(MORE_PATIENCE, self.read_plan(&connection.client, steps))?);
         self.plans.borrow_mut().push((steps.to_vec(), plan.clone()));
         Ok(plan)
     }
@@ -522,7 +558,7 @@ impl Facts for Engine {
         let protections = self.protections()?;
         let connection = self.connection()?;
         let _waiting = (self.waiting)(format!("reading what the engine at {} holds", self.target.host));
-        connection.within(MORE_PATIENCE, changed(&connection.client, steps, &protections, self.wanted_api))
+        connection.within(MORE_PATIENCE, changed(&connection.client, steps, &protections, self.wanted_api, &self.lists))
     }
 
     fn preview(&self, invocation: &Invocation, _: &dyn Host) -> Lookup<Rc<Preview>> {
@@ -563,41 +599,4 @@ impl Facts for Engine {
         let _waiting = (self.waiting)(READS_FILES.to_owned());
         self.project.get_or_init(|| read_project(&self.printer, invocation, host)).clone()
     }
-}
-
-/// Compose's own reading of its files, with the words that stand before its command; else the name that they give.
-fn read_project(printer: &Printer, invocation: &Invocation, host: &dyn Host) -> Lookup<Project> {
-    let set = |name: &str| invocation.above.iter().rev().find(|set| set.flag.name == name).map(|set| set.value.clone());
-    let named = set("project-name").or_else(|| host.env("COMPOSE_PROJECT_NAME")).filter(|name| !name.is_empty());
-    let by_name = |otherwise: Lookup<Project>| match &named {
-        Some(name) => Lookup::Found(Project { name: name.to_lowercase(), model: None }),
-        None => otherwise,
-    };
-    if goes_by_name(invocation) {
-        return by_name(Lookup::Missing);
-    }
-    let Some(words) = model_words(invocation) else {
-        return by_name(Lookup::Unknown("its words name no command of compose".to_owned()));
-    };
-    let project = printer.printed(&words).then(|bytes| match ComposeModel::read(&bytes) {
-        Ok(model) => match Project::from_model(&model) {
-            Some(project) => Lookup::Found(project),
-            None => Lookup::Unknown("compose's model has no name".to_owned()),
-        },
-        Err(error) => Lookup::Unknown(format!("compose's model cannot be read: {error}")),
-    });
-    let Lookup::Found(mut project) = project else { return by_name(project) };
-    if takes_orphans(invocation, host)
-        && let Some(model) = &mut project.model
-    {
-        // Compose knows the services of all profiles; its model shows the active ones.
-        let mut words = words[..words.len() - 3].to_vec();
-        words.extend(["--profile", "*", "config", "--services"].map(str::to_owned));
-        let all = match printer.printed(&words) {
-            Lookup::Found(all) => String::from_utf8_lossy(&all).into_owned(),
-            other => return other.map(|_| project),
-        };
-        model.inactive = all.lines().map(str::to_owned).filter(|name| !model.has(name)).collect();
-    }
-    Lookup::Found(project)
 }

@@ -1,11 +1,12 @@
 //! How much space keeping will need, and what an undo will not restore. It is found out before the question, so that the question can say it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use fender_core::api::EngineProblem;
 use fender_core::plan::inventory::short;
-use fender_core::plan::{CopySource, Keeping, KeepingCopy, ObjectKind, Plan, Recoverable};
+use fender_core::plan::{CopySource, Keeping, KeepingCopy, NeighbourContainer, ObjectKind, Plan, Recoverable};
 use serde_json::Value;
 
 use super::settings::needed_containers;
@@ -14,6 +15,7 @@ use super::store::TrashStore;
 use crate::engine::answers::{ContainerSettings, ListedContainer, ListedImage, read};
 use crate::engine::connection::{Client, Connection};
 use crate::engine::list::List;
+use crate::engine::many::{about, many};
 use crate::engine::paths;
 
 /// How long the engine may take for it.
@@ -24,7 +26,7 @@ const LOOKED_AT: usize = 200;
 /// What the engine says of its containers and images.
 #[derive(Default)]
 struct Around {
-    containers: Vec<ListedContainer>,
+    containers: Vec<NeighbourContainer>,
     /// Settings by the container's id.
     settings: HashMap<String, Value>,
     /// Bytes by the image's id.
@@ -48,24 +50,40 @@ pub fn foresee(connection: &Connection, plan: &mut Plan, is_local: bool) {
     plan.keeping = estimate(plan, &around, &speed::recall(&super::folder(), &plan.engine, is_local));
 }
 
-async fn look(client: &std::sync::Arc<Client>, plan: &Plan) -> Result<Around, EngineProblem> {
-    let List(containers): List<ListedContainer> = client.get(paths::CONTAINERS).await?;
-    let List(images): List<ListedImage> = client.get(paths::IMAGES).await?;
-    let is_going = |id: &str| plan.of(ObjectKind::Container).any(|item| item.id == id);
-    let mut settings = HashMap::new();
-    for id in containers.iter().map(|it| &it.id) {
-        if containers.len() <= LOOKED_AT || is_going(id) {
-            match client.get(&paths::container(id)).await {
-                Ok(inspect) => {
-                    let _: ContainerSettings = read(&inspect)?;
-                    settings.insert(id.clone(), inspect);
-                }
-                Err(problem) if problem.is(404) => {}
-                Err(problem) => return Err(problem),
-            }
+/// What the plan's own lists say is not asked again; the settings of the containers are asked several at once.
+async fn look(client: &Arc<Client>, plan: &Plan) -> Result<Around, EngineProblem> {
+    let listed = plan.neighbours.clone().unwrap_or_default();
+    let containers = async {
+        if plan.neighbours.is_some() {
+            return Ok::<_, EngineProblem>(listed.containers.clone());
         }
-    }
-    let images = images.into_iter().map(|image| (image.id, u64::try_from(image.size).unwrap_or(0))).collect();
+        let List(containers): List<ListedContainer> = client.get(paths::CONTAINERS).await?;
+        let named = |it: ListedContainer| NeighbourContainer { id: it.id, image_id: it.image_id, names: it.names };
+        Ok(containers.into_iter().map(named).collect())
+    };
+    let images = async {
+        if let Some(sizes) = &listed.image_sizes {
+            return Ok::<_, EngineProblem>(sizes.clone());
+        }
+        let List(images): List<ListedImage> = client.get(paths::IMAGES).await?;
+        Ok(images.into_iter().map(|image| (image.id, u64::try_from(image.size).unwrap_or(0))).collect())
+    };
+    let settings = async {
+        let containers: Vec<NeighbourContainer> = containers.await?;
+        let going: HashSet<&str> = plan.of(ObjectKind::Container).map(|item| item.id.as_str()).collect();
+        let all = containers.len() <= LOOKED_AT;
+        let asked: Vec<String> =
+            containers.iter().map(|it| it.id.clone()).filter(|id| all || going.contains(id.as_str())).collect();
+        let answers = many(client, asked.iter().map(|id| paths::container(id)).collect()).await;
+        let mut settings = HashMap::new();
+        for (id, answer) in asked.into_iter().zip(answers) {
+            let Some(inspect) = about::<Value>(answer)? else { continue };
+            let _: ContainerSettings = read(&inspect)?;
+            settings.insert(id, inspect);
+        }
+        Ok::<_, EngineProblem>((containers, settings))
+    };
+    let ((containers, settings), images) = tokio::try_join!(settings, images)?;
     Ok(Around { containers, settings, images })
 }
 
@@ -95,8 +113,8 @@ fn estimate(plan: &Plan, around: &Around, speeds: &Speeds) -> Keeping {
 }
 
 /// The id of a container that is there, by the name or id that another one has for it.
-fn there<'a>(containers: &'a [ListedContainer], named: &str) -> Option<&'a str> {
-    let is = |it: &&ListedContainer| {
+fn there<'a>(containers: &'a [NeighbourContainer], named: &str) -> Option<&'a str> {
+    let is = |it: &&NeighbourContainer| {
         it.id == named
             || it.names.iter().any(|name| name.trim_start_matches('/') == named)
             || named.len() >= 12 && it.id.starts_with(named)
@@ -202,11 +220,10 @@ mod tests {
         Around {
             containers: containers
                 .iter()
-                .map(|(name, _)| ListedContainer {
+                .map(|(name, _)| NeighbourContainer {
                     id: id(name),
                     image_id: String::new(),
                     names: vec![format!("/{name}"), format!("/x/{name}")],
-                    labels: HashMap::new(),
                 })
                 .collect(),
             settings: containers.iter().map(|(name, host)| (id(name), json!({ "HostConfig": host }))).collect(),

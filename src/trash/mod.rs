@@ -49,6 +49,7 @@ const LEFT_FREE: u64 = 200_000_000;
 /// Marks in the plan what the trash has no room for.
 pub fn fit(plan: &mut Plan, trash: &TrashLimits) {
     plan.kept_for = trash.keep;
+    let unmeasured = plan.unmeasured;
     let unusable = state::usable(&folder()).err().map(|error| format!("{error:#}"));
     let free = store::free(&folder()).saturating_sub(LEFT_FREE);
     let mut room = trash.max.min(free);
@@ -78,7 +79,7 @@ pub fn fit(plan: &mut Plan, trash: &TrashLimits) {
         if let Some(why) = why {
             item.recoverable = Recoverable::No;
             item.not_kept = Some(why);
-        } else if item.kind == ObjectKind::Volume && item.size.is_none() {
+        } else if item.kind == ObjectKind::Volume && item.size.is_none() && !unmeasured {
             item.recoverable = Recoverable::No;
             item.not_kept = Some("the engine does not say how large it is".to_owned());
         }

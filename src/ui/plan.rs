@@ -50,7 +50,10 @@ fn text(plan: &Plan, screen: &Screen, now: i64, most: usize) -> String {
     if !removed.is_empty() {
         let counts = counts(removed.iter().copied());
         let parts: Vec<&str> = counts.iter().map(String::as_str).collect();
-        let head = format!("{}; frees {}", list(&parts), bytes(plan.frees));
+        let head = match plan.unmeasured {
+            true => list(&parts),
+            false => format!("{}; frees {}", list(&parts), bytes(plan.frees)),
+        };
         out.push_str(&screen.filled("  deletes  ", &head));
     } else if plan.replaced().next().is_none() && plan.changes.is_empty() {
         out.push_str("  deletes nothing\n");
@@ -222,6 +225,7 @@ fn line(item: &Item, screen: &Screen, now: i64, widest: usize, says_why: bool) -
             String::new()
         }
         (_, Some(size)) => bytes(size),
+        (ObjectKind::Volume, None) if item.recoverable == Recoverable::Trash => "size not known yet".to_owned(),
         (_, None) => "size unknown".to_owned(),
     };
     let mut about: Vec<String> = Vec::new();

@@ -441,6 +441,7 @@ pub fn deletion(judgement: &Judgement, plan: &Plan, screen: &Screen, hostname: &
 pub fn smaller(invocation: &Invocation, plan: &Plan, screen: &Screen) -> String {
     let what = match plan.deletes.len() {
         0 => "nothing to delete".to_owned(),
+        number if plan.unmeasured => count(number, "object"),
         number => format!("{}, frees {}", count(number, "object"), bytes(plan.frees)),
     };
     row(screen, "smaller", &format!("{} ({what})", command_line(&invocation.words)))

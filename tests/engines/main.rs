@@ -43,6 +43,7 @@ mod real_engine;
 mod refusals;
 mod restore;
 mod scenarios;
+mod speed;
 mod swarm_changes;
 mod syscalls;
 mod system_policy;

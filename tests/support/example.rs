@@ -441,8 +441,8 @@ pub fn with_context<T>(environment: &str, work: impl FnOnce(&JudgementContext) -
 
 fn with_caller<T>(environment: &str, caller: CallerKind, work: impl FnOnce(&JudgementContext) -> T) -> T {
     let policy = Policy::default();
-    let facts = |target: &Target| -> Box<dyn Facts> {
-        if target.host.contains("podman") { Box::new(SmallPodman) } else { Box::new(SmallEngine) }
+    let facts = |target: &Target| -> Rc<dyn Facts> {
+        if target.host.contains("podman") { Rc::new(SmallPodman) } else { Rc::new(SmallEngine) }
     };
     work(&JudgementContext {
         host: &EveryPath,

@@ -59,7 +59,7 @@ impl Files {
     /// What a command is judged to be, and all that a person would be shown.
     pub fn judged(&self, words: &[&str], layers: &[PolicyLayer]) {
         let policy = Policy { layers: layers.to_vec() };
-        let facts = |_: &Target| -> Box<dyn Facts> { Box::new(self.clone()) };
+        let facts = |_: &Target| -> Rc<dyn Facts> { Rc::new(self.clone()) };
         let bench = JudgementContext {
             host: self,
             policy: &policy,

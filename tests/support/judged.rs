@@ -1,6 +1,7 @@
 //! A command line judged on production without an engine: the strictest environment, and nothing but the words to go by.
 
 use std::ffi::OsString;
+use std::rc::Rc;
 
 use fender::engine::Offline;
 use fender_core::judge::{Judgement, JudgementContext, judge};
@@ -13,7 +14,7 @@ use super::TestHost;
 /// Judges the words under the built-in policy of production.
 pub fn judged(host: &TestHost, words: &[String]) -> Judgement {
     let policy = Policy::default();
-    let facts = |_: &Target| -> Box<dyn Facts> { Box::new(Offline::default()) };
+    let facts = |_: &Target| -> Rc<dyn Facts> { Rc::new(Offline::default()) };
     let environment = policy.named("prod");
     let context = JudgementContext {
         host,

@@ -14,6 +14,7 @@ pub mod lint;
 pub mod pictures;
 pub mod place;
 pub mod process;
+pub mod proxy;
 pub mod recorder;
 pub mod schema;
 pub mod state;

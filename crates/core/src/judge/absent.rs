@@ -58,10 +58,11 @@ pub fn about_what_is_there(
         return complaints;
     }
     // The first question to the engine: where it stays open, no other is asked.
-    if facts.protections().is_err() {
+    let steps = deletions();
+    if facts.protections_of(&steps).is_err() {
         return complaints;
     }
-    let plan = facts.plan(&deletions());
+    let plan = facts.plan(&steps);
     let nothing_goes = match &plan {
         Ok(plan) => is_clear(plan) && plan.deletes.is_empty() && !plan.skipped.iter().any(|it| it.protected),
         // Not a manager of a swarm: the engine will not delete what it does not even list.

@@ -9,6 +9,7 @@ mod unchanged;
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::rc::Rc;
 
 use crate::engine::Labels;
 use crate::files::text::Place;
@@ -30,7 +31,7 @@ pub struct JudgementContext<'a> {
     /// The policy.
     pub policy: &'a Policy,
     /// Makes the way to ask the engine that was chosen.
-    pub facts: &'a dyn Fn(&Target) -> Box<dyn Facts>,
+    pub facts: &'a dyn Fn(&Target) -> Rc<dyn Facts>,
     /// This machine's name.
     pub hostname: String,
     /// The caller's own ids.
@@ -62,7 +63,7 @@ pub struct Judgement {
     /// The words with every offered change made.
     pub rewrite: Option<Vec<OsString>>,
     /// To ask the engine again, for a screen that is shown.
-    pub facts: Box<dyn Facts>,
+    pub facts: Rc<dyn Facts>,
     steps: OnceCell<Vec<Step>>,
 }
 

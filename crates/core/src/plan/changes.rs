@@ -3,9 +3,10 @@
 
 use std::rc::Rc;
 
+use super::Needs;
 use super::change::{Change, ChangeKind};
 use super::compose::Project;
-use super::inventory::{Container, Inventory, Needs, find_container};
+use super::inventory::{Container, Inventory, find_container};
 use super::preview::{Preview, PreviewedAction, Resource};
 use super::request_changes::{self, A_SIGNAL_WAKES, ITS_PROGRAM_DECIDES, Kill, RequestChange, unpaused};
 use super::services::containers_of_services;

@@ -17,6 +17,11 @@ pub trait Facts: Inspect {
         Err(not_asked())
     }
 
+    /// The same for a command that deletes, whose plan will be asked for: the lists of the plan say most of it.
+    fn protections_of(&self, _: &[Step]) -> Result<Rc<Protections>, EngineProblem> {
+        self.protections()
+    }
+
     /// What these steps would delete.
     fn plan(&self, _: &[Step]) -> Result<Rc<Plan>, EngineProblem> {
         Err(not_asked())

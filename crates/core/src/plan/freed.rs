@@ -3,11 +3,34 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::inventory::{Image, Inventory};
-use super::{Item, ItemChange, ObjectKind};
+use super::{Item, ItemChange, ObjectKind, Plan};
+
+/// Said of volumes whose size is not known when the question is asked.
+const UNMEASURED: &str = "the engine has not said yet how large the volumes are; they are measured before anything is deleted, and if one is \
+                          too large to be kept, fender asks again";
 
 /// containerd's store makes a snapshot of its own for each container's `/dev`, `/etc/hosts` and the like, which it does not
 /// count as the container's: bytes, as measured.
 const OWN_SNAPSHOT: i64 = 12_288;
+
+impl Plan {
+    /// Fills in how large volumes are, by their names, where that was not known in time.
+    pub fn measure(&mut self, sizes: &HashMap<String, i64>) {
+        for item in self.deletes.iter_mut().filter(|item| item.kind == ObjectKind::Volume && item.size.is_none()) {
+            item.size = sizes.get(&item.name).copied();
+            item.frees = item.size.unwrap_or(0);
+        }
+        self.frees = freed(&self.deletes);
+        self.unmeasured = false;
+        self.warnings.retain(|warning| warning != UNMEASURED);
+    }
+
+    /// Says that the volumes that go are measured after the answer.
+    pub fn left_unmeasured(&mut self) {
+        self.unmeasured = true;
+        self.warnings.push(UNMEASURED.to_owned());
+    }
+}
 
 /// Fills in what each object frees, and sums it up. `kept` are the images whose layers are still needed, `cache` the
 /// records that go.

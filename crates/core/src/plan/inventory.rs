@@ -10,21 +10,6 @@ use crate::api::Version;
 /// Labels of an object by their keys.
 pub type ObjectLabels = HashMap<String, String>;
 
-/// What has to be read for a command: nothing is asked that it does not need.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Needs {
-    /// Images.
-    pub images: bool,
-    /// Volumes.
-    pub volumes: bool,
-    /// Networks.
-    pub networks: bool,
-    /// Build cache.
-    pub cache: bool,
-    /// Services, secrets and configs.
-    pub swarm: bool,
-}
-
 /// One engine at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Inventory {
@@ -80,6 +65,14 @@ fn listed<T>(list: &[T], position: usize) -> &T {
 }
 
 impl Inventory {
+    /// Whether any listed object has this label.
+    pub fn has_label(&self, name: &str) -> bool {
+        self.containers.iter().any(|it| it.labels.contains_key(name))
+            || self.volumes.iter().any(|it| it.labels.contains_key(name))
+            || self.networks.iter().any(|it| it.labels.contains_key(name))
+            || self.images.iter().any(|it| it.labels.contains_key(name))
+    }
+
     /// The container at this position of [`Inventory::containers`].
     #[track_caller]
     pub fn container(&self, position: usize) -> &Container {

@@ -9,6 +9,8 @@ pub mod filters;
 pub mod freed;
 pub mod images;
 pub mod inventory;
+mod needs;
+mod neighbours;
 pub mod preview;
 pub mod protect;
 pub mod request_changes;
@@ -16,13 +18,17 @@ pub mod services;
 mod simulate;
 pub mod steps;
 
+use std::rc::Rc;
+
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 pub use change::{Change, ChangeKind};
 pub use changes::ChangeStep;
 pub use facts::Facts;
-pub use inventory::{Inventory, Needs};
+pub use inventory::Inventory;
+pub use needs::Needs;
+pub use neighbours::{NeighbourContainer, PlanNeighbours};
 pub use protect::{Protected, Protections};
 pub use simulate::plan;
 pub use steps::{Step, deletes, needs, steps, steps_of};
@@ -251,6 +257,12 @@ pub struct Plan {
     /// The deletion is done by docker itself, because only it can: why.
     #[serde(skip)]
     pub by_docker: Option<String>,
+    /// The engine has not said in time how large the volumes are that go: they are measured after the answer, before anything is deleted.
+    #[serde(skip)]
+    pub unmeasured: bool,
+    /// What else the engine has; None where nothing was listed.
+    #[serde(skip)]
+    pub neighbours: Option<Rc<PlanNeighbours>>,
 }
 
 fn without_replaced<S: Serializer>(deletes: &[Item], serializer: S) -> Result<S::Ok, S::Error> {

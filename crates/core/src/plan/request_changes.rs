@@ -3,11 +3,10 @@
 
 use serde_json::Value;
 
+use super::Needs;
 use super::change::{Change, ChangeKind};
 use super::images::ImageStore;
-use super::inventory::{
-    Container, Image, Inventory, Needs, Service, find_container, find_network, is_anonymous_name, short,
-};
+use super::inventory::{Container, Image, Inventory, Service, find_container, find_network, is_anonymous_name, short};
 use super::{ObjectKind, Recoverable};
 use crate::grammar::values::reference;
 use crate::lower::{Body, Effect, PredictedOperation, Request};

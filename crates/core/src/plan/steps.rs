@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
+use super::Needs;
 use super::compose::{self, Project};
 use super::filters::Filters;
-use super::inventory::Needs;
 use super::preview::{Event, Preview, Resource};
 use crate::docker_files::current_builder;
 use crate::engine::Lookup;

@@ -72,7 +72,7 @@ impl<'a> Case<'a> {
 
     /// What is deleted on this engine, where that is known for certain. What is protected is asked for first, as everywhere.
     pub fn known_plan(&self) -> Option<Rc<Plan>> {
-        if !self.deletes() || self.facts.protections().is_err() {
+        if !self.deletes() || self.facts.protections_of(self.steps()).is_err() {
             return None;
         }
         let plan = self.facts.plan(self.steps()).ok()?;

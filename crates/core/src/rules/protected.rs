@@ -32,7 +32,7 @@ fn check(case: &Case) -> Vec<Finding> {
     if !deletes && steps.is_empty() {
         return Vec::new();
     }
-    let protections = match case.facts.protections() {
+    let protections = match if deletes { case.facts.protections_of(case.steps()) } else { case.facts.protections() } {
         Ok(protections) => protections,
         // Docker will not reach it either.
         Err(EngineProblem::NoEngine(_) | EngineProblem::NotAllowed(_)) => return Vec::new(),

@@ -212,7 +212,7 @@ fn at_removal(case: &Case) -> Vec<Finding> {
         return Vec::new();
     }
     // Sizes that are not known are no finding: the removal itself is one, and what is protected is asked for first.
-    if case.facts.protections().is_err() {
+    if case.facts.protections_of(case.steps()).is_err() {
         return Vec::new();
     }
     let Ok(plan) = case.facts.plan(case.steps()) else { return Vec::new() };

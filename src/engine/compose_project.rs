@@ -1,0 +1,45 @@
+//! The project of a compose command, as compose reads it.
+
+use crate::environment::client::Printer;
+use fender_core::engine::Lookup;
+use fender_core::grammar::parse::Invocation;
+use fender_core::host::Host;
+use fender_core::lower::{ComposeModel, goes_by_name, model_words, takes_orphans};
+use fender_core::plan::compose::Project;
+
+/// Compose's own reading of its files, with the words that stand before its command; else the name that they give.
+pub fn read_project(printer: &Printer, invocation: &Invocation, host: &dyn Host) -> Lookup<Project> {
+    let set = |name: &str| invocation.above.iter().rev().find(|set| set.flag.name == name).map(|set| set.value.clone());
+    let named = set("project-name").or_else(|| host.env("COMPOSE_PROJECT_NAME")).filter(|name| !name.is_empty());
+    let by_name = |otherwise: Lookup<Project>| match &named {
+        Some(name) => Lookup::Found(Project { name: name.to_lowercase(), model: None }),
+        None => otherwise,
+    };
+    if goes_by_name(invocation) {
+        return by_name(Lookup::Missing);
+    }
+    let Some(words) = model_words(invocation) else {
+        return by_name(Lookup::Unknown("its words name no command of compose".to_owned()));
+    };
+    let project = printer.printed(&words).then(|bytes| match ComposeModel::read(&bytes) {
+        Ok(model) => match Project::from_model(&model) {
+            Some(project) => Lookup::Found(project),
+            None => Lookup::Unknown("compose's model has no name".to_owned()),
+        },
+        Err(error) => Lookup::Unknown(format!("compose's model cannot be read: {error}")),
+    });
+    let Lookup::Found(mut project) = project else { return by_name(project) };
+    if takes_orphans(invocation, host)
+        && let Some(model) = &mut project.model
+    {
+        // Compose knows the services of all profiles; its model shows the active ones.
+        let mut words = words[..words.len() - 3].to_vec();
+        words.extend(["--profile", "*", "config", "--services"].map(str::to_owned));
+        let all = match printer.printed(&words) {
+            Lookup::Found(all) => String::from_utf8_lossy(&all).into_owned(),
+            other => return other.map(|_| project),
+        };
+        model.inactive = all.lines().map(str::to_owned).filter(|name| !model.has(name)).collect();
+    }
+    Lookup::Found(project)
+}

@@ -1,0 +1,112 @@
+//! What a question asks of a real engine, and what it does not wait for. Counted, not timed: the times are in `benches/question.rs`.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::api::{Api, tar};
+use crate::support::engine::Engine;
+use crate::support::guarded::Guarded;
+use crate::support::proxy::EngineProxy;
+use crate::support::terminal::Terminal;
+
+/// How long the engine takes to measure its volumes here.
+const MEASURES: Duration = Duration::from_secs(8);
+
+/// An engine takes as long to measure its volumes as it has files. The question does not wait for that, and what it promises stays true.
+#[test]
+fn a_question_does_not_wait_for_the_sizes_of_volumes() {
+    let engine = Engine::start("speed-sizes", "new", "");
+    engine.image("stand-in:1", &[]);
+    let guarded = Guarded::new(&engine);
+    guarded.place.policy("[environments.prod]\nhostname = \"*\"\n[trash]\neach = \"100kB\"\n");
+    let api = Api::new(&engine.socket);
+    for (name, bytes) in [("small", 1000), ("large", 300_000)] {
+        let mounted = json!({"Image": "stand-in:1", "Cmd": ["true"], "HostConfig": {"Binds": [format!("{name}:/v")]}});
+        let made = api.call(hyper::Method::POST, "/containers/create", Some(&mounted));
+        let id = made["Id"].as_str().unwrap().to_owned();
+        api.send(hyper::Method::PUT, &format!("/containers/{id}/archive?path=/v"), tar(&[("data", bytes)]));
+        api.call(hyper::Method::DELETE, &format!("/containers/{id}"), None);
+    }
+    let is_there = |name: &str| api.try_call(hyper::Method::GET, &format!("/volumes/{name}"), None).is_ok();
+    let slow = EngineProxy::start(&guarded.place.path("slow.sock"), &engine.socket, Some(("/system/df", MEASURES)));
+    let asked = |name: &str| {
+        let started = Instant::now();
+        let mut command = guarded.docker(&["volume", "rm", name]);
+        command.env("DOCKER_HOST", slow.host());
+        let terminal = Terminal::start(&command, None);
+        terminal.expect_question();
+        assert!(started.elapsed() < MEASURES, "the question waited: {:?}", started.elapsed());
+        let seen = terminal.unwrapped();
+        assert!(seen.contains("size not known yet") && seen.contains("measured before anything is deleted"), "{seen}");
+        assert!(seen.contains(&format!("keeps {name} for 7 days")) && !seen.contains("frees"), "{seen}");
+        terminal
+    };
+    let answer = format!("{}\n", guarded.name);
+
+    // What fits is kept and deleted, with one question.
+    let mut terminal = asked("small");
+    terminal.send(&answer);
+    assert_eq!(terminal.wait().code(), Some(0), "{}", terminal.seen());
+    assert!(!is_there("small") && !terminal.unwrapped().contains("not all of this can be kept"), "{}", terminal.seen());
+    guarded.undo();
+    assert!(is_there("small"));
+
+    // What turns out to be too large is asked about again, with what is known then; nothing goes before.
+    let mut terminal = asked("large");
+    terminal.send(&answer);
+    terminal.expect_questions(2);
+    let seen = terminal.unwrapped();
+    assert!(seen.contains("not all of this can be kept") && seen.contains("it is larger than 100 kB"), "{seen}");
+    assert!(is_there("large"));
+    terminal.send("\n");
+    assert_eq!(terminal.wait().code(), Some(125), "{}", terminal.seen());
+    assert!(is_there("large"));
+
+    // A plan that nobody waits for has the size.
+    let plan = guarded.fender(&["plan", "--format", "json", "--", "volume", "rm", "large"]);
+    let plan: serde_json::Value = serde_json::from_slice(&plan.stdout).unwrap();
+    assert!(plan["deletes"][0]["size"].as_i64() >= Some(300_000), "{plan}");
+}
+
+/// One reading of the engine for what protects, for the plan, for what is kept and for the smaller plan.
+#[test]
+fn nothing_is_asked_twice_for_a_question() {
+    let engine = Engine::start("speed-requests", "new", "");
+    engine.image("stand-in:1", &[]);
+    let guarded = Guarded::new(&engine);
+    let api = Api::new(&engine.socket);
+    for number in 0..20 {
+        let body = json!({"Image": "stand-in:1", "Cmd": ["true"], "HostConfig": {"Binds": [format!("v{number}:/v")]}});
+        let made = api.call(hyper::Method::POST, &format!("/containers/create?name=c{number}"), Some(&body));
+        let id = made["Id"].as_str().unwrap();
+        let label = json!({"Labels": {"number": number.to_string()}});
+        api.call(hyper::Method::POST, &format!("/commit?container={id}&repo=made{number}&tag=1"), Some(&label));
+    }
+    api.call(hyper::Method::POST, "/volumes/create", Some(&json!({"Name": "spare"})));
+    let proxy =
+        EngineProxy::start(&guarded.place.path("proxy.sock"), &engine.socket, Some(("/", Duration::from_millis(40))));
+    // Most requests in all, and most of them one after the other. Eight are asked at once: the settings of 20 containers, and 21 images. The
+    // images share a layer, whose size is in one history.
+    for (words, most, phases) in [
+        (&["system", "prune", "-a"][..], 10 + 20 + 22, 4 + 3 + 4),
+        (&["volume", "rm", "spare"], 8, 5),
+        (&["container", "prune"], 10 + 20, 5 + 3),
+    ] {
+        let mut command = guarded.docker(words);
+        command.env("DOCKER_HOST", proxy.host());
+        proxy.take();
+        let mut terminal = Terminal::start(&command, None);
+        terminal.expect_question();
+        let (mut requests, passed) = proxy.take();
+        terminal.send("\n");
+        terminal.wait();
+        requests.retain(|request| !request.ends_with("/_ping"));
+        requests.sort();
+        let twice: Vec<&String> = requests.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| &pair[0]).collect();
+        assert!(twice.is_empty(), "{words:?} asks twice: {twice:#?}");
+        assert!(requests.len() <= most && passed <= phases, "{words:?}: {} in {passed}: {requests:#?}", requests.len());
+        let histories = requests.iter().filter(|request| request.ends_with("/history")).count();
+        assert!(histories <= 1, "{words:?}: {histories} histories");
+    }
+}
