@@ -5,9 +5,6 @@
 //! it prints the same. Which plugin the client starts, the client itself says, once for each version of both (docs/decisions/0040).
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::Read;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
@@ -18,7 +15,7 @@ use serde::Deserialize;
 use super::folder::Folder;
 use super::host::{Surroundings, plugin_file};
 use super::owned::Owners;
-use super::printing::{reader_of, waited};
+use super::printing::{is_same_file, is_script, reader_of, version_of_file, waited};
 use super::state;
 use fender_core::host::Host;
 use fender_core::lower::read;
@@ -55,13 +52,6 @@ pub fn of_words(client: &Path, words: &[String]) -> Option<PathBuf> {
     would_start(client, &plugin, &folder).then_some(plugin)
 }
 
-/// Whether a program is a script: what one sets before it starts docker is not known. None where it cannot be read.
-fn is_script(program: &Path) -> Option<bool> {
-    let mut start = [0; 2];
-    fs::File::open(program).and_then(|mut file| file.read_exact(&mut start)).ok()?;
-    Some(&start == b"#!")
-}
-
 fn would_start(client: &Path, plugin: &Path, config_folder: &str) -> bool {
     let (Some(client_version), Some(plugin_version)) = (version_of_file(client), version_of_file(plugin)) else {
         return false;
@@ -76,9 +66,7 @@ fn would_start(client: &Path, plugin: &Path, config_folder: &str) -> bool {
         return *known;
     }
     let Some(listed) = listed(client, config_folder) else { return false };
-    let same =
-        |one: &Path| fs::canonicalize(one).ok().filter(|path| fs::canonicalize(plugin).ok().as_ref() == Some(path));
-    let is_started = listed.iter().any(|listed| listed.name == "compose" && same(&listed.path).is_some());
+    let is_started = listed.iter().any(|listed| listed.name == "compose" && is_same_file(&listed.path, plugin));
     if known.len() >= PAIRS {
         known.clear();
     }
@@ -100,10 +88,4 @@ fn listed(client: &Path, config_folder: &str) -> Option<Vec<ListedPlugin>> {
     let output = child.stdout.take()?;
     let (printed, _) = waited(&mut child, reader_of(output), LISTS, &AtomicBool::new(false))?;
     serde_json::from_slice(&printed.ok()?).ok()
-}
-
-/// A program's path after links, and when its file was last changed, in seconds and nanoseconds since 1970, with its bytes.
-pub fn version_of_file(program: &Path) -> Option<(String, (i64, i64, u64))> {
-    let (path, metadata) = (fs::canonicalize(program).ok()?, fs::metadata(program).ok()?);
-    Some((path.display().to_string(), (metadata.mtime(), metadata.mtime_nsec(), metadata.size())))
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,6 +41,25 @@ pub struct ClientSaid {
 
 /// How much it may say, in bytes.
 const MOST: usize = 256 << 20;
+
+/// A program's path after links, and when its file was last changed, in seconds and nanoseconds since 1970, with its bytes.
+pub fn version_of_file(program: &Path) -> Option<(String, (i64, i64, u64))> {
+    let (path, metadata) = (fs::canonicalize(program).ok()?, fs::metadata(program).ok()?);
+    Some((path.display().to_string(), (metadata.mtime(), metadata.mtime_nsec(), metadata.size())))
+}
+
+/// Whether a program is a script: what one sets before it starts docker is not known. None where it cannot be read.
+pub fn is_script(program: &Path) -> Option<bool> {
+    let mut start = [0; 2];
+    fs::File::open(program).and_then(|mut file| file.read_exact(&mut start)).ok()?;
+    Some(&start == b"#!")
+}
+
+/// Whether two paths lead to one file, which is there.
+pub fn is_same_file(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    real(one).is_some_and(|one| real(other) == Some(one))
+}
 
 /// Whether these words make docker read standard input.
 pub fn reads_input(words: &[String]) -> bool {

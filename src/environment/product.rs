@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::client::{self, Printer};
 use super::folder::Folder;
 use super::owned::Owners;
-use super::plugin::version_of_file;
+use super::printing::version_of_file;
 use super::state;
 
 const FILE: &str = "clients.json";

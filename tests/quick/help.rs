@@ -206,6 +206,8 @@ const NO_VARIABLES: &[&str] = &[
     "CARGO_PKG_VERSION",
     "OUT_DIR",
     "SCMP_ACT_ALLOW",
+    // Set for a plugin that fender starts.
+    "DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND",
     // Variables in which images are told where they keep their data.
     "ETCD_DATA_DIR",
     "GF_PATHS_DATA",
