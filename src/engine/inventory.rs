@@ -27,6 +27,8 @@ use fender_core::text::bytes;
 
 /// More containers than this are measured together with all others, as a list of their ids gets too long.
 const BY_ID: usize = 200;
+/// How long an engine may take to measure volumes where that is waited for: longer than the requests of it may.
+const MEASURED_WITHIN: Duration = Duration::from_secs(180);
 /// Types for `/system/df`, and fewer images in it, since this version.
 const DF_BY_TYPE: Version = (1, 42);
 /// A container's own layer is looked into from this size on, and so many of them are.
@@ -383,19 +385,17 @@ async fn look_closer(
     }
     let mut unmeasured = false;
     if let Some(mut asked) = volumes {
-        let answer = match sizes_within {
-            None => Some((&mut asked).await),
-            Some(within) => match tokio::time::timeout(within.saturating_sub(started.elapsed()), &mut asked).await {
-                Ok(answer) => Some(answer),
-                Err(_) => None,
-            },
-        };
-        match answer {
-            Some(answer) => {
+        let longest = sizes_within.map_or(MEASURED_WITHIN, |within| within.saturating_sub(started.elapsed()));
+        match tokio::time::timeout(longest, &mut asked).await {
+            Ok(answer) => {
                 measured(inventory, answer.map_err(EngineProblem::unanswered)??);
                 learnt = Learnt::More;
             }
-            None => {
+            Err(_) if sizes_within.is_none() => {
+                let why = format!("it did not say within {} s how large its volumes are", MEASURED_WITHIN.as_secs());
+                return Err(EngineProblem::Unanswered(why));
+            }
+            Err(_) => {
                 asked.abort();
                 unmeasured = true;
             }

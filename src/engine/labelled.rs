@@ -16,16 +16,13 @@ use fender_core::plan::protect::LABEL;
 /// Whether anything on the engine has the label that protects, as far as its list is not read anyway.
 pub async fn labelled(client: &Arc<Client>, read: Option<Needs>) -> Result<bool, EngineProblem> {
     let filters = json!({ "label": [LABEL] });
-    let covered = match read {
-        Some(needs) => needs,
-        None => Needs::default(),
-    };
+    let covers = |kind: fn(&Needs) -> bool| read.as_ref().is_some_and(kind);
     let path = |is_read: bool, path: String| if is_read { String::new() } else { path };
     // Containers are in every plan.
     let containers = path(read.is_some(), paths::containers_where(&filters));
-    let volumes = path(covered.volumes, paths::volumes_where(&filters));
-    let networks = path(covered.networks, paths::networks_where(&filters));
-    let images = path(covered.images, paths::all_images_where(&filters));
+    let volumes = path(covers(|needs| needs.volumes), paths::volumes_where(&filters));
+    let networks = path(covers(|needs| needs.networks), paths::networks_where(&filters));
+    let images = path(covers(|needs| needs.images), paths::all_images_where(&filters));
     // All requests in one batch need the API version.
     client.version().await?;
     let (containers, volumes, networks, images) = tokio::try_join!(
