@@ -277,6 +277,12 @@ fn measured(inventory: &mut Inventory, usage: Vec<Volume>) {
     }
 }
 
+/// How long a question waits for the sizes of volumes, at least `least`: an engine whose lists took long is slow at everything.
+pub fn sizes_within(least: Duration, lists: Duration) -> Duration {
+    const MOST: Duration = Duration::from_millis(300);
+    least.max(MOST.min(lists * 4))
+}
+
 /// How large volumes are. The engine knows no way to measure one: it walks through all files of all volumes.
 pub async fn volume_sizes(client: &Arc<Client>) -> Result<Vec<Volume>, EngineProblem> {
     let by_type = client.version().await? >= DF_BY_TYPE;

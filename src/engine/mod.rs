@@ -22,7 +22,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bollard_stubs::models::{ContainerInspectResponse, ImageInspect, SystemVersion};
 use hyper::Method;
@@ -52,7 +52,7 @@ use fender_core::plan::protect::{LABEL, ProtectPattern};
 use fender_core::plan::{Change, ChangeStep, Facts, Needs, Plan, Protections, Step, needs};
 use fender_core::policy::words_of_production;
 use fender_core::target::Target;
-use inventory::{Info, KnownLists, Volumes, listed, read, survey, volume_sizes};
+use inventory::{Info, KnownLists, Volumes, listed, read, sizes_within, survey, volume_sizes};
 use labelled::labelled;
 
 /// How long an engine may take before it counts as one that does not answer, where only a note depends on it.
@@ -86,7 +86,7 @@ pub struct Engine {
     protections: RefCell<Option<Result<Rc<Protections>, EngineProblem>>>,
     plans: RefCell<Vec<(Vec<Step>, Rc<Plan>)>>,
     lists: KnownLists,
-    /// How long it is waited for the sizes of volumes at least; None for as long as it takes.
+    /// How long sizes of volumes are waited for at least; None: to the end.
     sizes_within: Option<Duration>,
     project: OnceCell<Lookup<Project>>,
     preview: OnceCell<Lookup<Rc<Preview>>>,
@@ -258,7 +258,6 @@ impl Engine {
 
     /// The plan, with what protects where that is not known yet: all requests for both in one batch.
     async fn read_plan(&self, client: &Arc<Client>, steps: &[Step]) -> Result<Plan, EngineProblem> {
-        // All requests in one batch need the API version.
         client.version().await?;
         let needs = needs(steps);
         let known = self.protections.borrow().clone();
@@ -269,11 +268,13 @@ impl Engine {
             }
         };
         let lists = listed(client, needs, self.wanted_api, &self.lists);
+        let started = Instant::now();
         let (mut protections, inventory) = tokio::try_join!(protections, lists)?;
+        let within = self.sizes_within.map(|least| sizes_within(least, started.elapsed()));
         protections.labelled |= inventory.has_label(LABEL);
         let protections = Rc::new(protections);
         *self.protections.borrow_mut() = Some(Ok(protections.clone()));
-        survey(client, steps, &protections, inventory, self.sizes_within).await
+        survey(client, steps, &protections, inventory, within).await
     }
 }
 
