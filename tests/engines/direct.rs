@@ -301,8 +301,11 @@ fn what_is_mounted_in_a_volume_is_kept_by_the_engine() {
     let target = fender_core::target::Target { host: engine.host(), ..Default::default() };
     let connection = fender::engine::connection::Connection::open(&target, None).unwrap();
     let steps = [fender_core::plan::Step::Volume { name: "data".to_owned(), force: false }];
-    let unprotected = async { Ok(Default::default()) };
-    let survey = fender::engine::inventory::survey(&connection.client, &steps, unprotected, None);
+    let survey = async {
+        let needs = fender_core::plan::needs(&steps);
+        let inventory = fender::engine::inventory::read(&connection.client, needs, None).await?;
+        fender::engine::inventory::survey(&connection.client, &steps, &Default::default(), inventory, None).await
+    };
     let plan = connection.block_on(survey).unwrap();
     let limits = fender_core::policy::TrashLimits { max: 1 << 30, each: 1 << 30, keep: 1000 };
     let place = tempfile::tempdir().unwrap();
