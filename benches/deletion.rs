@@ -293,7 +293,9 @@ fn kept(wanted: &dyn Fn(&str) -> bool) {
         engine.plain(&["run", "--rm", "-v", "data:/v", "base:1", "sh", "-ec", script]);
     };
     if wanted("small") {
-        fill("mkdir /v/d; cd /v/d; dd if=/dev/urandom bs=1k count=20000 2>/dev/null | split -b 1024 -a 4 -");
+        engine.plain(&["volume", "create", "data"]);
+        let make = "mkdir \"$1/d\"; cd \"$1/d\"; head -c 20480000 /dev/urandom | split -b 1024 -a 4 -";
+        shell(make, Path::new(&files()), Path::new(""));
         keep_and_restore(&engine, "20,000 files of 1 kB of a volume", &step(), &files);
         engine.plain(&["volume", "rm", "data"]);
     }

@@ -1,11 +1,25 @@
 //! The project of a compose command, as compose reads it.
 
+use serde_json::{Value, json};
+
 use crate::environment::client::Printer;
 use fender_core::engine::Lookup;
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
-use fender_core::lower::{ComposeModel, goes_by_name, model_words, takes_orphans};
-use fender_core::plan::compose::Project;
+use fender_core::lower::{ComposeFiles, ComposeModel, goes_by_name, model_words, takes_orphans};
+use fender_core::plan::compose::{Project, WORKING_DIR};
+use fender_core::plan::preview::preview_words;
+
+/// Begins what compose will be asked for this invocation. `is_there` says whether the engine has containers with these labels.
+pub fn begin(printer: &Printer, invocation: &Invocation, host: &dyn Host, is_there: impl FnOnce(&Value) -> bool) {
+    let (Some(model), Some(preview)) = (model_words(invocation), preview_words(invocation)) else { return };
+    printer.begin_printed(&model);
+    // Where the engine has nothing from this folder, its dry run is mostly not asked for, and could wait for a registry.
+    let (folder, _) = ComposeFiles::of_words(invocation, host).whole(host);
+    if is_there(&json!({ "label": [format!("{WORKING_DIR}={folder}")] })) {
+        printer.begin_said(&preview);
+    }
+}
 
 /// Compose's own reading of its files, with the words that stand before its command; else the name that they give.
 pub fn read_project(printer: &Printer, invocation: &Invocation, host: &dyn Host) -> Lookup<Project> {

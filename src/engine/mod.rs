@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use bollard_stubs::models::{ContainerInspectResponse, ImageInspect, SystemVersion};
 use hyper::Method;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use list::List;
 pub use offline::Offline;
@@ -36,7 +36,7 @@ pub use other::OtherClient;
 use crate::environment::client::Printer;
 use crate::environment::{memory, state};
 use changes::changed;
-use compose_project::read_project;
+use compose_project::{begin, read_project};
 use connection::{Client, Connection, nothing};
 use fender_core::api::{EngineProblem, Version, parse_version};
 use fender_core::engine::{
@@ -44,8 +44,7 @@ use fender_core::engine::{
 };
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
-use fender_core::lower::{ComposeFiles, model_words};
-use fender_core::plan::compose::{PROJECT, Project, WORKING_DIR, of_project};
+use fender_core::plan::compose::{PROJECT, Project, of_project};
 use fender_core::plan::inventory::{Container, Inventory, Network, ObjectLabels, Volume};
 use fender_core::plan::preview::{Preview, preview_words};
 use fender_core::plan::protect::{LABEL, ProtectPattern};
@@ -199,6 +198,14 @@ impl Engine {
         connection.within(patience, async {
             connection.client.send_as_is(Method::GET, path, nothing(), None).await?.parsed(body::SMALL).await
         })
+    }
+
+    /// Whether a container passes these filters.
+    fn lists_any(&self, filters: &Value) -> Lookup<()> {
+        match self.ask::<List<Container>>(&paths::containers_where(filters)) {
+            Lookup::Found(containers) if containers.0.is_empty() => Lookup::Missing,
+            other => other.map(drop),
+        }
     }
 
     fn says_what_it_waits_for(&self) -> Box<dyn Any> {
@@ -401,19 +408,11 @@ impl Inspect for Engine {
     }
 
     fn runs_any(&self, labels: &[String]) -> Lookup<()> {
-        let filters = json!({ "label": labels, "status": ["running", "paused", "restarting"] });
-        match self.ask::<List<Container>>(&paths::containers_where(&filters)) {
-            Lookup::Found(containers) if containers.0.is_empty() => Lookup::Missing,
-            other => other.map(drop),
-        }
+        self.lists_any(&json!({ "label": labels, "status": ["running", "paused", "restarting"] }))
     }
 
     fn uses_image(&self, id: &str) -> Lookup<()> {
-        let filters = json!({ "ancestor": [id] });
-        match self.ask::<List<Container>>(&paths::containers_where(&filters)) {
-            Lookup::Found(containers) if containers.0.is_empty() => Lookup::Missing,
-            other => other.map(drop),
-        }
+        self.lists_any(&json!({ "ancestor": [id] }))
     }
 
     fn project_containers(&self, project: &str) -> Lookup<Vec<ProjectContainer>> {
@@ -499,15 +498,7 @@ impl Inspect for Engine {
     }
 
     fn begin_compose(&self, invocation: &Invocation, host: &dyn Host) {
-        let (Some(model), Some(preview)) = (model_words(invocation), preview_words(invocation)) else { return };
-        self.printer.begin_printed(&model);
-        // Where the engine has nothing from this folder, its dry run is mostly not asked for, and could wait for a registry.
-        let (folder, _) = ComposeFiles::of_words(invocation, host).whole(host);
-        let filters = json!({ "label": [format!("{WORKING_DIR}={folder}")] });
-        let is_there = self.ask::<List<Container>>(&paths::containers_where(&filters));
-        if matches!(is_there, Lookup::Found(containers) if !containers.0.is_empty()) {
-            self.printer.begin_said(&preview);
-        }
+        begin(&self.printer, invocation, host, |filters| matches!(self.lists_any(filters), Lookup::Found(())));
     }
 
     fn printed(&self, words: &[String], _: &dyn Host) -> Lookup<Vec<u8>> {

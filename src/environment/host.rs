@@ -49,7 +49,7 @@ impl Host for Surroundings {
     }
 
     fn read_own(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
-        match read_regular(Path::new(path)) {
+        match read_regular(Path::new(path), LARGEST) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(go_error(&error)),
@@ -123,7 +123,7 @@ pub fn plugin_file(name: &str, config_folder: &str) -> Option<PathBuf> {
 
 /// `cliPluginsExtraDirs` of config.json.
 fn extra_plugin_folders(config_folder: &str) -> Vec<String> {
-    let text = read_regular(Path::new(&format!("{config_folder}/config.json")));
+    let text = read_regular(Path::new(&format!("{config_folder}/config.json")), LARGEST);
     // Docker takes nothing from a file that it cannot read.
     text.map_or_else(|_| Vec::new(), |text| ConfigFile::read(&text).plugin_folders)
 }
@@ -131,16 +131,16 @@ fn extra_plugin_folders(config_folder: &str) -> Vec<String> {
 /// More than any file that docker writes for itself.
 const LARGEST: u64 = 64 << 20;
 
-/// A file's bytes; a pipe or a device is an error, because to read it might never end.
-fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+/// A file's bytes, if it has no more than `most`; a pipe or a device is an error, because to read it might never end.
+pub fn read_regular(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is not a file"));
+        return Err(io::Error::other("it is not a regular file"));
     }
     let mut bytes = Vec::new();
-    fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 {
-        0..=LARGEST => Ok(bytes),
-        _ => Err(io::Error::other("it is larger than 64 MiB")),
+    fs::File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > most {
+        true => Err(io::Error::other(format!("it is larger than {} MiB", most >> 20))),
+        false => Ok(bytes),
     }
 }
 

@@ -376,8 +376,8 @@ fn a_file_of_dockers_that_cannot_be_read_may_mean_production() {
     let context = fender_core::docker_files::context_folder("box");
     let meta = format!(".docker/contexts/meta/{context}/meta.json");
     let cases: [(&str, &str, &str); 3] = [
-        (".docker/config.json/", "", "config.json cannot be read: it is not a file"),
-        (".docker/config.json", r#"{"currentContext":"box"}"#, "meta.json cannot be read: it is not a file"),
+        (".docker/config.json/", "", "config.json cannot be read: it is not a regular file"),
+        (".docker/config.json", r#"{"currentContext":"box"}"#, "meta.json cannot be read: it is not a regular file"),
         (&meta, r#"{"Name":"box","Endpoints":{"docker":{"Host":5}}}"#, "meta.json: a value in it is of a wrong type"),
     ];
     for (file, text, why) in cases {

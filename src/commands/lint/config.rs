@@ -2,12 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fs;
-use std::io::{Read, Write, stderr};
+use std::io::{Write, stderr};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use crate::environment::host::read_regular;
 use crate::environment::owned::caller;
 use crate::environment::repository;
 use crate::ui::screen::shown;
@@ -148,19 +148,7 @@ fn is_usable(folder: &Path, file: &Path) -> bool {
 
 fn read(path: &Path) -> Result<RepositoryConfig, PolicyProblem> {
     let problem = |reason: String| PolicyProblem { path: path.to_path_buf(), at: None, reason };
-    let open = || -> std::io::Result<Vec<u8>> {
-        // Opening a FIFO could wait for ever.
-        if !fs::metadata(path)?.is_file() {
-            return Err(std::io::Error::other("it is not a regular file"));
-        }
-        let mut bytes = Vec::new();
-        fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
-        match bytes.len() as u64 > LARGEST {
-            true => Err(std::io::Error::other("it is larger than 1 MiB")),
-            false => Ok(bytes),
-        }
-    };
-    let bytes = open().map_err(|error| problem(error.to_string()))?;
+    let bytes = read_regular(path, LARGEST).map_err(|error| problem(error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|error| problem(error.utf8_error().to_string()))?;
     RepositoryConfig::parse(path, &text)
 }

@@ -9,6 +9,7 @@ use similar::DiffTag;
 use similar::algorithms::{Capture, Replace, myers};
 
 use crate::environment::git::{Revision, below};
+use crate::environment::host::read_regular;
 use crate::environment::replace::replace;
 use fender_core::files::text::Place;
 use fender_core::lint::{Baseline, BaselineEntry, ChangedPart, FileChanges, PathRoot, Reported};
@@ -32,7 +33,7 @@ impl BaselineFile {
     /// It cannot be read, or it is damaged: the place.
     pub fn read(path: &str, is_written: bool) -> anyhow::Result<BaselineFile> {
         let file = PathBuf::from(path);
-        let known = match fs::metadata(&file) {
+        let bytes = match read_regular(&file, LARGEST) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && is_written => {
                 return Ok(BaselineFile { path: file, bytes: None, known: Baseline::default() });
             }
@@ -41,13 +42,6 @@ impl BaselineFile {
             }
             known => known.with_context(|| path.to_owned())?,
         };
-        if !known.is_file() {
-            bail!("{path} is not a regular file");
-        }
-        if known.len() > LARGEST {
-            bail!("{path} is larger than {} MiB", LARGEST >> 20);
-        }
-        let bytes = fs::read(&file).with_context(|| path.to_owned())?;
         let known = Baseline::read(path, bytes.clone()).map_err(|problem| anyhow::Error::msg(problem.to_string()))?;
         Ok(BaselineFile { path: file, bytes: Some(bytes), known })
     }
