@@ -136,7 +136,8 @@ fn the_worst_is_said_first(project: &Project) {
     project.plain(&["compose", "up", "-d", "--remove-orphans"]);
     project.fill("shop-db-1");
     write(9001);
-    let mut terminal = Terminal::start(&project.command(&["compose", "up", "-d"]), None);
+    // Wide enough for the whole question: above 25 lines it is shortened.
+    let mut terminal = Terminal::sized(&project.command(&["compose", "up", "-d"]), None, (40, 120));
     terminal.expect_question();
     let seen = terminal.unwrapped();
     let at = |text: &str| seen.find(text).unwrap_or_else(|| panic!("{text:?}\n{seen}"));
