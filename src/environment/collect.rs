@@ -1,10 +1,12 @@
 //! Finds the files below some paths that can be linted.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
+use fender_core::files::ignore::clean;
 use fender_core::lint::{FileKind, kind_of, kind_of_text};
 
 use super::context::start_of;
@@ -19,17 +21,24 @@ fn kind_of_named(path: &str) -> Option<FileKind> {
         .or_else(|| kind_of_text(&String::from_utf8_lossy(&start_of(Path::new(path), 64 * 1024))))
 }
 
-/// Every file of a kind below some paths, in order.
+/// Every file of a kind below some paths, in order; each once, whatever way leads to it.
 ///
 /// # Errors
-/// The path that cannot be looked at, and why.
+/// The path that cannot be looked at, or below which there is nothing to read, and why.
 pub fn collect(paths: &[String]) -> anyhow::Result<Vec<(String, FileKind)>> {
     let mut found = Vec::new();
     for path in paths {
         let known = fs::metadata(path).with_context(|| path.clone())?;
+        let path = &clean(path);
         if known.is_dir() {
             let shown = if path == "." { String::new() } else { format!("{}/", path.trim_end_matches('/')) };
-            below(Path::new(path), &shown, &mut found);
+            let mut below = Below { root: fs::canonicalize(path).ok(), files: Vec::new(), links: Vec::new() };
+            below.folder(Path::new(path), &shown);
+            let files = below.all();
+            if files.is_empty() {
+                bail!("{path}: there is no Dockerfile, ignore file, compose file or bake file in this folder");
+            }
+            found.extend(files);
         } else if !known.is_file() {
             bail!("{path} is not a regular file");
         } else if let Some(kind) = kind_of_named(path) {
@@ -43,18 +52,50 @@ pub fn collect(paths: &[String]) -> anyhow::Result<Vec<(String, FileKind)>> {
     Ok(found)
 }
 
-fn below(folder: &Path, shown: &str, found: &mut Vec<(String, FileKind)>) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let Ok(kind) = entry.file_type() else { continue };
-        if kind.is_dir() {
-            if !NOT_OURS.contains(&name.as_str()) {
-                below(&entry.path(), &format!("{shown}{name}/"), found);
+/// What is found below a folder.
+struct Below {
+    /// The folder itself, with links followed.
+    root: Option<PathBuf>,
+    files: Vec<(String, FileKind)>,
+    /// Links to files inside the folder: the name, the kind, and the file.
+    links: Vec<(String, FileKind, PathBuf)>,
+}
+
+impl Below {
+    fn folder(&mut self, folder: &Path, shown: &str) {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_dir() {
+                if !NOT_OURS.contains(&name.as_str()) {
+                    self.folder(&entry.path(), &format!("{shown}{name}/"));
+                }
+                continue;
             }
-        } else if kind.is_file()
-            && let Some(kind) = kind_of(&name)
-        {
-            found.push((format!("{shown}{name}"), kind));
+            let Some(file_kind) = kind_of(&name) else { continue };
+            if kind.is_file() {
+                self.files.push((format!("{shown}{name}"), file_kind));
+            } else if kind.is_symlink()
+                && let Ok(target) = fs::canonicalize(entry.path())
+                && self.root.as_ref().is_some_and(|root| target.starts_with(root))
+                && target.is_file()
+            {
+                self.links.push((format!("{shown}{name}"), file_kind, target));
+            }
         }
+    }
+
+    /// The files, and links to others that have no name of a kind themselves.
+    fn all(self) -> Vec<(String, FileKind)> {
+        if self.links.is_empty() {
+            return self.files;
+        }
+        let mut known: BTreeSet<PathBuf> =
+            self.files.iter().filter_map(|(path, _)| fs::canonicalize(path).ok()).collect();
+        let mut links = self.links;
+        links.sort_by(|one, other| one.0.cmp(&other.0));
+        let new = links.into_iter().filter(|(_, _, target)| known.insert(target.clone()));
+        let new: Vec<(String, FileKind)> = new.map(|(path, kind, _)| (path, kind)).collect();
+        self.files.into_iter().chain(new).collect()
     }
 }

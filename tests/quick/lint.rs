@@ -244,6 +244,117 @@ fn compose_files_are_read_without_compose() {
     assert_eq!(rules(broken.path()), ["not-understood"]);
 }
 
+/// Each stage that can be a target is judged, once.
+#[test]
+fn stages_that_can_be_a_target_are_judged() {
+    let place = tempfile::tempdir().unwrap();
+    for (text, expected) in [
+        (
+            "FROM node:22.1 AS dev\nUSER 5\nENV API_TOKEN=abcdef0123\nCMD npm run dev\nFROM node:22.1\nUSER 5\nCMD [\"a\"]\n",
+            &[("secret-in-env", 3), ("pid1-signals", 4)][..],
+        ),
+        // A stage that another one needs is no target of its own.
+        (
+            "FROM a:1 AS base\nUSER 5\nFROM base AS test\nCMD a b\nFROM base AS lint\nADD x /x\nFROM base\nCMD [\"a\"]\n",
+            &[("pid1-signals", 4), ("add-instead-of-copy", 6)],
+        ),
+        ("FROM a:1 AS one\nCMD a b\nFROM one AS two\nUSER 5\nFROM b:1\nUSER 5\n", &[("pid1-signals", 2)]),
+        ("FROM a AS one\nFROM a AS two\nUSER 5\n", &[("mutable-tag", 1), ("root-user", 1), ("mutable-tag", 2)]),
+    ] {
+        write(place.path(), &[("Dockerfile", text), ("x", "")]);
+        let expected: Vec<(String, u64)> = expected.iter().map(|(rule, line)| ((*rule).to_owned(), *line)).collect();
+        assert_eq!(found(place.path(), &[]), expected, "{text}");
+    }
+}
+
+/// Which files are read, by their names, and that a path without any is an error.
+#[test]
+fn files_are_known_by_their_names() {
+    use std::os::unix::fs::symlink;
+    let place = tempfile::tempdir().unwrap();
+    let dockerfile = "FROM a\nUSER 5\n";
+    for name in [
+        "Dockerfile-dev",
+        "Dockerfile_dev",
+        "dockerfile-dev",
+        "Dockerfile.dev",
+        "Dockerfile.1.2",
+        "app.dockerfile",
+        "Containerfile-x",
+    ] {
+        let folder = tempfile::tempdir_in(place.path()).unwrap();
+        write(folder.path(), &[(name, dockerfile)]);
+        assert_eq!(rules(folder.path()), ["mutable-tag"], "{name}");
+    }
+    for name in
+        ["docker-compose-dev.yml", "docker-compose_x.yml", "compose.prod.yaml", "compose-x.yaml", "docker-compose.yml"]
+    {
+        let folder = tempfile::tempdir_in(place.path()).unwrap();
+        write(folder.path(), &[(name, "services:\n  a:\n    image: a:1\n    mem_limit: 1g\n    privileged: true\n")]);
+        assert!(rules(folder.path()).contains(&"privileged".to_owned()), "{name}");
+    }
+    for name in [
+        "dockerfile.go",
+        "Dockerfile.j2",
+        "Dockerfile.template",
+        "Dockerfile.5.md",
+        "dockerfile.txt",
+        "dockerfile-parse.rb",
+        "Dockerfile.",
+        "composer.yaml",
+        "x.yaml",
+    ] {
+        let folder = tempfile::tempdir_in(place.path()).unwrap();
+        write(folder.path(), &[(name, dockerfile)]);
+        // A wrong path in CI must not be green.
+        let output = fender(place.path(), &["lint", &folder.path().to_string_lossy()], &[]);
+        assert!(
+            output.status.code() == Some(2) && out(&output).contains("there is no Dockerfile"),
+            "{name} {}",
+            out(&output)
+        );
+    }
+    // Links to files inside, each file once; not those that lead out.
+    let folder = tempfile::tempdir_in(place.path()).unwrap();
+    write(folder.path(), &[("build/app", dockerfile), ("a/Dockerfile", "FROM b\nUSER 5\n")]);
+    write(place.path(), &[("outside", dockerfile)]);
+    symlink("build/app", folder.path().join("Dockerfile")).unwrap();
+    symlink("a/Dockerfile", folder.path().join("Dockerfile.b")).unwrap();
+    symlink(place.path().join("outside"), folder.path().join("Dockerfile.out")).unwrap();
+    assert_eq!(rules(folder.path()), ["mutable-tag", "mutable-tag"]);
+    // One file has one name.
+    assert_eq!(found(folder.path(), &["./a/Dockerfile", "a/Dockerfile", "a//../a/Dockerfile"]).len(), 1);
+}
+
+/// What services share through an anchor is one finding, which names them.
+#[test]
+fn services_that_share_an_anchor_have_one_finding() {
+    let place = tempfile::tempdir().unwrap();
+    let text = "x-all: &all\n  image: a:1\n  mem_limit: 1g\n  privileged: true\nservices:\n  one:\n    <<: *all\n  two: *all\n  three:\n    image: a:1\n    mem_limit: 1g\n    privileged: true\n";
+    write(place.path(), &[("compose.yaml", text)]);
+    let output = fender(place.path(), &["lint", "--format", "json"], &[]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found: Vec<(u64, &str)> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|it| it["rule"] == "privileged")
+        .map(|it| (it["line"].as_u64().unwrap(), it["of"].as_str().unwrap()))
+        .collect();
+    assert_eq!(found, [(4, "services one, two"), (12, "service three")], "{}", out(&output));
+}
+
+/// A Dockerfile inside a compose file has the compose file's own lines and columns, for what docker refuses, too.
+#[test]
+fn an_inline_dockerfile_is_pointed_at_in_its_file() {
+    let place = tempfile::tempdir().unwrap();
+    let text = "services:\n  a:\n    mem_limit: 1g\n    build:\n      dockerfile_inline: |\n        FROM a:1\n        USER 5\n        ENV A\n        ADD x /x\n";
+    // Not in the home folder, which nobody should build from.
+    write(place.path(), &[("app/compose.yaml", text), ("app/x", "")]);
+    let expected = [("not-understood", 1), ("not-understood", 8), ("add-instead-of-copy", 9)];
+    assert_eq!(found(place.path(), &[]), expected.map(|(rule, line)| (rule.to_owned(), line)));
+}
+
 /// A Dockerfile that BuildKit refuses is docker's own error: nothing is sent, and there is nothing to ask about.
 #[test]
 fn a_refused_dockerfile_is_dockers_own_error() {

@@ -25,6 +25,7 @@ use crate::plan::Facts;
 pub use crate::policy::{Level, LevelSetting};
 use crate::rules::{Case, Class, Finding, NOT_UNDERSTOOD, Offers, READS_HOST_FILE, Seen, check, rule, unknown_rule};
 use crate::target::Target;
+use crate::text::named;
 pub use baseline::{Baseline, BaselineEntry};
 pub use changed::{ChangedPart, FileChanges};
 pub use extent::{extent, stage};
@@ -66,24 +67,41 @@ impl Report {
     }
 }
 
+/// Endings of files that are about Dockerfiles, or make them, and are none.
+const NO_DOCKERFILE: &[&str] = &[
+    "j2", "jinja", "jinja2", "template", "tmpl", "tpl", "in", "erb", "ejs", "mustache", "md", "rst", "adoc", "txt",
+    "html", "bak", "orig", "rej", "old", "swp", "go", "rs", "py", "rb", "js", "ts", "java", "kt", "php", "c", "h",
+    "cpp", "sh", "json", "yaml", "yml", "toml", "xml", "lock", "log", "sum", "png", "svg", "vim", "lua",
+];
+
 /// The kind of a file by its name; None for another. `dockerfile.rs` and the like are source code, so names with an ending
-/// begin with a capital letter, as docker's documentation writes them.
+/// begin with a capital letter, as docker's documentation writes them, and templates and texts have endings of their own.
 pub fn kind_of(name: &str) -> Option<FileKind> {
     let lower = name.to_lowercase();
     let yaml = lower.strip_suffix(".yaml").or_else(|| lower.strip_suffix(".yml"));
     if lower.ends_with(".dockerignore") {
         return Some(FileKind::Ignore);
     }
+    let is_other = lower.rsplit_once('.').is_some_and(|(_, end)| NO_DOCKERFILE.contains(&end));
+    let is_variant = ["Dockerfile", "Containerfile"]
+        .iter()
+        .filter_map(|known| name.strip_prefix(known))
+        .any(|rest| rest.len() > 1 && rest.starts_with(['.', '-', '_']));
+    let is_small = ["dockerfile", "containerfile"]
+        .iter()
+        .filter_map(|known| name.strip_prefix(known))
+        .any(|rest| rest.len() > 1 && rest.starts_with(['-', '_']) && !rest.contains('.'));
     if matches!(lower.as_str(), "dockerfile" | "containerfile")
-        || name.starts_with("Dockerfile.")
-        || name.starts_with("Containerfile.")
+        || (is_variant || is_small) && !is_other
         || lower.ends_with(".dockerfile")
     {
         return Some(FileKind::Dockerfile);
     }
-    if yaml.is_some_and(|stem| {
-        ["compose", "docker-compose"].iter().any(|known| stem == *known || stem.starts_with(&format!("{known}.")))
-    }) {
+    let is_compose = |stem: &str| {
+        let known = ["docker-compose", "compose"].iter().find_map(|known| stem.strip_prefix(known));
+        known.is_some_and(|rest| rest.is_empty() || rest.len() > 1 && rest.starts_with(['.', '-', '_']))
+    };
+    if yaml.is_some_and(is_compose) {
         return Some(FileKind::Compose);
     }
     let bake = ["docker-bake.hcl", "docker-bake.json", "docker-bake.override.hcl", "docker-bake.override.json"];
@@ -189,9 +207,84 @@ pub fn lint(files: &[(String, FileKind)], facts: &dyn Facts, host: &dyn Host) ->
         let folder = path.rsplit_once('/').map_or(".", |(folder, _)| if folder.is_empty() { "/" } else { folder });
         run(&["buildx", "build", "-f", path, folder], path, &host, facts, &mut report, &mut known);
     }
+    for path in of(FileKind::Dockerfile) {
+        other_targets(path, &host, facts, &mut report, &mut known);
+    }
+    together(&mut report.findings);
     quiet(&mut report, files.iter().map(|(path, _)| path.as_str()), &host);
     report.findings.sort_by_cached_key(position);
     report
+}
+
+/// Makes one finding of those that services have in common, because they share the lines that an anchor names; all services are named.
+fn together(findings: &mut Vec<Finding>) {
+    type Line = (&'static str, String, String, usize, usize);
+    let mut known: HashMap<Line, (usize, Vec<String>)> = HashMap::new();
+    let mut kept: Vec<Finding> = Vec::new();
+    for finding in findings.drain(..) {
+        let service = |place: &Place| place.of.as_ref()?.strip_prefix("service ").map(str::to_owned);
+        let place = finding.places.first();
+        let key = place.and_then(|place| {
+            let service = service(place)?;
+            let span = (place.span.start, place.span.end);
+            Some(((finding.rule.id, finding.title.clone(), place.path().to_owned(), span.0, span.1), service))
+        });
+        let Some((line, service)) = key else {
+            kept.push(finding);
+            continue;
+        };
+        match known.get_mut(&line) {
+            Some((_, services)) => services.push(service),
+            None => {
+                known.insert(line, (kept.len(), vec![service]));
+                kept.push(finding);
+            }
+        }
+    }
+    for (at, services) in known.into_values().filter(|(_, services)| services.len() > 1) {
+        if let Some(place) = kept.get_mut(at).and_then(|finding| finding.places.first_mut()) {
+            place.of = Some(format!("services {}", named(&services)));
+        }
+    }
+    *findings = kept;
+}
+
+/// So many stages of a file that nothing builds are looked at as targets.
+const MOST_TARGETS: usize = 32;
+
+/// Stages that no build needs can still be chosen with `--target`: those that no other stage needs are judged like the last one.
+fn other_targets(path: &str, host: &Looking<'_>, facts: &dyn Facts, report: &mut Report, known: &mut Known) {
+    let resolved = host.resolve(path);
+    let mut judged: BTreeSet<usize> = BTreeSet::new();
+    let mut file = None;
+    for build in report
+        .builds
+        .iter()
+        .filter(|build| build.path.as_deref().map(|path| host.resolve(path)) == Some(resolved.clone()))
+    {
+        judged.extend(&build.needed);
+        file = file.or_else(|| build.dockerfile.clone());
+    }
+    let Some(file) = file else { return };
+    let mut targets = Vec::new();
+    for (at, stage) in file.stages.iter().enumerate().rev() {
+        let Some(name) = stage.name.as_ref().filter(|name| file.find(name) == Some(at)) else { continue };
+        if judged.contains(&at) {
+            continue;
+        }
+        if targets.len() == MOST_TARGETS {
+            let place = file.place(&stage.keyword);
+            let title = format!("only {MOST_TARGETS} of the stages that no other one needs were judged");
+            report.findings.push(not_understood_at(place, &title, "A build with --target can choose the others."));
+            break;
+        }
+        judged.extend(file.needed(at));
+        targets.push(name.clone());
+    }
+    let folder = path.rsplit_once('/').map_or(".", |(folder, _)| if folder.is_empty() { "/" } else { folder });
+    for target in targets {
+        run(&["buildx", "build", "--target", &target, "-f", path, folder], path, host, facts, report, known);
+    }
 }
 
 /// What is known of all files while they are judged one after the other.
