@@ -65,7 +65,9 @@ pub fn restore(
             Restoration { client: connection.client.clone(), helpers: &helpers, locked, entry, bar: bar.clone() };
         let wanted = |object: &&Object| only.is_none_or(|name| fits(object, name));
         let mut objects: Vec<&Object> = entry.objects.iter().filter(wanted).collect();
-        objects.sort_by_key(|object| ORDER.iter().position(|kind| *kind == object.kind).unwrap_or(ORDER.len()));
+        objects.sort_by_key(|object| {
+            (ORDER.iter().position(|kind| *kind == object.kind).unwrap_or(ORDER.len()), !has_only_settings(object))
+        });
         // A container may need another one, for its volumes or its network: what fails is tried again after the rest.
         let steps = StepCount::new("bringing back", objects.len(), bar.clone());
         loop {
@@ -111,7 +113,14 @@ pub fn restore(
 /// Whether two objects are restored at once: networks, and volumes. Images share layers and names, and containers need each other and are started in
 /// their order.
 fn come_together(one: &Object, next: &Object) -> bool {
-    one.kind == next.kind && matches!(one.kind, ObjectKind::Network | ObjectKind::Volume)
+    one.kind == next.kind
+        && matches!(one.kind, ObjectKind::Network | ObjectKind::Volume)
+        && has_only_settings(one) == has_only_settings(next)
+}
+
+/// Whether it is a network that only has settings for others (`--config-only`): these come back before the networks that are made from them.
+fn has_only_settings(object: &Object) -> bool {
+    object.kind == ObjectKind::Network && object.inspect.get("ConfigOnly") == Some(&Value::Bool(true))
 }
 
 /// What would be asked of the engine to bring back one object, as far as rules look at it: without what the engine does by

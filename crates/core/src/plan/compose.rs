@@ -122,6 +122,16 @@ impl Model {
     pub fn has(&self, service: &str) -> bool {
         self.services.iter().any(|it| it.name == service)
     }
+
+    /// The services that share something with these, directly or through others: compose replaces them with these.
+    fn sharing<'a>(&'a self, services: &'a [String]) -> Vec<&'a str> {
+        let mut all: Vec<&str> = services.iter().map(String::as_str).collect();
+        let shares = |all: &[&str], it: &ServiceModel| it.shares.iter().any(|name| all.contains(&name.as_str()));
+        while let Some(next) = self.services.iter().find(|it| !all.contains(&it.name.as_str()) && shares(&all, it)) {
+            all.push(&next.name);
+        }
+        all.split_off(services.len())
+    }
 }
 
 /// Which images `down --rmi` takes.
@@ -461,9 +471,14 @@ fn taken_by_making(change: &ProjectChange, makes: &Makes, inventory: &Inventory)
             None => taken.unknown.push(name.to_owned()),
         }
     }
+    let sharing = change.project.model.as_ref().map(|model| model.sharing(&preview.unsure)).unwrap_or_default();
     for (at, it) in inventory.containers.iter().enumerate().filter(|(_, it)| of_project(it)) {
-        if it.label(SERVICE).is_some_and(|service| preview.unsure.iter().any(|known| known == service)) {
+        let Some(service) = it.label(SERVICE) else { continue };
+        if preview.unsure.iter().any(|known| known == service) {
             take(at, ItemChange::MaybeReplaced, "its image is built or pulled first".to_owned());
+        } else if sharing.contains(&service) {
+            let why = "the image of a service with which it shares a namespace or volumes is built or pulled first";
+            take(at, ItemChange::MaybeReplaced, why.to_owned());
         }
     }
     taken.networks = (0..inventory.networks.len())

@@ -167,7 +167,12 @@ fn differing_volume(line: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use super::*;
+    use crate::plan::ItemChange;
+    use crate::plan::compose::{Makes, Model, PROJECT, Project, ProjectChange, SERVICE, ServiceModel, taken};
+    use crate::plan::inventory::{Container, Inventory};
 
     fn doing(preview: &Preview, resource: Resource, doing: PreviewedAction) -> Vec<&str> {
         preview.names(resource, doing).collect()
@@ -212,6 +217,34 @@ mod tests {
             assert_eq!(preview.unsure, ["db"], "{line}");
             assert!(!preview.takes_nothing());
         }
+    }
+
+    /// Compose replaces what shares something with a container that it replaces.
+    #[test]
+    fn what_shares_with_a_service_that_is_built_may_be_replaced() {
+        let service = |name: &str, shares: &[&str]| ServiceModel {
+            name: name.to_owned(),
+            shares: shares.iter().map(|name| (*name).to_owned()).collect(),
+            ..ServiceModel::default()
+        };
+        let services =
+            vec![service("last", &["side"]), service("side", &["db"]), service("db", &[]), service("web", &[])];
+        let containers = services.iter().map(|it| Container {
+            names: vec![format!("/shop-{}-1", it.name)],
+            labels: [(PROJECT.to_owned(), "shop".to_owned()), (SERVICE.to_owned(), it.name.clone())].into(),
+            ..Container::default()
+        });
+        let inventory = Inventory { containers: containers.collect(), ..Inventory::default() };
+        let project = Project { name: "shop".to_owned(), model: Some(Model { services, ..Model::default() }) };
+        let preview = Ok(Rc::new(Preview::read("", " DRY-RUN MODE -  db  Built ", true)));
+        let change =
+            ProjectChange { project, makes: Some(Makes { preview, forced: None }), ..ProjectChange::default() };
+        let taken = taken(&change, &inventory).containers;
+        let mut names: Vec<&str> =
+            taken.iter().filter_map(|it| inventory.containers.get(it.at)?.label(SERVICE)).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["db", "last", "side"]);
+        assert!(taken.iter().all(|it| it.change == ItemChange::MaybeReplaced));
     }
 
     #[test]

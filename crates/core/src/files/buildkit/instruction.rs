@@ -1,6 +1,9 @@
 //! One instruction as BuildKit's parser takes it: `frontend/dockerfile/parser/line_parsers.go`,
 //! `frontend/dockerfile/instructions/parse.go`. Pure.
 
+use std::fmt;
+
+use super::lex::means_more;
 use super::statement::{CommandLine, Statement, at_blanks, command_line, here_document, json_list};
 use super::values;
 use crate::grammar::values::{decimal, duration};
@@ -69,6 +72,16 @@ fn flags_of(name: &str) -> &'static [(&'static str, BuildFlag)] {
     }
 }
 
+/// An instruction's name as messages write it. Only a message makes the text.
+#[derive(Clone, Copy)]
+struct Upper<'a>(&'a str);
+
+impl fmt::Display for Upper<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0.to_uppercase())
+    }
+}
+
 /// Reads a statement; an error says why BuildKit refuses it.
 pub fn read(statement: &Statement, escape: char) -> Result<ParsedInstruction, String> {
     let line = command_line(&statement.text, escape);
@@ -105,7 +118,7 @@ fn words(line: &CommandLine, escape: char) -> Result<ParsedInstruction, String> 
                 None => parsed.args.extend(single(after.trim())),
             }
         }
-        "env" | "label" => parsed.pairs = pairs(rest, &line.name.to_uppercase(), escape)?,
+        "env" | "label" => parsed.pairs = pairs(rest, Upper(&line.name), escape)?,
         "arg" => parsed.args = quoted_words(rest, escape),
         "expose" | "from" => parsed.args = split(rest),
         "maintainer" | "stopsignal" | "user" | "workdir" => parsed.args = single(rest),
@@ -127,6 +140,9 @@ fn words(line: &CommandLine, escape: char) -> Result<ParsedInstruction, String> 
 
 /// Words at blanks, where quotes hold words together and stay.
 fn quoted_words(rest: &str, escape: char) -> Vec<String> {
+    if !means_more(rest) {
+        return rest.split_whitespace().map(str::to_owned).collect();
+    }
     let mut words = Vec::new();
     let (mut word, mut quote, mut is_word) = (String::new(), None, false);
     let mut letters = rest.chars().peekable();
@@ -161,7 +177,7 @@ fn quoted_words(rest: &str, escape: char) -> Vec<String> {
 }
 
 /// `NAME=value …`, or the old `NAME value`.
-fn pairs(rest: &str, name: &str, escape: char) -> Result<Vec<(String, String)>, String> {
+fn pairs(rest: &str, name: Upper<'_>, escape: char) -> Result<Vec<(String, String)>, String> {
     let words = quoted_words(rest, escape);
     let Some(first) = words.first() else { return Ok(Vec::new()) };
     if !first.contains('=') {
@@ -179,7 +195,7 @@ fn pairs(rest: &str, name: &str, escape: char) -> Result<Vec<(String, String)>, 
 
 /// The flags, each as its kind wants it.
 fn flags(line: &CommandLine) -> Result<Vec<(String, String)>, String> {
-    let upper = line.name.to_uppercase();
+    let upper = Upper(&line.name);
     let known = flags_of(&line.name);
     let mut flags: Vec<(String, String)> = Vec::new();
     for flag in &line.flags {
@@ -211,7 +227,7 @@ fn flags(line: &CommandLine) -> Result<Vec<(String, String)>, String> {
 
 /// What the parser of each instruction demands.
 fn checked(mut parsed: ParsedInstruction, line: &CommandLine) -> Result<ParsedInstruction, String> {
-    let upper = parsed.name.to_uppercase();
+    let upper = Upper(&line.name);
     let one =
         |args: &[String]| if args.len() == 1 { Ok(()) } else { Err(format!("{upper} takes exactly one argument")) };
     let some = |count: usize| if count > 0 { Ok(()) } else { Err(format!("{upper} needs an argument")) };

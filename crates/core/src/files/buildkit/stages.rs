@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 
 use super::instruction::ParsedInstruction;
-use super::lex::{Keeps, Lexed, Setting, WordLexer};
+use super::lex::{Keeps, Lexed, Setting, WordLexer, means_more};
 use super::statement::{RefusedStatement, Statement, here_document};
 use super::values;
 use crate::files::copied::is_remote;
@@ -136,6 +136,11 @@ impl Walk<'_> {
 
     /// A word with variables filled in; None where they are not all known.
     fn filled(&self, text: &str, variable: &dyn Fn(&str) -> Setting) -> Result<Option<String>, String> {
+        // Most words are as they stand.
+        if !means_more(text) {
+            let is_known = self.room.get() > 0 && text.len() <= LONGEST;
+            return Ok(is_known.then(|| text.to_owned()));
+        }
         let read = self.lexed(text, variable)?;
         Ok(read.is_known.then_some(read.text))
     }
