@@ -292,7 +292,6 @@ fn no_default_stands_for_an_answer() {
         "src/engine/connection.rs",
         "src/engine/list.rs",
         "src/engine/other.rs",
-        "src/engine/project.rs",
         "src/engine/reach.rs",
         "src/engine/access.rs",
         "src/engine/compose_project.rs",
