@@ -137,6 +137,15 @@ is_mine() { [ "$(stat -Lc %u "$1" 2>/dev/null)" = "$me" ]; }
 # A startup file that is not there, or one of the caller's own that can be written, also through a link.
 may_change() { { [ ! -e "$1" ] && [ ! -L "$1" ]; } || { [ -f "$1" ] && [ -w "$1" ] && is_mine "$1"; }; }
 
+# What fender only remembers of commands, notes and programs is of no use without it. What it kept of deleted objects stays.
+forget_commands() {
+  if [ -d "$state" ] && [ ! -L "$state" ] && is_mine "$state" && (check_way "$state") 2>/dev/null; then
+    rm -rf "$state/last" "$state/notes.json" "$state/plugins.json" "$state/clients.json"
+    # Folders that hold something else stay.
+    rmdir "$state" "${state%/*}" 2>/dev/null || true
+  fi
+}
+
 forget_lines() {
   startup | while IFS= read -r file; do
     grep -qsF "$mark" "$file" || continue
@@ -164,6 +173,7 @@ if [ -n "$uninstall" ]; then
     if is_ours "$link"; then rm -f "$link"; fi
   done
   forget_lines
+  forget_commands
   if [ -f "$made" ]; then
     list=$(cat "$made")
     printf '%s\n' "$list" | while IFS= read -r line; do
