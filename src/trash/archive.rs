@@ -23,7 +23,7 @@ use fender_core::api::EngineProblem;
 
 /// zstd's own numbers; the lowest is about as fast as the engine sends.
 const LEVEL: i32 = 1;
-/// ArchiveSink of an archive that wait between the engine and the compression.
+/// Pieces of an archive that wait between whoever reads it and the compression.
 const WAITING: usize = 64;
 const BLOCK: u64 = 512;
 

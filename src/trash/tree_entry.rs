@@ -1,6 +1,9 @@
 //! One entry of a volume's archive, and its header in the PAX form of tar. It is the form in which the engine sends and takes
 //! archives, so that an archive that fender wrote can be unpacked by the engine, and one of the engine by fender.
 
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+
 /// An archive consists of blocks of so many bytes.
 pub const BLOCK: usize = 512;
 
@@ -69,6 +72,18 @@ fn record(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     out.push(b'=');
     out.extend_from_slice(value);
     out.push(b'\n');
+}
+
+/// A path of the process's own list of open files: it leads to the file itself, whatever has its name by now, also where it cannot be opened
+/// to be read.
+pub(super) fn own_path(held: &OwnedFd) -> String {
+    format!("/proc/self/fd/{}", held.as_raw_fd())
+}
+
+/// An error with the path that it is about.
+pub(super) fn about(path: &[u8], error: impl Into<io::Error>) -> io::Error {
+    let error = error.into();
+    io::Error::new(error.kind(), format!("{}: {error}", String::from_utf8_lossy(path)))
 }
 
 fn put(header: &mut [u8; BLOCK], at: usize, bytes: &[u8]) {

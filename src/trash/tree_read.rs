@@ -7,18 +7,21 @@
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{Dir, FileType, Mode, OFlags, SeekFrom, Stat};
 use rustix::io::Errno;
 
-use super::tree_entry::{BLOCK, EntryKind, Extent, FileTime, TreeEntry, padded};
+use super::tree_entry::{BLOCK, EntryKind, Extent, FileTime, TreeEntry, about, own_path, padded};
 
 /// Bytes that are handed on at once.
 const PIECE: usize = 256 << 10;
 /// Room for the names of attributes, and for the value of one: the kernel's own limits.
 const MOST_ATTRIBUTES: usize = 64 << 10;
+
+/// Each folder within another one takes a part of the stack and two open files: what is nested deeper is left to the engine.
+pub const DEEPEST: usize = 200;
 
 /// The kind of the error that a file became shorter while it was read: it may be whole at another attempt.
 pub const SHORTER: io::ErrorKind = io::ErrorKind::ResourceBusy;
@@ -37,25 +40,18 @@ pub struct TreeWalk<'a> {
     /// The path of the first name in the archive of files that have several.
     seen: HashMap<(u64, u64), Vec<u8>>,
     scratch: Vec<u8>,
+    /// How many folders are open.
+    depth: usize,
 }
 
 fn stat_time(seconds: i64, nanos: u64) -> FileTime {
     FileTime { seconds, nanos: u32::try_from(nanos).unwrap_or(0) }
 }
 
-/// A path of the process's own list of open files: it leads to the file itself, whatever has its name by now.
-fn own_path(held: &OwnedFd) -> String {
-    format!("/proc/self/fd/{}", held.as_raw_fd())
-}
-
-fn about(path: &[u8], error: impl Into<io::Error>) -> io::Error {
-    let error = error.into();
-    io::Error::new(error.kind(), format!("{}: {error}", String::from_utf8_lossy(path)))
-}
-
 /// Writes the archive of an open folder, in which its root is called `root`.
 pub fn archive_tree(folder: &OwnedFd, root: &str, out: &mut dyn FnMut(Vec<u8>) -> io::Result<()>) -> io::Result<()> {
-    let mut walk = TreeWalk { out, piece: Vec::with_capacity(PIECE), seen: HashMap::new(), scratch: Vec::new() };
+    let mut walk =
+        TreeWalk { out, piece: Vec::with_capacity(PIECE), seen: HashMap::new(), scratch: Vec::new(), depth: 0 };
     let stat = rustix::fs::fstat(folder)?;
     let mut path = root.as_bytes().to_vec();
     walk.folder(folder, &stat, &mut path)?;
@@ -82,6 +78,10 @@ impl TreeWalk<'_> {
 
     /// A folder that is held, its own entry first.
     fn folder(&mut self, held: &OwnedFd, stat: &Stat, path: &mut Vec<u8>) -> io::Result<()> {
+        if self.depth > DEEPEST {
+            return Err(about(path, io::Error::other("folders are nested too deep")));
+        }
+        self.depth += 1;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOATIME | OFlags::CLOEXEC;
         let opened = rustix::fs::openat(held, ".", flags, Mode::empty()).map_err(|error| about(path, error))?;
         self.head(&opened, stat, path, EntryKind::Folder, 0, None)?;
@@ -101,6 +101,7 @@ impl TreeWalk<'_> {
             self.one(&opened, &name, stat.st_dev, path)?;
             path.truncate(end);
         }
+        self.depth -= 1;
         Ok(())
     }
 

@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{self, Read};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Timespec, Timestamps, Uid, XattrFlags};
 use rustix::io::Errno;
 
-use super::tree_entry::{EntryKind, FileTime, TreeEntry};
+use super::tree_entry::{EntryKind, FileTime, TreeEntry, about, own_path};
 use super::tree_parse::TreeReader;
 
 /// Bytes that are written at once.
@@ -23,11 +24,6 @@ struct TreeFiller<'a> {
     last: Option<(Vec<u8>, OwnedFd)>,
     /// Folders get their attributes last: what is made in them would change their times, and inherit their access lists.
     folders: BTreeMap<Vec<u8>, TreeEntry>,
-}
-
-fn about(path: &[u8], error: impl Into<io::Error>) -> io::Error {
-    let error = error.into();
-    io::Error::new(error.kind(), format!("{}: {error}", String::from_utf8_lossy(path)))
 }
 
 /// A path of the archive below its root, which is called `root`; empty for the root itself.
@@ -217,8 +213,7 @@ fn owner(entry: &TreeEntry) -> (Option<Uid>, Option<Gid>) {
 
 /// Owner, mode, attributes and times of what is held, in the order in which none takes another one away.
 fn settings(held: &OwnedFd, entry: &TreeEntry) -> io::Result<()> {
-    // This path leads to what is held itself, also where it cannot be opened to be read.
-    let path = format!("/proc/self/fd/{}", held.as_raw_fd());
+    let path = own_path(held);
     let (uid, gid) = owner(entry);
     rustix::fs::chownat(CWD, &path, uid, gid, AtFlags::empty())?;
     rustix::fs::chmodat(CWD, &path, Mode::from_raw_mode(entry.mode), AtFlags::empty())?;
@@ -233,7 +228,7 @@ fn link_settings(parent: &OwnedFd, name: &OsStr, entry: &TreeEntry) -> io::Resul
     let (uid, gid) = owner(entry);
     rustix::fs::chownat(parent, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)?;
     if !entry.attributes.is_empty() {
-        let path = std::path::PathBuf::from(format!("/proc/self/fd/{}", parent.as_raw_fd())).join(name);
+        let path = Path::new(&own_path(parent)).join(name);
         for (attribute, value) in &entry.attributes {
             rustix::fs::lsetxattr(&path, OsStr::from_bytes(attribute), value, XattrFlags::empty())?;
         }
@@ -243,12 +238,12 @@ fn link_settings(parent: &OwnedFd, name: &OsStr, entry: &TreeEntry) -> io::Resul
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-    use std::path::{Path, PathBuf};
-    use std::{fs, os::fd::OwnedFd};
+    use std::path::PathBuf;
 
     use super::super::tree_entry::BLOCK;
-    use super::super::tree_read::archive_tree;
+    use super::super::tree_read::{DEEPEST, archive_tree};
     use super::*;
 
     fn opened(path: &Path) -> OwnedFd {
@@ -333,6 +328,29 @@ mod tests {
         symlink("/", into.path().join("a/link")).unwrap();
         filled(&text, into.path()).unwrap();
         assert_eq!(look(into.path()), look(from.path()));
+    }
+
+    #[test]
+    fn folders_that_are_nested_without_end_are_left_to_the_engine() {
+        for (depth, is_read) in [(DEEPEST, true), (DEEPEST + 1, false), (2000, false)] {
+            let (from, into) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+            let mut innermost = opened(from.path());
+            for _ in 0..depth {
+                rustix::fs::mkdirat(&innermost, "d", Mode::RWXU).unwrap();
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                innermost = rustix::fs::openat(&innermost, "d", flags, Mode::empty()).unwrap();
+            }
+            let mut text = Vec::new();
+            let read = archive_tree(&opened(from.path()), "v", &mut |piece| {
+                text.extend_from_slice(&piece);
+                Ok(())
+            });
+            assert_eq!(read.is_ok(), is_read, "{depth}: {read:?}");
+            if is_read {
+                filled(&text, into.path()).unwrap();
+                assert_eq!(look(into.path()), look(from.path()));
+            }
+        }
     }
 
     fn entry(path: &str, kind: EntryKind) -> Vec<u8> {

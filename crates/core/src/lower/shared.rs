@@ -7,7 +7,7 @@ use super::origin::{Origins, Typed};
 use super::request::Request;
 use crate::docker_files::ConfigFile;
 use crate::grammar::parse::{Invocation, Set};
-use crate::grammar::values;
+use crate::grammar::values::{self, ARCHITECTURES, SYSTEMS};
 use crate::host::Host;
 
 /// One request for each operand, such as `DELETE /volumes/{name}`.
@@ -173,51 +173,6 @@ pub fn platform(text: &str) -> Result<(String, String, String), String> {
         "macos" => "darwin".to_owned(),
         name => name.to_owned(),
     };
-    const SYSTEMS: &[&str] = &[
-        "aix",
-        "android",
-        "darwin",
-        "dragonfly",
-        "freebsd",
-        "hurd",
-        "illumos",
-        "ios",
-        "js",
-        "linux",
-        "nacl",
-        "netbsd",
-        "openbsd",
-        "plan9",
-        "solaris",
-        "windows",
-        "zos",
-    ];
-    const ARCHITECTURES: &[&str] = &[
-        "386",
-        "amd64",
-        "amd64p32",
-        "arm",
-        "armbe",
-        "arm64",
-        "arm64be",
-        "ppc64",
-        "ppc64le",
-        "loong64",
-        "mips",
-        "mipsle",
-        "mips64",
-        "mips64le",
-        "mips64p32",
-        "mips64p32le",
-        "ppc",
-        "riscv",
-        "riscv64",
-        "s390",
-        "s390x",
-        "sparc",
-        "sparc64",
-        "wasm",
-    ];
     match rest.as_slice() {
         [] => {
             let name = os(&os_name);

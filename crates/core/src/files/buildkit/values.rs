@@ -1,7 +1,6 @@
 //! Values in Dockerfiles that BuildKit checks: ports, signals, modes, platforms, mounts. Pure.
 
-use crate::grammar::values::read_record;
-use crate::grammar::values::{self, port_range};
+use crate::grammar::values::{self, ARCHITECTURES, SYSTEMS, port_range, read_record};
 
 /// `EXPOSE`: `[ip:]host:port[/protocol]`, `dockerfile2llb/convert_expose.go`.
 pub fn port(text: &str) -> Result<(), String> {
@@ -95,60 +94,8 @@ pub fn digest(text: &str) -> Result<(), String> {
     }
 }
 
-/// Operating systems and processors that stand alone in `--platform`: containerd/platforms `database.go`.
-const SYSTEMS: &[&str] = &[
-    "aix",
-    "android",
-    "darwin",
-    "dragonfly",
-    "freebsd",
-    "hurd",
-    "illumos",
-    "ios",
-    "js",
-    "linux",
-    "nacl",
-    "netbsd",
-    "openbsd",
-    "plan9",
-    "solaris",
-    "windows",
-    "zos",
-    "macos",
-    "wasip1",
-];
-const PROCESSORS: &[&str] = &[
-    "386",
-    "amd64",
-    "amd64p32",
-    "arm",
-    "armbe",
-    "arm64",
-    "arm64be",
-    "ppc64",
-    "ppc64le",
-    "loong64",
-    "mips",
-    "mipsle",
-    "mips64",
-    "mips64le",
-    "mips64p32",
-    "mips64p32le",
-    "ppc",
-    "riscv",
-    "riscv64",
-    "s390",
-    "s390x",
-    "sparc",
-    "sparc64",
-    "wasm",
-    "i386",
-    "x86_64",
-    "x86-64",
-    "aarch64",
-    "armhf",
-    "armel",
-];
+/// Other names of operating systems and processors that may stand alone in `--platform`: containerd/platforms `database.go`.
+const OTHER_NAMES: &[&str] = &["macos", "wasip1", "i386", "x86_64", "x86-64", "aarch64", "armhf", "armel"];
 
 /// `--platform`.
 pub fn platform(text: &str) -> Result<(), String> {
@@ -161,8 +108,9 @@ pub fn platform(text: &str) -> Result<(), String> {
     };
     let is_good = match parts.as_slice() {
         [one] => {
-            let known = one.to_lowercase();
-            is_part(one, "()+") && (SYSTEMS.contains(&known.as_str()) || PROCESSORS.contains(&known.as_str()))
+            let name = one.to_lowercase();
+            is_part(one, "()+")
+                && [SYSTEMS, ARCHITECTURES, OTHER_NAMES].iter().any(|names| names.contains(&name.as_str()))
         }
         [system, rest @ ..] if rest.len() < 3 => is_part(system, "()+") && rest.iter().all(|part| is_part(part, "")),
         _ => false,
