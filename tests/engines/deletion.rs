@@ -1,6 +1,6 @@
 //! What was shown is what goes: the race, docker's own words, and what is protected.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::process::Output;
 
 use crate::support::api::{Api, tar};
@@ -402,4 +402,53 @@ fn a_plan_in_json_has_the_promised_fields() {
     assert!(flat(&text(&output)).contains("the builder other has a build cache of its own"), "{}", text(&output));
     let output = guarded.fender(&["plan", "docker ps"]);
     assert!(text(&output).contains("deletes nothing"), "{}", text(&output));
+}
+
+/// The ids of all images that the engine has.
+fn image_ids(engine: &Engine) -> BTreeSet<String> {
+    engine.plain(&["images", "-aq", "--no-trunc"]).lines().map(str::to_owned).collect()
+}
+
+/// What an image was built from goes with it, except where containerd's store keeps it: an image with several names, and one
+/// whose own first image is gone.
+#[test]
+fn what_an_image_was_built_from() {
+    let engine = Engine::start("deletion-parents", "new", "--feature containerd-snapshotter=true");
+    let guarded = Guarded::new(&engine);
+    let folder = guarded.place.path("context");
+    std::fs::create_dir(&folder).unwrap();
+    let mut kept = 0;
+    for (at, tags, words) in [
+        (0, &["built:0"][..], &["rmi", "built:0"][..]),
+        (1, &["built:1", "built:one"], &["rmi", "-f", "ID"]),
+        (2, &["built:2", "built:two"], &["rmi", "built:2", "built:two"]),
+        (3, &["built:3", "other:3"], &["rmi", "built:3", "other:3"]),
+        (4, &["built:4"], &["rmi", "-f", "ID"]),
+        (5, &["built:5", "other:5"], &["rmi", "-f", "ID"]),
+        (6, &["built:6"], &["image", "prune", "-af"]),
+        (7, &["built:7"], &["rmi", "-f", "base:1", "built:7"]),
+    ] {
+        let text = format!("FROM base:1\nRUN echo {at} >/first\nRUN true\nRUN echo >/last\n");
+        std::fs::write(folder.join("Dockerfile"), text).unwrap();
+        engine.image("base:1", &[]);
+        let mut build = client(&engine.host());
+        build.env("DOCKER_BUILDKIT", "0").args(["build", "-q", "-t", tags[0]]).arg(&folder);
+        assert!(build.output().unwrap().status.success());
+        for tag in &tags[1..] {
+            engine.plain(&["tag", tags[0], tag]);
+        }
+        let id = engine.plain(&["images", "-q", "--no-trunc", tags[0]]);
+        let words: Vec<&str> = words.iter().map(|word| if *word == "ID" { id.trim() } else { word }).collect();
+        let before = image_ids(&engine);
+        let mut planning = vec!["plan", "--format", "json", "--"];
+        planning.extend(&words);
+        let plan: Value = serde_json::from_slice(&guarded.fender(&planning).stdout).unwrap();
+        let images = plan["deletes"].as_array().unwrap().iter().filter(|it| it["type"] == "image");
+        let planned: BTreeSet<String> = images.map(|it| it["id"].as_str().unwrap().to_owned()).collect();
+        client(&engine.host()).args(&words).output().unwrap();
+        let gone: BTreeSet<String> = before.difference(&image_ids(&engine)).cloned().collect();
+        assert_eq!(planned, gone, "docker {}", words.join(" "));
+        kept += usize::from(gone.len() == 1);
+    }
+    assert!(kept > 0, "each image took along what it was built from");
 }

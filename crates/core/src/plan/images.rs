@@ -348,18 +348,34 @@ impl ImageStore {
             self.names_mut(image).clear();
             return Ok(());
         }
+        let parents = if prune && all == 1 { self.parents_in_containerd(inventory, image) } else { Vec::new() };
         self.names_mut(image).clear();
         self.gone.insert(image);
-        let mut parent = self.by_id.get(&inventory.image(image).parent_id).copied();
-        while let Some(at) = parent.filter(|at| prune && !self.gone.contains(at)) {
+        for at in parents {
             let used = !users.of(&inventory.image(at).id).is_empty();
             if !self.names(at).is_empty() || used || self.protected.contains(&at) {
                 break;
             }
             self.gone.insert(at);
-            parent = self.by_id.get(&inventory.image(at).parent_id).copied();
         }
         Ok(())
+    }
+
+    /// The images that an image was built from, the nearest first; none where one of them is gone: moby's `parents`
+    /// (daemon/containerd/image_children.go) then gives an error, and the deletion goes on without them. Where the image had several
+    /// names, moby takes each parent for one that has them, too, and keeps it.
+    fn parents_in_containerd(&self, inventory: &Inventory, image: usize) -> Vec<usize> {
+        let mut parents = Vec::new();
+        let mut id = &inventory.image(image).parent_id;
+        while !id.is_empty() {
+            let Some(at) = self.by_id.get(id).copied().filter(|at| !self.gone.contains(at) && !parents.contains(at))
+            else {
+                return Vec::new();
+            };
+            parents.push(at);
+            id = &inventory.image(at).parent_id;
+        }
+        parents
     }
 
     /// containerd `getSameReferences`: the name itself, and the digests of its repository where no other tag is there.
