@@ -106,24 +106,37 @@ start() {
   fetch >/dev/null
   mkdir -p "$dir"
   echo "$which" >"$dir/which"
-  echo "${FENDER_TEST_DOCKERD_FLAGS:-}" >"$dir/flags"
+  # Each rule of a firewall is a program that waits for the machine's one lock: a quarter of an engine's time. Only swarm needs them.
+  local firewall="--iptables=false"
+  [ "$which" = old ] || firewall+=" --ip6tables=false"
+  case " ${FENDER_TEST_DOCKERD_FLAGS:-} " in *" --iptables"*) firewall="" ;; esac
+  echo "$firewall ${FENDER_TEST_DOCKERD_FLAGS:-}" >"$dir/flags"
   local owner=${FENDER_TEST_OWNER:-}
   if [ -n "$owner" ]; then
-    echo "$owner $(birth "$owner")" >"$dir/owner"
+    birth "$owner"
+    echo "$owner $born" >"$dir/owner"
     setsid "$0" watch "$name" >/dev/null 2>&1 </dev/null &
   fi
   again "$name"
 }
 
-# When a process was started: its number alone may be another one's by now.
-birth() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+# Puts into `born` when a process was started: its number alone may be another one's by now. Nothing is started for it, since each
+# engine's watch asks again and again.
+birth() {
+  local line fields
+  born=
+  IFS= read -r line 2>/dev/null <"/proc/$1/stat" || return 0
+  read -ra fields <<<"${line##*) }"
+  born=${fields[19]}
+}
 
 # Stops the engine when the program that started it is gone without having stopped it (interrupted, killed).
 watch() {
-  local dir=$run/$1 owner
-  owner=$(cat "$dir/owner")
-  while [ "$(cat "$dir/owner" 2>/dev/null)" = "$owner" ]; do
-    if [ "${owner% *} $(birth "${owner% *}")" != "$owner" ]; then stop "$1"; fi
+  local dir=$run/$1 owner now
+  read -r owner <"$dir/owner"
+  while read -r now 2>/dev/null <"$dir/owner" && [ "$now" = "$owner" ]; do
+    birth "${owner% *}"
+    if [ "${owner% *} $born" != "$owner" ]; then stop "$1"; fi
     sleep 1
   done
 }
@@ -154,12 +167,12 @@ again() {
   exit 1
 }
 
-# The processes that name this engine's folder in their arguments: dockerd, containerd and the containers' shims.
+# The processes that name this engine's folder in their arguments: dockerd, containerd and the containers' shims, or only those.
 engine_processes() {
   local pid
   grep -lsF "$1/" /proc/[0-9]*/cmdline | cut -d/ -f3 | while read -r pid; do
-    if grep -qsE '^(dockerd|containerd)' "/proc/$pid/comm"; then echo "$pid"; fi
-  done
+    if grep -qsE "^(${2-dockerd|containerd})" "/proc/$pid/comm"; then echo "$pid"; fi
+  done || true
 }
 
 # The processes of this engine's containers: their root lies in its folder.
@@ -184,14 +197,16 @@ stop() {
   pid=$(cat "$dir/started" 2>/dev/null) || true
   if [ -n "$pid" ] && grep -qs dockerd "/proc/$pid/cmdline"; then
     kill "$pid" 2>/dev/null || true
-    # An engine that ends gives its containers ten seconds; nobody needs what they would still do.
+    # An engine that ends gives its containers ten seconds; nobody needs what they would still do. Their shims tidy up after them.
+    local left
     for _ in $(seq 100); do
-      kill -0 "$pid" 2>/dev/null || break
+      left=$(container_processes "$dir"; engine_processes "$dir" containerd-shim)
+      [ -n "$left" ] || break
       container_processes "$dir" | xargs -r kill -9 2>/dev/null || true
       sleep 0.1
     done
   fi
-  # What a crash left, and what did not end in time.
+  # The engine waits three seconds for a containerd that has nothing left to do. Also what a crash left, and what did not end in time.
   { engine_processes "$dir"; container_processes "$dir"; } | xargs -r kill -9 2>/dev/null || true
   # What the engine mounted and did not unmount would keep its folder from going.
   awk -v d="$dir/" 'index($2, d) == 1 {print $2}' /proc/mounts | sort -r | xargs -r -n1 umount -l

@@ -279,7 +279,8 @@ impl Seen {
         Seen { containers, tags, others }
     }
 
-    /// The same once nothing is going any more: what was made with `--rm` goes a moment after it ended.
+    /// The same once nothing is going any more: what was made with `--rm` goes a moment after it ended, and `true` ends soon after it
+    /// was started.
     fn settled(api: &Api) -> Seen {
         for _ in 0..200 {
             let ends = |it: &Value| {
@@ -287,7 +288,8 @@ impl Seen {
                 let whole = api.try_call(hyper::Method::GET, &format!("/containers/{id}/json"), None);
                 let Ok(whole) = whole else { return true };
                 let is_over = matches!(whole["State"]["Status"].as_str(), Some("exited" | "dead" | "removing"));
-                it["State"] == "removing" || is_over && whole["HostConfig"]["AutoRemove"] == true
+                let is_short = whole["Path"] == "true" && whole["State"]["Status"] == "running";
+                it["State"] == "removing" || is_short || is_over && whole["HostConfig"]["AutoRemove"] == true
             };
             let list = api.get("/containers/json?all=1");
             if !list.as_array().into_iter().flatten().any(ends) {
@@ -352,7 +354,7 @@ impl Seen {
 /// A swarm: what `stack deploy --prune`, an update and the last manager's leaving take.
 #[test]
 fn what_goes_in_a_swarm_is_said() {
-    let engine = Engine::start("changes-swarm", "new", "");
+    let engine = Engine::start("changes-swarm", "new", "--iptables");
     let guarded = Guarded::new(&engine);
     let folder = guarded.place.path("home");
     engine.image("base:1", &["CMD [\"sleep\",\"3600\"]"]);

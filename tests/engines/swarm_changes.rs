@@ -73,7 +73,7 @@ fn compare(name: &str, which: &str, engine_number: u64) {
     if std::env::var("FENDER_CHANGES_ENGINE").is_ok_and(|wanted| wanted != name) {
         return;
     }
-    let engine = Engine::start(name, which, "");
+    let engine = Engine::start(name, which, "--iptables");
     let guarded = Guarded::new(&engine);
     let folder = guarded.place.path("home");
     for number in ["1", "2"] {
@@ -133,7 +133,7 @@ fn compare(name: &str, which: &str, engine_number: u64) {
 /// A service goes with the containers of its tasks: one that is protected keeps all of it.
 #[test]
 fn a_service_with_a_protected_task_stays() {
-    let engine = Engine::start("swarm-protected", "new", "");
+    let engine = Engine::start("swarm-protected", "new", "--iptables");
     let guarded = Guarded::new(&engine);
     guarded.place.policy("[environments.ci]\nhostname = \"*\"\n[protect]\ncontainers = [\"prod-*\"]\n");
     engine.image("base:1", &["CMD [\"sleep\",\"3600\"]"]);
