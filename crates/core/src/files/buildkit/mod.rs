@@ -30,7 +30,7 @@ pub fn check(plain: &str, argument: &dyn Fn(&str) -> Option<String>) -> Checked 
     let Statements { list, escape, problems } = statements(plain);
     let whole = |(at, reason)| RefusedStatement { at, reason, stage: None };
     let mut refusals: Vec<RefusedStatement> = problems.into_iter().map(whole).collect();
-    let mut read = Vec::new();
+    let mut read = Vec::with_capacity(list.len());
     for statement in &list {
         match instruction::read(statement, escape) {
             Ok(instruction) => read.push(Some(instruction)),
