@@ -147,7 +147,7 @@ fn every_flag_may_be_repeated() {
             let typed = (0..count).map(|at| format!("--{}={}", flag.name, value(command, flag, at)));
             line(command, typed, command.least.into())
         };
-        let (small, large) = (words(300 * scale()), words(1200 * scale()));
+        let (small, large) = (words(150 * scale()), words(600 * scale()));
         if let Some(times) = too_slow(&|| whole(&small), &|| whole(&large)) {
             slow.push(format!("docker {} --{}: {times:?}", command.path, flag.name));
         }

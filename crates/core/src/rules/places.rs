@@ -324,6 +324,7 @@ mod tests {
     #[test]
     fn what_gives_a_host_away() {
         let home = "/home/ann";
+        assert_eq!(gives_away("/", false, home).as_deref(), Some("the whole file system of the host"));
         for path in [
             "/",
             "/etc",
