@@ -501,6 +501,10 @@ impl Inspect for Engine {
         begin(&self.printer, invocation, host, |filters| matches!(self.lists_any(filters), Lookup::Found(())));
     }
 
+    fn begin_printed(&self, each: &[Vec<String>], _: &dyn Host) {
+        self.printer.begin_each(each);
+    }
+
     fn printed(&self, words: &[String], _: &dyn Host) -> Lookup<Vec<u8>> {
         let _waiting = (self.waiting)(READS_FILES.to_owned());
         self.printer.printed(words)

@@ -17,6 +17,10 @@ pub struct Offline {
 impl Facts for Offline {}
 
 impl Inspect for Offline {
+    fn begin_printed(&self, each: &[Vec<String>], _: &dyn Host) {
+        self.printer.begin_each(each);
+    }
+
     fn printed(&self, words: &[String], _: &dyn Host) -> Lookup<Vec<u8>> {
         self.printer.printed(words)
     }

@@ -30,6 +30,10 @@ impl Inspect for OtherClient {
         self.product
     }
 
+    fn begin_printed(&self, each: &[Vec<String>], _: &dyn Host) {
+        self.printer.begin_each(each);
+    }
+
     fn printed(&self, words: &[String], _: &dyn Host) -> Lookup<Vec<u8>> {
         self.printer.printed(words)
     }

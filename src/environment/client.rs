@@ -1,6 +1,7 @@
 //! Finds the real docker client, and lets it read files.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -12,9 +13,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use std::{env, fs};
 
+use super::host::Surroundings;
 use super::plugin;
 use super::printing::{ClientSaid, PrintingProgram, reader_of, reads_input, run, waited};
 use fender_core::engine::Lookup;
+use fender_core::host::Host as _;
 use fender_core::lower::MODEL_WORDS;
 
 /// What was found, or where it was looked for.
@@ -81,6 +84,10 @@ const HELPS: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub struct Printer {
     client: Option<OsString>,
+    /// What compose takes for the home of the caller; None for the true one.
+    home: Option<&'static str>,
+    /// Questions that will be begun as soon as fewer run than the machine has processors.
+    waiting: RefCell<VecDeque<PrinterQuestion>>,
     /// Questions that were begun before their answer is needed.
     begun: RefCell<Vec<BegunQuestion>>,
     known: RefCell<Vec<(PrinterQuestion, Lookup<ClientSaid>)>>,
@@ -90,8 +97,14 @@ pub struct Printer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct PrinterQuestion {
     words: Vec<String>,
-    /// Its standard error is wanted, too.
-    errors: bool,
+    /// It is a preview, which may wait for services, and not a reading of files.
+    is_preview: bool,
+}
+
+impl PrinterQuestion {
+    fn reading(words: &[String]) -> PrinterQuestion {
+        PrinterQuestion { words: words.to_vec(), is_preview: false }
+    }
 }
 
 /// A client that runs beside fender. One whose answer nobody waits for ends when this is dropped.
@@ -103,6 +116,10 @@ struct BegunQuestion {
 }
 
 impl BegunQuestion {
+    fn is_running(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
     fn answer(mut self) -> Lookup<ClientSaid> {
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(answer)) => answer,
@@ -127,31 +144,42 @@ impl Printer {
         Printer { client, ..Printer::default() }
     }
 
-    /// What it says on both streams; Unknown where it cannot be run or takes too long.
-    pub fn said(&self, words: &[String]) -> Lookup<ClientSaid> {
-        self.asked(PrinterQuestion { words: words.to_vec(), errors: true })
+    /// The same where compose takes another folder for the caller's home: what it prints then does not depend on who runs it.
+    pub fn with_home(self, home: &'static str) -> Printer {
+        Printer { home: Some(home), ..self }
     }
 
-    /// What it prints; Missing where it fails, Unknown where it cannot be run or takes too long. Compose cannot print every model as JSON
-    /// (`build.ssh` with a path): where it fails, the model is asked for as YAML.
-    pub fn printed(&self, words: &[String]) -> Lookup<Vec<u8>> {
-        let printed = |words: &[String]| {
-            self.asked(PrinterQuestion { words: words.to_vec(), errors: false }).then(|said| match said.success {
-                true => Lookup::Found(said.output),
-                // A code of its own: the words are wrong, or a file is.
-                false => Lookup::Missing,
-            })
-        };
-        match (printed(words), as_yaml(words)) {
-            (Lookup::Missing, Some(words)) => printed(&words),
-            (other, _) => other,
+    /// What it says on both streams; Unknown where it cannot be run or takes too long.
+    pub fn said(&self, words: &[String]) -> Lookup<ClientSaid> {
+        self.asked(PrinterQuestion { words: words.to_vec(), is_preview: true })
+    }
+
+    /// What it says of files: as it was asked, or as YAML where it cannot print a model as JSON (`build.ssh` with a path).
+    fn read(&self, words: &[String]) -> Lookup<ClientSaid> {
+        let said = self.asked(PrinterQuestion::reading(words));
+        match (&said, as_yaml(words)) {
+            // Go's own words for a value that has no JSON; any other reason would be the same as YAML.
+            (Lookup::Found(failed), Some(words))
+                if !failed.success && String::from_utf8_lossy(&failed.errors).contains("json: ") =>
+            {
+                self.asked(PrinterQuestion::reading(&words))
+            }
+            _ => said,
         }
+    }
+
+    /// What it prints; Missing where it fails, Unknown where it cannot be run or takes too long.
+    pub fn printed(&self, words: &[String]) -> Lookup<Vec<u8>> {
+        self.read(words).then(|said| match said.success {
+            true => Lookup::Found(said.output),
+            // A code of its own: the words are wrong, or a file is.
+            false => Lookup::Missing,
+        })
     }
 
     /// The error of words that only read; Missing where there is none, Unknown where it cannot be run or takes too long.
     pub fn error_of(&self, words: &[String]) -> Lookup<String> {
-        let words = as_yaml(words).unwrap_or_else(|| words.to_vec());
-        self.said(&words).then(|said| match said.success {
+        self.read(words).then(|said| match said.success {
             true => Lookup::Missing,
             false => Lookup::Found(String::from_utf8_lossy(&said.errors).into_owned()),
         })
@@ -159,41 +187,89 @@ impl Printer {
 
     /// Begins the question of [`Printer::printed`], whose answer will be needed soon.
     pub fn begin_printed(&self, words: &[String]) {
-        self.begin(PrinterQuestion { words: words.to_vec(), errors: false });
+        self.begin(PrinterQuestion::reading(words));
+    }
+
+    /// The same for many: as many as the machine has processors run at once, in this order. Their answers are best wanted in this order, too.
+    pub fn begin_each(&self, each: &[Vec<String>]) {
+        let new = each.iter().map(|words| PrinterQuestion::reading(words)).filter(|question| !self.is_asked(question));
+        self.waiting.borrow_mut().extend(new);
+        self.go_on();
+    }
+
+    /// Begins as many of the waiting questions as may run now.
+    fn go_on(&self) {
+        let at_once = std::thread::available_parallelism().map_or(1, usize::from);
+        while self.begun.borrow().iter().filter(|begun| begun.is_running()).count() < at_once {
+            let next = self.waiting.borrow_mut().pop_front();
+            match next {
+                Some(question) => self.begin(question),
+                None => return,
+            }
+        }
     }
 
     /// Begins the question of [`Printer::said`].
     pub fn begin_said(&self, words: &[String]) {
-        self.begin(PrinterQuestion { words: words.to_vec(), errors: true });
+        self.begin(PrinterQuestion { words: words.to_vec(), is_preview: true });
+    }
+
+    fn is_asked(&self, question: &PrinterQuestion) -> bool {
+        self.known.borrow().iter().any(|(known, _)| known == question)
+            || self.begun.borrow().iter().any(|begun| begun.question == *question)
     }
 
     fn begin(&self, question: PrinterQuestion) {
         let Some(client) = &self.client else { return };
-        let is_asked = self.known.borrow().iter().any(|(known, _)| *known == question)
-            || self.begun.borrow().iter().any(|begun| begun.question == question);
         // Standard input has one reader at a time.
-        if is_asked || reads_input(&question.words) {
+        if self.is_asked(&question) || reads_input(&question.words) {
             return;
         }
-        let (program, given_up) = (program_for(client, &question.words), Arc::new(AtomicBool::new(false)));
+        let (program, given_up) = (self.program_for(client, &question.words), Arc::new(AtomicBool::new(false)));
         let (asked, stop) = (question.clone(), given_up.clone());
-        let thread = std::thread::spawn(move || run(&program, &asked.words, asked.patience(), asked.errors, &stop));
+        let thread = std::thread::spawn(move || run(&program, &asked.words, asked.patience(), &stop));
         self.begun.borrow_mut().push(BegunQuestion { question, given_up, thread: Some(thread) });
+    }
+
+    /// The program that answers these words: compose's plugin where that is certain, else the client.
+    fn program_for(&self, client: &OsStr, words: &[String]) -> PrintingProgram {
+        let path = PathBuf::from(client);
+        let plugin = if names_another(&path) { None } else { plugin::of_words(&path, words) };
+        let mut environment = Vec::new();
+        if let Some(home) = self.home {
+            // The configuration stays where it is.
+            let folder = Surroundings { assume_terminal: false }.config_folder(None);
+            environment = vec![("DOCKER_CONFIG", folder.into()), ("HOME", home.into())];
+        }
+        match plugin {
+            Some(plugin) => {
+                PrintingProgram { path: plugin.into_os_string(), client: Some(client.to_owned()), environment }
+            }
+            None => PrintingProgram { path: client.to_owned(), client: None, environment },
+        }
     }
 
     fn asked(&self, question: PrinterQuestion) -> Lookup<ClientSaid> {
         if let Some((_, known)) = self.known.borrow().iter().find(|(asked, _)| *asked == question) {
             return known.clone();
         }
+        // One that nobody has begun yet is asked now.
+        self.waiting.borrow_mut().retain(|waiting| *waiting != question);
         let begun = self.begun.borrow().iter().position(|begun| begun.question == question);
         let answer = match (begun, &self.client) {
             (Some(at), _) => {
+                while self.begun.borrow().get(at).is_some_and(BegunQuestion::is_running) {
+                    self.go_on();
+                    std::thread::sleep(Duration::from_micros(500));
+                }
+                // New ones are added at the end, so this one is where it was.
                 let begun = self.begun.borrow_mut().remove(at);
+                self.go_on();
                 begun.answer()
             }
             (None, Some(client)) => {
-                let program = program_for(client, &question.words);
-                run(&program, &question.words, question.patience(), question.errors, &AtomicBool::new(false))
+                let program = self.program_for(client, &question.words);
+                run(&program, &question.words, question.patience(), &AtomicBool::new(false))
             }
             (None, None) => Lookup::Unknown("there is no docker client to read it".to_owned()),
         };
@@ -203,8 +279,9 @@ impl Printer {
 }
 
 impl PrinterQuestion {
+    /// How long the answer is waited for.
     fn patience(&self) -> Duration {
-        if self.errors { PREVIEWS } else { PATIENCE }
+        if self.is_preview { PREVIEWS } else { PATIENCE }
     }
 }
 
@@ -214,16 +291,6 @@ fn as_yaml(words: &[String]) -> Option<Vec<String>> {
     let mut words = words.to_vec();
     words.drain(at + 1..at + MODEL_WORDS);
     Some(words)
-}
-
-/// The program that answers these words: compose's plugin where that is certain, else the client.
-fn program_for(client: &OsStr, words: &[String]) -> PrintingProgram {
-    let program = PathBuf::from(client);
-    let plugin = if names_another(&program) { None } else { plugin::of_words(&program, words) };
-    match plugin {
-        Some(plugin) => PrintingProgram { path: plugin.into_os_string(), client: Some(client.to_owned()) },
-        None => PrintingProgram { path: client.to_owned(), client: None },
-    }
 }
 
 /// The error with which the client ends for words that change nothing: a code that is not 0, and a reason. None where it has none, cannot
@@ -269,10 +336,49 @@ mod tests {
         printer.begin_printed(&words);
         assert_eq!(printer.printed(&words), Lookup::Found(b"out\n".to_vec()));
         assert_eq!(fs::read_to_string(&log).unwrap(), "x\n");
-        // With standard error it is another question.
+        assert_eq!(printer.error_of(&words), Lookup::Missing);
+        assert_eq!(fs::read_to_string(&log).unwrap(), "x\n");
+        // A preview is another question.
         let said = ClientSaid { output: b"out\n".to_vec(), errors: b"err\n".to_vec(), success: true };
         assert_eq!(printer.said(&words), Lookup::Found(said));
         assert_eq!(fs::read_to_string(&log).unwrap(), "x\nx\n");
+    }
+
+    /// Twenty files are read by as many programs at once as there are processors, each by one program alone; one that cannot be printed as
+    /// JSON by two.
+    #[test]
+    fn each_file_is_read_by_one_program_and_no_more_at_once_than_processors() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let text = "echo + >>LOG; sleep 0.1; echo - >>LOG\n\
+            case \"$*\" in *bad*) echo no such file >&2; exit 1 ;; *ssh*json) echo 'json: no' >&2; exit 1 ;; esac; echo $*";
+        let printer = client(folder.path(), &text.replace("LOG", &log.display().to_string()));
+        let each: Vec<Vec<String>> =
+            (0..20).map(|at| words(&format!("compose -f {at} config --format json"))).collect();
+        printer.begin_each(&each);
+        printer.begin_each(&each);
+        for words in &each {
+            assert_eq!(printer.printed(words), Lookup::Found(format!("{}\n", words.join(" ")).into_bytes()));
+        }
+        let written = fs::read_to_string(&log).unwrap();
+        let (mut running, mut most) = (0_usize, 0);
+        for line in written.lines() {
+            running = if line == "+" { running + 1 } else { running - 1 };
+            most = most.max(running);
+        }
+        let processors = std::thread::available_parallelism().unwrap().get();
+        assert_eq!(written.lines().count(), 40);
+        assert!(most <= processors && (most > 1 || processors == 1), "{most} of {processors}");
+        let begun = |words: &[String], count: usize| {
+            fs::write(&log, "").unwrap();
+            let (printed, error) = (printer.printed(words), printer.error_of(words));
+            assert_eq!(fs::read_to_string(&log).unwrap().lines().count(), count);
+            (printed, error)
+        };
+        let bad = begun(&words("compose -f bad config --format json"), 2);
+        assert_eq!(bad, (Lookup::Missing, Lookup::Found("no such file\n".to_owned())));
+        let ssh = begun(&words("compose -f ssh config --format json"), 4);
+        assert_eq!(ssh, (Lookup::Found(b"compose -f ssh config\n".to_vec()), Lookup::Missing));
     }
 
     #[test]

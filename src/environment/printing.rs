@@ -26,6 +26,8 @@ pub struct PrintingProgram {
     pub path: OsString,
     /// Of a plugin: the client that would start it. A plugin gets the client's own words.
     pub client: Option<OsString>,
+    /// Variables that it gets instead of the caller's.
+    pub environment: Vec<(&'static str, OsString)>,
 }
 
 /// What a client said on both streams, whatever it ended with.
@@ -66,13 +68,12 @@ pub fn reads_input(words: &[String]) -> bool {
     words.iter().any(|word| word == "-" || word == "-f-" || word == "-c-" || word.ends_with("=-"))
 }
 
-/// What the program says, on standard error only where `errors` are wanted. Unknown where it cannot be run, takes longer than `patience`, or
+/// What the program says. Unknown where it cannot be run, takes longer than `patience`, or
 /// was given up meanwhile.
 pub fn run(
     program: &PrintingProgram,
     words: &[String],
     patience: Duration,
-    errors: bool,
     given_up: &AtomicBool,
 ) -> Lookup<ClientSaid> {
     let reads_input = reads_input(words);
@@ -87,9 +88,9 @@ pub fn run(
     } else {
         words
     };
-    let errors = if errors { Stdio::piped() } else { Stdio::null() };
     let mut command = Command::new(&program.path);
-    command.args(words).stdin(stdin).stdout(Stdio::piped()).stderr(errors);
+    command.args(words).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.envs(program.environment.iter().map(|(name, value)| (name, value)));
     if let Some(client) = &program.client {
         command.env(IN_THE_NAME_OF, client);
     }
@@ -203,9 +204,9 @@ mod tests {
         fs::write(&client, text).unwrap();
         fs::set_permissions(&client, fs::Permissions::from_mode(0o755)).unwrap();
         let started = Instant::now();
-        let program = PrintingProgram { path: client.into_os_string(), client: None };
+        let program = PrintingProgram { path: client.into_os_string(), client: None, environment: Vec::new() };
         let given_up = AtomicBool::new(false);
-        let answer = run(&program, &["compose".to_owned()], Duration::from_secs(1), false, &given_up);
+        let answer = run(&program, &["compose".to_owned()], Duration::from_secs(1), &given_up);
         assert!(matches!(&answer, Lookup::Unknown(why) if why.ends_with("it took more than 1 s")), "{answer:?}");
         assert!(started.elapsed() < Duration::from_secs(20));
         let plugin = fs::read_to_string(plugin).unwrap();

@@ -231,6 +231,24 @@ fn compose_files_that_need_something_are_judged() {
             None => assert!(said.is_none(), "{said:?}"),
         }
     }
+    // A home folder is nobody's, with compose, too; a bake file without a default has targets all the same.
+    let place = tempfile::tempdir().unwrap();
+    let volumes = "    volumes: [\"~/data:/d\", \"~/.ssh:/s\", \"${HOME}/.aws:/a\"]\n";
+    let bake = "target \"app\" {\n  dockerfile-inline = <<EOT\nFROM a:1\nUSER 5\nENV A\nEOT\n}\n";
+    write(place.path(), &[("app/compose.yaml", &service(volumes)), ("app/docker-bake.hcl", bake)]);
+    for home in ["/root", "/", "/nonexistent/x"] {
+        let more = [client.as_slice(), &[("HOME", home.to_owned())]].concat();
+        let output = fender(place.path(), &["lint", "--quiet", "--rule", "host-mount,not-understood"], &more);
+        let text = out(&output);
+        let places = [
+            "app/compose.yaml:6:28: error host-mount: service web: mounts ~/.ssh,",
+            "app/docker-bake.hcl:5:1: warning",
+        ];
+        assert!(
+            places.iter().all(|place| text.contains(place)) && text.contains("3 problems in 2 files"),
+            "{home}: {text}"
+        );
+    }
     // In the shim such a project is judged, too.
     let place = Place::new().with_real_client();
     let folder = place.path("home");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::support;
 use crate::support::lint::{fender, found, out, rules, write};
 use crate::support::place::Place;
-use crate::support::process::program;
+use crate::support::process::{program, root};
 use crate::support::terminal::Terminal;
 use serde_json::Value;
 
@@ -353,6 +353,85 @@ fn an_inline_dockerfile_is_pointed_at_in_its_file() {
     write(place.path(), &[("app/compose.yaml", text), ("app/x", "")]);
     let expected = [("not-understood", 1), ("not-understood", 8), ("add-instead-of-copy", 9)];
     assert_eq!(found(place.path(), &[]), expected.map(|(rule, line)| (rule.to_owned(), line)));
+}
+
+/// A home folder is nobody's: what is found does not depend on who runs lint.
+#[test]
+fn a_home_in_a_compose_file_is_nobodys() {
+    let place = tempfile::tempdir().unwrap();
+    let text = "services:\n  a:\n    image: a:1\n    mem_limit: 1g\n    volumes: [\"~/data:/d\", \"~/.ssh:/s\", \"${HOME}/.aws:/a\", \"~:/h\"]\n";
+    write(place.path(), &[("app/compose.yaml", text)]);
+    let linted = |home: &str| {
+        let found = fender(place.path(), &["lint", "--quiet", "--rule", "host-mount"], &[("HOME", home.to_owned())]);
+        String::from_utf8_lossy(&found.stdout).into_owned()
+    };
+    let expected = linted("/home/ann");
+    assert_eq!(expected.lines().filter(|line| line.contains("host-mount")).count(), 3, "{expected}");
+    assert!(expected.contains("mounts ~/.ssh,") && expected.contains("the whole home folder ~"), "{expected}");
+    for home in ["/root", "/", "", "/nonexistent/x", "/var/lib/docker", "/etc"] {
+        assert_eq!(linted(home), expected, "{home}");
+    }
+}
+
+/// pre-commit gives lint the files that lint itself would find, and no others.
+#[test]
+fn the_hook_names_the_files_that_lint_finds() {
+    let hook = fs::read_to_string(root().join(".pre-commit-hooks.yaml")).unwrap();
+    let pattern = hook.lines().find_map(|line| line.trim().strip_prefix("files: '")?.strip_suffix('\'')).unwrap();
+    let stems = [
+        "Dockerfile",
+        "dockerfile",
+        "DOCKERFILE",
+        "Containerfile",
+        "containerfile",
+        "docker-compose",
+        "compose",
+        "Compose",
+        "composer",
+        "docker-bake",
+        "docker-bake.override",
+        "x",
+        ".",
+        "",
+    ];
+    let middles = ["", "-dev", "_dev", ".dev", ".dev.2", "-a.b", ".", "-", "dev", "-DEV"];
+    let ends = [
+        "",
+        ".yaml",
+        ".yml",
+        ".YAML",
+        ".hcl",
+        ".json",
+        ".dockerfile",
+        ".Dockerfile",
+        ".dockerignore",
+        "dockerignore",
+        ".go",
+        ".j2",
+        ".J2",
+        ".template",
+        ".md",
+        ".txt",
+        ".amd64",
+        ".c",
+        ".lock",
+        ".tar",
+    ];
+    let names: Vec<String> = (stems.iter())
+        .flat_map(|stem| middles.iter().map(move |middle| format!("{stem}{middle}")))
+        .flat_map(|start| ends.iter().map(move |end| format!("{start}{end}")))
+        .filter(|name| !matches!(name.as_str(), "" | "." | ".."))
+        .collect();
+    // Python's own regular expressions, as pre-commit has them.
+    let script = "import re, sys\nwanted = re.compile(sys.argv[1])\nfor name in sys.argv[2:]:\n    print(int(bool(wanted.search('a/' + name))), int(bool(wanted.search(name))))";
+    let output = program("python3").arg("-c").arg(script).arg(pattern).args(&names).output().unwrap();
+    assert!(output.status.success(), "{}", out(&output));
+    let answers = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(answers.lines().count(), names.len());
+    for (name, answer) in names.iter().zip(answers.lines()) {
+        let expected = u8::from(fender_core::lint::kind_of(name).is_some());
+        assert_eq!(answer, format!("{expected} {expected}"), "{name}");
+    }
 }
 
 /// A Dockerfile that BuildKit refuses is docker's own error: nothing is sent, and there is nothing to ask about.

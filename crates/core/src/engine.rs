@@ -295,6 +295,9 @@ pub trait Inspect {
     /// Compose will soon be asked for the model of this invocation, and mostly for its dry run: what takes long can begin.
     fn begin_compose(&self, _: &Invocation, _: &dyn Host) {}
 
+    /// The real client will soon be asked to print each of these, in this order: reading can begin.
+    fn begin_printed(&self, _: &[Vec<String>], _: &dyn Host) {}
+
     /// What the real client prints for words that only read; Missing where it fails, Unknown where it cannot be asked.
     fn printed(&self, _: &[String], _: &dyn Host) -> Lookup<Vec<u8>> {
         Lookup::NoEngine

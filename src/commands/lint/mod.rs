@@ -32,7 +32,9 @@ use fender_core::lint::formats::checkstyle::checkstyle;
 use fender_core::lint::formats::github::github;
 use fender_core::lint::formats::gitlab::gitlab;
 use fender_core::lint::formats::sarif::sarif;
-use fender_core::lint::{BaselineEntry, FileKind, Level, PathRoot, Report, Reported, grouped, lint, reported};
+use fender_core::lint::{
+    BaselineEntry, FileKind, Level, PathRoot, Report, Reported, SOME_HOME, grouped, lint, reported,
+};
 use fender_core::lower::Build;
 use fender_core::plan::Facts;
 use fender_core::policy::{Policy, PolicyProblem};
@@ -310,7 +312,7 @@ impl Lint {
         let user = |error: anyhow::Error| Failure::new(FailureKind::User, error);
         let policy = Policy { layers: read_layers()? };
         let surroundings = Surroundings { assume_terminal: true };
-        let offline = Offline { printer: session::printer(&policy) };
+        let offline = Offline { printer: session::printer(&policy).with_home(SOME_HOME) };
         let with_typed = typed
             .as_ref()
             .map(|file| (WithTyped { inner: &surroundings, file }, FactsWithTyped { inner: &offline, file }));
@@ -331,9 +333,11 @@ impl Lint {
         let host = with_typed.as_ref().map_or(&surroundings as &dyn Host, |(host, _)| host);
         // An engine is asked for digests, users and entry points of images alone.
         let facts: Box<dyn Facts + '_> = match (&choice, &with_typed) {
-            (Some(_), _) => Box::new(session::engine_here(&policy)),
+            (Some(_), _) => {
+                Box::new(session::engine_here(&policy).with_printer(session::printer(&policy).with_home(SOME_HOME)))
+            }
             (None, Some((_, facts))) => Box::new(FactsWithTyped { ..*facts }),
-            (None, None) => Box::new(Offline { printer: session::printer(&policy) }),
+            (None, None) => Box::new(Offline { printer: session::printer(&policy).with_home(SOME_HOME) }),
         };
         let screen = Screen::new(stdout().is_terminal());
         // What cannot be used is said before anything is read or written.

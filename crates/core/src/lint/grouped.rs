@@ -7,10 +7,14 @@ use crate::files::yaml;
 use crate::rules::Class;
 use crate::text::named;
 
-/// The service that a finding is about, where it is about one alone.
-fn service(reported: &Reported) -> Option<&str> {
-    let place = reported.finding.places.first()?;
-    place.of.as_deref()?.strip_prefix("service ")
+/// The services that a finding is about: one, or several that share the lines where it stands.
+fn services_of(reported: &Reported) -> Vec<&str> {
+    let shared = &reported.finding.services;
+    if !shared.is_empty() {
+        return shared.iter().map(String::as_str).collect();
+    }
+    let of = reported.finding.places.first().and_then(|place| place.of.as_deref());
+    of.and_then(|of| of.strip_prefix("service ")).into_iter().collect()
 }
 
 /// How many services the file of a finding has.
@@ -27,7 +31,7 @@ pub fn grouped(findings: Vec<Reported>) -> Vec<Reported> {
     for (at, reported) in findings.iter().enumerate() {
         let finding = &reported.finding;
         let is_careless = finding.class == Class::Hygiene && reported.level == Level::Note && !finding.rule.hides;
-        if is_careless && service(reported).is_some() {
+        if is_careless && !services_of(reported).is_empty() {
             groups.entry((reported.path.clone(), finding.rule.id)).or_default().push(at);
         }
     }
@@ -35,9 +39,10 @@ pub fn grouped(findings: Vec<Reported>) -> Vec<Reported> {
     for members in groups.into_values() {
         let mut services: Vec<String> = Vec::new();
         for reported in members.iter().filter_map(|at| findings.get(*at)?.as_ref()) {
-            let name = service(reported).unwrap_or_default();
-            if !services.iter().any(|known| known == name) {
-                services.push(name.to_owned());
+            for name in services_of(reported) {
+                if !services.iter().any(|known| known == name) {
+                    services.push(name.to_owned());
+                }
             }
         }
         if services.len() < 2 {
@@ -115,6 +120,12 @@ mod tests {
         assert_eq!((one.services.join(" "), one.finding.places.len()), ("a c".to_owned(), 2));
         let three = all(["a", "b", "c"].iter().map(|service| found(limit, &text, service)).collect());
         assert_eq!(titles(&three), ["all 3 services have no memory limit: a, b, c"]);
+        // Services that share lines count one by one.
+        let mut shared = found(limit, &text, "a");
+        shared.services = vec!["a".to_owned(), "b".to_owned()];
+        let both = all(vec![shared.clone(), found(limit, &text, "c")]);
+        assert_eq!(titles(&both), ["all 3 services have no memory limit: a, b, c"]);
+        assert_eq!(titles(&all(vec![shared])), ["2 of 3 services have no memory limit: a, b"]);
         // The order in which they were found changes nothing.
         let turned = all(["c", "b", "a"].iter().map(|service| found(limit, &text, service)).collect());
         assert_eq!(turned.first().unwrap().fingerprint, three.first().unwrap().fingerprint);

@@ -119,7 +119,10 @@ pub fn kind_of_text(text: &str) -> Option<FileKind> {
     }
 }
 
-/// The world, with each context looked at once.
+/// The home folder of whoever uses the files that are linted. It is not that of who runs lint: `~/data` is the same finding for everybody.
+pub const SOME_HOME: &str = "/home/~";
+
+/// The world, with each context looked at once, and nobody's home.
 struct Looking<'a> {
     host: &'a dyn Host,
     surveys: RefCell<HashMap<ContextRequest, Result<Survey, context::ContextProblem>>>,
@@ -127,7 +130,7 @@ struct Looking<'a> {
 
 impl Host for Looking<'_> {
     fn env(&self, name: &str) -> Option<String> {
-        self.host.env(name)
+        if name == "HOME" { Some(SOME_HOME.to_owned()) } else { self.host.env(name) }
     }
     fn directory(&self) -> String {
         self.host.directory()
@@ -188,17 +191,20 @@ pub fn lint(files: &[(String, FileKind)], facts: &dyn Facts, host: &dyn Host) ->
     for path in of(FileKind::Ignore) {
         report.findings.extend(ignore_problem(path, &host));
     }
-    for path in of(FileKind::Compose) {
-        let mut words = vec!["compose", "--profile", "*"];
-        let base = base_of(path, &known.paths, &host);
-        for file in base.iter().map(String::as_str).chain([path]) {
-            words.extend(["-f", file]);
-        }
-        words.push("create");
+    let compose: Vec<(&str, Vec<String>)> =
+        of(FileKind::Compose).map(|path| (path, compose_words(path, &known.paths, &host))).collect();
+    let models =
+        compose.iter().filter_map(|(_, words)| model_words(&parse(words, Unknown::Refuse, &|| Builder::Buildx)));
+    facts.begin_printed(&models.collect::<Vec<_>>(), &host);
+    for (path, words) in &compose {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
         run(&words, path, &host, facts, &mut report, &mut known);
     }
     for path in of(FileKind::Bake) {
-        run(&["buildx", "bake", "-f", path], path, &host, facts, &mut report, &mut known);
+        let targets = targets_without_default(path, &host);
+        let words: Vec<&str> =
+            ["buildx", "bake", "-f", path].into_iter().chain(targets.iter().map(String::as_str)).collect();
+        run(&words, path, &host, facts, &mut report, &mut known);
     }
     for path in of(FileKind::Dockerfile) {
         if known.built.contains(&host.resolve(path)) {
@@ -242,9 +248,11 @@ fn together(findings: &mut Vec<Finding>) {
         }
     }
     for (at, services) in known.into_values().filter(|(_, services)| services.len() > 1) {
-        if let Some(place) = kept.get_mut(at).and_then(|finding| finding.places.first_mut()) {
+        let Some(finding) = kept.get_mut(at) else { continue };
+        if let Some(place) = finding.places.first_mut() {
             place.of = Some(format!("services {}", named(&services)));
         }
+        finding.services = services;
     }
     *findings = kept;
 }
@@ -300,6 +308,42 @@ fn position(finding: &Finding) -> impl Ord + use<> {
     (finding.places.first().map(|place| (place.path().to_owned(), place.start())), finding.rule.id)
 }
 
+/// The targets of a bake file that has no `default`, all of which are built by name.
+fn targets_without_default(path: &str, host: &dyn Host) -> Vec<String> {
+    let text = String::from_utf8_lossy(&host.read(path).unwrap_or_default()).into_owned();
+    let block = |line: &str| {
+        let (kind, rest) = line.trim_start().split_once(['"', ' ', '\t'])?;
+        let name = rest.trim_start().trim_start_matches('"').split('"').next().filter(|name| !name.is_empty())?;
+        matches!(kind, "group" | "target").then(|| (kind.to_owned(), name.to_owned()))
+    };
+    let mut blocks: Vec<(String, String)> = match serde_json::from_str::<serde_json::Value>(&text) {
+        Ok(file) => {
+            let named = |kind: &'static str| {
+                let entries = file.get(kind).and_then(serde_json::Value::as_object).cloned().unwrap_or_default();
+                entries.into_iter().map(move |(name, _)| (kind.to_owned(), name))
+            };
+            named("group").chain(named("target")).collect()
+        }
+        Err(_) => text.lines().filter_map(block).collect(),
+    };
+    if blocks.iter().any(|(_, name)| name == "default") {
+        return Vec::new();
+    }
+    blocks.retain(|(kind, name)| kind == "target" && !name.starts_with(['-', '_']));
+    blocks.into_iter().map(|(_, name)| name).collect()
+}
+
+/// The command that a compose file is judged by: it creates everything of the file, laid over its base.
+fn compose_words(path: &str, files: &HashSet<&str>, host: &dyn Host) -> Vec<String> {
+    let base = base_of(path, files, host);
+    let mut words = vec!["compose", "--profile", "*"];
+    for file in base.iter().map(String::as_str).chain([path]) {
+        words.extend(["-f", file]);
+    }
+    words.push("create");
+    words.into_iter().map(str::to_owned).collect()
+}
+
 /// The file that an override is laid over: the usual one beside it.
 fn base_of(path: &str, files: &HashSet<&str>, host: &dyn Host) -> Option<String> {
     let (folder, name) = path.rsplit_once('/').map_or(("", path), |(folder, name)| (folder, name));
@@ -322,7 +366,10 @@ fn run(words: &[&str], path: &str, host: &Looking<'_>, facts: &dyn Facts, report
         .effects
         .iter()
         .any(|effect| matches!(effect, Effect::Runs(runs) if !runs.known && runs.program.ends_with(UNREAD)));
-    if unread && let Some(words) = model_words(&invocation) {
+    if unread
+        && !invocation.canonical().starts_with("buildx ")
+        && let Some(words) = model_words(&invocation)
+    {
         let reason = facts.error_of(&words, host);
         let read = without_compose(&invocation, &mut lowered, host);
         // What the files' own reader found is said below, with its place.
@@ -378,6 +425,10 @@ fn run(words: &[&str], path: &str, host: &Looking<'_>, facts: &dyn Facts, report
         // Bake's files are not searched: its own file is named.
         if finding.places.is_empty() && invocation.canonical() == "buildx bake" && *finding.rule != READS_HOST_FILE {
             finding.places.extend(start_of(path, host));
+        }
+        // It is written as people write it.
+        if finding.title.contains(SOME_HOME) {
+            finding.title = finding.title.replace(SOME_HOME, "~");
         }
         if !finding.places.is_empty() && !finding.image_unknown && known.seen.is_new_in_files(&finding) {
             report.findings.push(finding);

@@ -235,11 +235,13 @@ fn each(of: &mut Value, key: &str, long: &dyn Fn(&str) -> Vec<Value>) {
 }
 
 fn whole_path(path: &mut Value, folder: &str, host: &dyn Host) {
-    if let Value::String(text) = path
-        && !is_remote(text)
-        && !text.starts_with('~')
-    {
-        *text = join(&host.directory(), &join(folder, text));
+    let Value::String(text) = path else { return };
+    // The home of the caller, as compose has it: compose-go `paths/home.go`. Another one's is not known.
+    let in_home = text.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    match in_home {
+        Some(rest) => *text = format!("{}{}", host.env("HOME").unwrap_or_default(), rest.trim_end_matches('/')),
+        None if is_remote(text) || text.starts_with('~') => {}
+        None => *text = join(&host.directory(), &join(folder, text)),
     }
 }
 

@@ -226,6 +226,7 @@ impl Rule {
             only_alone: false,
             elsewhere: None,
             subject: None,
+            services: Vec::new(),
         }
     }
 
@@ -277,6 +278,8 @@ pub struct Finding {
     /// What it is about that its place in a file does not show, such as the secret files that a build sends: with another subject it
     /// is another finding.
     pub subject: Option<String>,
+    /// The services that have it in common, because they share the lines of a compose file where it stands; empty for any other finding.
+    pub services: Vec<String>,
 }
 
 /// From which engine a command leads away, and to which ones.
