@@ -12,8 +12,8 @@ use crate::exit::DONE;
 use crate::failure::Failure;
 use crate::ui::screen::{Screen, shown};
 use fender_core::files::context::{ContextEntry, ContextRequest, Sender, Survey};
-use fender_core::grammar::parse::Builder;
-use fender_core::lower;
+use fender_core::grammar::parse::{Builder, Unknown, parse};
+use fender_core::lower::{self, Effect};
 use fender_core::text::{bytes, count};
 
 /// How many of the largest entries are named.
@@ -46,28 +46,81 @@ impl ContextCommand {
             Builder::Buildx | Builder::Other(_) => Sender::BuildKit,
         };
         let dockerfile = self.file.clone().unwrap_or_else(|| format!("{}/Dockerfile", self.path.trim_end_matches('/')));
-        let wanted = ContextRequest { folder: self.path.clone(), dockerfile: Some(dockerfile), sender, copied: None };
-        let survey = survey(&wanted).map_err(Failure::user)?;
+        let left = ContextRequest { folder: self.path.clone(), dockerfile: Some(dockerfile), sender, copied: None };
+        let sends = match sender {
+            Sender::Legacy => Sends::Everything("the legacy builder sends all of it, whatever the Dockerfile copies"),
+            Sender::BuildKit => sends(&left),
+        };
+        let left = survey(&left).map_err(Failure::user)?;
+        let context = match sends {
+            Sends::Everything(why) => ContextAnswer { sent: left, left: None, why, sender },
+            Sends::Copied(wanted) => {
+                let sent = survey(&wanted).map_err(Failure::user)?;
+                let left = Some((left.files.len(), left.bytes));
+                ContextAnswer { sent, left, why: "BuildKit sends only the files that the Dockerfile copies", sender }
+            }
+        };
         let text = match self.format {
-            ContextFormat::Json => format!("{:#}\n", as_json(&survey, sender)),
-            ContextFormat::Text => as_text(&self.path, &survey, sender, &Screen::new(stdout().is_terminal())),
+            ContextFormat::Json => format!("{:#}\n", as_json(&context)),
+            ContextFormat::Text => as_text(&self.path, &context, &Screen::new(stdout().is_terminal())),
         };
         stdout().write_all(text.as_bytes())?;
         Ok(DONE)
     }
 }
 
-fn as_json(survey: &Survey, sender: Sender) -> Value {
+/// Which part of a context a build sends.
+enum Sends {
+    /// Everything that an ignore file leaves, and why.
+    Everything(&'static str),
+    /// What the Dockerfile copies.
+    Copied(ContextRequest),
+}
+
+/// What BuildKit sends of a context, for the last stage of its Dockerfile.
+fn sends(left: &ContextRequest) -> Sends {
+    let dockerfile = left.dockerfile.clone().unwrap_or_default();
+    let words = ["buildx", "build", &format!("--file={dockerfile}"), "--", &left.folder].map(str::to_owned);
+    let host = Surroundings { assume_terminal: true };
+    let invocation = parse(&words, Unknown::Refuse, &|| Builder::Buildx);
+    let build = lower::lower(&invocation, &host).effects.into_iter().find_map(|effect| match effect {
+        Effect::Builds(build) => Some(build),
+        _ => None,
+    });
+    let Some(build) = build.filter(|build| build.dockerfile.is_some()) else {
+        return Sends::Everything("no Dockerfile could be read, so this counts as if one copied everything");
+    };
+    match build.context.as_ref().and_then(|wanted| wanted.copied.clone()) {
+        Some(copied) => Sends::Copied(ContextRequest { copied: Some(copied), ..left.clone() }),
+        None => Sends::Everything("the Dockerfile may copy all of it"),
+    }
+}
+
+/// What is said of a context.
+struct ContextAnswer {
+    /// What a build sends.
+    sent: Survey,
+    /// How many files, and how many bytes, the ignore file leaves, where the build sends only a part of them.
+    left: Option<(usize, u64)>,
+    /// Why it sends these.
+    why: &'static str,
+    sender: Sender,
+}
+
+fn as_json(context: &ContextAnswer) -> Value {
+    let survey = &context.sent;
+    let (files, size) = context.left.unwrap_or((survey.files.len(), survey.bytes));
     let entries = |list: Vec<ContextEntry>| -> Vec<Value> {
         list.iter().map(|it| json!({"path": it.path, "size": it.size, "files": it.files})).collect()
     };
     let needless = survey.needless();
     json!({
         "root": survey.root.to_string_lossy(),
-        "builder": match sender { Sender::Legacy => "legacy", Sender::BuildKit => "buildkit" },
+        "builder": match context.sender { Sender::Legacy => "legacy", Sender::BuildKit => "buildkit" },
         "ignore": survey.ignore.as_ref().map(|path| path.to_string_lossy()),
         "files": survey.files.iter().map(|file| json!({"path": file.path, "size": file.size})).collect::<Vec<_>>(),
         "bytes": survey.bytes,
+        "left": {"files": files, "bytes": size},
         "secrets": survey.secrets.iter().map(|(path, what)| json!({"path": path, "what": what})).collect::<Vec<_>>(),
         "largest": entries(survey.largest(LARGEST)),
         "saves": {"bytes": needless.iter().map(|it| it.size).sum::<u64>(), "entries": entries(needless)},
@@ -78,7 +131,8 @@ fn size(of: u64) -> String {
     bytes(i64::try_from(of).unwrap_or(i64::MAX))
 }
 
-fn as_text(path: &str, survey: &Survey, sender: Sender, screen: &Screen) -> String {
+fn as_text(path: &str, context: &ContextAnswer, screen: &Screen) -> String {
+    let survey = &context.sent;
     let mut out = String::new();
     let ignore = match &survey.ignore {
         Some(path) => {
@@ -88,7 +142,13 @@ fn as_text(path: &str, survey: &Survey, sender: Sender, screen: &Screen) -> Stri
         None => "no ignore file".to_owned(),
     };
     let whole = format!("{}: {}, {}", shown(path), count(survey.files.len(), "file"), size(survey.bytes));
-    let _ = writeln!(out, "{}  {}", screen.bold(&whole), screen.dim(&format!("({ignore})")));
+    let _ = match context.left {
+        None => writeln!(out, "{}  {}", screen.bold(&whole), screen.dim(&format!("({ignore})"))),
+        Some((files, bytes)) => {
+            let of = format!("(of {}, {}; {ignore})", count(files, "file"), size(bytes));
+            writeln!(out, "{}  {}", screen.bold(&whole), screen.dim(&of))
+        }
+    };
     if !survey.secrets.is_empty() {
         let _ = writeln!(out, "\n  {}", screen.marked("secrets"));
         for (path, what) in &survey.secrets {
@@ -122,8 +182,6 @@ fn as_text(path: &str, survey: &Survey, sender: Sender, screen: &Screen) -> Stri
             let _ = writeln!(out, "    {}", screen.dim("fender lint --diff --unsafe-fixes shows the lines to add"));
         }
     }
-    if sender == Sender::BuildKit {
-        let _ = writeln!(out, "\n  {}", screen.dim("BuildKit sends only the files that the Dockerfile copies"));
-    }
+    let _ = writeln!(out, "\n  {}", screen.dim(context.why));
     out
 }

@@ -17,6 +17,7 @@ mod any_surroundings;
 mod answers;
 mod callers;
 mod commands;
+mod context;
 mod documents;
 mod endings;
 mod fix_harm;

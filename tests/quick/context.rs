@@ -1,0 +1,62 @@
+//! `fender context`: what a build would send, and what an ignore file leaves.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::lint::{fender, out, write};
+use crate::support::process::system_path;
+
+/// The paths that are sent, with what is left by the ignore file.
+fn sent(folder: &Path, more: &[(&str, String)]) -> (Vec<String>, u64, Value) {
+    let output = fender(folder, &["context", "--format", "json"], more);
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", out(&output)));
+    let files = answer["files"].as_array().unwrap().iter().map(|it| it["path"].as_str().unwrap().to_owned());
+    (files.collect(), answer["bytes"].as_u64().unwrap(), answer["left"].clone())
+}
+
+#[test]
+fn a_context_is_what_the_dockerfile_copies_and_what_the_ignore_file_leaves() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("app");
+    let files = [("src/a.c", "a"), ("src/b.c", "bb"), ("src/b.o", "ccc"), ("docs/x", "dddd"), ("key/id_rsa", "eeeee")];
+    write(&folder, &files);
+    write(&folder, &[(".dockerignore", "**/*.o\n")]);
+    // Buildx is installed as far as the client's folders say.
+    let plugin = place.path().join("config/cli-plugins/docker-buildx");
+    fs::create_dir_all(plugin.parent().unwrap()).unwrap();
+    fs::write(&plugin, "").unwrap();
+    let config =
+        [("DOCKER_CONFIG", place.path().join("config").display().to_string()), ("PATH", system_path().to_owned())];
+    let left = |files: u64, bytes: u64| serde_json::json!({"files": files, "bytes": bytes});
+    for (text, expected) in [
+        ("FROM a:1\nCOPY src /x\n", &["src/a.c", "src/b.c"][..]),
+        ("FROM a:1\nCOPY src/a.* docs/ /x/\n", &["docs/x", "src/a.c"]),
+        ("FROM a:1\nRUN true\n", &[]),
+        ("FROM a:1 AS b\nCOPY src /x\nFROM a:1\nCOPY --from=b /x /x\n", &["src/a.c", "src/b.c"]),
+        // Not a part of the last stage.
+        ("FROM a:1 AS b\nCOPY src /x\nFROM a:1\nCOPY docs /x\n", &["docs/x"]),
+        ("FROM a:1\nCOPY . /x\n", &[".dockerignore", "Dockerfile", "docs/x", "key/id_rsa", "src/a.c", "src/b.c"]),
+    ] {
+        write(&folder, &[("Dockerfile", text)]);
+        let (files, bytes, kept) = sent(&folder, &config);
+        assert_eq!(files, expected, "{text}");
+        let whole = 1 + 2 + 4 + 5 + 7 + text.len() as u64;
+        assert_eq!(kept, left(6, whole), "{text}");
+        let size = |path: &String| fs::metadata(folder.join(path)).unwrap().len();
+        assert_eq!(bytes, files.iter().map(size).sum::<u64>(), "{text}");
+        // The legacy builder sends everything, whatever is copied.
+        let legacy = [config.as_slice(), &[("DOCKER_BUILDKIT", "0".to_owned())]].concat();
+        assert_eq!(sent(&folder, &legacy).0.len(), 6, "{text}");
+    }
+    write(&folder, &[("Dockerfile", "FROM a:1\nCOPY src /x\n")]);
+    let text = out(&fender(&folder, &["context"], &config));
+    assert!(text.starts_with(".: 2 files, 3 B  (of 6 files, "), "{text}");
+    assert!(text.contains("sends only the files that the Dockerfile copies") && !text.contains("id_rsa"), "{text}");
+    // Without a Dockerfile nothing is known of what it copies.
+    fs::remove_file(folder.join("Dockerfile")).unwrap();
+    let text = out(&fender(&folder, &["context"], &config));
+    assert!(text.starts_with(".: 5 files, ") && text.contains("id_rsa"), "{text}");
+    assert!(text.contains("no Dockerfile could be read, so this counts as if one copied everything"), "{text}");
+}
