@@ -75,7 +75,13 @@ pub fn reported(findings: Vec<Finding>, paths: &PathRoot) -> Vec<Reported> {
         let number = seen.entry(key.clone()).or_default();
         *number += 1;
         let fingerprint = digest(&format!("{key}\0{number}"));
-        Reported { level: Level::of(finding.class), path, fingerprint, services: Vec::new(), finding }
+        Reported {
+            level: Level::of(finding.weighed_as.unwrap_or(finding.class)),
+            path,
+            fingerprint,
+            services: Vec::new(),
+            finding,
+        }
     };
     findings.into_iter().map(one).collect()
 }

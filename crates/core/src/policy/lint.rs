@@ -65,7 +65,7 @@ impl Policy {
         let own = of(&|layer| !layer.is_system && !layer.is_others);
         let others = of(&|layer| layer.is_others);
         let repository = in_repository.and_then(|(config, path)| config.lint.setting(rule, path));
-        let built_in = LevelSetting::from(Level::of(finding.class));
+        let built_in = LevelSetting::from(Level::of(finding.weighed_as.unwrap_or(finding.class)));
         let base = repository.or(own).or(system).unwrap_or(built_in);
         [Some(base), system, others].into_iter().flatten().max().and_then(LevelSetting::level)
     }

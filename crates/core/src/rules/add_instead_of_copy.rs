@@ -2,7 +2,7 @@
 
 use super::fix::{DockerfileFix, DockerfilePart, Fixing, Grade, Proposal};
 use super::{COMMON, Case, Class, Confidence, Example, Finding, Rule};
-use crate::files::dockerfile::{Directive, Instruction, is_archive, is_remote};
+use crate::files::dockerfile::{Directive, Instruction, Word, is_archive, is_remote};
 use crate::files::ignore::clean;
 use crate::files::magic::{ENOUGH, is_archive as is_archive_by_content};
 use crate::host::Host;
@@ -14,7 +14,7 @@ pub static RULE: Rule = Rule {
     title: "ADD of a plain file",
     class: Class::Hygiene,
     confidence: Confidence::Certain,
-    hadolint: &[("DL3020", |_| true)],
+    hadolint: &[("DL3020", |marked| !is_remote(marked))],
     why: "ADD unpacks archives and downloads URLs. If the file is replaced by an archive, the image gets other \
           content. COPY always copies.",
     instead: "COPY",
@@ -30,7 +30,12 @@ pub static RULE: Rule = Rule {
         Example {
             name: "Dockerfile",
             bad: "FROM alpine:3.22\nADD [\"src\", \"/src\"]\nUSER 10001\n",
-            good: "FROM alpine:3.22\nADD https://example.com/tool.tar.gz /opt/\nADD rootfs.tar.xz /\nUSER 10001\n",
+            good: "FROM alpine:3.22\nADD --checksum=sha256:2222222222222222222222222222222222222222222222222222222222222222 https://example.com/tool.tar.gz /opt/\nADD rootfs.tar.xz /\nUSER 10001\n",
+        },
+        Example {
+            name: "Dockerfile",
+            bad: "FROM alpine:3.22\nADD https://example.com/tool /usr/local/bin/\nUSER 10001\n",
+            good: "FROM alpine:3.22\nADD --checksum=sha256:2222222222222222222222222222222222222222222222222222222222222222 https://example.com/tool /usr/local/bin/\nUSER 10001\n",
         },
     ],
     check,
@@ -46,9 +51,32 @@ fn check(case: &Case) -> Vec<Finding> {
             if is_plain(build, instruction, case.host) != Some(false) && is_written_plainly(&instruction.what) {
                 findings.push(RULE.found(&build.origins).in_file(file.place(&instruction.keyword)));
             }
+            for source in unchecked(instruction) {
+                let mut finding = RULE.found(&build.origins).titled("ADD of a URL without --checksum");
+                finding.why =
+                    "The server can send another file tomorrow, and the image then has it. Nothing compares what was \
+                               downloaded with what was meant."
+                        .to_owned();
+                finding.instead = "ADD --checksum=sha256:…, with the digest of the file that was checked".to_owned();
+                findings.push(finding.in_file(file.place(&source.span)));
+            }
         }
     }
     findings
+}
+
+/// What `ADD` downloads without being told its digest. Git's own addresses name a commit, and a digest of a file says nothing of them.
+fn unchecked(instruction: &Instruction) -> Vec<&Word> {
+    let Directive::Copy { is_add: true, sources, .. } = &instruction.what else { return Vec::new() };
+    if instruction.flags.iter().any(|(name, _, _)| name == "checksum") {
+        return Vec::new();
+    }
+    let is_file = |source: &&Word| {
+        let lower = source.text.to_lowercase();
+        let path = lower.split(['#', '?']).next().unwrap_or_default();
+        (lower.starts_with("http://") || lower.starts_with("https://")) && !path.trim_end_matches('/').ends_with(".git")
+    };
+    sources.iter().filter(is_file).collect()
 }
 
 /// `ADD` of files that by their names `COPY` would bring to the same place.

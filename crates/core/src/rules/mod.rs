@@ -1,6 +1,7 @@
 //! The rules: one file each, listed here. A rule looks at a [`Case`] and returns what is wrong with it. Pure: a rule asks
 //! the engine and the host through the case.
 
+mod base_user;
 mod by_id;
 mod case;
 mod data_places;

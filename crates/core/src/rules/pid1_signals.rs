@@ -4,7 +4,7 @@ use super::fix::{DockerfileFix, DockerfilePart, Fixing, Grade, Proposal, officia
 use super::{COMMON, Case, Class, Confidence, Edit, Example, Finding, Rule};
 use crate::engine::Lookup;
 use crate::files::dockerfile::Dockerfile;
-use crate::files::dockerfile::{CommandForm, Directive};
+use crate::files::dockerfile::{CommandForm, Directive, Span};
 use crate::files::magic::is_program;
 use crate::lower::Build;
 use crate::lower::fields;
@@ -92,7 +92,7 @@ fn check(case: &Case) -> Vec<Finding> {
         finding.image_unknown = !known && matches!(shape(&words), Shape::Other);
         findings.push(finding);
     }
-    findings.extend(case.builds().filter_map(in_dockerfile));
+    findings.extend(case.builds().filter_map(|build| in_dockerfile(case, build)));
     findings
 }
 
@@ -106,41 +106,133 @@ fn has_init(case: &Case) -> bool {
     }
 }
 
-/// The last stage's first process, in shell form.
-fn in_dockerfile(build: &Build) -> Option<Finding> {
+/// The last stage's first process: in shell form, a shell by its own words, or a package manager that starts the program through one.
+fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
     let file = build.file()?;
-    // Who chose a shell knows that there is one.
-    let chosen = |it: &crate::files::dockerfile::Instruction| matches!(it.what, Directive::Shell(_)).then_some(());
-    if file.last(build.stage, chosen).is_some() {
-        return None;
-    }
     let entrypoint = file.last(build.stage, |it| {
         if let Directive::Entrypoint(command) = &it.what { Some((command, &it.keyword)) } else { None }
     });
     let command = file.last(build.stage, |it| {
         if let Directive::Cmd(command) = &it.what { Some((command, &it.keyword)) } else { None }
     });
-    let shell = |found: &Option<(&CommandForm, &std::ops::Range<usize>)>| {
+    let found = |command: &CommandForm, keyword: &Span, what: &str| {
+        let place = file.place(&(keyword.start..command.span().end));
+        let name = part(&file.text.text, keyword.clone()).to_uppercase();
+        Some(RULE.found(&build.origins).titled(format!("{name} {what}")).in_file(place))
+    };
+    let shell = |found: &Option<(&CommandForm, &Span)>| {
         found.is_some_and(|(command, _)| matches!(command, CommandForm::Shell(..)))
     };
-    let (first, keyword) = match (shell(&entrypoint), shell(&command)) {
-        (true, _) => entrypoint?,
-        (false, true) => command?,
-        (false, false) => return None,
-    };
-    let CommandForm::Shell(script, span) = first else { return None };
-    if replaces_itself(script) {
-        return None;
+    if shell(&entrypoint) || shell(&command) {
+        let (first, keyword) = entrypoint.filter(|_| shell(&entrypoint)).or(command)?;
+        let chosen =
+            file.last(build.stage, |it| if let Directive::Shell(words) = &it.what { Some(words) } else { None });
+        // Windows has no signals.
+        if chosen.is_some_and(|words| !is_shell(words)) || replaces_itself(&first.script()) {
+            return None;
+        }
+        return found(first, keyword, "in shell form: PID 1 is a shell");
     }
-    let place = file.place(&(keyword.start..span.end));
-    let name = part(&file.text.text, keyword.clone()).to_uppercase();
-    Some(RULE.found(&build.origins).titled(format!("{name} in shell form: PID 1 is a shell")).in_file(place))
+    let (first, keyword) = entrypoint.or(command)?;
+    let CommandForm::Exec(words, _) = first else { return None };
+    if matches!(shape(words), Shape::Shell) && !script_of(words).is_some_and(replaces_itself) {
+        return found(first, keyword, "runs a shell with -c: PID 1 is a shell");
+    }
+    let more: &[String] = match command {
+        Some((CommandForm::Exec(words, _), _)) if entrypoint.is_some() => words,
+        _ => &[],
+    };
+    let all: Vec<&str> = words.iter().chain(more).map(String::as_str).collect();
+    if let Some(manager) = manager(&all) {
+        return found(first, keyword, &format!("starts the program through {manager}, which is PID 1"));
+    }
+    let script = entry_script(case, build, file, words)?;
+    hands_over_nothing(&script).then(|| found(first, keyword, "is a script that stays PID 1: it has no exec")).flatten()
+}
+
+/// The package manager that starts a script of its manifest, through a shell of its own.
+fn manager<'a>(words: &[&'a str]) -> Option<&'a str> {
+    let (first, rest) = words.split_first()?;
+    let name = first.rsplit('/').next()?;
+    let verb = rest.iter().find(|word| !word.starts_with('-'))?;
+    let starts = match name {
+        "npm" | "pnpm" => matches!(*verb, "start" | "run" | "run-script" | "test" | "exec"),
+        "yarn" => !matches!(*verb, "node" | "exec"),
+        _ => false,
+    };
+    starts.then_some(name)
+}
+
+/// Whether these words of `SHELL` are those of a shell that runs a script.
+fn is_shell(words: &[String]) -> bool {
+    let name = words.first().and_then(|first| first.rsplit('/').next()).unwrap_or_default();
+    SHELLS.contains(&name)
+}
+
+/// The text of the script that the entry point is, where the Dockerfile copies it from its context or has it written down.
+fn entry_script(case: &Case, build: &Build, file: &Dockerfile, words: &[String]) -> Option<String> {
+    let first = words.first()?;
+    let by_shell = is_shell(words);
+    let path = if by_shell { words.iter().skip(1).find(|word| !word.starts_with('-'))? } else { first };
+    let name = path.rsplit('/').next()?;
+    let folder = build.context.as_ref()?.folder.trim_end_matches('/');
+    let end = |text: &str| text.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
+    let line = file.line(build.stage);
+    let mut candidates = Vec::new();
+    for it in file.instructions_of(&line) {
+        let Directive::Copy { from, sources, target, here, .. } = &it.what else { continue };
+        let names_it = end(&target.text) == name || sources.iter().any(|source| end(&source.text) == name);
+        if (from.is_some() || *here > 0) && names_it {
+            return None;
+        }
+        for source in sources.iter().filter(|_| from.is_none()) {
+            let source = source.text.trim_start_matches('/').trim_start_matches("./").trim_end_matches('/');
+            let is_file = end(source) == name || end(&target.text) == name && !target.text.ends_with('/');
+            candidates.push(if is_file { format!("{folder}/{source}") } else { format!("{folder}/{source}/{name}") });
+        }
+    }
+    let starts = candidates.iter().rev().filter(|path| !case.host.is_directory(path));
+    let bytes = starts.filter_map(|path| case.host.start(path, LARGEST_SCRIPT).ok()).next()?;
+    let text = String::from_utf8(bytes).ok().filter(|text| text.len() < LARGEST_SCRIPT)?;
+    let interpreter = text.strip_prefix("#!").and_then(|rest| rest.lines().next());
+    let is_script = match interpreter {
+        Some(line) => line.split(['/', ' ']).any(|word| SHELLS.contains(&word)),
+        None => by_shell,
+    };
+    is_script.then_some(text)
+}
+
+/// A larger script is not read.
+const LARGEST_SCRIPT: usize = 64 * 1024;
+
+/// Whether a script ends with a program that it waits for. One that hands over, or that handles signals itself, does not.
+fn hands_over_nothing(script: &str) -> bool {
+    let mut lines = script.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let has_own_way = |line: &str| {
+        let mut words = line.split(|letter: char| letter.is_whitespace() || ";&|(){}".contains(letter));
+        words.any(|word| matches!(word, "exec" | "trap" | "wait" | "." | "source" | "eval"))
+            || INITS.iter().any(|init| line.split_whitespace().any(|word| word.rsplit('/').next() == Some(*init)))
+    };
+    let mut any = false;
+    lines.all(|line| {
+        any = true;
+        !has_own_way(line)
+    }) && any
 }
 
 /// Whether the script's last command takes the shell's place.
 pub fn replaces_itself(script: &str) -> bool {
     let last = script.trim_end().rsplit(['\n', ';', '&', '|']).next().unwrap_or_default().trim_start();
     last.starts_with("exec ") || last.starts_with("exec\t")
+}
+
+/// Programs that run a script.
+const SHELLS: &[&str] = &["sh", "bash", "ash", "dash", "zsh", "ksh", "busybox"];
+
+/// What a shell is given behind `-c`.
+fn script_of(words: &[String]) -> Option<&str> {
+    let at = words.iter().position(|word| word.starts_with('-') && !word.starts_with("--") && word.ends_with('c'))?;
+    words.get(at + 1).map(String::as_str)
 }
 
 enum Shape {
@@ -156,12 +248,10 @@ fn shape(words: &[String]) -> Shape {
     if INITS.contains(&first.as_str()) {
         return Shape::Init;
     }
-    if !matches!(first.as_str(), "sh" | "bash" | "ash" | "dash" | "zsh" | "busybox") {
+    if !SHELLS.contains(&first.as_str()) {
         return Shape::Other;
     }
-    let script =
-        words.iter().position(|word| word.starts_with('-') && word.ends_with('c')).and_then(|at| words.get(at + 1));
-    match script.map(|script| script.trim_start()) {
+    match script_of(words).map(str::trim_start) {
         Some(script) => match script.strip_prefix("exec ") {
             Some(rest)
                 if INITS.contains(&base(&rest.split_whitespace().next().unwrap_or_default().to_owned()).as_str()) =>

@@ -1,13 +1,15 @@
 //! A container that runs as root.
 
+use super::base_user::{has_user, steps_down};
 use super::fix::{DockerfileFix, DockerfilePart, Fixing, Grade, Proposal, official};
 use super::needs_root::needs_root;
 use super::{COMMON, Case, Class, Confidence, Edit, Example, Finding, Rule};
 use crate::engine::Lookup;
-use crate::files::dockerfile::{Directive, Dockerfile};
+use crate::files::dockerfile::{CommandForm, Directive, Dockerfile, Instruction, Span};
 use crate::grammar::values;
 use crate::lower::Build;
 use crate::lower::fields;
+use crate::text::part;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -15,7 +17,7 @@ pub static RULE: Rule = Rule {
     title: "runs as root",
     class: Class::Hygiene,
     confidence: Confidence::Possible,
-    hadolint: &[("DL3002", |_| true)],
+    hadolint: &[("DL3002", |marked| marked != "sudo"), ("DL3004", |marked| marked == "sudo")],
     of_services: "run as root",
     why: "If an attacker takes over this program, the attacker is root in the container, and root on the host if a \
           way out of the container is found.",
@@ -71,7 +73,118 @@ fn check(case: &Case) -> Vec<Finding> {
         findings.push(finding);
     }
     findings.extend(case.builds().filter_map(|build| in_dockerfile(case, build)));
+    findings.extend(case.builds().filter_map(becomes_root));
     findings
+}
+
+/// Parts of the names of stages that nobody deploys: for tests, checks and developers.
+const NOT_DEPLOYED: &[&str] = &[
+    "test",
+    "tests",
+    "tester",
+    "testing",
+    "lint",
+    "linter",
+    "linting",
+    "check",
+    "checks",
+    "format",
+    "fmt",
+    "dev",
+    "devel",
+    "develop",
+    "development",
+    "devcontainer",
+    "debug",
+    "bench",
+    "benchmark",
+    "benchmarks",
+    "coverage",
+    "e2e",
+    "ci",
+    "docs",
+    "validate",
+    "vet",
+    "shellcheck",
+    "unittest",
+];
+
+/// Whether the image that is built is one for tests, checks or developers, by its stage's name or the file's folder.
+fn is_not_deployed(file: &Dockerfile, stage: usize) -> bool {
+    let name = file.stages.get(stage).and_then(|stage| stage.name.as_deref()).unwrap_or_default();
+    let is_one = name.split(['-', '_', '.']).any(|part| NOT_DEPLOYED.contains(&part));
+    is_one || file.text.path.split('/').any(|part| part == ".devcontainer")
+}
+
+/// Whether the stage only holds files that are taken out of it: it starts from nothing and starts nothing.
+fn only_holds_files(file: &Dockerfile, stage: usize) -> bool {
+    let starts = |it: &Instruction| matches!(it.what, Directive::Entrypoint(_) | Directive::Cmd(_)).then_some(());
+    file.first_of(stage).is_some_and(|first| first.image == "scratch") && file.last(stage, starts).is_none()
+}
+
+/// Whether the official base steps down when it starts what this image starts.
+fn base_steps_down(file: &Dockerfile, stage: usize, base: &str) -> bool {
+    let entrypoint = file.last(stage, |it| if let Directive::Entrypoint(it) = &it.what { Some(it) } else { None });
+    let command = file.last(stage, |it| if let Directive::Cmd(it) = &it.what { Some(it) } else { None });
+    // Its own entry point may be named once more.
+    let is_own = entrypoint.is_none_or(|entrypoint| match entrypoint {
+        CommandForm::Exec(words, _) => words.first().is_some_and(|first| first.ends_with("docker-entrypoint.sh")),
+        CommandForm::Shell(..) => false,
+    });
+    let is_replaced = file.instructions_of(&file.line(stage)).any(|it| {
+        let Directive::Copy { sources, .. } = &it.what else { return false };
+        sources.iter().any(|source| source.text.ends_with("docker-entrypoint.sh"))
+    });
+    let program = match command {
+        None => Some(None),
+        Some(CommandForm::Exec(words, _)) => words.first().map(|first| Some(first.as_str())),
+        // Its shell is what the entry point is given.
+        Some(CommandForm::Shell(..)) => None,
+    };
+    is_own && !is_replaced && program.is_some_and(|program| steps_down(base, program))
+}
+
+/// A user who becomes root without a password, and `sudo` where everything is root's already.
+fn becomes_root(build: &Build) -> Option<Finding> {
+    let file = build.file()?;
+    if is_not_deployed(file, build.stage) {
+        return None;
+    }
+    for instruction in file.instructions_of(&build.needed).filter(|it| !it.on_build) {
+        let Directive::Run(command) = &instruction.what else { continue };
+        let text = part(&file.text.text, instruction.span.clone());
+        let at = |word: &str| {
+            text.find(word).map(|at| instruction.span.start + at..instruction.span.start + at + word.len())
+        };
+        let found = |title: &str, why: &str, instead: &str, span: Span| {
+            let mut finding = RULE.found(&build.origins).titled(title).because(why).in_file(file.place(&span));
+            instead.clone_into(&mut finding.instead);
+            finding
+        };
+        let script = command.script();
+        if script.contains("NOPASSWD") && script.contains("sudoers") {
+            let why = "Who takes over the program of this user is root in the container with one more command. The user then protects nothing.";
+            let instead = "do as root what needs root before USER, and no line in sudoers";
+            return Some(found("the user becomes root by sudo without a password", why, instead, at("NOPASSWD")?));
+        }
+        if runs_sudo(&script) {
+            let why = "sudo changes the environment and how signals arrive, and whoever is the image's user can become root with it.";
+            let instead = "USER root before the step, and USER again behind it";
+            return Some(found("sudo in RUN", why, instead, at("sudo")?));
+        }
+    }
+    None
+}
+
+/// Whether `sudo` is a command of the script, not a package or a file of this name.
+fn runs_sudo(script: &str) -> bool {
+    script.split(['\n', ';', '&', '|', '(', '`', '{']).any(|command| {
+        let mut words = command.split_whitespace().skip_while(|word| {
+            matches!(*word, "then" | "do" | "else" | "if" | "!" | "exec" | "time" | "env")
+                || word.split_once('=').is_some_and(|(name, _)| !name.contains(['/', '-']))
+        });
+        words.next().is_some_and(|word| word.rsplit('/').next() == Some("sudo")) && words.next().is_some()
+    })
 }
 
 /// A Dockerfile whose last stage never leaves root.
@@ -83,8 +196,11 @@ fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
         return is_root(&user.text).then(found);
     }
     let first = file.first_of(build.stage)?;
-    let unprivileged = ["nonroot", "unprivileged", "rootless"].iter().any(|word| first.image.contains(word));
-    if unprivileged || drops_root(file, build.stage) {
+    if drops_root(file, build.stage) || is_not_deployed(file, build.stage) || only_holds_files(file, build.stage) {
+        return None;
+    }
+    let is_known = matches!(case.facts.image(&first.image), Lookup::Found(_));
+    if !is_known && has_user(&first.image) || base_steps_down(file, build.stage, &first.image) {
         return None;
     }
     if first.image != "scratch"
@@ -101,7 +217,7 @@ fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
 
 /// Programs that start as root to become somebody else.
 pub fn drops_root(file: &Dockerfile, stage: usize) -> bool {
-    let start = |it: &crate::files::dockerfile::Instruction| match &it.what {
+    let start = |it: &Instruction| match &it.what {
         Directive::Entrypoint(command) | Directive::Cmd(command) => Some(command.script()),
         _ => None,
     };
@@ -246,7 +362,7 @@ fn own_user(fixing: &Fixing) -> Vec<Proposal> {
         Some((user, _)) => !is_root(&user.text),
         None => match fixing.facts.image(&first.image) {
             Lookup::Found(image) => !image.user.is_empty() && !is_root(&image.user),
-            _ => ["nonroot", "unprivileged", "rootless"].iter().any(|word| first.image.contains(word)),
+            _ => has_user(&first.image),
         },
     };
     let place = said.map_or(&stage.base.span, |(user, _)| &user.span);
@@ -339,4 +455,38 @@ fn starts_as_root(fixing: &Fixing) -> bool {
             })
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::runs_sudo;
+
+    #[test]
+    fn sudo_as_a_command() {
+        for script in [
+            "sudo make install",
+            "make && sudo make install",
+            "A=b sudo x",
+            "if sudo true; then x; fi",
+            "/usr/bin/sudo -u a b",
+            "x | sudo tee y",
+            "(sudo x)",
+            "$(sudo x)",
+        ] {
+            assert!(runs_sudo(script), "{script}");
+        }
+        for script in [
+            "apt-get install -y sudo",
+            "apk add sudo bash",
+            "rm /usr/bin/sudo",
+            "echo sudo x",
+            "pseudo x",
+            "sudoku x",
+            "usermod -aG sudo app",
+            "adduser app sudo && true",
+            "which sudo",
+        ] {
+            assert!(!runs_sudo(script), "{script}");
+        }
+    }
 }

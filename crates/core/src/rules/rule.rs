@@ -227,6 +227,7 @@ impl Rule {
             elsewhere: None,
             subject: None,
             services: Vec::new(),
+            weighed_as: None,
         }
     }
 
@@ -280,6 +281,8 @@ pub struct Finding {
     pub subject: Option<String>,
     /// The services that have it in common, because they share the lines of a compose file where it stands; empty for any other finding.
     pub services: Vec<String>,
+    /// The class by whose level a report about files weighs it, where that is another than its own. It decides nothing about a command.
+    pub weighed_as: Option<Class>,
 }
 
 /// From which engine a command leads away, and to which ones.
@@ -381,6 +384,12 @@ impl Finding {
     /// A question wherever its class would say less.
     pub fn at_least_asked(mut self) -> Finding {
         self.strictness = Strictness::AtLeastAsked;
+        self
+    }
+
+    /// Weighed as a finding of this class in a report about files. A command is judged as before.
+    pub fn weighed_as(mut self, class: Class) -> Finding {
+        self.weighed_as = Some(class);
         self
     }
 

@@ -1,0 +1,190 @@
+//! Base images that do not leave a program as root: those that name a user of their own, and official ones whose entry point or whose
+//! program steps down by itself. An engine that knows the image knows better; these are for where none does.
+
+use super::fix::official;
+
+/// Official images, and the programs that their entry point starts as another user. Given another program, it does not step down.
+const STEP_DOWN: &[(&str, &[&str])] = &[
+    ("cassandra", &["cassandra"]),
+    ("couchdb", &["couchdb", "/opt/couchdb/bin/couchdb"]),
+    ("flink", &["jobmanager", "taskmanager", "standalone-job"]),
+    ("ghost", &["node"]),
+    ("httpd", &["httpd-foreground", "httpd"]),
+    ("influxdb", &["influxd"]),
+    ("mariadb", &["mariadbd", "mysqld"]),
+    ("mongo", &["mongod", "mongos"]),
+    ("mysql", &["mysqld"]),
+    ("neo4j", &["neo4j"]),
+    ("nginx", &["nginx", "nginx-debug"]),
+    ("percona", &["mysqld"]),
+    ("postgres", &["postgres"]),
+    ("rabbitmq", &["rabbitmq-server"]),
+    ("redis", &["redis-server"]),
+    ("redmine", &["rails", "passenger"]),
+    ("telegraf", &["telegraf"]),
+    ("valkey", &["valkey-server"]),
+    ("vault", &["server"]),
+    ("wordpress", &["apache2-foreground", "php-fpm"]),
+    ("zookeeper", &["zkServer.sh"]),
+];
+
+/// Images that name a user: the name, or its beginning where it ends in a slash.
+const HAVE_A_USER: &[&str] = &[
+    "apache/airflow",
+    "apache/superset",
+    "bitnami/",
+    "bitnamilegacy/",
+    "cgr.dev/chainguard/",
+    "cimg/",
+    "circleci/",
+    "curlimages/curl",
+    "docker.elastic.co/beats/",
+    "docker.elastic.co/elasticsearch/",
+    "docker.elastic.co/kibana/",
+    "docker.elastic.co/logstash/",
+    "elasticsearch",
+    "grafana/grafana",
+    "grafana/loki",
+    "grafana/promtail",
+    "haproxy",
+    "homebrew/brew",
+    "jenkins/inbound-agent",
+    "jenkins/jenkins",
+    "jupyter/",
+    "kibana",
+    "kong",
+    "logstash",
+    "mcr.microsoft.com/mssql/server",
+    "memcached",
+    "nginxinc/nginx-unprivileged",
+    "nodered/node-red",
+    "openpolicyagent/opa",
+    "prom/",
+    "quay.io/jupyter/",
+    "quay.io/keycloak/keycloak",
+    "quay.io/prometheus/",
+    "renovate/renovate",
+    "rundeck/rundeck",
+    "selenium/",
+    "solr",
+    "sonarqube",
+    "sonarsource/sonar-scanner-cli",
+    "varnish",
+];
+
+/// Chainguard's bases for packages, which leave the user to who builds from them.
+const WITHOUT_A_USER: &[&str] = &["cgr.dev/chainguard/wolfi-base", "cgr.dev/chainguard/chainguard-base"];
+
+/// Whether the image is known to name a user that is not root.
+pub fn has_user(image: &str) -> bool {
+    let (name, tag) = name_and_tag(image);
+    if WITHOUT_A_USER.contains(&name) {
+        return false;
+    }
+    let says_so = ["nonroot", "unprivileged", "rootless"].iter().any(|word| name.contains(word) || tag.contains(word));
+    says_so
+        || HAVE_A_USER.iter().any(|known| if known.ends_with('/') { name.starts_with(known) } else { name == *known })
+}
+
+/// Whether an official image steps down when it starts this program; None for its own.
+pub fn steps_down(image: &str, program: Option<&str>) -> bool {
+    let Some(name) = official(image) else { return false };
+    let Some((_, programs)) = STEP_DOWN.iter().find(|(known, _)| *known == name) else { return false };
+    // A first word that is an option is handed to the image's own program.
+    program.is_none_or(|program| program.starts_with('-') || programs.contains(&program))
+}
+
+/// The name without docker's own registry, and the tag.
+fn name_and_tag(image: &str) -> (&str, &str) {
+    let image = image.split('@').next().unwrap_or_default();
+    let image = ["docker.io/", "index.docker.io/"].iter().find_map(|start| image.strip_prefix(start)).unwrap_or(image);
+    let image = image.strip_prefix("library/").unwrap_or(image);
+    match image.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => (name, tag),
+        _ => (image, ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bases_with_a_user_and_without() {
+        for image in [
+            "jenkins/jenkins:2.479.1",
+            "docker.io/jenkins/jenkins:lts",
+            "grafana/grafana:11.3.0",
+            "prom/prometheus:v3.0.0",
+            "bitnami/redis:7.4",
+            "cgr.dev/chainguard/python:latest",
+            "gcr.io/distroless/static:nonroot",
+            "gcr.io/distroless/static-debian12:nonroot-amd64",
+            "nginxinc/nginx-unprivileged:1.29",
+            "docker:28-rootless",
+            "docker:28-dind-rootless",
+            "curlimages/curl:8.11.0",
+            "quay.io/keycloak/keycloak:26.0",
+            "elasticsearch:8.16.1",
+            "library/solr:9",
+            "memcached:1.6",
+            "haproxy:3.1",
+            "varnish:7.6",
+            "sonarqube:10-community",
+            "cimg/go:1.23",
+            "selenium/standalone-chrome:131.0",
+        ] {
+            assert!(has_user(image), "{image}");
+        }
+        for image in [
+            "alpine:3.22",
+            "node:24",
+            "python:3.13",
+            "golang:1.25",
+            "debian:bookworm",
+            "ubuntu:24.04",
+            "gcr.io/distroless/static",
+            "cgr.dev/chainguard/wolfi-base",
+            "nginx:1.29",
+            "postgres:17",
+            "php:8.4-apache",
+            "ruby:3.4",
+            "openjdk:21",
+            "eclipse-temurin:21",
+            "rust:1.84",
+            "docker:28",
+            "me/solr:9",
+            "example.com/jenkins/jenkins:1",
+            "jenkins/agents:1",
+            "bitnamix/redis:1",
+            "grafana/grafana-dev:1",
+            "tomcat:11",
+        ] {
+            assert!(!has_user(image), "{image}");
+        }
+    }
+
+    #[test]
+    fn an_official_image_steps_down_for_its_own_program() {
+        for (image, program) in [
+            ("postgres:17", None),
+            ("redis:8", Some("redis-server")),
+            ("mysql:8", Some("mysqld")),
+            ("mysql:8", Some("--character-set-server=utf8mb4")),
+            ("nginx:1.29", Some("nginx")),
+            ("docker.io/library/mongo:8", Some("mongod")),
+        ] {
+            assert!(steps_down(image, program), "{image} {program:?}");
+        }
+        for (image, program) in [
+            ("postgres:17", Some("python3")),
+            ("redis:8", Some("sh")),
+            ("me/postgres:17", None),
+            ("node:24", None),
+            ("nginx:1.29", Some("node")),
+            ("alpine:3.22", None),
+        ] {
+            assert!(!steps_down(image, program), "{image} {program:?}");
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Spellings that a rule must find in a file, and near misses that it must not. Each Dockerfile is otherwise clean.
+
+use crate::support::lint::{fender, found, out, write};
+use serde_json::Value;
+
+/// Whether the rule speaks, for each Dockerfile.
+fn is_found(rule: &str, files: &[(&str, &str)]) -> bool {
+    let place = tempfile::tempdir().unwrap();
+    write(place.path(), files);
+    found(place.path(), &["Dockerfile"]).iter().any(|(id, _)| id == rule)
+}
+
+fn hold(rule: &str, wanted: bool, texts: &[&str]) {
+    let wrong: Vec<&&str> = texts.iter().filter(|text| is_found(rule, &[("Dockerfile", text)]) != wanted).collect();
+    assert!(wrong.is_empty(), "{rule} is {}found: {wrong:#?}", if wanted { "not " } else { "" });
+}
+
+#[test]
+fn process_1() {
+    let of = |lines: &str| format!("FROM alpine:3.22\nUSER 10001\n{lines}\n");
+    let bad = [
+        "SHELL [\"/bin/bash\",\"-c\"]\nENTRYPOINT java -jar /app.jar",
+        "SHELL [\"/bin/bash\", \"-o\", \"pipefail\", \"-c\"]\nCMD node server.js",
+        "SHELL [\"/bin/sh\", \"-ec\"]\nCMD serve",
+        "CMD [\"sh\",\"-c\",\"java -jar /app.jar\"]",
+        "CMD [\"/bin/sh\", \"-c\", \"serve --port $PORT\"]",
+        "ENTRYPOINT [\"bash\", \"-c\", \"cd /x && serve\"]",
+        "ENTRYPOINT [\"/bin/bash\", \"-lc\", \"serve\"]",
+        "ENTRYPOINT [\"/bin/ash\", \"-ec\", \"migrate; serve\"]",
+        "ENTRYPOINT [\"sh\", \"-c\", \"migrate && serve\"]",
+        "CMD [\"npm\",\"start\"]",
+        "CMD [\"npm\", \"run\", \"serve\"]",
+        "CMD [\"npm\", \"--silent\", \"start\"]",
+        "CMD [\"yarn\", \"start\"]",
+        "CMD [\"yarn\", \"run\", \"serve\"]",
+        "CMD [\"pnpm\", \"start\"]",
+        "ENTRYPOINT [\"npm\"]\nCMD [\"start\"]",
+        "ENTRYPOINT [\"/usr/local/bin/npm\", \"run\", \"x\"]",
+        "CMD serve",
+        "ENTRYPOINT serve",
+        "ENTRYPOINT [\"x\"]\nCMD a b",
+        "CMD cd /x && serve",
+    ];
+    let good = [
+        "CMD [\"java\", \"-jar\", \"/app.jar\"]",
+        "SHELL [\"/bin/bash\",\"-c\"]\nENTRYPOINT exec java -jar /app.jar",
+        "SHELL [\"/bin/bash\",\"-c\"]\nENTRYPOINT [\"java\"]",
+        "CMD [\"sh\",\"-c\",\"exec java -jar /app.jar\"]",
+        "CMD [\"sh\",\"-c\",\"migrate && exec serve\"]",
+        "ENTRYPOINT [\"/bin/bash\", \"-c\", \"cd /x; exec serve $0\"]",
+        "CMD [\"sh\"]",
+        "CMD [\"bash\", \"-l\"]",
+        "CMD [\"/bin/bash\"]",
+        "CMD exec serve",
+        "CMD migrate && exec serve",
+        "CMD [\"node\", \"server.js\"]",
+        "CMD [\"npm\", \"--version\"]",
+        "CMD [\"npm\", \"install\"]",
+        "CMD [\"yarn\", \"node\", \"x.js\"]",
+        "CMD [\"npm-check\", \"start\"]",
+        "ENTRYPOINT [\"tini\", \"--\", \"npm\", \"start\"]",
+        "ENTRYPOINT [\"/usr/bin/dumb-init\", \"--\"]\nCMD [\"npm\", \"start\"]",
+        "ENTRYPOINT [\"/sbin/tini\", \"--\"]\nCMD [\"sh\", \"-c\", \"serve\"]",
+        "ENTRYPOINT [\"serve\"]\nCMD [\"npm\", \"start\"]",
+        "SHELL [\"powershell\", \"-Command\"]\nCMD serve",
+        "RUN npm start",
+    ];
+    let text = |list: &[&str]| -> Vec<String> { list.iter().map(|lines| of(lines)).collect() };
+    let (bad, good) = (text(&bad), text(&good));
+    hold("pid1-signals", true, &bad.iter().map(String::as_str).collect::<Vec<_>>());
+    hold("pid1-signals", false, &good.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_entry_script_is_read_where_it_is() {
+    let dockerfile = "FROM alpine:3.22\nCOPY entrypoint.sh /\nUSER 10001\nENTRYPOINT [\"/entrypoint.sh\"]\n";
+    let folder = "FROM alpine:3.22\nCOPY docker/ /opt/\nUSER 10001\nENTRYPOINT [\"sh\", \"/opt/run.sh\"]\n";
+    let check = |script: &str| is_found("pid1-signals", &[("Dockerfile", dockerfile), ("entrypoint.sh", script)]);
+    for script in [
+        "#!/bin/sh\nset -e\njava -jar /app.jar\n",
+        "#!/usr/bin/env bash\nmigrate\nserve \"$@\"\n",
+        "#!/bin/sh\n# exec \"$@\"\nserve\n",
+        "#!/bin/bash -e\n\"$@\"\n",
+    ] {
+        assert!(check(script), "{script}");
+    }
+    for script in [
+        "#!/bin/sh\nset -e\nexec \"$@\"\n",
+        "#!/bin/sh\nif [ -z \"$X\" ]; then exec serve; fi\nexec \"$@\"\n",
+        "#!/bin/sh\ntrap 'kill $!' TERM\nserve &\nwait $!\n",
+        "#!/bin/sh\ntini -- serve\n",
+        "#!/usr/bin/env python3\nimport os\n",
+        "\u{7f}ELF",
+        "#!/bin/sh\n. /lib.sh\n",
+        "",
+    ] {
+        assert!(!check(script), "{script}");
+    }
+    let of_folder = |script: &str| is_found("pid1-signals", &[("Dockerfile", folder), ("docker/run.sh", script)]);
+    assert!(of_folder("serve\n") && !of_folder("exec serve\n"));
+    assert!(!is_found("pid1-signals", &[("Dockerfile", dockerfile)]));
+}
+
+#[test]
+fn root() {
+    hold(
+        "root-user",
+        true,
+        &[
+            "FROM alpine:3.22\nCMD [\"serve\"]\n",
+            "FROM node:24.1.0\nCMD [\"node\", \"x.js\"]\n",
+            "FROM alpine:3.22\nRUN useradd app && echo 'app ALL=(ALL) NOPASSWD:ALL' >> /etc/sudoers\nUSER app\n",
+            "FROM alpine:3.22\nRUN echo \"app ALL=(ALL:ALL) NOPASSWD: ALL\" > /etc/sudoers.d/app\nUSER app\n",
+            "FROM alpine:3.22\nRUN echo '%wheel ALL=(ALL) NOPASSWD: ALL' | tee -a /etc/sudoers\nUSER app\n",
+            "FROM alpine:3.22\nUSER app\nRUN sudo make install\n",
+            "FROM alpine:3.22\nUSER app\nRUN make && sudo make install\n",
+            "FROM alpine:3.22\nUSER app\nRUN sudo -E apt-get update\n",
+            "FROM alpine:3.22\nUSER app\nRUN x | sudo tee /etc/y\n",
+            "FROM alpine:3.22\nUSER app\nRUN DEBIAN_FRONTEND=noninteractive sudo apt-get install -y a\n",
+            "FROM alpine:3.22\nUSER root\n",
+            "FROM alpine:3.22\nUSER 0:0\n",
+            "FROM postgres:17.2\nENTRYPOINT [\"python3\", \"x.py\"]\n",
+            "FROM redis:8.0\nCMD [\"python3\", \"x.py\"]\n",
+            "FROM nginx:1.29.3\nCMD nginx\n",
+            "FROM postgres:17.2\nCOPY docker-entrypoint.sh /usr/local/bin/\n",
+            "FROM me/postgres:17.2\n",
+            "FROM scratch\nCOPY server /\nENTRYPOINT [\"/server\"]\n",
+            "FROM alpine:3.22 AS release\nCMD [\"serve\"]\n",
+            "FROM alpine:3.22 AS contest\nCMD [\"serve\"]\n",
+            "FROM alpine:3.22 AS test\nRUN x\nFROM alpine:3.22\nCMD [\"serve\"]\n",
+            "FROM cgr.dev/chainguard/wolfi-base:1\nCMD [\"serve\"]\n",
+        ],
+    );
+    hold(
+        "root-user",
+        false,
+        &[
+            "FROM alpine:3.22\nUSER 10001\nCMD [\"serve\"]\n",
+            "FROM alpine:3.22\nRUN apk add sudo\nUSER app\n",
+            "FROM alpine:3.22\nRUN useradd app && usermod -aG sudo app\nUSER app\n",
+            "FROM alpine:3.22\nRUN echo 'app ALL=(ALL) ALL' >> /etc/sudoers\nUSER app\n",
+            "FROM scratch\nCOPY --from=alpine:3.22 /etc/ssl /\n",
+            "FROM alpine:3.22 AS build\nRUN make\nFROM scratch AS export\nCOPY --from=build /out /\n",
+            "FROM alpine:3.22 AS test\nRUN make test\n",
+            "FROM alpine:3.22 AS lint\nRUN make lint\n",
+            "FROM node:24.1.0 AS dev\nCMD [\"node\", \"x.js\"]\n",
+            "FROM alpine:3.22 AS unit-test\nRUN x\n",
+            "FROM alpine:3.22 AS dev_base\nRUN sudo x\n",
+            "FROM postgres:17.2\nCOPY init.sql /docker-entrypoint-initdb.d/\n",
+            "FROM mysql:8.4\nCMD [\"mysqld\", \"--x\"]\n",
+            "FROM mysql:8.4\nCMD [\"--character-set-server=utf8mb4\"]\n",
+            "FROM redis:8.0\nCMD [\"redis-server\", \"/etc/redis.conf\"]\n",
+            "FROM nginx:1.29.3\nCOPY dist /usr/share/nginx/html\nCMD [\"nginx\", \"-g\", \"daemon off;\"]\n",
+            "FROM mongo:8.0\nENTRYPOINT [\"docker-entrypoint.sh\"]\nCMD [\"mongod\"]\n",
+            "FROM jenkins/jenkins:2.479.1\nCOPY plugins.txt /x\n",
+            "FROM grafana/grafana:11.3.0\nCOPY a /b\n",
+            "FROM prom/prometheus:v3.0.0\nCOPY prometheus.yml /etc/prometheus/\n",
+            "FROM gcr.io/distroless/static-debian12:nonroot-amd64\nCOPY server /\nENTRYPOINT [\"/server\"]\n",
+            "FROM cgr.dev/chainguard/python:3.13\nCMD [\"x.py\"]\n",
+            "FROM haproxy:3.1\nCOPY haproxy.cfg /usr/local/etc/haproxy/\n",
+        ],
+    );
+    let place = tempfile::tempdir().unwrap();
+    write(place.path(), &[(".devcontainer/Dockerfile", "FROM alpine:3.22\nRUN sudo x\n")]);
+    assert_eq!(found(place.path(), &[]), []);
+}
+
+#[test]
+fn downloads_that_nothing_compares() {
+    let sum = format!("sha256:{}", "2".repeat(64));
+    let of = |line: &str| format!("FROM alpine:3.22\n{}\nUSER 10001\n", line.replace("SUM", &sum));
+    let bad = [
+        "ADD https://example.com/tool /usr/local/bin/",
+        "ADD http://example.com/tool.tar.gz /opt/",
+        "ADD HTTPS://example.com/x /y",
+        "ADD --chmod=755 https://example.com/tool /bin/tool",
+        "ADD --chown=1:1 https://example.com/tool /bin/tool",
+        "ADD [\"https://example.com/a b\", \"/x\"]",
+        "ADD https://example.com/a https://example.com/b /x/",
+        "ADD a.tar https://example.com/b /x/",
+        "ADD https://github.com/a/b/releases/download/v1/c /x",
+        "ADD https://raw.githubusercontent.com/a/b/main/c.sh /x",
+        "ADD https://github.com/a/b/archive/v1.tar.gz /x",
+        "ADD https://example.com/a?x=1 /x",
+        "ADD https://example.com/a#frag /x",
+        "ADD https://example.com/x.gitignore /x",
+        "ARG V=1\nADD https://example.com/$V/a /x",
+        "ARG V\nADD https://example.com/${V}/a /x",
+        "ENV V=1\nADD https://example.com/a-${V}.tgz /x",
+        "ADD --link https://example.com/a /x",
+        "ADD https://example.com/jre.deb /tmp/",
+        "ADD  \\\n  https://example.com/a \\\n  /x",
+    ];
+    let good = [
+        "ADD --checksum=SUM https://example.com/tool /usr/local/bin/",
+        "ADD --checksum=SUM --chmod=755 https://example.com/tool /bin/tool",
+        "ADD --chmod=755 --checksum=SUM https://example.com/tool /bin/tool",
+        "ARG C=SUM\nADD --checksum=$C https://example.com/tool /bin/tool",
+        "ADD https://github.com/a/b.git#v1 /x",
+        "ADD https://github.com/a/b.git /x",
+        "ADD https://github.com/a/b.git#v1:sub /x",
+        "ADD git@github.com:a/b.git#v1 /x",
+        "ADD --keep-git-dir=true https://github.com/a/b.git#v1 /x",
+        "ADD rootfs.tar.xz /",
+        "ADD rootfs.tar /",
+        "ADD a.tgz b.tar.gz /x/",
+        "COPY a /x",
+        "COPY https /x",
+        "COPY http:/a /x",
+        "RUN echo ADD https://example.com/a /x",
+        "# ADD https://example.com/a /x",
+        "LABEL x=\"ADD https://example.com/a\"",
+        "ENV X=https://example.com/a",
+        "ADD ${FILE} /x",
+    ];
+    let text = |list: &[&str]| -> Vec<String> { list.iter().map(|lines| of(lines)).collect() };
+    let (bad, good) = (text(&bad), text(&good));
+    hold("add-instead-of-copy", true, &bad.iter().map(String::as_str).collect::<Vec<_>>());
+    hold("add-instead-of-copy", false, &good.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[test]
+fn tags_that_move_in_a_dockerfile() {
+    hold(
+        "mutable-tag",
+        true,
+        &[
+            "FROM node:lts\nUSER 1\n",
+            "FROM node:lts-alpine\nUSER 1\n",
+            "FROM example.com:5000/a/b:main\nUSER 1\n",
+            "FROM rust:nightly\nUSER 1\n",
+            "FROM alpine:edge\nUSER 1\n",
+            "FROM debian:stable-slim\nUSER 1\n",
+            "FROM a:1\nCOPY --from=tools:dev /a /b\nUSER 1\n",
+            "FROM a:1\nRUN --mount=type=bind,from=tools:master,target=/x true\nUSER 1\n",
+            "ARG V=edge\nFROM alpine:$V\nUSER 1\n",
+        ],
+    );
+    hold(
+        "mutable-tag",
+        false,
+        &[
+            "FROM alpine:3.22 AS main\nFROM main\nUSER 1\n",
+            "FROM alpine:3.22 AS latest\nFROM alpine:3.22\nCOPY --from=latest /a /b\nUSER 1\n",
+            "FROM alpine:3.22 AS dev\nFROM alpine:3.22\nRUN --mount=type=bind,from=dev,target=/x true\nUSER 1\n",
+            "FROM rust:nightly-2025-01-31\nUSER 1\n",
+            "FROM scratch\nUSER 1\n",
+            "FROM debian:bookworm-slim\nUSER 1\n",
+            "FROM main/stable:1.2\nUSER 1\n",
+            "ARG BASE\nFROM ${BASE}\nUSER 1\n",
+        ],
+    );
+}
+
+/// Databases and what administrators use weigh more than what a browser calls.
+#[test]
+fn ports_weigh_by_what_listens() {
+    for (ports, level) in [
+        ("\"5432:5432\"", "warning"),
+        ("\"15432:5432\"", "warning"),
+        ("\"0.0.0.0:6379:6379\"", "warning"),
+        ("\"27017:27017\"", "warning"),
+        ("\"3306:3306/tcp\"", "warning"),
+        ("\"9200:9200\", \"9300:9300\"", "warning"),
+        ("\"8080:8080\", \"2375:2375\"", "warning"),
+        ("\"80:80\"", "note"),
+        ("\"443:443\"", "note"),
+        ("\"8080:80\"", "note"),
+        ("\"3000:3000\"", "note"),
+        ("\"5432:80\"", "note"),
+        ("\"8000:8000\", \"8443:8443\"", "note"),
+    ] {
+        let place = tempfile::tempdir().unwrap();
+        let text = format!("services:\n  a:\n    image: a:1\n    ports: [{ports}]\n");
+        write(place.path(), &[("compose.yaml", &text)]);
+        let output = fender(place.path(), &["lint", "--format", "json", "--rule", "published-port"], &[]);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", out(&output)));
+        let levels: Vec<&str> =
+            report["findings"].as_array().unwrap().iter().filter_map(|it| it["level"].as_str()).collect();
+        assert_eq!(levels, [level], "{ports}");
+    }
+    let place = tempfile::tempdir().unwrap();
+    let text = "services:\n  a:\n    image: a:1\n    ports: [\"127.0.0.1:5432:5432\", \"10.0.0.5:6379:6379\"]\n    expose: [\"3306\"]\n";
+    write(place.path(), &[("compose.yaml", text)]);
+    assert!(!found(place.path(), &[]).iter().any(|(rule, _)| rule == "published-port"));
+}
