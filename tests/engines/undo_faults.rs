@@ -282,9 +282,12 @@ fn a_fender_that_is_killed_leaves_no_volume_in_use() {
         std::thread::sleep(moments.next(300));
         terminal.kill_alone();
         helpers_go(&engine, "killed while it kept");
-        if engine.plain(&["volume", "ls", "-q"]).lines().count() == NAMES.len() {
+        // Where it was killed between two deletions, some of them are there still, and no entry has to bring those back.
+        let mut left: Vec<String> = engine.plain(&["volume", "ls", "-q"]).lines().map(str::to_owned).collect();
+        if left.len() == NAMES.len() {
             let (seen, code) = guarded.deleted(&all);
             assert_eq!(code, 0, "{seen}");
+            left.clear();
         }
         // While they are filled again: the real docker can remove what is there.
         let mut terminal = guarded.fender_on_terminal(&["undo"]);
@@ -292,11 +295,16 @@ fn a_fender_that_is_killed_leaves_no_volume_in_use() {
         std::thread::sleep(moments.next(300));
         terminal.kill_alone();
         helpers_go(&engine, "killed while it brought back");
-        if let Some(first) = engine.plain(&["volume", "ls", "-q"]).lines().next() {
+        // What an undo that was over brought back is docker's again: the kill came too late.
+        let entries = TrashStore::at(guarded.trash()).entries();
+        let newest = entries.into_iter().max_by_key(|(id, _)| *id);
+        let is_over = newest.is_some_and(|(_, entry)| entry.unwrap().undone);
+        let there = engine.plain(&["volume", "ls", "-q"]);
+        if let Some(first) = there.lines().find(|name| !is_over && !left.iter().any(|left| left == name)) {
             removed_by_docker(&engine, first);
         }
         let said = undo_all(&guarded);
-        assert_eq!(state(&engine), before, "{said}");
+        assert_eq!(state(&engine), before, "there when the deletion was killed: {left:?}; {said}");
     }
     assert!(caught.iter().all(|count| *count > 0), "no kill came while a helper was there: {caught:?}");
     // Nobody watches longer than it takes.
