@@ -103,7 +103,7 @@ impl Guard<'_> {
                 Err(ending) => return Next::Ended(ending),
             };
             if !keeps_the_same(&plan, &measured) {
-                say("fender: by now it is known how large the volumes are, and not all of this can be kept\n");
+                say(sizes_changed_it(&measured));
                 reply = self.ask(&measured, asked_by_docker);
             }
             plan = measured;
@@ -367,6 +367,15 @@ impl Guard<'_> {
 fn keeps_the_same(shown: &Plan, now: &Plan) -> bool {
     let kept = |plan: &Plan| plan.deletes.iter().map(|item| item.recoverable).collect::<Vec<_>>();
     kept(shown) == kept(now)
+}
+
+/// Why it is asked again when the volumes' sizes were asked for once more.
+fn sizes_changed_it(measured: &Plan) -> &'static str {
+    if measured.of(ObjectKind::Volume).any(|item| item.size.is_none()) {
+        "fender: the engine does not say how large the volumes are, and not all of this can be kept\n"
+    } else {
+        "fender: by now it is known how large the volumes are, and not all of this can be kept\n"
+    }
 }
 
 /// Whether compose also makes containers, so that the command is more than a deletion.

@@ -2,8 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{IsTerminal, Read, Write, stdout};
+use std::io::{IsTerminal, Write, stdout};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -12,7 +11,7 @@ use serde::Serialize;
 
 use super::explain::{CallerName, environment_named};
 use crate::engine::Offline;
-use crate::environment::host::{Surroundings, hostname, ids};
+use crate::environment::host::{Surroundings, hostname, ids, read_regular};
 use crate::environment::policy::{SYSTEM, read_layers};
 use crate::exit::{DONE, FAILED};
 use crate::failure::Failure;
@@ -190,12 +189,10 @@ const LARGEST: u64 = 1 << 20;
 /// A file that is not installed, as if it were the system's. Whoever names it decides that it counts.
 fn read_named(path: &Path) -> Result<PolicyLayer, PolicyProblem> {
     let problem = |reason: String| PolicyProblem { path: path.to_path_buf(), at: None, reason };
-    let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text));
-    match read.map_err(|error| problem(error.to_string()))? as u64 {
-        0..=LARGEST => parse_layer(path, true, &text),
-        _ => Err(problem("it is larger than 1 MiB".to_owned())),
-    }
+    // A FIFO that nobody writes would be waited for without end.
+    let bytes = read_regular(path, LARGEST).map_err(|error| problem(error.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|_| problem("it is not UTF-8".to_owned()))?;
+    parse_layer(path, true, &text)
 }
 
 fn an(caller: CallerKind) -> &'static str {

@@ -8,6 +8,7 @@ use std::{env, fs, io};
 use super::context::survey;
 use fender_core::docker_files::ConfigFile;
 use fender_core::files::context::{ContextProblem, ContextRequest, Survey};
+use fender_core::files::image_archive::ArchiveTag;
 use fender_core::host::{Host, NO_SUCH_FILE};
 
 /// Where docker looks for plugins besides the configuration folder: docker/cli `cli-plugins/manager/manager_unix.go`.
@@ -91,6 +92,14 @@ impl Host for Surroundings {
 
     fn input_file(&self) -> Option<Vec<u8>> {
         if super::input::is_small_file() { super::input::kept().ok() } else { None }
+    }
+
+    fn image_archive(&self, path: Option<&str>) -> Result<Vec<ArchiveTag>, String> {
+        // `explain` takes a terminal for granted, and then there is nothing to read.
+        if path.is_none() && self.input_is_terminal() {
+            return Err("the archive is not here".to_owned());
+        }
+        super::image_archive::read(path)
     }
 
     fn survey(&self, wanted: &ContextRequest) -> Result<Survey, ContextProblem> {

@@ -7,6 +7,7 @@ pub mod context;
 pub mod folder;
 pub mod git;
 pub mod host;
+mod image_archive;
 pub mod input;
 pub mod last_command;
 pub mod memory;

@@ -7,6 +7,7 @@ use std::hash::{BuildHasher, Hash};
 
 use super::host::Surroundings;
 use fender_core::files::context::{ContextProblem, ContextRequest, Survey};
+use fender_core::files::image_archive::ArchiveTag;
 use fender_core::host::Host;
 
 /// One look at the machine.
@@ -113,6 +114,11 @@ impl Host for Watched {
 
     fn input_file(&self) -> Option<Vec<u8>> {
         self.inner.input_file()
+    }
+
+    fn image_archive(&self, path: Option<&str>) -> Result<Vec<ArchiveTag>, String> {
+        // A file that docker reads itself, like a layer: nothing of it is remembered.
+        self.inner.image_archive(path)
     }
 
     /// A context may be large: it is walked once.

@@ -33,6 +33,7 @@ mod kept;
 mod kept_apart;
 mod limits;
 mod lint;
+mod load;
 mod plan;
 mod programs;
 mod projects;

@@ -171,6 +171,13 @@ fn a_file_that_is_not_installed_is_tested_alone() {
     assert!(error(&done).contains("new.toml:1:9: ") && done.status.code() == Some(2), "{}", error(&done));
     let done = run(&place, &["none.toml"]);
     assert!(error(&done).contains("none.toml: ") && done.status.code() == Some(2), "{}", error(&done));
+    // A FIFO that nobody writes is not waited for.
+    nix::unistd::mkfifo(&place.path("home/fifo"), nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+    let done = run(&place, &["fifo"]);
+    assert!(error(&done).contains("fifo: it is not a regular file"), "{}", error(&done));
+    fs::write(&file, [b'#', 0xff, b'\n']).unwrap();
+    let done = run(&place, &["new.toml"]);
+    assert!(error(&done).contains("new.toml: it is not UTF-8") && done.status.code() == Some(2), "{}", error(&done));
 }
 
 /// A policy with examples guards like one without: they decide nothing.

@@ -1,6 +1,7 @@
 //! The machine as docker's client sees it: environment, files and terminals. The caller implements it.
 
 use crate::files::context::{ContextProblem, ContextRequest, Survey};
+use crate::files::image_archive::ArchiveTag;
 
 /// What [`Host::read`] says where there is no file, in Go's words.
 pub const NO_SUCH_FILE: &str = "no such file or directory";
@@ -43,6 +44,10 @@ pub trait Host {
     /// The same where it is a small file: a stream may be an archive of any size, which is not held back.
     fn input_file(&self) -> Option<Vec<u8>> {
         None
+    }
+    /// The names that an archive of images gives, of standard input where no path is given; the error says why they are not known.
+    fn image_archive(&self, _: Option<&str>) -> Result<Vec<ArchiveTag>, String> {
+        Err("it is not read here".to_owned())
     }
     /// Which files a build would send.
     fn survey(&self, _: &ContextRequest) -> Result<Survey, ContextProblem> {

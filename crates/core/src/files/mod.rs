@@ -9,6 +9,7 @@ mod expansion;
 mod expression;
 mod here_documents;
 pub mod ignore;
+pub mod image_archive;
 mod instruction;
 pub mod magic;
 pub mod mask;

@@ -6,6 +6,8 @@ use bollard_stubs::models::{
 };
 use serde_json::Value;
 
+use crate::files::image_archive::ArchiveTag;
+
 /// The body of a request, as the API's own type.
 #[derive(Clone, Debug, Default)]
 pub enum Body {
@@ -34,6 +36,8 @@ pub enum Body {
     SwarmJoin(Box<SwarmJoinRequest>),
     /// A body for which the API has no named type, or that the client sends as plain JSON.
     Json(Value),
+    /// `POST /images/load`: the names in the archive, or why they are not known.
+    Images(Result<Vec<ArchiveTag>, String>),
     /// A stream of files (a build context, a tar).
     Stream,
 }

@@ -5,6 +5,7 @@ use super::{
     Body, Effect, Effects, PredictedOperation, Request, Typed, docker_build, for_each, origins_of, platform,
     platform_json, prune_filters,
 };
+use crate::files::image_archive::ArchiveTag;
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
 use crate::host::Host;
@@ -148,14 +149,16 @@ fn load(invocation: &Invocation, host: &dyn Host) -> Effects {
         }
     }
     let quiet = invocation.on("quiet") || !host.output_is_terminal();
-    let mut request =
-        Request::new("POST", "/images/load", origins).with("quiet", if quiet { "1" } else { "0" }).body(Body::Stream);
+    let path = invocation.last("input").map(|set| set.value.as_str()).filter(|path| !path.is_empty());
+    let mut tags = host.image_archive(path);
+    let mut request = Request::new("POST", "/images/load", origins).with("quiet", if quiet { "1" } else { "0" });
     // Older clients take one platform, newer ones several: the last one counts in both.
     if let Some(typed) = invocation.list("platform").last().filter(|typed| !typed.is_empty()) {
         let chosen = platform_json(typed).map_err(|error| format!("invalid platform: {error}"))?;
         request = request.with("platform", chosen);
+        tags = tags.map(|tags| tags.into_iter().map(ArchiveTag::without_id).collect());
     }
-    effects.push(Effect::Request(request));
+    effects.push(Effect::Request(request.body(Body::Images(tags))));
     Ok(effects)
 }
 

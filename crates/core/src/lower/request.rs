@@ -111,7 +111,7 @@ impl Request {
     /// The same without [`Request::ports`].
     pub fn body_without_ports(&self) -> Value {
         let converted = match &self.body {
-            Body::None | Body::Stream => Ok(Value::Null),
+            Body::None | Body::Stream | Body::Images(_) => Ok(Value::Null),
             Body::Container(body) => serde_json::to_value(body),
             Body::Update(body) => serde_json::to_value(body),
             Body::Exec(body) => serde_json::to_value(body),

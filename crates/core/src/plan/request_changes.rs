@@ -8,6 +8,7 @@ use super::change::{Change, ChangeKind};
 use super::images::ImageStore;
 use super::inventory::{Container, Image, Inventory, Service, find_container, find_network, is_anonymous_name, short};
 use super::{ObjectKind, Recoverable};
+use crate::files::image_archive::ArchiveTag;
 use crate::grammar::values::reference;
 use crate::lower::{Body, Effect, PredictedOperation, Request};
 use crate::text::{count, named};
@@ -26,6 +27,8 @@ pub enum TaggedImage {
     New,
     /// Only the command shows: it may be the one that has the name now.
     Open,
+    /// The one of this name in an archive.
+    Archived(ArchiveTag),
 }
 
 /// One change that a request, or what is known of a program, asks for.
@@ -85,8 +88,11 @@ pub enum RequestChange {
         /// The repository, with the registry where it is not Docker Hub.
         name: String,
     },
-    /// `load`: the names in the archive, which may be any.
-    TagsOfArchive,
+    /// `load` of an archive that could not be read: the names in it may be any.
+    TagsOfArchive {
+        /// Why they are not known.
+        why: String,
+    },
     /// An image without a name.
     MakesImage,
     /// `network create`, `volume create`, `secret create`, `config create`.
@@ -203,7 +209,11 @@ fn of_request(request: &Request, effects: &[Effect]) -> Vec<RequestChange> {
         return pulled(request);
     }
     if request.is("POST", "/images/load") {
-        return one(RequestChange::TagsOfArchive);
+        return match &request.body {
+            Body::Images(Ok(tags)) => tags.iter().map(archived).collect(),
+            Body::Images(Err(why)) => one(RequestChange::TagsOfArchive { why: why.clone() }),
+            _ => one(RequestChange::TagsOfArchive { why: "it is not read here".to_owned() }),
+        };
     }
     if request.is("POST", "/build") {
         let tags = request.query.iter().filter(|(key, _)| key == "t").filter_map(|(_, value)| tag(value));
@@ -238,6 +248,11 @@ fn of_request(request: &Request, effects: &[Effect]) -> Vec<RequestChange> {
         return one(RequestChange::LeavesSwarm { force: matches!(request.value("force"), Some("1" | "true")) });
     }
     Vec::new()
+}
+
+/// A name that an archive gives.
+fn archived(tag: &ArchiveTag) -> RequestChange {
+    RequestChange::Tags { name: tag.name.clone(), image: TaggedImage::Archived(tag.clone()) }
 }
 
 fn text_of_body(request: &Request, key: &str) -> String {
@@ -311,7 +326,7 @@ impl RequestChange {
             | RequestChange::Renames { .. }
             | RequestChange::Tags { .. }
             | RequestChange::TagsOfRepository { .. }
-            | RequestChange::TagsOfArchive
+            | RequestChange::TagsOfArchive { .. }
             | RequestChange::UpdatesService { .. }
             | RequestChange::PrunesStack { .. }
             | RequestChange::LeavesSwarm { .. } => true,
@@ -329,7 +344,9 @@ impl RequestChange {
     pub fn needs(&self) -> Needs {
         let mut needs = Needs::default();
         match self {
-            RequestChange::Tags { .. } | RequestChange::TagsOfRepository { .. } | RequestChange::TagsOfArchive => {
+            RequestChange::Tags { .. }
+            | RequestChange::TagsOfRepository { .. }
+            | RequestChange::TagsOfArchive { .. } => {
                 needs.images = true;
             }
             RequestChange::Makes { kind: ObjectKind::Network, .. } | RequestChange::Networks { .. } => {
@@ -399,11 +416,12 @@ impl RequestChange {
                 let tags = inventory.images.iter().flat_map(Image::tags).filter(of_it);
                 tags.filter_map(|tag| tagged(tag, &TaggedImage::Open, inventory)).collect()
             }
-            RequestChange::TagsOfArchive => {
+            RequestChange::TagsOfArchive { why } => {
                 let tags = inventory.images.iter().flat_map(|image| image.tags().map(move |tag| (image, tag)));
                 let moved = |(image, tag): (&Image, &str)| Change {
                     certain: false,
-                    ..Change::new(ObjectKind::Tag, &image.id, tag, ChangeKind::Retag).because("if it is in the archive")
+                    ..Change::new(ObjectKind::Tag, &image.id, tag, ChangeKind::Retag)
+                        .because(format!("if it is in the archive, whose names are not known: {why}"))
                 };
                 tags.map(moved).collect()
             }
@@ -501,13 +519,18 @@ fn tagged(name: &str, image: &TaggedImage, inventory: &Inventory) -> Option<Chan
             let (at, _) = ImageStore::new(inventory).resolve(inventory, source)?;
             Some(inventory.image(at).id.as_str())
         }
-        TaggedImage::New | TaggedImage::Open => None,
+        TaggedImage::New | TaggedImage::Open | TaggedImage::Archived(_) => None,
     };
-    let certain = *image != TaggedImage::Open;
+    let certain = match image {
+        TaggedImage::Open => false,
+        TaggedImage::Archived(tag) => tag.certain,
+        TaggedImage::Known(_) | TaggedImage::New => true,
+    };
     let Some(old) = inventory.images.iter().find(|it| it.tags().any(|tag| tag == name)) else {
         return Some(Change { certain, ..Change::new(ObjectKind::Tag, "", name, ChangeKind::Create) });
     };
-    if source == Some(old.id.as_str()) {
+    let is_same = matches!(image, TaggedImage::Archived(tag) if tag.is(&old.id));
+    if is_same || source == Some(old.id.as_str()) {
         return None;
     }
     let users = inventory.containers.iter().filter(|it| it.image_id == old.id).count();

@@ -349,6 +349,10 @@ mod tests {
         assert!(problem("docker = \"docker\"\n").contains("p.toml:1:10: docker = \"docker\" is not an absolute path"));
         assert!(problem("[trash]\nmax = \"lots\"\n").starts_with("p.toml:2:7: \"lots\" is not a size"));
         assert!(problem("[trash]\nkeep = \"7\"\n").contains("is not a time"));
+        for none in ["0d", "00w", "0s"] {
+            let said = problem(&format!("[trash]\nkeep = \"{none}\"\n"));
+            assert!(said.starts_with("p.toml:2:8:") && said.contains("write max = 0"), "{said}");
+        }
     }
 
     #[test]

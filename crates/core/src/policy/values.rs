@@ -241,6 +241,11 @@ impl<'de> Deserialize<'de> for KeptTime {
             _ => return Err(wrong()),
         };
         let time = number.parse::<u64>().ok().and_then(|number| number.checked_mul(seconds));
+        if time == Some(0) {
+            return Err(D::Error::custom(format!(
+                "{text:?} keeps nothing for any time: to keep nothing, write max = 0"
+            )));
+        }
         time.map(KeptTime).ok_or_else(wrong)
     }
 }

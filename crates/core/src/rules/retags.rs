@@ -2,7 +2,7 @@
 
 use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::engine::Lookup;
-use crate::lower::{Origins, PredictedOperation, Request};
+use crate::lower::{Body, Origins, PredictedOperation, Request};
 
 pub static RULE: Rule = Rule {
     id: "retags",
@@ -40,12 +40,6 @@ fn check(case: &Case) -> Vec<Finding> {
             || request.is("POST", "/commit")
             || request.is("POST", "/images/create");
         let origins = || request.origins.clone();
-        if request.is("POST", "/images/load") {
-            return Some(
-                RULE.found(&origins())
-                    .titled("gives images the names in the file, also names that other images have now"),
-            );
-        }
         let name = name(repository.filter(|_| gives)?);
         let source = request.object("/images/", "/tag").unwrap_or_default();
         match case.facts.image(&name) {
@@ -63,8 +57,37 @@ fn check(case: &Case) -> Vec<Finding> {
             Lookup::NoEngine | Lookup::Unknown(_) => Some(RULE.found(&origins())),
         }
     });
-    let named = named.chain(pulled).chain(tags);
+    let loaded = case.requests().filter(|request| request.is("POST", "/images/load"));
+    let named = named.chain(loaded.flat_map(|request| moved_by_load(case, request))).chain(pulled).chain(tags);
     named.chain(case.origins_of_operation(&PredictedOperation::Retags).map(|origins| RULE.found(&origins))).collect()
+}
+
+/// An archive gives the names in it. Where it cannot be read before docker reads it, it may be any name.
+fn moved_by_load(case: &Case, request: &Request) -> Vec<Finding> {
+    let found = |title: String| RULE.found(&request.origins).titled(title);
+    let tags = match &request.body {
+        Body::Images(Ok(tags)) => tags,
+        Body::Images(Err(why)) => {
+            let title = "gives images the names in the archive, also names that other images have now";
+            return vec![found(title.to_owned()).because(format!("Which names these are is not known: {why}."))];
+        }
+        _ => {
+            let title = "gives images the names in the archive, also names that other images have now";
+            return vec![found(title.to_owned())];
+        }
+    };
+    let mut moved = Vec::new();
+    for tag in tags {
+        match case.facts.image(&tag.name) {
+            Lookup::Missing => {}
+            Lookup::Found(now) if tag.is(&now.id) || case.facts.uses_image(&now.id) == Lookup::Missing => {}
+            Lookup::Found(_) => moved.push(format!("takes the name {} from the image that has it now", tag.name)),
+            Lookup::NoEngine | Lookup::Unknown(_) => {
+                moved.push(format!("takes the name {} from an image that may have it now", tag.name));
+            }
+        }
+    }
+    moved.into_iter().map(found).collect()
 }
 
 /// A pull gives the tag to what the registry has now. Where no image has it yet, nothing loses it.
