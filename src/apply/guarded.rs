@@ -9,7 +9,7 @@ use super::{ItemOutcome, Outcome, RemovalMessages, carry_out, same_engine};
 use crate::ending::Ending;
 use crate::environment::host::notes_wanted;
 use crate::exit::NOT_RUN;
-use crate::trash::{Entry, KeptNow};
+use crate::trash::{Entry, KeptNow, SettingsRead};
 use crate::ui::question::{Question, Reply};
 use crate::ui::screen::{Screen, list};
 use crate::ui::{plan as shown, report};
@@ -80,7 +80,8 @@ impl Guard<'_> {
             self.note(&read);
             return Next::Usual;
         }
-        let mut plan = self.prepared(&read);
+        let is_asked = asks || self.would_docker_ask();
+        let mut plan = self.prepared(&read, if is_asked { self.reading() } else { SettingsRead::Now });
         let by_docker = plan.by_docker.is_some() || !plan.unclear.is_empty();
         if plan.deletes.is_empty() && plan.unclear.is_empty() {
             return self.nothing_to_delete(&plan);
@@ -97,13 +98,17 @@ impl Guard<'_> {
         } else {
             Ok(Reply::Yes)
         };
-        if plan.unmeasured && matches!(reply, Ok(Reply::Yes)) {
+        if (plan.unmeasured || plan.unread) && matches!(reply, Ok(Reply::Yes)) {
             let measured = match self.measured(&read) {
                 Ok(measured) => measured,
                 Err(ending) => return Next::Ended(ending),
             };
-            if !keeps_the_same(&plan, &measured) {
-                say(sizes_changed_it(&measured));
+            if !plan.says_all_of(&measured) {
+                say(if plan.unread {
+                    "fender: now it is known what can be kept and restored, and it is not all that was shown\n"
+                } else {
+                    sizes_changed_it(&measured)
+                });
                 reply = self.ask(&measured, asked_by_docker);
             }
             plan = measured;
@@ -122,11 +127,11 @@ impl Guard<'_> {
     }
 
     /// The plan with what can be kept, what that takes, and what else changes.
-    fn prepared(&self, read: &Plan) -> Plan {
+    fn prepared(&self, read: &Plan, reading: SettingsRead) -> Plan {
         let judgement = self.judgement;
         let mut plan = read.clone();
         trash::fit(&mut plan, &self.policy.trash());
-        self.foresee(&mut plan);
+        self.foresee(&mut plan, reading);
         if makes(&plan) {
             let others = change_steps_of(&judgement.invocation, &judgement.lowered, &*judgement.facts, self.host);
             match judgement.facts.changes(&others) {
@@ -137,13 +142,20 @@ impl Guard<'_> {
         plan
     }
 
-    /// The same with the sizes of the volumes, which were not known in time for the question.
+    /// A person waits for the question and not for the settings of many containers. For a script everything has to be kept, or it does not run.
+    fn reading(&self) -> SettingsRead {
+        if self.judgement.caller == CallerKind::Person { SettingsRead::Later } else { SettingsRead::Now }
+    }
+
+    /// The same with the sizes of the volumes and what the containers share, which were not known in time for the question.
     fn measured(&self, read: &Plan) -> Result<Plan, Ending> {
-        let engine = session::engine(&self.judgement.target, self.client, self.policy);
-        let sizes = engine.volume_sizes().map_err(|problem| self.engine_did_not_answer(&problem.to_string()))?;
         let mut read = read.clone();
-        read.measure(&sizes);
-        Ok(self.prepared(&read))
+        if read.unmeasured {
+            let engine = session::engine(&self.judgement.target, self.client, self.policy);
+            let sizes = engine.volume_sizes().map_err(|problem| self.engine_did_not_answer(&problem.to_string()))?;
+            read.measure(&sizes);
+        }
+        Ok(self.prepared(&read, SettingsRead::Now))
     }
 
     /// What the rules stopped, and nobody confirmed.
@@ -162,10 +174,10 @@ impl Guard<'_> {
     }
 
     /// Adds to the plan how much space keeping needs and what cannot be restored.
-    fn foresee(&self, plan: &mut Plan) {
+    fn foresee(&self, plan: &mut Plan, reading: SettingsRead) {
         let engine = session::engine(&self.judgement.target, self.client, self.policy);
         if let Ok(connection) = engine.connection() {
-            trash::foresee(connection, plan, self.judgement.target.is_local());
+            trash::foresee(connection, plan, self.judgement.target.is_local(), reading);
         }
     }
 
@@ -268,7 +280,7 @@ impl Guard<'_> {
         let Ok(plan) = judgement.facts.plan(steps) else { return None };
         let mut plan = (*plan).clone();
         trash::fit(&mut plan, &self.policy.trash());
-        self.foresee(&mut plan);
+        self.foresee(&mut plan, self.reading());
         let is_known = !plan.unknown && plan.unclear.is_empty() && plan.by_docker.is_none();
         (is_known && !plan.deletes.is_empty() && plan.lost().next().is_none()).then_some((judgement.invocation, plan))
     }
@@ -361,12 +373,6 @@ impl Guard<'_> {
         }
         Ok(Ending::carried_out(code))
     }
-}
-
-/// Whether both plans keep the same objects.
-fn keeps_the_same(shown: &Plan, now: &Plan) -> bool {
-    let kept = |plan: &Plan| plan.deletes.iter().map(|item| item.recoverable).collect::<Vec<_>>();
-    kept(shown) == kept(now)
 }
 
 /// Why it is asked again when the volumes' sizes were asked for once more.

@@ -140,7 +140,7 @@ fn is_all_kept(judgement: &Judgement, host: &Surroundings, policy: &Policy) -> b
     let Ok(plan) = judgement.facts.plan(judgement.deletions(host)) else { return false };
     let mut plan = (*plan).clone();
     trash::fit(&mut plan, &policy.trash());
-    trash::foresee(connection, &mut plan, engine.is_local());
+    trash::foresee(connection, &mut plan, engine.is_local(), trash::SettingsRead::Now);
     goes_unasked(judgement, &plan, trash::now())
 }
 

@@ -125,7 +125,7 @@ fn of(
         plan = (*engine.plan(&steps)?).clone();
         trash::fit(&mut plan, &policy.trash());
         if let Ok(connection) = engine.connection() {
-            trash::foresee(connection, &mut plan, engine.is_local());
+            trash::foresee(connection, &mut plan, engine.is_local(), trash::SettingsRead::Now);
         }
     }
     if !changes.is_empty() {

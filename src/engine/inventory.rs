@@ -156,7 +156,7 @@ pub struct Volumes {
 }
 
 /// What was listed of an engine, and for which needs. A plan and a smaller one beside it stand on the same lists.
-pub type KnownLists = RefCell<Option<(Needs, Inventory)>>;
+pub type KnownLists = RefCell<Option<(Needs, Inventory, Info)>>;
 
 /// The plan of these steps on an engine that has this; what has to be known more exactly of what goes is asked. How large the
 /// volumes are that go is waited for as long as anything else is asked, and at least `sizes_within`; without it, until the engine says it.
@@ -190,16 +190,25 @@ pub async fn listed(
     api: Option<Version>,
     known: &KnownLists,
 ) -> Result<Inventory, EngineProblem> {
-    if let Some((_, inventory)) = known.borrow().as_ref().filter(|(read, _)| read.cover(needs)) {
+    if let Some((_, inventory, _)) = known.borrow().as_ref().filter(|(read, ..)| read.cover(needs)) {
         return Ok(inventory.clone());
     }
-    let inventory = read(client, needs, api).await?;
-    *known.borrow_mut() = Some((needs, inventory.clone()));
+    let (inventory, info) = read_with_info(client, needs, api).await?;
+    *known.borrow_mut() = Some((needs, inventory.clone(), info));
     Ok(inventory)
 }
 
 /// The lists.
 pub async fn read(client: &Arc<Client>, needs: Needs, api: Option<Version>) -> Result<Inventory, EngineProblem> {
+    read_with_info(client, needs, api).await.map(|(inventory, _)| inventory)
+}
+
+/// The lists, and what the engine says of itself.
+async fn read_with_info(
+    client: &Arc<Client>,
+    needs: Needs,
+    api: Option<Version>,
+) -> Result<(Inventory, Info), EngineProblem> {
     let version = client.version().await?;
     let by_type = version >= DF_BY_TYPE;
     let images = match (needs.images || needs.cache, by_type) {
@@ -264,7 +273,7 @@ pub async fn read(client: &Arc<Client>, needs: Needs, api: Option<Version>) -> R
         inventory.secrets = client.get::<List<_>>(paths::SECRETS).await?.0;
         inventory.configs = client.get::<List<_>>(paths::CONFIGS).await?.0;
     }
-    Ok(inventory)
+    Ok((inventory, info))
 }
 
 /// Fills in how large volumes are.

@@ -12,14 +12,17 @@ use fender_core::plan::freed::total;
 use fender_core::plan::inventory::{Image, ImageLayer, Inventory};
 use fender_core::plan::{ObjectKind, Plan};
 
-/// The images whose layers decide what is freed; none where no image that goes shares any.
+/// The images whose layers decide what is freed; none where no image that goes shares any, and none where only one goes: what it has alone is
+/// all but the bytes that the engine says it shares.
 pub fn layers_to_know<'a>(inventory: &'a Inventory, plan: &Plan) -> Vec<&'a Image> {
     let gone: HashSet<&str> = plan.of(ObjectKind::Image).map(|item| item.id.as_str()).collect();
     // Old engines do not say it of images in between.
     let sharing = |image: &Image| image.shared_size != 0;
     let with_cache = inventory.cache.iter().any(|record| record.shared);
     let asked = inventory.images.iter().any(|image| gone.contains(image.id.as_str()) && (sharing(image) || with_cache));
-    if !asked {
+    let mut going = inventory.images.iter().filter(|image| gone.contains(image.id.as_str()));
+    let alone = going.next().is_some_and(|image| image.shared_size >= 0) && going.next().is_none();
+    if !asked || alone && !inventory.containerd && !with_cache {
         return Vec::new();
     }
     let wanted = inventory.images.iter().filter(|image| sharing(image) || gone.contains(image.id.as_str()));

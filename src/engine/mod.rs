@@ -219,7 +219,9 @@ impl Engine {
 
     /// What the engine says about itself; what is learned is remembered.
     fn itself(&self, patience: Duration) -> Result<EngineFacts, EngineProblem> {
-        let info: Info = self.ask_within(patience, paths::INFO)?;
+        // A plan has asked it already.
+        let known = self.lists.borrow().as_ref().map(|(.., info)| info.clone());
+        let info: Info = known.map_or_else(|| self.ask_within(patience, paths::INFO), Ok)?;
         memory::learn(&self.target.host, &info.id, &info.labels);
         let has_init = info.has_init();
         let facts = EngineFacts {

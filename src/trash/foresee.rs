@@ -1,12 +1,13 @@
 //! How much space keeping will need, and what an undo will not restore. It is found out before the question, so that the question can say it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use fender_core::api::EngineProblem;
 use fender_core::plan::inventory::short;
 use fender_core::plan::{CopySource, Keeping, KeepingCopy, NeighbourContainer, ObjectKind, Plan, Recoverable};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::settings::needed_containers;
@@ -22,6 +23,19 @@ use crate::engine::paths;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Of so many containers each is looked at; of more only those that go.
 const LOOKED_AT: usize = 200;
+/// The settings of so many containers are read before a question; of more only after the answer, where somebody waits for the question.
+const BEFORE_QUESTION: usize = 50;
+/// The sizes of so many images are asked one by one; of more the list is read.
+const IMAGES_ONE_BY_ONE: usize = 8;
+
+/// When the settings of many containers are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettingsRead {
+    /// Before this is done, however many there are.
+    Now,
+    /// Many of them later, with a warning in the plan that says so.
+    Later,
+}
 
 /// What the engine says of its containers and images.
 #[derive(Default)]
@@ -34,11 +48,16 @@ struct Around {
 }
 
 /// Estimates time and room for what the plan promises to keep, and finds what does not come back.
-pub fn foresee(connection: &Connection, plan: &mut Plan, is_local: bool) {
+pub fn foresee(connection: &Connection, plan: &mut Plan, is_local: bool, reading: SettingsRead) {
     let mut around = Around::default();
     if plan.of(ObjectKind::Container).next().is_some() {
-        match connection.within(PATIENCE, look(&connection.client, plan)) {
-            Ok(looked) => around = looked,
+        match connection.within(PATIENCE, look(&connection.client, plan, reading)) {
+            Ok((looked, is_read)) => {
+                around = looked;
+                if !is_read {
+                    plan.left_unread();
+                }
+            }
             Err(problem) => plan.warnings.push(format!(
                 "whether what other containers share can be restored is not known, because the engine did not say it: {problem}"
             )),
@@ -50,8 +69,8 @@ pub fn foresee(connection: &Connection, plan: &mut Plan, is_local: bool) {
     plan.keeping = estimate(plan, &around, &speed::recall(&super::folder(), &plan.engine, is_local));
 }
 
-/// What the plan's own lists say is not asked again; the settings of the containers are asked several at once.
-async fn look(client: &Arc<Client>, plan: &Plan) -> Result<Around, EngineProblem> {
+/// What the plan's own lists say is not asked again; the settings of the containers are asked several at once. Also whether they were read.
+async fn look(client: &Arc<Client>, plan: &Plan, reading: SettingsRead) -> Result<(Around, bool), EngineProblem> {
     let listed = plan.neighbours.clone().unwrap_or_default();
     let containers = async {
         if plan.neighbours.is_some() {
@@ -65,6 +84,15 @@ async fn look(client: &Arc<Client>, plan: &Plan) -> Result<Around, EngineProblem
         if let Some(sizes) = &listed.image_sizes {
             return Ok::<_, EngineProblem>(sizes.clone());
         }
+        if let Some(ids) = images_below(plan, &listed.containers) {
+            let answers = many(client, ids.iter().map(|id| paths::image(id)).collect()).await;
+            let mut sizes = HashMap::new();
+            for (id, answer) in ids.into_iter().zip(answers) {
+                let image = about::<SizedImage>(answer)?;
+                sizes.extend(image.map(|image| (id, u64::try_from(image.size).unwrap_or(0))));
+            }
+            return Ok(sizes);
+        }
         let List(images): List<ListedImage> = client.get(paths::IMAGES).await?;
         Ok(images.into_iter().map(|image| (image.id, u64::try_from(image.size).unwrap_or(0))).collect())
     };
@@ -74,6 +102,9 @@ async fn look(client: &Arc<Client>, plan: &Plan) -> Result<Around, EngineProblem
         let all = containers.len() <= LOOKED_AT;
         let asked: Vec<String> =
             containers.iter().map(|it| it.id.clone()).filter(|id| all || going.contains(id.as_str())).collect();
+        if reading == SettingsRead::Later && asked.len() > BEFORE_QUESTION {
+            return Ok((containers, None));
+        }
         let answers = many(client, asked.iter().map(|id| paths::container(id)).collect()).await;
         let mut settings = HashMap::new();
         for (id, answer) in asked.into_iter().zip(answers) {
@@ -81,10 +112,27 @@ async fn look(client: &Arc<Client>, plan: &Plan) -> Result<Around, EngineProblem
             let _: ContainerSettings = read(&inspect)?;
             settings.insert(id, inspect);
         }
-        Ok::<_, EngineProblem>((containers, settings))
+        Ok::<_, EngineProblem>((containers, Some(settings)))
     };
     let ((containers, settings), images) = tokio::try_join!(settings, images)?;
-    Ok(Around { containers, settings, images })
+    let is_read = settings.is_some();
+    Ok((Around { containers, settings: settings.unwrap_or_default(), images }, is_read))
+}
+
+/// The images below the layers that are kept; None where the plan's lists do not say them, or where they are many.
+fn images_below(plan: &Plan, containers: &[NeighbourContainer]) -> Option<BTreeSet<String>> {
+    let images: HashMap<&str, &str> = containers.iter().map(|it| (it.id.as_str(), it.image_id.as_str())).collect();
+    let with_layer = plan.of(ObjectKind::Container).filter(|item| item.size != Some(0));
+    let ids: Option<BTreeSet<String>> =
+        with_layer.map(|item| Some((*images.get(item.id.as_str())?).to_owned())).collect();
+    ids.filter(|ids| ids.len() <= IMAGES_ONE_BY_ONE && ids.iter().all(|id| !id.is_empty()))
+}
+
+/// The part of `GET /images/ID/json` that is read here.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SizedImage {
+    size: i64,
 }
 
 /// What each kept object costs, in bytes and in seconds at these speeds.

@@ -32,7 +32,7 @@ pub use clock::now;
 use fender_core::plan::{ObjectKind, Plan, Recoverable};
 use fender_core::policy::TrashLimits;
 use fender_core::text::bytes;
-pub use foresee::foresee;
+pub use foresee::{SettingsRead, foresee};
 pub use keep::{KeptNow, keep, keep_in, note};
 pub use restore::{Back, fits, layer_image, requests, restore};
 pub use store::{Entry, Locked, Object, TrashStore};

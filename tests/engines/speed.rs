@@ -69,6 +69,53 @@ fn a_question_does_not_wait_for_the_sizes_of_volumes() {
     assert!(plan["deletes"][0]["size"].as_i64() >= Some(300_000), "{plan}");
 }
 
+/// What many containers share is read after the answer, and a person who was not told that one of them does not come back is asked again.
+#[test]
+fn what_many_containers_share_is_read_before_anything_is_deleted() {
+    let engine = Engine::start("speed-shared", "new", "");
+    engine.image("stand-in:1", &[]);
+    let guarded = Guarded::new(&engine);
+    let api = Api::new(&engine.socket);
+    let create = |name: &str, host: serde_json::Value| {
+        let body = json!({"Image": "stand-in:1", "Cmd": ["true"], "HostConfig": host});
+        api.call(hyper::Method::POST, &format!("/containers/create?name={name}"), Some(&body));
+    };
+    for number in 0..55 {
+        create(&format!("box-{number}"), json!({}));
+    }
+    create("gone", json!({}));
+    create("shares", json!({"PidMode": "container:gone"}));
+    api.call(hyper::Method::DELETE, "/containers/gone", None);
+    let answer = format!("{}\n", guarded.name);
+    let is_there = |name: &str| api.try_call(hyper::Method::GET, &format!("/containers/{name}/json"), None).is_ok();
+
+    let mut terminal = Terminal::start(&guarded.docker(&["container", "prune"]), None);
+    terminal.expect_question();
+    let seen = terminal.unwrapped();
+    assert!(
+        seen.contains("is read before anything is deleted") && !seen.contains("a container that is gone"),
+        "{seen}"
+    );
+    terminal.send(if seen.contains("[y/N]") { "y\n" } else { &answer });
+    terminal.expect_questions(2);
+    let seen = terminal.unwrapped();
+    assert!(seen.contains("uses the PID namespace of a container that is gone"), "{seen}");
+    assert!(is_there("shares") && is_there("box-1"));
+    terminal.send("\n");
+    assert_eq!(terminal.wait().code(), Some(125), "{}", terminal.seen());
+    assert!(is_there("shares") && is_there("box-1"));
+
+    // Without it there is one question, and everything is kept and comes back.
+    api.call(hyper::Method::DELETE, "/containers/shares", None);
+    let mut terminal = Terminal::start(&guarded.docker(&["container", "prune"]), None);
+    terminal.expect_question();
+    terminal.send(if terminal.unwrapped().contains("[y/N]") { "y\n" } else { &answer });
+    assert_eq!(terminal.wait().code(), Some(0), "{}", terminal.seen());
+    assert!(!is_there("box-1") && !terminal.unwrapped().contains("not all that was shown"), "{}", terminal.seen());
+    guarded.undo();
+    assert!(is_there("box-1") && is_there("box-54"));
+}
+
 /// One reading of the engine for what protects, for the plan, for what is kept and for the smaller plan.
 #[test]
 fn nothing_is_asked_twice_for_a_question() {
@@ -76,7 +123,7 @@ fn nothing_is_asked_twice_for_a_question() {
     engine.image("stand-in:1", &[]);
     let guarded = Guarded::new(&engine);
     let api = Api::new(&engine.socket);
-    for number in 0..20 {
+    for number in 0..60 {
         let body = json!({"Image": "stand-in:1", "Cmd": ["true"], "HostConfig": {"Binds": [format!("v{number}:/v")]}});
         let made = api.call(hyper::Method::POST, &format!("/containers/create?name=c{number}"), Some(&body));
         let id = made["Id"].as_str().unwrap();
@@ -86,12 +133,13 @@ fn nothing_is_asked_twice_for_a_question() {
     api.call(hyper::Method::POST, "/volumes/create", Some(&json!({"Name": "spare"})));
     let proxy =
         EngineProxy::start(&guarded.place.path("proxy.sock"), &engine.socket, Some(("/", Duration::from_millis(40))));
-    // Most requests in all, and most of them one after the other. Eight are asked at once: the settings of 20 containers, and 21 images. The
-    // images share a layer, whose size is in one history.
+    // Most requests in all, and most of them one after the other. Eight are asked at once: 61 images. They share a layer, whose size is in one
+    // history. The settings of more than 50 containers are read after the answer.
     for (words, most, phases) in [
-        (&["system", "prune", "-a"][..], 10 + 20 + 22, 4 + 3 + 4),
+        (&["system", "prune", "-a"][..], 10 + 62, 4 + 9),
         (&["volume", "rm", "spare"], 8, 5),
-        (&["container", "prune"], 10 + 20, 5 + 3),
+        (&["container", "prune"], 10, 5),
+        (&["image", "rm", "-f", "made59:1"], 10, 5),
     ] {
         let mut command = guarded.docker(words);
         command.env("DOCKER_HOST", proxy.host());

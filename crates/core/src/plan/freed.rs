@@ -9,6 +9,10 @@ use super::{Item, ItemChange, ObjectKind, Plan};
 const UNMEASURED: &str = "the engine has not said yet how large the volumes are; they are measured before anything is deleted, and if one is \
                           too large to be kept, fender asks again";
 
+/// Said where many containers go and their settings are not read before the question.
+const UNREAD: &str = "what the containers share with others is read before anything is deleted; if one of them cannot be restored because of it, fender \
+                      asks again";
+
 /// containerd's store makes a snapshot of its own for each container's `/dev`, `/etc/hosts` and the like, which it does not
 /// count as the container's: bytes, as measured.
 const OWN_SNAPSHOT: i64 = 12_288;
@@ -23,6 +27,18 @@ impl Plan {
         self.frees = freed(&self.deletes);
         self.unmeasured = false;
         self.warnings.retain(|warning| warning != UNMEASURED);
+    }
+
+    /// Says that what the containers share is read after the answer.
+    pub fn left_unread(&mut self) {
+        self.unread = true;
+        self.warnings.push(UNREAD.to_owned());
+    }
+
+    /// Whether a person who saw this plan saw all that `now` says of it: what is kept, and the warnings.
+    pub fn says_all_of(&self, now: &Plan) -> bool {
+        let kept = |plan: &Plan| plan.deletes.iter().map(|item| item.recoverable).collect::<Vec<_>>();
+        kept(self) == kept(now) && now.warnings.iter().all(|warning| self.warnings.contains(warning))
     }
 
     /// Says that the volumes that go are measured after the answer.

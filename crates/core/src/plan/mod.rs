@@ -260,6 +260,9 @@ pub struct Plan {
     /// The engine has not said in time how large the volumes are that go: they are measured after the answer, before anything is deleted.
     #[serde(skip)]
     pub unmeasured: bool,
+    /// Many containers go, and what they share with others is read after the answer, before anything is deleted.
+    #[serde(skip)]
+    pub unread: bool,
     /// What else the engine has; None where nothing was listed.
     #[serde(skip)]
     pub neighbours: Option<Rc<PlanNeighbours>>,
