@@ -8,8 +8,9 @@ use super::change::{Change, ChangeKind};
 use super::compose::Project;
 use super::inventory::{Container, Inventory, find_container};
 use super::preview::{Preview, PreviewedAction, Resource};
-use super::request_changes::{self, A_SIGNAL_WAKES, ITS_PROGRAM_DECIDES, Kill, RequestChange, unpaused};
+use super::request_changes::{self, RequestChange, unpaused};
 use super::services::containers_of_services;
+use super::signal::{A_SIGNAL_WAKES, ITS_PROGRAM_DECIDES, Kill, kill};
 use super::{ObjectKind, Protections};
 use crate::engine::Lookup;
 use crate::grammar::parse::Invocation;
@@ -119,7 +120,7 @@ fn compose_steps(
     let tags = request_changes::of_effects(&lowered.effects);
     let tags = tags.into_iter().filter(|it| matches!(it, RequestChange::Tags { .. })).map(ChangeStep::Request);
     // It shows every signal as a kill.
-    let signal = if command == "kill" { request_changes::kill(invocation.text("signal")) } else { Kill::Ends };
+    let signal = if command == "kill" { kill(invocation.text("signal")) } else { Kill::Ends };
     let why = match preview() {
         Lookup::Found(preview) if preview.failed.is_none() || !preview.events.is_empty() => {
             let preview = Box::new((*preview).clone());

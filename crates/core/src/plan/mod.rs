@@ -15,6 +15,7 @@ pub mod preview;
 pub mod protect;
 pub mod request_changes;
 pub mod services;
+pub mod signal;
 mod simulate;
 pub mod steps;
 
