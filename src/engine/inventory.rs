@@ -1,6 +1,7 @@
 //! Reads what an engine holds, for a plan: first a few lists, then details of the objects that the plan would delete. It does not
 //! ask for single objects if a list has the answer.
 
+use fender_core::order::PutInOrder as _;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -500,7 +501,7 @@ async fn look_into(client: &Arc<Client>, plan: &mut Plan) {
     let mut large: Vec<usize> = (0..plan.deletes.len())
         .filter(|at| plan.deletes[*at].kind == ObjectKind::Container && plan.deletes[*at].size >= Some(WORTH_A_LOOK))
         .collect();
-    large.sort_by_key(|at| std::cmp::Reverse(plan.deletes[*at].size));
+    large.put_in_order_by_key(|at| std::cmp::Reverse(plan.deletes[*at].size));
     for at in large.into_iter().take(LOOKED_INTO) {
         if let Some(text) = largest_path(client, &plan.deletes[at].id).await {
             plan.deletes[at].about.insert(0, text);
@@ -532,7 +533,7 @@ async fn largest_path(client: &Arc<Client>, id: &str) -> Option<String> {
     }
     // The deepest path that still has most of it.
     let mut best: Vec<(String, i64)> = sums.into_iter().filter(|(_, sum)| *sum > 0 && *sum / 6 >= total / 10).collect();
-    best.sort_by_key(|(path, _)| (std::cmp::Reverse(path.matches('/').count()), path.clone()));
+    best.put_in_order_by_key(|(path, _)| (std::cmp::Reverse(path.matches('/').count()), path.clone()));
     let (path, size) = best.into_iter().next()?;
     Some(format!("{path} {}", bytes(size)))
 }

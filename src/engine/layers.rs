@@ -1,5 +1,6 @@
 //! The layers of images with their bytes, for the images of which a plan has to know them.
 
+use fender_core::order::PutInOrder as _;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -50,7 +51,7 @@ pub async fn layers(
     let is_shared = |id: &&String| counts.get(id.as_str()).is_some_and(|count| *count > 1);
     // The longest chains first: they have most of the others in them.
     let mut order: Vec<usize> = (0..found.len()).collect();
-    order.sort_by_key(|at| std::cmp::Reverse(chains[*at].iter().filter(is_shared).count()));
+    order.put_in_order_by_key(|at| std::cmp::Reverse(chains[*at].iter().filter(is_shared).count()));
     let mut covered: HashSet<&str> = HashSet::new();
     order.retain(|at| {
         let new = chains[*at].iter().filter(is_shared).filter(|id| covered.insert(id)).count();

@@ -1,5 +1,6 @@
 //! Finds the files below some paths that can be linted.
 
+use fender_core::order::PutInOrder as _;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,7 +48,7 @@ pub fn collect(paths: &[String]) -> anyhow::Result<Vec<(String, FileKind)>> {
             bail!("{path} is not a Dockerfile, an ignore file, a compose file or a bake file");
         }
     }
-    found.sort_by(|one, other| one.0.cmp(&other.0));
+    found.put_in_order_by(|one, other| one.0.cmp(&other.0));
     found.dedup();
     Ok(found)
 }
@@ -93,7 +94,7 @@ impl Below {
         let mut known: BTreeSet<PathBuf> =
             self.files.iter().filter_map(|(path, _)| fs::canonicalize(path).ok()).collect();
         let mut links = self.links;
-        links.sort_by(|one, other| one.0.cmp(&other.0));
+        links.put_in_order_by(|one, other| one.0.cmp(&other.0));
         let new = links.into_iter().filter(|(_, _, target)| known.insert(target.clone()));
         let new: Vec<(String, FileKind)> = new.map(|(path, kind, _)| (path, kind)).collect();
         self.files.into_iter().chain(new).collect()

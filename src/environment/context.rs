@@ -1,5 +1,6 @@
 //! Walks a build's context: which files would be sent, as docker computes it.
 
+use fender_core::order::PutInOrder as _;
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::FileTypeExt;
@@ -49,7 +50,7 @@ pub fn survey(wanted: &ContextRequest) -> Result<Survey, ContextProblem> {
     let mut folder = root.clone();
     walk.folder(&mut folder, "", None)?;
     let mut files = walk.files;
-    files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+    files.put_in_order_by(|one, other| one.path.cmp(&other.path));
     let bytes = files.iter().map(|file| file.size).sum();
     let secrets = secrets::among(&files, &|path, most| start_of(&root.join(path), most));
     Ok(Survey { root, files, bytes, ignore, secrets })

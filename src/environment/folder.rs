@@ -1,5 +1,6 @@
 //! An open folder. Everything in it is opened relative to it, by a single name.
 
+use fender_core::order::PutInOrder as _;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
@@ -241,7 +242,7 @@ impl Folder {
                 names.push(name.to_owned());
             }
         }
-        names.sort_unstable();
+        names.put_in_order();
         Ok(names)
     }
 

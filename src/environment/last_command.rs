@@ -1,6 +1,7 @@
 //! The last command of each terminal that fender had something to say about: what `fender why` explains. One small file for each terminal
 //! in the state folder, for its user alone, with secrets masked. A command about which nothing is said writes nothing.
 
+use fender_core::order::PutInOrder as _;
 use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -138,7 +139,7 @@ impl JudgedCommand {
         let mut complaints: Vec<&Complaint> =
             judgement.complaints.iter().filter(|it| it.decision.action > Action::Allow).collect();
         // Where there is room for some only, these are the worst; the rules' order stays among equals.
-        complaints.sort_by_key(|complaint| Reverse(complaint.decision.wanted()));
+        complaints.put_in_order_by_key(|complaint| Reverse(complaint.decision.wanted()));
         let (target, environment) = (&judgement.target, &judgement.environment);
         let better = judgement.rewrite.as_ref().map(|words| {
             let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
@@ -246,7 +247,7 @@ fn forget(folder: &Folder) {
     }
     let mut known: Vec<(u64, String)> =
         names.into_iter().map(|name| (read(folder, &name).map_or(0, |command| command.time), name)).collect();
-    known.sort_unstable();
+    known.put_in_order();
     for (_, name) in known.iter().take(known.len() + 1 - TERMINALS) {
         // One that stays is found again the next time.
         let _ = folder.remove(name);

@@ -1,6 +1,7 @@
 //! Remembers the labels of engines, by endpoint and engine id, for the case that an engine does not answer. They can only
 //! make a command's environment stricter, so a file that cannot be read or written costs time and nothing else.
 
+use fender_core::order::PutInOrder as _;
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -56,7 +57,7 @@ pub fn recall(endpoint: &str) -> Option<Remembered> {
     let engines = read(&folder).remove(endpoint)?;
     let last = engines.values().map(|said| said.time).max()?;
     let mut labels: Vec<String> = engines.into_values().flat_map(|said| said.labels).collect();
-    labels.sort();
+    labels.put_in_order();
     labels.dedup();
     Some(Remembered { labels, ago: ago(now().saturating_sub(last)) })
 }
@@ -102,7 +103,7 @@ fn forget(book: &mut MemoryBook) {
     if times.len() <= ENGINES {
         return;
     }
-    times.sort_unstable_by(|one, other| other.cmp(one));
+    times.put_in_order_by(|one, other| other.cmp(one));
     let Some(oldest) = times.get(ENGINES - 1).copied() else { return };
     for engines in book.values_mut() {
         engines.retain(|_, said| said.time >= oldest);

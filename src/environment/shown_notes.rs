@@ -1,6 +1,7 @@
 //! Which notes were printed on a terminal in the last 24 hours: hashes with times, in one small file of this user's state folder. A file
 //! that cannot be read or written means that a note is printed once more.
 
+use fender_core::order::PutInOrder as _;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -68,7 +69,7 @@ fn forget(book: &mut ShownBook, now: u64) {
         return;
     }
     let mut notes: Vec<(String, u64)> = std::mem::take(book).into_iter().collect();
-    notes.sort_by_key(|(_, time)| Reverse(*time));
+    notes.put_in_order_by_key(|(_, time)| Reverse(*time));
     *book = notes.into_iter().take(NOTES).collect();
 }
 

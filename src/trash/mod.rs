@@ -23,6 +23,7 @@ mod tree_read;
 mod tree_write;
 mod watcher;
 
+use fender_core::order::PutInOrder as _;
 use std::path::PathBuf;
 
 use crate::environment::state;
@@ -55,7 +56,7 @@ pub fn fit(plan: &mut Plan, trash: &TrashLimits) {
     let mut room = trash.max.min(free);
     // Small things first: one that is too large does not take the room of many.
     let mut order: Vec<usize> = (0..plan.deletes.len()).collect();
-    order.sort_by_key(|at| plan.deletes[*at].size.unwrap_or(0));
+    order.put_in_order_by_key(|at| plan.deletes[*at].size.unwrap_or(0));
     for at in order {
         let item = &mut plan.deletes[at];
         if item.recoverable != Recoverable::Trash {

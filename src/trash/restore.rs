@@ -1,5 +1,6 @@
 //! Restores what a deletion deleted: networks, volumes, images and their names, then the containers that need them.
 
+use fender_core::order::PutInOrder as _;
 use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,7 +66,7 @@ pub fn restore(
             Restoration { client: connection.client.clone(), helpers: &helpers, locked, entry, bar: bar.clone() };
         let wanted = |object: &&Object| only.is_none_or(|name| fits(object, name));
         let mut objects: Vec<&Object> = entry.objects.iter().filter(wanted).collect();
-        objects.sort_by_key(|object| {
+        objects.put_in_order_by_key(|object| {
             (ORDER.iter().position(|kind| *kind == object.kind).unwrap_or(ORDER.len()), !has_only_settings(object))
         });
         // A container may need another one, for its volumes or its network: what fails is tried again after the rest.

@@ -4,6 +4,7 @@
 //! its own answers (moby `runconfig/hostconfig_unix.go`, `daemon/create.go`). Each difference is handled in one place below.
 
 use anyhow::Context as _;
+use fender_core::order::PutInOrder as _;
 use serde_json::{Map, Value, json};
 
 use crate::engine::inventory::EngineDefaults;
@@ -58,7 +59,7 @@ pub fn needed_volumes(inspect: &Value) -> Vec<String> {
     let mounts = list(inspect, "/HostConfig/Mounts");
     let mounted = mounts.iter().filter(|it| text(it, "Type") == "volume").map(|it| text(it, "Source"));
     let mut names: Vec<String> = bound.chain(mounted).filter(|name| !name.is_empty()).map(str::to_owned).collect();
-    names.sort();
+    names.put_in_order();
     names.dedup();
     names
 }
@@ -71,7 +72,7 @@ pub fn mount_points(inspect: &Value) -> Vec<String> {
     let tmpfs = inspect.pointer("/HostConfig/Tmpfs").and_then(Value::as_object);
     points.extend(tmpfs.into_iter().flatten().map(|(path, _)| path.clone()));
     points.retain(|path| !path.is_empty());
-    points.sort();
+    points.put_in_order();
     points.dedup();
     points
 }

@@ -11,6 +11,7 @@
 //! An entry is written to `new` and renamed to its place when every byte of it is on the disk, so a crash at any point leaves
 //! a complete entry or none. Every file is opened by [`Folder`], by a single name in a folder that only its user writes.
 
+use fender_core::order::PutInOrder as _;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::fs::TryLockError;
@@ -203,7 +204,7 @@ impl TrashStore {
             Err(error) => return vec![(0, Err(error.into()))],
         };
         let mut ids: Vec<u64> = names.iter().filter_map(|name| name.parse().ok()).collect();
-        ids.sort_unstable();
+        ids.put_in_order();
         ids.into_iter().map(|id| (id, self.entry(id))).collect()
     }
 

@@ -4,6 +4,7 @@
 //! Others may change the folder meanwhile, and choose what is in it: every name is opened from its folder without following a link, and is
 //! looked at before it is opened to be read, so that no device and no FIFO is.
 
+use fender_core::order::PutInOrder as _;
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::io;
@@ -93,7 +94,7 @@ impl TreeWalk<'_> {
             }
         }
         // In the order in which they lie on the disk.
-        names.sort_unstable();
+        names.put_in_order();
         let end = path.len();
         for (_, name) in names {
             path.push(b'/');
@@ -204,7 +205,7 @@ impl TreeWalk<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
-        found.sort_unstable();
+        found.put_in_order();
         Ok(found)
     }
 

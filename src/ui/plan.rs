@@ -1,5 +1,6 @@
 //! A plan as text: the objects that matter most, counts for the rest, what is kept and what is skipped.
 
+use fender_core::order::PutInOrder as _;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -93,7 +94,7 @@ fn replacing(verb: &str, sorted: &mut [&Item], screen: &Screen, now: i64, most: 
     if sorted.is_empty() {
         return String::new();
     }
-    sorted.sort_by_key(|item| (weight(item, now), std::cmp::Reverse(item.size.unwrap_or(0)), item.kind));
+    sorted.put_in_order_by_key(|item| (weight(item, now), std::cmp::Reverse(item.size.unwrap_or(0)), item.kind));
     let counts = counts(sorted.iter().copied());
     let parts: Vec<&str> = counts.iter().map(String::as_str).collect();
     let mut out = screen.filled(&format!("  {verb} "), &list(&parts));
@@ -174,7 +175,7 @@ fn sorted_out(mut sorted: Vec<&Item>, now: i64, most: usize) -> (Vec<&Item>, Vec
     if sorted.len() <= most {
         return (sorted, Vec::new());
     }
-    sorted.sort_by_key(|item| (weight(item, now), std::cmp::Reverse(item.size.unwrap_or(0)), item.kind));
+    sorted.put_in_order_by_key(|item| (weight(item, now), std::cmp::Reverse(item.size.unwrap_or(0)), item.kind));
     let mut replaceable = 0;
     let (mut matter, mut rest) = (Vec::new(), Vec::new());
     for item in sorted {

@@ -1,6 +1,7 @@
 //! A question and its answer: the one way in which fender asks. It goes to the terminal that controls this process, never
 //! to standard input: a pipe cannot say yes. Only [`Question::ask`] makes an [`Answer`].
 
+use fender_core::order::PutInOrder as _;
 use std::fmt::Write as _;
 
 use super::pager;
@@ -308,7 +309,7 @@ impl Question {
         let mut numbers: Vec<usize> = parts
             .map(|part| part.parse().ok().filter(|number| (1..=self.fixes).contains(number)))
             .collect::<Option<_>>()?;
-        numbers.sort_unstable();
+        numbers.put_in_order();
         numbers.dedup();
         (!numbers.is_empty()).then_some(numbers)
     }

@@ -1,6 +1,7 @@
 //! What a person reads before answering: what is wrong and why it matters here, the command with the arguments marked,
 //! what to do instead, and how to allow it. At most about 25 lines.
 
+use fender_core::order::PutInOrder as _;
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
@@ -398,7 +399,7 @@ fn allowing(judgement: &Judgement, complaints: &[&Complaint], screen: &Screen, d
 pub fn deletion(judgement: &Judgement, plan: &Plan, screen: &Screen, hostname: &str, now: i64) -> String {
     let mut complaints = one_for_each_cause(judgement.stopping().collect());
     // Where there is room for a few only, these are the worst.
-    complaints.sort_by_key(|complaint| (Reverse(complaint.decision.wanted()), complaint.finding.class));
+    complaints.put_in_order_by_key(|complaint| (Reverse(complaint.decision.wanted()), complaint.finding.class));
     fitting(screen, |detail| {
         let mut out = String::from("\n");
         let place = place(judgement, &engine_name(judgement, hostname));

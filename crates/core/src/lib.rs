@@ -17,6 +17,7 @@ pub mod judge;
 pub mod lint;
 pub mod lookup;
 pub mod lower;
+pub mod order;
 pub mod plan;
 pub mod policy;
 pub mod rules;

@@ -6,6 +6,7 @@ mod known;
 mod print;
 mod typed;
 
+use fender_core::order::PutInOrder as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::io::{IsTerminal, Write, stderr, stdin, stdout};
@@ -134,7 +135,7 @@ impl Lint {
         let named: BTreeSet<String> =
             self.fix.iter().flatten().map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect();
         let mut fixed: Vec<&str> = fixed_rules().map(|rule| rule.id).collect();
-        fixed.sort_unstable();
+        fixed.put_in_order();
         for id in &named {
             if !fixed.contains(&id.as_str()) {
                 return Err(Failure::user(match rule(id) {
@@ -301,7 +302,7 @@ impl Lint {
             all.made.extend(made);
             all.left.extend(outcome.left);
         }
-        all.changes.sort_by(|one, other| one.path.cmp(&other.path));
+        all.changes.put_in_order_by(|one, other| one.path.cmp(&other.path));
         Ok(all)
     }
 

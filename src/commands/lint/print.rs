@@ -1,5 +1,6 @@
 //! What `fender lint` prints of its findings: for a person, and as JSON.
 
+use fender_core::order::PutInOrder as _;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -72,9 +73,9 @@ fn by_file(findings: &[Reported]) -> Vec<(&str, Vec<&Reported>)> {
     let mut files: Vec<(&str, Vec<&Reported>)> = files.into_iter().collect();
     for (_, findings) in &mut files {
         // Of one level they stay in the order of their lines.
-        findings.sort_by_key(|reported| Reverse(reported.level));
+        findings.put_in_order_by_key(|reported| Reverse(reported.level));
     }
-    files.sort_by_key(|(_, findings)| Reverse(findings.first().map(|reported| reported.level)));
+    files.put_in_order_by_key(|(_, findings)| Reverse(findings.first().map(|reported| reported.level)));
     files
 }
 
@@ -116,7 +117,7 @@ pub fn summary(findings: &[Reported], quieted: &Quieted) -> String {
         rules.entry((Reverse(reported.level), reported.finding.rule.id)).or_default().push(&reported.path);
     }
     let mut rows: Vec<_> = rules.into_iter().collect();
-    rows.sort_by_key(|((level, _), paths)| (*level, Reverse(paths.len())));
+    rows.put_in_order_by_key(|((level, _), paths)| (*level, Reverse(paths.len())));
     let mut out = String::new();
     for ((level, rule), paths) in rows {
         let files = paths.iter().collect::<BTreeSet<_>>().len();

@@ -1,5 +1,6 @@
 //! A build context: how it is requested, which files would be sent, and which of them are secrets or large.
 
+use crate::order::PutInOrder as _;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -144,7 +145,7 @@ impl Survey {
         }
         let loose = self.files.iter().filter(|file| !file.path.contains('/'));
         chosen.extend(loose.map(|file| ContextEntry { path: file.path.clone(), size: file.size, files: 1 }));
-        chosen.sort_by(|one, other| other.size.cmp(&one.size).then_with(|| one.path.cmp(&other.path)));
+        chosen.put_in_order_by(|one, other| other.size.cmp(&one.size).then_with(|| one.path.cmp(&other.path)));
         chosen.truncate(most);
         chosen
     }
@@ -172,7 +173,7 @@ impl Survey {
             }
         }
         let mut list: Vec<ContextEntry> = found.into_values().collect();
-        list.sort_by(|one, other| other.size.cmp(&one.size).then_with(|| one.path.cmp(&other.path)));
+        list.put_in_order_by(|one, other| other.size.cmp(&one.size).then_with(|| one.path.cmp(&other.path)));
         list
     }
 

@@ -3,6 +3,7 @@
 //! The crate `parse-dockerfile` does the lexing. It knows a here-document only if it is the first word. So the bodies of
 //! here-documents are found first and replaced by comments of the same length, which keeps all positions.
 
+use crate::order::PutInOrder as _;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -462,7 +463,7 @@ impl Dockerfile {
                 }
             }
         }
-        needed.sort_unstable();
+        needed.put_in_order();
         needed
     }
 

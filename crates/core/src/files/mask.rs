@@ -3,6 +3,7 @@
 //! A value is masked where its name says that it is a secret, where it has the shape of a known kind of token, and where it
 //! is the password of an address. Masking too much costs a reader nothing; what runs is never changed.
 
+use crate::order::PutInOrder as _;
 use std::ops::Range;
 
 use serde_json::Value;
@@ -224,7 +225,7 @@ fn secrets(text: &str, is_word: bool) -> Vec<Range<usize>> {
     options(text, &mut found);
     tokens(text, &mut found);
     keys(text, &mut found);
-    found.sort_by_key(|range: &Range<usize>| (range.start, std::cmp::Reverse(range.end)));
+    found.put_in_order_by_key(|range: &Range<usize>| (range.start, std::cmp::Reverse(range.end)));
     found
 }
 

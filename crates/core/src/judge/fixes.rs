@@ -1,6 +1,7 @@
 //! Which fixes can be offered for a command that needs a question: only those that work on this engine. All of them together are
 //! offered only if the fixed command, judged again, needs no question.
 
+use crate::order::PutInOrder as _;
 use std::ffi::OsString;
 
 use super::rewrite::rewrite;
@@ -63,7 +64,7 @@ pub fn fixes(words: &[OsString], judgement: &Judgement, context: &JudgementConte
     let again = joint.as_ref().map(|joint| judge(joint, context));
     let still = again.as_ref().unwrap_or(judgement);
     let mut left: Vec<&'static str> = still.stopping().map(|complaint| complaint.finding.rule.id).collect();
-    left.sort_unstable();
+    left.put_in_order();
     left.dedup();
     // Where the host or data are at stake all the same, a tidier command is no help.
     let is_severe = |complaint: &Complaint| complaint.finding.class.is_severe();

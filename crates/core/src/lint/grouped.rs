@@ -1,5 +1,6 @@
 //! What is careless in many services of one compose file is one finding that names them: nobody reads the same sentence nine times. Pure.
 
+use crate::order::PutInOrder as _;
 use std::collections::BTreeMap;
 
 use super::{Level, Reported, digest};
@@ -71,7 +72,7 @@ pub fn grouped(findings: Vec<Reported>) -> Vec<Reported> {
         if let Some(place) = one.finding.places.first_mut() {
             place.of = None;
         }
-        fingerprints.sort_unstable();
+        fingerprints.put_in_order();
         one.fingerprint = digest(&fingerprints.join(" "));
         one.services = services;
         if let Some(slot) = members.first().and_then(|at| findings.get_mut(*at)) {

@@ -9,6 +9,7 @@ pub mod formats;
 mod grouped;
 mod reported;
 
+use crate::order::PutInOrder as _;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
@@ -62,7 +63,7 @@ impl Report {
     /// The same where no comment allows anything: for a check that does not trust who wrote the files.
     pub fn without_allowances(mut self) -> Report {
         self.findings.append(&mut self.allowed);
-        self.findings.sort_by_cached_key(position);
+        self.findings.put_in_order_by_key(position);
         self
     }
 }
@@ -218,7 +219,7 @@ pub fn lint(files: &[(String, FileKind)], facts: &dyn Facts, host: &dyn Host) ->
     }
     together(&mut report.findings);
     quiet(&mut report, files.iter().map(|(path, _)| path.as_str()), &host);
-    report.findings.sort_by_cached_key(position);
+    report.findings.put_in_order_by_key(position);
     report
 }
 

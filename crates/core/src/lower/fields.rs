@@ -1,6 +1,7 @@
 //! One setting of a container in its three spellings: the Engine API's field, docker's flags, and compose's key. Lowering uses it to find
 //! the argument, fixes use it to write a flag, and advice about a compose file uses it to name a key.
 
+use crate::order::PutInOrder as _;
 /// A field of a container.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Field {
@@ -106,7 +107,7 @@ pub fn for_compose(advice: &str) -> String {
         .flat_map(|field| field.flags.iter().map(|flag| (format!("--{flag}"), field.key)))
         .collect();
     // `--memory` is also the beginning of `--memory-swap`.
-    names.sort_by_key(|(flag, _)| std::cmp::Reverse(flag.len()));
+    names.put_in_order_by_key(|(flag, _)| std::cmp::Reverse(flag.len()));
     let text = advice.replace("--init", "init: true").replace("-v NAME:/path", "NAME:/path under volumes");
     names.iter().fold(text, |text, (flag, key)| text.replace(flag, key))
 }

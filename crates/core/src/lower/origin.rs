@@ -1,5 +1,6 @@
 //! Where a part of an effect comes from: what a finding points at, and what a fix of the arguments changes.
 
+use crate::order::PutInOrder as _;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -54,7 +55,7 @@ impl Origin {
 
 /// In order, each once. Of an argument and a part of it only one stays.
 pub fn in_order(mut origins: Origins) -> Origins {
-    origins.sort_by(|one, other| one.key().cmp(&other.key()));
+    origins.put_in_order_by(|one, other| one.key().cmp(&other.key()));
     origins.dedup_by(|later, earlier| {
         later == earlier || later.position().is_some_and(|_| later.position() == earlier.position())
     });

@@ -1,6 +1,7 @@
 //! What compose would ask of the engine for its model: docker/compose `pkg/compose/create.go`, in the API's own fields.
 //! compose itself reads the files and prints the model. The positions of its parts in the files are found separately.
 
+use crate::order::PutInOrder as _;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use bollard_stubs::models::{ContainerCreateBody, ExecConfig, NetworkCreateRequest, VolumeCreateRequest};
@@ -360,7 +361,7 @@ pub fn chosen(model: &Value, wanted: &WantedServices) -> Vec<String> {
         }
         at += 1;
     }
-    chosen.sort();
+    chosen.put_in_order();
     chosen
 }
 

@@ -1,5 +1,6 @@
 //! One service of a compose project as the container that compose creates for it.
 
+use crate::order::PutInOrder as _;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bollard_stubs::models::{
@@ -294,7 +295,7 @@ impl ProjectLowering<'_> {
         let full =
             |key: &str| known.and_then(|known| known.get(key)).map(|network| text(network, "name")).unwrap_or_default();
         let mut keys: Vec<(&String, &Value)> = entries(service, "networks").collect();
-        keys.sort_by_key(|(key, network)| (std::cmp::Reverse(number(network, "priority")), (*key).clone()));
+        keys.put_in_order_by_key(|(key, network)| (std::cmp::Reverse(number(network, "priority")), (*key).clone()));
         let first = keys.first().map_or_else(|| "default".to_owned(), |(key, _)| (*key).clone());
         let endpoints = keys.iter().map(|(key, network)| {
             let mut aliases = vec![self.container_of(name), name.to_owned()];

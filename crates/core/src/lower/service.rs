@@ -1,5 +1,6 @@
 //! Services: docker/cli `cli/command/service`.
 
+use crate::order::PutInOrder as _;
 use std::collections::{HashMap, VecDeque};
 
 use bollard_stubs::models::{
@@ -342,7 +343,7 @@ fn create(invocation: &Invocation, host: &dyn Host) -> Effects {
             driver_opts: (!driver_opts.is_empty()).then_some(driver_opts),
         })
         .collect();
-    networks.sort_by(|one, other| one.target.cmp(&other.target));
+    networks.put_in_order_by(|one, other| one.target.cmp(&other.target));
     if networks.iter().any(|network| network.target.as_deref().is_some_and(|target| target.trim().is_empty())) {
         return Err("invalid network name or ID: value is empty".to_owned());
     }

@@ -1,5 +1,6 @@
 //! Stacks.
 
+use crate::order::PutInOrder as _;
 use bollard_stubs::models::{
     Limit, Mount, MountType, MountVolumeOptions, MountVolumeOptionsDriverConfig, NetworkAttachmentConfig,
     NetworkCreateRequest, ServiceSpec, ServiceSpecMode, ServiceSpecModeReplicated, TaskSpec, TaskSpecContainerSpec,
@@ -62,7 +63,7 @@ pub fn surroundings(model: &Value, stack: &str, origins: &Origins) -> Vec<Effect
             None => used.push("default"),
         }
     }
-    used.sort_unstable();
+    used.put_in_order();
     used.dedup();
     let networks = used.into_iter().map(|key| (key, field(field(model, "networks"), key)));
     let networks = networks.filter(|(_, declared)| is_own(declared)).map(|(key, declared)| {

@@ -1,5 +1,6 @@
 //! Volumes.
 
+use crate::order::PutInOrder as _;
 use bollard_stubs::models::VolumeCreateRequest;
 use serde_json::{Map, Value, json};
 
@@ -90,7 +91,7 @@ fn cluster(invocation: &Invocation) -> Value {
         _ => {}
     }
     let mut secrets: Vec<(String, String)> = to_map(&invocation.list("secret")).into_iter().collect();
-    secrets.sort();
+    secrets.put_in_order();
     let mut spec = Map::new();
     put(&mut spec, "Group", invocation.text("group"));
     put(&mut spec, "Availability", invocation.text("availability"));

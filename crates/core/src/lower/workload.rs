@@ -1,6 +1,7 @@
 //! One description of a container that would run, whichever request creates it: `POST /containers/create`, a service's
 //! template, or the flags of `compose run`. Rules read this, never the arguments.
 
+use crate::order::PutInOrder as _;
 use std::collections::HashMap;
 
 use bollard_stubs::models::{ContainerCreateBody, HostConfig, Mount as ApiMount, ServiceSpec};
@@ -318,7 +319,7 @@ fn container(request: &Request, body: &ContainerCreateBody) -> Workload {
         origins: request.origins.clone(),
         ..Workload::default()
     };
-    workload.sysctls.sort_by(|one, other| one.0.cmp(&other.0));
+    workload.sysctls.put_in_order_by(|one, other| one.0.cmp(&other.0));
     for bind in list(&host.binds) {
         if let Ok(spec) = values::volume(bind) {
             workload.add_bind(&spec, "/", named(format!("Binds/{bind}")));
@@ -339,7 +340,7 @@ fn container(request: &Request, body: &ContainerCreateBody) -> Workload {
         .ports
         .extend(request.ports.published.iter().map(|(published, origins)| OpenPorts::of(published, origins.clone())));
     let mut ports: Vec<(&String, &Option<Vec<_>>)> = host.port_bindings.iter().flatten().collect();
-    ports.sort_by_key(|(port, _)| port.as_str());
+    ports.put_in_order_by_key(|(port, _)| port.as_str());
     for (port, bindings) in ports {
         for binding in bindings.iter().flatten() {
             workload.ports.push(OpenPorts {

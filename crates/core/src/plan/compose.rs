@@ -1,6 +1,7 @@
 //! What `docker compose` deletes: the containers, networks, volumes and images of a project, found by its labels on the
 //! engine as compose finds them (`pkg/compose/down.go`, `remove.go`, `image_pruner.go`).
 
+use crate::order::PutInOrder as _;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -112,7 +113,7 @@ fn shared_services(service: &Value) -> Vec<String> {
     let volumes = service.get("volumes_from").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let volumes = volumes.filter(|from| !from.starts_with("container:")).filter_map(|from| from.split(':').next());
     let mut names: Vec<String> = spaces.chain(volumes).map(str::to_owned).collect();
-    names.sort();
+    names.put_in_order();
     names.dedup();
     names
 }

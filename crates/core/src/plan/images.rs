@@ -1,6 +1,7 @@
 //! How images and their names are deleted, in both of the engine's stores: moby `daemon/images/image_delete.go` and
 //! `image_prune.go` for the classic one, `daemon/containerd/image_delete.go` and `image_prune.go` for containerd's.
 
+use crate::order::PutInOrder as _;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
@@ -101,7 +102,7 @@ impl ImageStore {
             } else {
                 refs.extend(digests);
             }
-            refs.sort();
+            refs.put_in_order();
             store.refs.push(Rc::new(refs));
         }
         (store.children, store.by_id, store.by_name) = (Rc::new(children), Rc::new(by_id), Rc::new(by_name));
@@ -479,7 +480,7 @@ impl ImageStore {
                 records.retain(|(full, _, _)| !keeps.contains(full));
             }
         }
-        records.sort();
+        records.put_in_order();
         let mut left: HashMap<usize, usize> =
             (0..inventory.images.len()).map(|at| (at, self.names(at).len().max(1))).collect();
         let mut goes = Vec::new();

@@ -4,6 +4,7 @@ use super::file::PolicyLayer;
 use super::place::EnginePlace;
 use super::preset;
 use crate::engine::Labels;
+use crate::order::PutInOrder as _;
 
 /// An environment's name, the preset it begins with, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +43,7 @@ pub fn possible(layers: &[PolicyLayer], place: &EnginePlace) -> Vec<Environment>
         .collect();
     all.push(Environment::built_in("prod", format!("it is not known which engine this is: {why}")));
     // Among equals the built-in one is named: nothing says that it is the other.
-    all.sort_by_key(|environment| strictness(&environment.preset));
+    all.put_in_order_by_key(|environment| strictness(&environment.preset));
     all
 }
 
@@ -77,7 +78,7 @@ fn by_what_is_known(layers: &[PolicyLayer], place: &EnginePlace) -> Vec<Environm
     if !fits {
         all.push(built_in(place));
     }
-    all.sort_by_key(|environment| strictness(&environment.preset));
+    all.put_in_order_by_key(|environment| strictness(&environment.preset));
     all
 }
 

@@ -7,6 +7,7 @@ use crate::files::dockerfile::Directive;
 use crate::files::ignore::{Matcher, clean};
 use crate::files::text::Place;
 use crate::lower::Build;
+use crate::order::PutInOrder as _;
 use crate::text::{bytes, count};
 
 /// The rule.
@@ -170,7 +171,7 @@ fn new_patterns(build: &Build, survey: &Survey) -> Vec<(String, Grade)> {
             patterns.push(format!("**/{name}"));
         }
     }
-    patterns.sort();
+    patterns.put_in_order();
     patterns.dedup();
     let graded = patterns.into_iter().map(|pattern| {
         let grade = grade(&pattern);

@@ -9,6 +9,7 @@ mod stages;
 pub mod statement;
 mod values;
 
+use crate::order::PutInOrder as _;
 pub use instruction::ParsedInstruction;
 use statement::{RefusedStatement, Statement, Statements, statements};
 
@@ -41,6 +42,6 @@ pub fn check(plain: &str, argument: &dyn Fn(&str) -> Option<String>) -> Checked 
         }
     }
     refusals.extend(stages::refusals(plain, &list, &read, escape, argument));
-    refusals.sort_by_key(|refusal| refusal.at);
+    refusals.put_in_order_by_key(|refusal| refusal.at);
     Checked { read, statements: list, escape, refusals }
 }

@@ -5,6 +5,7 @@
 
 mod ignore;
 
+use crate::order::PutInOrder as _;
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
@@ -86,7 +87,7 @@ fn by_file<'a>(builds: &'a [Build], host: &dyn Host) -> Vec<Vec<&'a Build>> {
     }
     let mut files: Vec<Vec<&Build>> = files.into_values().collect();
     for builds in &mut files {
-        builds.sort_by_key(|build| build.path.as_ref().map(String::len));
+        builds.put_in_order_by_key(|build| build.path.as_ref().map(String::len));
     }
     // A file that was changed between two looks is not written at all.
     files.retain(|builds| {
@@ -116,7 +117,7 @@ fn fixed(
     };
     let Some(mut current) = read(&text) else { return (text, all) };
     let mut passes: Vec<_> = RULES.iter().filter_map(|rule| Some((*rule, rule.dockerfile_fix?))).collect();
-    passes.sort_by_key(|(_, fix)| fix.part);
+    passes.put_in_order_by_key(|(_, fix)| fix.part);
     for (rule, fix) in passes {
         let each: Vec<Vec<Proposal>> = now
             .iter_mut()
@@ -176,7 +177,7 @@ fn agreed(builds: &[&Build], each: &[Vec<Proposal>], file: &Dockerfile) -> Vec<P
 }
 
 fn apply(text: &str, mut edits: Vec<TextEdit>) -> String {
-    edits.sort_by_key(|(span, _)| (span.start, span.end));
+    edits.put_in_order_by_key(|(span, _)| (span.start, span.end));
     let (mut out, mut at) = (String::with_capacity(text.len()), 0);
     for (span, with) in edits {
         out.push_str(text.get(at..span.start).unwrap_or_default());

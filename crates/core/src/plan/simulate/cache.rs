@@ -1,5 +1,6 @@
 //! The build cache: buildkit's `cache/manager.go` and moby's `builder/builder-next`.
 
+use crate::order::PutInOrder as _;
 use crate::plan::freed::total;
 use std::collections::{BTreeSet, HashMap};
 
@@ -48,7 +49,7 @@ impl<'a> Simulation<'a> {
             }
             if keep > 0 {
                 // Down to what is to stay, the longest unused first.
-                ready.sort_by(|(_, one), (_, other)| {
+                ready.put_in_order_by(|(_, one), (_, other)| {
                     let used = |it: &CacheRecord| it.last_used_at.as_deref().and_then(seconds).unwrap_or(0.0);
                     used(one).total_cmp(&used(other))
                 });
