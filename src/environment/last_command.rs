@@ -4,7 +4,7 @@
 use fender_core::order::PutInOrder as _;
 use std::cell::RefCell;
 use std::cmp::Reverse;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,9 @@ const NO_TERMINAL: &str = "no-terminal";
 pub struct JudgedCommand {
     /// Seconds since 1970.
     pub time: u64,
+    /// Nanoseconds after that second: several commands of a script are judged in one.
+    #[serde(default)]
+    pub nanoseconds: u32,
     /// The folder in which it was typed.
     pub folder: String,
     /// docker's arguments.
@@ -109,8 +112,8 @@ pub enum CommandOutcome {
     CarriedOut(u8),
 }
 
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Masked, and no longer than is of use.
@@ -145,8 +148,10 @@ impl JudgedCommand {
             let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
             kept_args(&words)
         });
+        let now = now();
         Some(JudgedCommand {
-            time: now(),
+            time: now.as_secs(),
+            nanoseconds: now.subsec_nanos(),
             folder: kept(folder),
             argv: kept_args(&judgement.invocation.words),
             caller: judgement.caller,
@@ -166,9 +171,14 @@ impl JudgedCommand {
         })
     }
 
+    /// When it was judged, to compare.
+    fn moment(&self) -> (u64, u32) {
+        (self.time, self.nanoseconds)
+    }
+
     /// Seconds since then; none where the clock was set back.
     pub fn age(&self) -> u64 {
-        now().saturating_sub(self.time)
+        now().as_secs().saturating_sub(self.time)
     }
 }
 
@@ -245,8 +255,8 @@ fn forget(folder: &Folder) {
     if names.len() < TERMINALS {
         return;
     }
-    let mut known: Vec<(u64, String)> =
-        names.into_iter().map(|name| (read(folder, &name).map_or(0, |command| command.time), name)).collect();
+    let moment = |name: &str| read(folder, name).map_or((0, 0), |command| command.moment());
+    let mut known: Vec<((u64, u32), String)> = names.into_iter().map(|name| (moment(&name), name)).collect();
     known.put_in_order();
     for (_, name) in known.iter().take(known.len() + 1 - TERMINALS) {
         // One that stays is found again the next time.
@@ -269,5 +279,5 @@ pub fn last() -> Option<(JudgedCommand, bool)> {
         return Some((command, true));
     }
     let all = folder.names().ok()?.into_iter().filter(|name| name.ends_with(".json"));
-    all.filter_map(|name| read(&folder, &name)).max_by_key(|command| command.time).map(|command| (command, false))
+    all.filter_map(|name| read(&folder, &name)).max_by_key(JudgedCommand::moment).map(|command| (command, false))
 }
