@@ -11,6 +11,7 @@ mod labelled;
 mod layers;
 pub mod list;
 pub mod many;
+pub mod named;
 mod offline;
 mod other;
 pub mod paths;

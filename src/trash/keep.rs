@@ -19,6 +19,7 @@ use super::store::{Entry, Kept, Locked, Object, TrashStore};
 use super::{folder, now, speed};
 use crate::engine::answers::{Anything, Changes, ContainerSettings, Identified, ImageNow, LayerChange, read};
 use crate::engine::connection::{Client, Connection, nothing};
+use crate::engine::named::container_meant;
 use crate::engine::paths;
 use crate::environment::folder::Folder;
 use crate::ui::progress::{Bar, StepCount, after_two_seconds};
@@ -199,12 +200,8 @@ async fn needs_what_is_gone(
             continue;
         }
         let now = locked.store.made_anywhere(&plan.engine, &named)?.unwrap_or_else(|| named.clone());
-        match client.get::<Anything>(&paths::container(&now)).await {
-            Ok(_) => {}
-            Err(problem) if problem.is(404) => {
-                return Ok(Some(format!("the container whose {what} it uses is gone")));
-            }
-            Err(problem) => return Err(problem),
+        if container_meant(client, &now).await?.is_none() {
+            return Ok(Some(format!("the container whose {what} it uses is gone")));
         }
     }
     Ok(None)

@@ -16,10 +16,11 @@ use super::helper::Helpers;
 use super::leftovers::is_left_helper;
 use super::store::{Entry, Locked, Object};
 use super::{archive, settings};
-use crate::engine::answers::{self, Anything, ContainerConfig, Identified, ListedContainer, ListedNetwork, VolumeNow};
+use crate::engine::answers::{self, Anything, ContainerConfig, Identified, ListedContainer, VolumeNow};
 use crate::engine::connection::{Client, Connection, RequestBody, nothing};
 use crate::engine::inventory::EngineDefaults;
 use crate::engine::list::List;
+use crate::engine::named::is_network_named;
 use crate::engine::paths;
 use crate::ui::progress::{Bar, StepCount};
 use fender_core::api::EngineProblem;
@@ -268,9 +269,7 @@ impl Restoration<'_> {
             return Ok(Back::There);
         }
         let name = name.unwrap_or_else(|| object.name.clone());
-        let filters = json!({ "name": [format!("^{}$", regex_quoted(&name))] });
-        let List(same): List<ListedNetwork> = self.client.get(&paths::networks_where(&filters)).await?;
-        if same.iter().any(|it| it.name == name) {
+        if is_network_named(&self.client, &name).await? {
             return Ok(Back::Taken);
         }
         let mut body = settings::network(&object.inspect, &name);
@@ -474,9 +473,4 @@ fn repository_and_tag(name: &str) -> (&str, &str) {
 /// The checksum of a container's layer, where that is what was kept of it.
 pub fn layer_of(file: &str) -> Option<&str> {
     file.strip_prefix("layer ")
-}
-
-/// The engine takes a name's filter for a regular expression.
-fn regex_quoted(name: &str) -> String {
-    name.chars().flat_map(|letter| (letter == '.').then_some('\\').into_iter().chain(Some(letter))).collect()
 }

@@ -14,6 +14,7 @@ use super::{archive, helper, settings};
 use crate::engine::answers::{ContainerSettings, Identified, ImageNow, PathStat, read};
 use crate::engine::connection::nothing;
 use crate::engine::inventory::Volumes;
+use crate::engine::named::{container_meant, container_named, is_network_named};
 use crate::engine::paths;
 use fender_core::api::{EngineProblem, Version};
 use fender_core::plan::inventory::short;
@@ -34,7 +35,7 @@ impl Restoration<'_> {
             return Ok(Back::There);
         }
         let name = name.unwrap_or_else(|| object.name.clone());
-        if self.exists(&paths::container(&name)).await? {
+        if container_named(&self.client, &name).await?.is_some() {
             return Ok(Back::Taken);
         }
         let beside = object.replaced && name != object.name;
@@ -76,7 +77,7 @@ impl Restoration<'_> {
     /// A network or named volume that the container had and that is not there: docker would start it without.
     pub(super) async fn missing(&self, object: &Object) -> Result<Option<String>, EngineProblem> {
         for (name, _) in settings::networks(&object.inspect).filter(|(name, _)| settings::is_users(name)) {
-            if !self.exists(&paths::network(name)).await? {
+            if !is_network_named(&self.client, name).await? {
                 return Ok(Some(format!("network {name}")));
             }
         }
@@ -168,12 +169,12 @@ impl Restoration<'_> {
     /// The id that a container has now which had this id, or has this name.
     pub(super) async fn container_now(&self, named: &str) -> Result<Option<String>, EngineProblem> {
         let made = self.locked.store.made_anywhere(&self.entry.engine, named)?;
-        for name in made.as_deref().into_iter().chain([named]) {
-            if let Some(found) = self.found::<Identified>(&paths::container(name)).await? {
-                return Ok(Some(found.id));
-            }
+        if let Some(made) = made
+            && let Some(found) = self.found::<Identified>(&paths::container(&made)).await?
+        {
+            return Ok(Some(found.id));
         }
-        Ok(None)
+        container_meant(&self.client, named).await
     }
 
     /// Which parts of the layer's archive to leave out, so that the rest can be copied into the container without going

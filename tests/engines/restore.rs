@@ -129,6 +129,52 @@ fn a_name_is_no_identity() {
     assert_eq!(engine.plain(&["volume", "inspect", "data", "--format", "{{.CreatedAt}}"]), created);
 }
 
+/// Where nothing has a name, the engine takes it for the beginning of an id. Such names come back like any other.
+#[test]
+fn a_name_is_not_the_beginning_of_an_id() {
+    let engine = Engine::start("restore-prefixes", "new", "");
+    let guarded = Guarded::new(&engine);
+    engine.image("base:1", &[]);
+    // Until two ids begin with the same two digits.
+    let mut ids: Vec<String> = Vec::new();
+    let twice = loop {
+        let id = engine.plain(&["create", "base:1", "true"]).trim().to_owned();
+        let begins_so = ids.iter().any(|known| known[..2] == id[..2]);
+        ids.push(id);
+        if begins_so {
+            break ids.last().unwrap()[..2].to_owned();
+        }
+    };
+    let once = ids.iter().find(|id| ids.iter().filter(|other| other[..2] == id[..2]).count() == 1).unwrap();
+    let network = engine.plain(&["network", "create", "other"]).trim()[..3].to_owned();
+    engine.plain(&["network", "create", &network]);
+    for name in [&once[..2], &once[..5], &once[..11], &twice] {
+        let run = ["run", "-d", "--name", name, "--network", &network, "base:1", "sleep", "600"];
+        engine.plain(&run);
+        assert_eq!(guarded.deleted(&["rm", "-f", name]).1, 0);
+        assert_eq!(guarded.deleted(&["network", "rm", &network]).1, 0);
+        // The container needs its network: the last deletion comes back first.
+        let said = guarded.undo() + &guarded.undo();
+        let is = [
+            "inspect",
+            "--format",
+            "{{.Name}} {{.State.Status}} {{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{end}}",
+        ];
+        let found = engine.plain(&[&is[..], &[name]].concat());
+        assert_eq!(found.trim(), format!("/{name} running {network}"), "{said}");
+        assert!(!said.contains("-restored"), "{said}");
+        // Without its network it does not come back in another one whose id begins so.
+        assert_eq!(guarded.deleted(&["rm", "-f", name]).1, 0);
+        engine.plain(&["network", "rm", &network]);
+        let (said, code) = guarded.undone();
+        assert_eq!(code, 1, "{said}");
+        assert!(flat(&said).contains(&format!("its network {network} is not there")), "{said}");
+        engine.plain(&["network", "create", &network]);
+        guarded.undo();
+        engine.plain(&["rm", "-f", name]);
+    }
+}
+
 #[test]
 fn undo_knows_what_it_did_not_keep() {
     let engine = Engine::start("restore-notes", "new", "");
