@@ -217,7 +217,7 @@ fn text() -> impl Strategy<Value = String> {
     let trash = (
         key("max", &["0", "\"1GB\"", "\"100GB\""]),
         key("each", &["0", "\"500MB\"", "\"90GB\""]),
-        key("keep", &["\"0s\"", "\"1h\"", "\"30d\""]),
+        key("keep", &["\"1s\"", "\"1h\"", "\"30d\""]),
     );
     let presets = (preset("dev"), preset("ci"), preset("prod"));
     let environments = (environment("dev"), environment("prod"), environment("mine"));
