@@ -220,18 +220,17 @@ impl Engine {
 
     /// What the engine says about itself; what is learned is remembered.
     fn itself(&self, patience: Duration) -> Result<EngineFacts, EngineProblem> {
-        // A plan has asked it already.
-        let known = self.lists.borrow().as_ref().map(|(.., info)| info.clone());
-        let info: Info = known.map_or_else(|| self.ask_within(patience, paths::INFO), Ok)?;
+        // A plan may have asked it already.
+        let known = self.lists.borrow().as_ref().map(|(.., info)| Ok(info.clone()));
+        let info: Info = known.unwrap_or_else(|| self.ask_within(patience, paths::INFO))?;
         memory::learn(&self.target.host, &info.id, &info.labels);
-        let has_init = info.has_init();
         let facts = EngineFacts {
+            has_init: info.has_init(),
             id: info.id,
             name: info.name,
             labels: info.labels,
             memory: info.mem_total,
             log_driver: info.logging_driver,
-            has_init,
         };
         *self.itself.borrow_mut() = Some(Lookup::Found(facts.clone()));
         Ok(facts)

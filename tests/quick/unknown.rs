@@ -300,6 +300,7 @@ fn no_default_stands_for_an_answer() {
         "src/engine/labelled.rs",
         "src/engine/layers.rs",
         "src/engine/many.rs",
+        "src/engine/named.rs",
         "src/apply/mod.rs",
         "src/apply/guarded.rs",
         "src/apply/docker_output.rs",
