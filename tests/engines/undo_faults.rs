@@ -374,7 +374,9 @@ fn the_question_says_what_keeping_costs() {
         _ => panic!("no time: {asked}"),
     };
     let took = took.as_secs_f64();
-    assert!(estimate < 2.0 * took && took < 2.0 * estimate, "estimated {estimate} s, took {took} s");
+    // Whole seconds are said, and a disk that has to write makes a second or two more of one.
+    let is_near = |one: f64, other: f64| one < 2.0 * other + 2.0;
+    assert!(is_near(estimate, took) && is_near(took, estimate), "estimated {estimate} s, took {took} s");
 }
 
 fn volumes_that_are_empty(engine: &Engine) {
