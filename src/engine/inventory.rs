@@ -21,6 +21,7 @@ use super::list::List;
 use super::many::{about, many};
 use super::paths;
 use fender_core::api::{EngineProblem, Version};
+use fender_core::engine::EngineFacts;
 use fender_core::plan::freed::freed;
 use fender_core::plan::inventory::{CacheRecord, Container, Image, Inventory, Network, Volume, seconds};
 use fender_core::plan::{Item, Needs, ObjectKind, Plan, PlanNeighbours, Protections, Step, needs, plan};
@@ -128,6 +129,19 @@ impl Info {
     /// `inactive`, `active`, `pending`, `locked` or `error`; empty where the engine does not say.
     pub fn swarm_state(&self) -> &str {
         &self.swarm.local_node_state
+    }
+
+    /// What judging needs of it.
+    pub fn facts(self) -> EngineFacts {
+        EngineFacts {
+            containerd: self.containerd(),
+            has_init: self.has_init(),
+            id: self.id,
+            name: self.name,
+            labels: self.labels,
+            memory: self.mem_total,
+            log_driver: self.logging_driver,
+        }
     }
 
     fn containerd(&self) -> bool {

@@ -224,14 +224,7 @@ impl Engine {
         let known = self.lists.borrow().as_ref().map(|(.., info)| Ok(info.clone()));
         let info: Info = known.unwrap_or_else(|| self.ask_within(patience, paths::INFO))?;
         memory::learn(&self.target.host, &info.id, &info.labels);
-        let facts = EngineFacts {
-            has_init: info.has_init(),
-            id: info.id,
-            name: info.name,
-            labels: info.labels,
-            memory: info.mem_total,
-            log_driver: info.logging_driver,
-        };
+        let facts = info.facts();
         *self.itself.borrow_mut() = Some(Lookup::Found(facts.clone()));
         Ok(facts)
     }

@@ -6,7 +6,8 @@ use std::io::{self, Read, Seek, SeekFrom, stdin};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 
-use fender_core::files::image_archive::{ArchiveFiles, ArchiveTag, NAMING_FILES, clean, tags};
+use fender_core::files::image_archive::{ArchiveFiles, ArchiveTag, NAMING_FILES, tags};
+use fender_core::grammar::values::clean;
 use sha2::{Digest, Sha256};
 
 /// A list of names, or the settings of an image, is smaller.
@@ -131,7 +132,7 @@ fn entries<R: Read>(entries: tar::Entries<R>) -> io::Result<ArchiveFiles> {
             if is_list {
                 files.naming.push((name, bytes));
             }
-        } else {
+        } else if !kind.is_dir() {
             files.digests.insert(path, None);
         }
     }

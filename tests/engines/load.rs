@@ -1,13 +1,14 @@
 //! `docker load`: which names an archive moves is read before docker reads it, and it is judged by that.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Output, Stdio};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tar::EntryType;
 
 use crate::support::engine::Engine;
 use crate::support::guarded::Guarded;
@@ -61,6 +62,22 @@ fn judged_by_what_moves(name: &str, which: &str, flags: &str) {
         }
     }
 
+    // An archive that says of itself that it holds the same image, which it does not. containerd's store takes images from the index, and
+    // what an index claims is checked there.
+    let config = engine.plain(&["image", "inspect", "--format", "{{.Id}}", "kept:1"]).trim().to_owned();
+    let mut forged = vec![("linked.tar", hides_settings(&moved, &same))];
+    if !flags.contains("containerd") {
+        forged.push(("claimed.tar", claims_digest(&moved, &config)));
+    }
+    for (name, forged) in forged {
+        let path = folder.join(name).display().to_string();
+        fs::write(&path, forged).unwrap();
+        let retagged = retagged(&guarded, &path);
+        assert!(retagged.contains(&"app:1".to_owned()), "{path}: {retagged:?}");
+        assert!(is_refused(&guarded.piped(&["load", "-i", &path])), "{path}");
+        assert_eq!(id(), before, "{path}");
+    }
+
     // Nobody can look into a pipe without taking its bytes, nor into a file that is cut.
     let mut load = guarded.docker(&["load"]);
     let mut child = load.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -78,6 +95,70 @@ fn judged_by_what_moves(name: &str, which: &str, flags: &str) {
     // What was refused is what docker does.
     engine.plain(&["load", "-i", &moved]);
     assert_ne!(id(), before);
+}
+
+/// The files of an archive: path, kind and content.
+fn entries(path: &str) -> Vec<(String, EntryType, Vec<u8>)> {
+    let mut archive = tar::Archive::new(File::open(path).unwrap());
+    let entry = |entry: std::io::Result<tar::Entry<File>>| {
+        let mut entry = entry.unwrap();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        (entry.path().unwrap().display().to_string(), entry.header().entry_type(), bytes)
+    };
+    archive.entries().unwrap().map(entry).collect()
+}
+
+fn archive(entries: &[(String, EntryType, Vec<u8>)]) -> Vec<u8> {
+    let mut out = tar::Builder::new(Vec::new());
+    for (path, kind, bytes) in entries {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(*kind);
+        header.set_mode(0o755);
+        if *kind == EntryType::Symlink {
+            header.set_size(0);
+            out.append_link(&mut header, path, String::from_utf8_lossy(bytes).as_ref()).unwrap();
+        } else {
+            header.set_size(bytes.len() as u64);
+            out.append_data(&mut header, path, bytes.as_slice()).unwrap();
+        }
+    }
+    out.into_inner().unwrap()
+}
+
+/// The archive with an index that claims this digest for app:1, which an engine's own store does not look at.
+fn claims_digest(path: &str, digest: &str) -> Vec<u8> {
+    let mut list = entries(path);
+    list.retain(|(path, ..)| path != "index.json");
+    let annotations = json!({"io.containerd.image.name": "docker.io/library/app:1"});
+    let manifest = json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 1, "digest": digest, "annotations": annotations});
+    let index = json!({"schemaVersion": 2, "manifests": [manifest]});
+    list.push(("index.json".to_owned(), EntryType::Regular, index.to_string().into_bytes()));
+    archive(&list)
+}
+
+/// The archive of one image that names the settings of another, which a file behind a link is then unpacked over.
+fn hides_settings(path: &str, of: &str) -> Vec<u8> {
+    let settings = |entries: &[(String, EntryType, Vec<u8>)]| {
+        let manifest = entries.iter().find(|(path, ..)| path == "manifest.json").unwrap();
+        let manifest: Value = serde_json::from_slice(&manifest.2).unwrap();
+        let named =
+            manifest.as_array().unwrap().iter().find(|it| it["RepoTags"].to_string().contains("app:1")).unwrap();
+        let config = named["Config"].as_str().unwrap().to_owned();
+        entries.iter().find(|(path, ..)| *path == config).unwrap().2.clone()
+    };
+    let (mut list, shown) = (entries(path), settings(&entries(of)));
+    let hidden = settings(&list);
+    let at = list.iter().position(|(path, ..)| path == "manifest.json").unwrap();
+    let mut manifest: Value = serde_json::from_slice(&list[at].2).unwrap();
+    let images = manifest.as_array_mut().unwrap();
+    images.iter_mut().for_each(|image| image["Config"] = "kept/settings.json".into());
+    list[at].2 = manifest.to_string().into_bytes();
+    list.retain(|(path, ..)| path != "index.json");
+    list.push(("kept/settings.json".to_owned(), EntryType::Regular, shown));
+    list.push(("link".to_owned(), EntryType::Symlink, b"kept".to_vec()));
+    list.push(("link/settings.json".to_owned(), EntryType::Regular, hidden));
+    archive(&list)
 }
 
 /// The tags that the plan says another image gets.

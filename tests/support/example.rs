@@ -228,6 +228,7 @@ impl Inspect for SmallEngine {
             labels: Vec::new(),
             memory: 64_000_000_000,
             log_driver: "local".into(),
+            containerd: false,
             has_init: true,
         })
     }

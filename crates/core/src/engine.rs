@@ -108,6 +108,8 @@ pub struct EngineFacts {
     pub memory: i64,
     /// The driver of a container's log where none is named; empty where the engine does not say it.
     pub log_driver: String,
+    /// Whether it keeps images in containerd's store.
+    pub containerd: bool,
     /// Whether `--init` works: without the program every such container fails at its start.
     pub has_init: bool,
 }

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use crate::go_json::{Raw, first_value, names_field};
-use crate::grammar::values::reference;
+use crate::grammar::values::{clean, reference};
 
 /// The files in an archive that give names.
 pub const NAMING_FILES: &[&str] = &["manifest.json", "repositories", "index.json"];
@@ -18,8 +18,19 @@ const NAME_ANNOTATIONS: [&str; 2] = ["io.containerd.image.name", "org.opencontai
 pub struct ArchiveFiles {
     /// The files of [`NAMING_FILES`], in whichever folder they are: their name without the folder, and their bytes.
     pub naming: Vec<(String, Vec<u8>)>,
-    /// SHA-256 in hexadecimal digits of small files, by path; None for a path that is there more than once.
+    /// SHA-256 in hexadecimal digits of small files, by their cleaned paths; None for a path that is there more than once, and for what is
+    /// no small file and no folder, such as a link.
     pub digests: HashMap<String, Option<String>>,
+}
+
+impl ArchiveFiles {
+    /// Whether a path leads through something else than folders. What is unpacked behind a link may be written over another file.
+    fn leads_through_links(&self) -> bool {
+        let folders = |path: &str| path.match_indices('/').map(|(at, _)| at).collect::<Vec<_>>();
+        self.digests.keys().any(|path| {
+            folders(path).into_iter().filter_map(|end| path.get(..end)).any(|folder| self.digests.contains_key(folder))
+        })
+    }
 }
 
 /// A name that an archive gives to an image.
@@ -36,10 +47,11 @@ pub struct ArchiveTag {
 }
 
 impl ArchiveTag {
-    /// Whether it is certain that the archive's image is the one with this id.
-    pub fn is(&self, id: &str) -> bool {
-        let all = |ids: &[Option<String>]| !ids.is_empty() && ids.iter().all(|it| it.as_deref() == Some(id));
-        all(&self.configs) || all(&self.manifests)
+    /// Whether it is certain that the archive's image is the one with this id in containerd's store, or in an engine's own. An id of one
+    /// store says nothing in the other: a list that does not count there can claim any digest.
+    pub fn is(&self, id: &str, in_containerd: bool) -> bool {
+        let ids = if in_containerd { &self.manifests } else { &self.configs };
+        !ids.is_empty() && ids.iter().all(|it| it.as_deref() == Some(id))
     }
 
     /// The same name for an image that is not known, as where one platform of several is loaded.
@@ -58,11 +70,12 @@ pub fn tags(files: &ArchiveFiles) -> Result<Vec<ArchiveTag>, String> {
     if files.naming.is_empty() {
         return Err("it holds no list of images".to_owned());
     }
+    let is_plain = !files.leads_through_links();
     for (file, bytes) in &files.naming {
         let wrong = || format!("{file} in it cannot be read");
         let value = first_value(bytes).map_err(|_| wrong())?.ok_or_else(wrong)?;
         match file.as_str() {
-            "manifest.json" => manifest(value, files, &mut tags),
+            "manifest.json" => manifest(value, is_plain.then_some(&files.digests), &mut tags),
             "repositories" => repositories(value, &mut tags),
             _ => index(value, &mut tags),
         }
@@ -71,12 +84,12 @@ pub fn tags(files: &ArchiveFiles) -> Result<Vec<ArchiveTag>, String> {
     Ok(tags)
 }
 
-/// The list of `docker save`.
-fn manifest(list: Raw, files: &ArchiveFiles, tags: &mut Vec<ArchiveTag>) -> Option<()> {
+/// The list of `docker save`; the digests are None where a path does not say which file is read.
+fn manifest(list: Raw, digests: Option<&HashMap<String, Option<String>>>, tags: &mut Vec<ArchiveTag>) -> Option<()> {
     for image in list.items()? {
         let configs = fields(image, "Config")?;
         let config = match configs.as_slice() {
-            [one] => one.text().and_then(|path| files.digests.get(&clean(&path)).cloned().flatten()),
+            [one] => one.text().and_then(|path| digests?.get(&clean(&path)).cloned().flatten()),
             _ => None,
         };
         for names in fields(image, "RepoTags")?.into_iter().filter(|it| !it.is_null()) {
@@ -142,21 +155,6 @@ fn named<'a>(text: &str, tags: &'a mut Vec<ArchiveTag>) -> Option<&'a mut Archiv
     tags.get_mut(at)
 }
 
-/// A path in an archive without `.` and `..`, as it is looked for.
-pub fn clean(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    parts.join("/")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,7 +162,7 @@ mod tests {
     fn read(naming: &[(&str, &str)], digests: &[(&str, Option<&str>)]) -> Result<Vec<ArchiveTag>, String> {
         tags(&ArchiveFiles {
             naming: naming.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect(),
-            digests: digests.iter().map(|(path, digest)| ((*path).to_owned(), digest.map(str::to_owned))).collect(),
+            digests: digests.iter().map(|(path, digest)| (clean(path), digest.map(str::to_owned))).collect(),
         })
     }
 
@@ -208,19 +206,25 @@ mod tests {
     fn an_image_is_the_same_only_where_everything_says_so() {
         let saved = ("manifest.json", r#"[{"Config":"./blobs/x/../a.json","RepoTags":["app:1"]}]"#);
         let digests: &[(&str, Option<&str>)] = &[("blobs/a.json", Some("aa"))];
-        let is = |naming: &[(&str, &str)], digests: &[(&str, Option<&str>)], id: &str| {
-            read(naming, digests).is_ok_and(|tags| tags.iter().all(|tag| tag.is(id)))
+        let is = |naming: &[(&str, &str)], digests: &[(&str, Option<&str>)], id: &str, in_containerd: bool| {
+            read(naming, digests).is_ok_and(|tags| tags.iter().all(|tag| tag.is(id, in_containerd)))
         };
-        assert!(is(&[saved], digests, "sha256:aa"));
-        assert!(!is(&[saved], digests, "sha256:bb"));
+        assert!(is(&[saved], digests, "sha256:aa", false));
+        assert!(!is(&[saved], digests, "sha256:bb", false));
         // The digest is the content's, not the one that the file's name claims, and a path that is there twice has none.
-        assert!(!is(&[saved], &[], "sha256:aa"));
-        assert!(!is(&[saved], &[("blobs/a.json", None)], "sha256:aa"));
+        assert!(!is(&[saved], &[], "sha256:aa", false));
+        assert!(!is(&[saved], &[("blobs/a.json", None)], "sha256:aa", false));
         let twice = r#"[{"Config":"a","RepoTags":["app:1"]},{"Config":"b","RepoTags":["app:1"]}]"#;
-        assert!(!is(&[("manifest.json", twice)], &[("a", Some("aa")), ("b", Some("bb"))], "sha256:aa"));
+        assert!(!is(&[("manifest.json", twice)], &[("a", Some("aa")), ("b", Some("bb"))], "sha256:aa", false));
+        // A file that is unpacked behind a link can be this one.
+        assert!(is(&[saved], &[digests[0], ("other/a.json", Some("bb"))], "sha256:aa", false));
+        assert!(!is(&[saved], &[digests[0], ("other", None), ("other/a.json", Some("bb"))], "sha256:aa", false));
+        assert!(!is(&[saved], &[digests[0], ("blobs", None)], "sha256:aa", false));
         let layout = r#"{"manifests":[{"digest":"sha256:cc","annotations":{"io.containerd.image.name":"docker.io/library/app:1"}}]}"#;
-        assert!(is(&[saved, ("index.json", layout)], digests, "sha256:cc"));
-        assert!(is(&[saved, ("index.json", layout)], digests, "sha256:aa"));
-        assert!(!is(&[("index.json", layout)], digests, "sha256:aa"));
+        let both = [saved, ("index.json", layout)];
+        assert!(is(&both, digests, "sha256:cc", true) && is(&both, digests, "sha256:aa", false));
+        // A list claims what it likes where another one counts.
+        assert!(!is(&both, digests, "sha256:cc", false) && !is(&both, digests, "sha256:aa", true));
+        assert!(!is(&[("index.json", layout)], digests, "sha256:aa", true));
     }
 }

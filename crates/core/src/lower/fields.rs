@@ -2,6 +2,7 @@
 //! the argument, fixes use it to write a flag, and advice about a compose file uses it to name a key.
 
 use crate::order::PutInOrder as _;
+
 /// A field of a container.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Field {

@@ -503,7 +503,7 @@ fn tagged(name: &str, image: &TaggedImage, inventory: &Inventory) -> Option<Chan
     let Some(old) = inventory.images.iter().find(|it| it.tags().any(|tag| tag == name)) else {
         return Some(Change { certain, ..Change::new(ObjectKind::Tag, "", name, ChangeKind::Create) });
     };
-    let is_same = matches!(image, TaggedImage::Archived(tag) if tag.is(&old.id));
+    let is_same = matches!(image, TaggedImage::Archived(tag) if tag.is(&old.id, inventory.containerd));
     if is_same || source == Some(old.id.as_str()) {
         return None;
     }

@@ -2,6 +2,7 @@
 
 use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::engine::Lookup;
+use crate::files::image_archive::ArchiveTag;
 use crate::lower::{Body, Origins, PredictedOperation, Request};
 
 pub static RULE: Rule = Rule {
@@ -76,11 +77,13 @@ fn moved_by_load(case: &Case, request: &Request) -> Vec<Finding> {
             return vec![found(title.to_owned())];
         }
     };
+    let engine = case.facts.engine();
+    let is_same = |tag: &ArchiveTag, id: &str| matches!(&engine, Lookup::Found(known) if tag.is(id, known.containerd));
     let mut moved = Vec::new();
     for tag in tags {
         match case.facts.image(&tag.name) {
             Lookup::Missing => {}
-            Lookup::Found(now) if tag.is(&now.id) || case.facts.uses_image(&now.id) == Lookup::Missing => {}
+            Lookup::Found(now) if is_same(tag, &now.id) || case.facts.uses_image(&now.id) == Lookup::Missing => {}
             Lookup::Found(_) => moved.push(format!("takes the name {} from the image that has it now", tag.name)),
             Lookup::NoEngine | Lookup::Unknown(_) => {
                 moved.push(format!("takes the name {} from an image that may have it now", tag.name));
