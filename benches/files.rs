@@ -143,7 +143,8 @@ fn compose(place: &Path) {
     symlink(env!("CARGO_BIN_EXE_fender"), front.join("docker")).unwrap();
     // Reads as compose does, and makes nothing.
     let client = real.join("docker");
-    fs::write(&client, format!("#!/bin/sh\ncase \"$*\" in *config*) exec {bin}/docker \"$@\" ;; esac\n")).unwrap();
+    fs::write(&client, format!("#!/bin/sh\ncase \"$*\" in --version|*config*) exec {bin}/docker \"$@\" ;; esac\n"))
+        .unwrap();
     fs::set_permissions(&client, fs::Permissions::from_mode(0o755)).unwrap();
     let services: String = (0..20)
         .map(|at| format!("  s{at}:\n    image: app:{at}\n    mem_limit: 1g\n    user: \"1000\"\n    init: true\n    volumes: [\"d:/d\"]\n"))

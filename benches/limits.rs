@@ -16,12 +16,15 @@
 mod result;
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use result::result;
+
+/// A client that does nothing, but says what it is.
+const CLIENT: &str = "#!/bin/sh\n[ \"$*\" = --version ] && echo Docker version 28.5.2, build x\nexit 0\n";
 
 const ROUNDS: usize = 60;
 
@@ -75,7 +78,9 @@ fn main() -> ExitCode {
         fs::create_dir(root.path().join(folder)).expect("a new folder");
     }
     symlink(env!("CARGO_BIN_EXE_fender"), root.path().join("front/docker")).expect("a link");
-    symlink("/bin/true", root.path().join("real/docker")).expect("a link");
+    let stand_in = root.path().join("real/docker");
+    fs::write(&stand_in, CLIENT).expect("a file");
+    fs::set_permissions(&stand_in, fs::Permissions::from_mode(0o755)).expect("a mode");
     fs::write(root.path().join("context/Dockerfile"), dockerfile()).expect("a file");
     let (front, client) = (root.path().join("front/docker"), client());
     let arguments: Vec<String> = (0..10_000).map(|at| format!("word-{at:04}")).collect();

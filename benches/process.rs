@@ -41,7 +41,7 @@ impl Bench {
         for folder in ["front", "real", "c", "home"] {
             fs::create_dir(root.path().join(folder)).unwrap();
         }
-        compile(&root.path().join("real"), "docker", "int main(void) { return 0; }\n");
+        compile(&root.path().join("real"), "docker", CLIENT);
         let real = root.path().join("real/docker");
         let code = format!(
             "#include <unistd.h>\nint main(int c, char **v) {{ execv({:?}, v); return 127; }}\n",
@@ -97,6 +97,11 @@ impl Bench {
         String::from_utf8_lossy(&command.output().unwrap().stdout).trim().parse().unwrap()
     }
 }
+
+/// A client with nothing to do, but that says what it is.
+const CLIENT: &str = "#include <stdio.h>\n#include <string.h>\nint main(int c, char **v) {\n\
+    if (c == 2 && !strcmp(v[1], \"--version\")) puts(\"Docker version 28.5.2, build x\");\n\
+    return 0; }\n";
 
 const PEAK: &str = "#include <stdio.h>\n#include <unistd.h>\n#include <sys/wait.h>\n#include <sys/resource.h>\n\
 int main(int c, char **v) { struct rusage r; int s; pid_t p = vfork(); if (!p) { execv(v[1], v + 1); _exit(127); }\n\

@@ -15,13 +15,14 @@ use crate::environment::host::{Surroundings, hostname, ids, notes_wanted};
 use crate::environment::last_command::{CommandOutcome, JudgedCommand, Recorder};
 use crate::environment::policy::{read_client, read_layers};
 use crate::environment::watched::Watched;
-use crate::environment::{caller, client};
+use crate::environment::{caller, client, product};
 use crate::exit::{CANNOT_RUN, NO_CLIENT, NOT_RUN};
 use crate::process::become_program;
 use crate::session;
 use crate::ui::question::Reply;
 use crate::ui::screen::{Screen, command_line, shown};
 use crate::ui::{notes, report};
+use fender_core::engine::ClientProduct;
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
 use fender_core::judge::fixes::{Fixes, chosen, fixes, needs_no_second_question};
@@ -260,7 +261,9 @@ fn not_planned(judgement: &Judgement) -> Ending {
 /// Whether the real client refuses these words as it reads them, whatever files and engines say: then its own error is all that
 /// comes of them. It is asked for help, for which it reads the words and runs nothing.
 fn refused_by(client: &Path, face: Face, judgement: &Judgement) -> bool {
+    // Another program than docker's client may take words with --help for what they say without.
     face == Face::Docker
+        && product::of(client) == ClientProduct::Docker
         && (words_for_help(judgement).is_some_and(|words| client::error_of(client, &words).is_some())
             || has_no_address(client, judgement))
 }

@@ -14,7 +14,7 @@ has() { grep -qF -- "$1" "$place/out" || { cat "$place/out" >&2; fail "it does n
 export CARGO_HOME=${CARGO_HOME:-$HOME/.cargo} RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup}
 cargo_folder=$(dirname "$(command -v cargo)")
 mkdir -p "$place/real"
-printf '#!/bin/sh\nif [ "$1" = version ]; then echo 28.5.2; else echo "real: $*"; fi\n' >"$place/real/docker"
+printf '#!/bin/sh\nif [ "$1" = version ]; then echo 28.5.2; elif [ "$1" = --version ]; then echo "Docker version 28.5.2, build x"; else echo "real: $*"; fi\n' >"$place/real/docker"
 chmod +x "$place/real/docker"
 path=$place/real:$cargo_folder:/usr/bin:/bin
 

@@ -113,6 +113,12 @@ fn real_client(policy: &Policy) -> Vec<Check> {
         }
     };
     let product = product::of(&client);
+    if product == ClientProduct::Unnamed {
+        return vec![bad(
+            format!("{} does not say that it is docker's client", client.display()),
+            "docker --version of docker's client prints \"Docker version …\"; until this program does, fender judges strictly and keeps nothing; for another client: docker = \"/path/to/docker\" in the policy",
+        )];
+    }
     if product != ClientProduct::Docker {
         let name = product.name();
         return vec![hint(

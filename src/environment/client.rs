@@ -43,7 +43,8 @@ pub fn find_program(name: &str, named: Option<&Path>) -> ClientSearch {
     let folders: Vec<PathBuf> = env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
     let absolute: OsString = env::join_paths(&folders).unwrap_or_default();
     let mut found = which::which_in_all(name, Some(absolute), "/").into_iter().flatten();
-    found.find(|candidate| identity(candidate) != own || own.is_none()).ok_or(folders)
+    // One that cannot be looked at may be fender itself.
+    found.find(|candidate| identity(candidate).is_some_and(|it| Some(it) != own)).ok_or(folders)
 }
 
 /// Device and inode of this program, after links.

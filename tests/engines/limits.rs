@@ -12,6 +12,7 @@ use fender_core::lower::lower;
 
 use crate::support::TestHost;
 use crate::support::extremes::{NUMBERS, WITHIN, line};
+use crate::support::place::script;
 use crate::support::process::{client, program};
 
 /// Processor time of a program with these words, as bash measures it.
@@ -38,7 +39,10 @@ fn the_largest_commands_cost_little_more_than_the_clients_help() {
         fs::create_dir(root.path().join(folder)).unwrap();
     }
     symlink(env!("CARGO_BIN_EXE_fender"), root.path().join("front/docker")).unwrap();
-    symlink("/bin/true", root.path().join("real/docker")).unwrap();
+    script(
+        &root.path().join("real/docker"),
+        "#!/bin/sh\n[ \"$*\" = --version ] && echo Docker version 28.5.2, build x\nexit 0\n",
+    );
     let step = "ENV A=b\nRUN apk add x && make y\nCOPY a /b\n";
     let dockerfile = format!("FROM alpine:3.22\n{}USER 1\n", step.repeat(1_000_000 / step.len()));
     fs::write(root.path().join("context/Dockerfile"), dockerfile).unwrap();

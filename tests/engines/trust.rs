@@ -20,7 +20,7 @@ for user in alice mallory; do
 done
 cp "$FENDER" /opt/front/docker
 cp "$FENDER" /opt/front/fender
-printf '#!/bin/sh\necho the client ran: "$@"\n' >/opt/real/docker
+printf '#!/bin/sh\n[ "$1" = --version ] && exec echo Docker version 28.5.2, build x\necho the client ran: "$@"\n' >/opt/real/docker
 printf '#!/bin/sh\necho EVIL ran: "$@"\n' >/opt/evil/docker
 chmod 755 /opt/real/docker /opt/evil/docker
 export PATH=/opt/front:/opt/real:$PATH DOCKER_HOST=unix:///nonexistent/docker.sock HOME=/root

@@ -280,7 +280,10 @@ fn a_policy_has_a_table_for_a_caller() {
 fn what_is_not_there_stops_no_script() {
     let place = Place::new();
     place.policy(PRODUCTION);
-    script(&place.path("real/docker"), "#!/bin/sh\necho \"$@\" >\"$STAND_IN_OUT/words\"\n");
+    script(
+        &place.path("real/docker"),
+        "#!/bin/sh\n[ \"$*\" = --version ] && exec echo Docker version 28.5.2, build x\necho \"$@\" >\"$STAND_IN_OUT/words\"\n",
+    );
     let socket = format!("unix://{}", place.path("none.sock").display());
     let output = place.docker().args(["volume", "rm", "scratch"]).env("DOCKER_HOST", socket).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", error(&output));

@@ -218,8 +218,9 @@ fn inline_dockerfiles_are_pointed_at_and_never_written() {
     write(place.path(), &[("docker-bake.hcl", bake)]);
     let bin = place.path().join("bin");
     fs::create_dir_all(&bin).unwrap();
-    let script =
-        format!("#!/bin/sh\ncase \"$*\" in *bake*) cat <<'E'\n{printed}\nE\n;; *) cat <<'E'\n{model}\nE\n;; esac\n");
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in --version) echo 'Docker version 28.5.2, build x' ;; *bake*) cat <<'E'\n{printed}\nE\n;; *) cat <<'E'\n{model}\nE\n;; esac\n"
+    );
     crate::support::place::script(&bin.join("docker"), &script);
     let path = format!("{}:/usr/bin:/bin", bin.display());
     let files = ["Dockerfile", "compose.yaml", "docker-bake.hcl"];

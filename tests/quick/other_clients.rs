@@ -1,4 +1,4 @@
-//! Podman and nerdctl under the name docker.
+//! Podman and nerdctl under the name docker: as a script that names them, and as a copy that does not.
 
 use std::fs;
 
@@ -71,7 +71,7 @@ fn what_another_client_adds_is_asked_about() {
 }
 
 #[test]
-fn nothing_runs_without_an_answer_and_docker_itself_is_not_asked() {
+fn nothing_runs_without_an_answer() {
     let other = place("podman version 5.2.2");
     let output = other.run(&["pod", "rm", "-f", "web"]);
     assert_eq!(output.status.code(), Some(125));
@@ -79,8 +79,84 @@ fn nothing_runs_without_an_answer_and_docker_itself_is_not_asked() {
     let docker = place("Docker version 28.5.2, build x");
     let (action, rules) = action(&docker, "pod rm -f web");
     assert!(!rules.iter().any(|rule| rule == "other-client"), "{action} {rules:?}");
-    // A client whose file names no other program is not asked at all.
-    let plain = Place::new();
-    plain.run(&["pod", "rm", "-f", "web"]);
-    assert!(!plain.path("home/.local/state/fender/clients.json").exists());
+}
+
+/// A program whose file says nothing of what it is: its answers lie beside it.
+fn copied(says: &str, help: &str) -> Place {
+    let place = Place::new();
+    answers(&place, says, help);
+    let text = "#!/bin/sh\ncase \"$*\" in --version) echo asked >>\"$STAND_IN_OUT/asked\"; exec cat \"$0.version\" ;; --help) exec cat \"$0.help\" ;; help*) exit 0 ;; esac\nprintf '%s\\0' \"$@\" >>\"$STAND_IN_OUT/words\"\n";
+    script(&place.path("real/docker"), text);
+    place
+}
+
+fn answers(place: &Place, says: &str, help: &str) {
+    for (name, text) in [("version", says), ("help", help)] {
+        let path = place.path(&format!("real/docker.{name}"));
+        if text.is_empty() {
+            let _ = fs::remove_file(path);
+        } else {
+            fs::write(path, text).unwrap()
+        }
+    }
+}
+
+const PODMANS_HELP: &str =
+    "Manage pods, containers and images\n\nUsage:\n  docker [options] [command]\n\n  system      Manage podman\n";
+const DOCKERS_HELP: &str = "Usage:  docker [OPTIONS] COMMAND\n\nA self-sufficient runtime for containers\n";
+
+/// Podman's own file prints the name that its file has: a copy says `docker version 4.3.1` (measured with podman 4.3.1 of Debian).
+#[test]
+fn a_copy_is_recognised_by_its_own_answer() {
+    for (says, help, is_docker) in [
+        ("Docker version 28.5.2, build ecc6942\n", DOCKERS_HELP, true),
+        ("Docker version 20.10.24+dfsg1, build 297e128\n", DOCKERS_HELP, true),
+        ("docker version 4.3.1\n", PODMANS_HELP, false),
+        ("podman version 5.2.2\n", PODMANS_HELP, false),
+        ("nerdctl version 1.7.6\n", "", false),
+        ("finch version 1.2\n", DOCKERS_HELP, false),
+        // It fails, or prints nothing.
+        ("", "", false),
+    ] {
+        let place = copied(says, help);
+        for line in ["pod rm -f web", "system reset -f", "kube play web.yaml"] {
+            let (_, rules) = action(&place, line);
+            let named = rules.iter().any(|rule| rule == "other-client");
+            assert_eq!(named, !is_docker, "{says:?}: docker {line}: {rules:?}");
+            if !is_docker {
+                assert_eq!(place.run(&line.split(' ').collect::<Vec<_>>()).status.code(), Some(125), "{says:?} {line}");
+                assert_eq!(place.reached(), None, "{says:?}: docker {line}");
+            }
+        }
+        // Commands that only read do not ask.
+        let before = asked(&place);
+        place.run(&["ps"]);
+        assert!(place.reached().is_some(), "{says:?}");
+        assert_eq!(asked(&place), before, "{says:?}");
+        // The others ask once where it answers, however many follow, and each time where it does not.
+        if says.is_empty() { assert!(before >= 6, "{before}") } else { assert_eq!(before, 1, "{says:?}") }
+    }
+}
+
+/// Another program in the place of the one that was asked is asked before anything runs; what did not answer is asked again.
+#[test]
+fn an_answer_counts_for_the_file_that_gave_it() {
+    let place = copied("Docker version 28.5.2, build x\n", DOCKERS_HELP);
+    let is_other = |place: &Place| action(place, "pod rm -f web").1.iter().any(|rule| rule == "other-client");
+    assert!(!is_other(&place));
+    let path = place.path("real/docker");
+    let text = fs::read_to_string(&path).unwrap();
+    answers(&place, "docker version 4.3.1\n", PODMANS_HELP);
+    // Of the same size.
+    script(&path, &text);
+    assert_eq!(place.run(&["pod", "rm", "-f", "web"]).status.code(), Some(125));
+    assert_eq!(place.reached(), None);
+    assert!(is_other(&place));
+    assert_eq!(asked(&place), 2);
+    answers(&place, "", "");
+    script(&path, &text);
+    assert!(is_other(&place));
+    answers(&place, "Docker version 28.5.2, build x\n", DOCKERS_HELP);
+    assert!(!is_other(&place), "what did not answer is not remembered");
+    assert_eq!(asked(&place), 4);
 }

@@ -158,7 +158,7 @@ fn a_paste_into_a_shell_confirms_nothing() {
 
 /// A stand-in for the client that writes a line for each call.
 fn many(place: &Place) {
-    let text = "#!/bin/sh\ncase \"$*\" in *dial-stdio*) exit 1 ;; esac\necho \"$*\" >>\"$STAND_IN_OUT/all\"\n";
+    let text = "#!/bin/sh\ncase \"$*\" in *dial-stdio*) exit 1 ;; --version) exec echo Docker version 28.5.2, build x ;; esac\necho \"$*\" >>\"$STAND_IN_OUT/all\"\n";
     script(&place.path("real/docker"), text);
 }
 
@@ -379,7 +379,7 @@ fn who_cannot_come_to_the_foreground_is_not_asked() {
 #[test]
 fn the_client_finds_the_signals_as_they_were() {
     let place = Place::new();
-    let text = "#!/bin/sh\ncase \"$*\" in *dial-stdio*) exit 1 ;; esac\ngrep ^Sig /proc/self/status >\"$STAND_IN_OUT/signals\"\n";
+    let text = "#!/bin/sh\ncase \"$*\" in *dial-stdio*) exit 1 ;; --version) exec echo Docker version 28.5.2, build x ;; esac\ngrep ^Sig /proc/self/status >\"$STAND_IN_OUT/signals\"\n";
     script(&place.path("real/docker"), text);
     let signals = |args: &[&str]| {
         let mut terminal = Terminal::start(&docker(&place, args), None);

@@ -209,7 +209,7 @@ fn files_are_looked_at_again_before_docker_runs() {
     fs::write(home.join("compose.yaml"), "services:\n  a:\n    image: x\n").unwrap();
     let out = place.path("out");
     let client = format!(
-        "#!/bin/sh\ncase \"$*\" in\n*config*) echo >>{out}/asked; echo '# changed' >>compose.yaml; echo '{{\"name\":\"p\",\"services\":{{}}}}' ;;\n*) : >{out}/words ;;\nesac\n",
+        "#!/bin/sh\ncase \"$*\" in\n--version) echo 'Docker version 28.5.2, build x' ;;\n*config*) echo >>{out}/asked; echo '# changed' >>compose.yaml; echo '{{\"name\":\"p\",\"services\":{{}}}}' ;;\n*) : >{out}/words ;;\nesac\n",
         out = out.display()
     );
     script(&place.path("real/docker"), &client);

@@ -173,7 +173,28 @@ pub enum ClientProduct {
     Podman,
     /// containerd's nerdctl.
     Nerdctl,
+    /// A program that does not say that it is docker's client, nor which other one it is.
+    Unnamed,
 }
+
+/// The products, and the names by which they are remembered.
+const PRODUCTS: &[(ClientProduct, &str)] = &[
+    (ClientProduct::Docker, "docker"),
+    (ClientProduct::Podman, "podman"),
+    (ClientProduct::Nerdctl, "nerdctl"),
+    (ClientProduct::Unnamed, "unnamed"),
+];
+
+/// What stands before ` version ` in what these programs print. Letter case counts: docker's client writes its name with a capital letter,
+/// whatever its file is called, and podman writes the name of its file, so that a copy of it prints `docker version 4.3.1`.
+const VERSION_NAMES: &[(&str, ClientProduct)] = &[
+    ("podman", ClientProduct::Podman),
+    ("podman-compose", ClientProduct::Podman),
+    ("nerdctl", ClientProduct::Nerdctl),
+    ("Docker", ClientProduct::Docker),
+    ("Docker Compose", ClientProduct::Docker),
+    ("docker-compose", ClientProduct::Docker),
+];
 
 /// Commands of these programs that docker does not have and that only read: the first word, and the second one; none for any.
 const ONLY_READ: &[(&str, &[&str])] = &[
@@ -195,29 +216,35 @@ const ONLY_READ: &[(&str, &[&str])] = &[
 ];
 
 impl ClientProduct {
-    /// The product that prints this for `--version`: `podman version 5.2.2`. None where it says neither.
+    /// The product that prints this for `--version`: `Docker version 28.5.2, build …`, `podman version 5.2.2`. None where it names none of them.
+    /// Where several lines name one, another client than docker's counts.
     pub fn of_version(printed: &str) -> Option<ClientProduct> {
-        let first = printed.lines().find_map(|line| line.split_once(" version ")).map(|(name, _)| name.trim())?;
-        match first.to_lowercase().as_str() {
-            "docker" => Some(ClientProduct::Docker),
-            "podman" => Some(ClientProduct::Podman),
-            "nerdctl" => Some(ClientProduct::Nerdctl),
-            _ => None,
-        }
+        let names: Vec<&str> =
+            printed.lines().filter_map(|line| line.split_once(" version ")).map(|(name, _)| name.trim()).collect();
+        VERSION_NAMES.iter().find(|(name, _)| names.contains(name)).map(|(_, product)| *product)
     }
 
-    /// Its name.
+    /// The product whose help this is, of a program that did not name one as its version: podman's help names podman under every name of
+    /// its file. Docker's help names neither.
+    pub fn of_help(printed: &str) -> ClientProduct {
+        let printed = printed.to_lowercase();
+        let named = [ClientProduct::Podman, ClientProduct::Nerdctl].into_iter().find(|it| printed.contains(it.key()));
+        named.unwrap_or(ClientProduct::Unnamed)
+    }
+
+    /// The name by which it is remembered.
+    pub fn key(self) -> &'static str {
+        PRODUCTS.iter().find(|(product, _)| *product == self).map_or("unnamed", |(_, name)| name)
+    }
+
+    /// How a sentence names it.
     pub fn name(self) -> &'static str {
-        match self {
-            ClientProduct::Docker => "docker",
-            ClientProduct::Podman => "podman",
-            ClientProduct::Nerdctl => "nerdctl",
-        }
+        if self == ClientProduct::Unnamed { "an unknown program" } else { self.key() }
     }
 
-    /// The product of this name.
-    pub fn named(name: &str) -> Option<ClientProduct> {
-        [ClientProduct::Docker, ClientProduct::Podman, ClientProduct::Nerdctl].into_iter().find(|it| it.name() == name)
+    /// The product that is remembered by this name.
+    pub fn of_key(name: &str) -> Option<ClientProduct> {
+        PRODUCTS.iter().find(|(_, known)| *known == name).map(|(product, _)| *product)
     }
 
     /// Whether a command that docker does not have only reads: its words without flags in front.
@@ -322,10 +349,34 @@ mod tests {
             ("podman version 5.2.2\n", Some(ClientProduct::Podman)),
             ("Emulate Docker CLI using podman.\npodman version 4.3.1\n", Some(ClientProduct::Podman)),
             ("nerdctl version 1.7.6", Some(ClientProduct::Nerdctl)),
+            ("Docker Compose version v2.40.3", Some(ClientProduct::Docker)),
+            ("docker-compose version 1.29.2, build 5becea4c", Some(ClientProduct::Docker)),
+            ("podman-compose version 1.0.6\npodman version 4.3.1\n", Some(ClientProduct::Podman)),
+            ("Docker version 28.5.2, build x\npodman version 5.2.2\n", Some(ClientProduct::Podman)),
+            ("welcome to this version of the shell\nDocker version 28.5.2, build x\n", Some(ClientProduct::Docker)),
+            // Podman's file, copied under docker's name.
+            ("docker version 4.3.1\n", None),
+            ("Docker versions 28", None),
             ("something else", None),
             ("", None),
         ] {
             assert_eq!(ClientProduct::of_version(printed), expected, "{printed}");
+        }
+    }
+
+    #[test]
+    fn help_names_what_the_version_does_not() {
+        for (printed, expected) in [
+            ("Manage pods, containers and images\n  system      Manage podman\n", ClientProduct::Podman),
+            ("  version     Display the Podman version information\n", ClientProduct::Podman),
+            ("nerdctl is a command line interface for containerd\n", ClientProduct::Nerdctl),
+            ("Usage: docker [OPTIONS] COMMAND\n", ClientProduct::Unnamed),
+            ("", ClientProduct::Unnamed),
+        ] {
+            assert_eq!(ClientProduct::of_help(printed), expected, "{printed}");
+        }
+        for (product, name) in PRODUCTS {
+            assert_eq!((product.key(), ClientProduct::of_key(name)), (*name, Some(*product)));
         }
     }
 

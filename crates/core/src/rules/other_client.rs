@@ -9,7 +9,7 @@ pub static RULE: Rule = Rule {
     title: "a command that docker does not have, of another client behind the name docker",
     class: Class::Loss,
     confidence: Confidence::Likely,
-    why: "The program behind the name docker is podman or nerdctl. fender knows docker's commands: what this one starts, changes or deletes \
+    why: "The program behind the name docker is podman or nerdctl, or does not say that it is docker's client. fender knows docker's commands: what this one starts, changes or deletes \
           it cannot say, and nothing of it is kept for undo.",
     instead: "read what the command does in its own help; run it under its own name if it is meant",
     references: &["https://docs.podman.io/en/latest/Commands.html"],
