@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use fender_core::files::context::{ContextFile, ContextProblem, ContextRequest, Sender, Survey};
 use fender_core::files::ignore::{self, Matched, Matcher};
@@ -38,7 +39,7 @@ pub fn survey(wanted: &ContextRequest) -> Result<Survey, ContextProblem> {
         line: None,
         reason: problem.reason,
     };
-    let matcher = Matcher::new(&patterns).map_err(unlikely)?;
+    let matcher = Rc::new(Matcher::new(&patterns).map_err(unlikely)?);
     let copied = match &wanted.copied {
         Some(list) => {
             let list: Vec<(usize, String)> = list.iter().map(|text| (0, text.clone())).collect();
@@ -53,7 +54,7 @@ pub fn survey(wanted: &ContextRequest) -> Result<Survey, ContextProblem> {
     files.put_in_order_by(|one, other| one.path.cmp(&other.path));
     let bytes = files.iter().map(|file| file.size).sum();
     let secrets = secrets::among(&files, &|path, most| start_of(&root.join(path), most));
-    Ok(Survey { root, files, bytes, ignore, secrets })
+    Ok(Survey { root, files, bytes, ignore, patterns: matcher, secrets })
 }
 
 /// The first bytes of a file; nothing where it cannot be read.

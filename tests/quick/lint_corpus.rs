@@ -4,13 +4,13 @@ use crate::support::lint::{fender, found, out, write};
 use serde_json::Value;
 
 /// Whether the rule speaks, for each Dockerfile.
-fn is_found(rule: &str, files: &[(&str, &str)]) -> bool {
+pub fn is_found(rule: &str, files: &[(&str, &str)]) -> bool {
     let place = tempfile::tempdir().unwrap();
     write(place.path(), files);
     found(place.path(), &["Dockerfile"]).iter().any(|(id, _)| id == rule)
 }
 
-fn hold(rule: &str, wanted: bool, texts: &[&str]) {
+pub fn hold(rule: &str, wanted: bool, texts: &[&str]) {
     let wrong: Vec<&&str> = texts.iter().filter(|text| is_found(rule, &[("Dockerfile", text)]) != wanted).collect();
     assert!(wrong.is_empty(), "{rule} is {}found: {wrong:#?}", if wanted { "not " } else { "" });
 }

@@ -27,6 +27,7 @@ mod http;
 mod lint;
 mod lint_ci;
 mod lint_config;
+mod lint_build_checks;
 mod lint_corpus;
 mod lint_formats;
 mod lint_known;

@@ -101,7 +101,8 @@ impl Host for EveryPath {
         let files: Vec<ContextFile> = sent.map(|path| ContextFile { path: (*path).to_owned(), size: 1000 }).collect();
         let secrets = secrets::among(&files, &|_, _| b"DB_PASSWORD=hunter2".to_vec());
         let bytes = files.iter().map(|file| file.size).sum();
-        Ok(Survey { files, bytes, secrets, ignore: Some(".dockerignore".into()), root: "/".into() })
+        let patterns = Rc::new(matcher);
+        Ok(Survey { files, bytes, secrets, ignore: Some(".dockerignore".into()), patterns, root: "/".into() })
     }
     fn input_is_terminal(&self) -> bool {
         true

@@ -3,7 +3,9 @@
 use crate::order::PutInOrder as _;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::rc::Rc;
 
+use super::ignore::Matcher;
 use crate::text::part;
 
 /// Who sends it: the two do not agree on everything.
@@ -48,6 +50,8 @@ pub struct Survey {
     pub bytes: u64,
     /// The ignore file that counts, where there is one.
     pub ignore: Option<PathBuf>,
+    /// Its patterns; none where there is no such file.
+    pub patterns: Rc<Matcher>,
     /// The secrets in it: path and what it is.
     pub secrets: Vec<(String, String)>,
 }

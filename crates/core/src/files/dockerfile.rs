@@ -9,7 +9,8 @@ use std::rc::Rc;
 
 use parse_dockerfile as parser;
 
-use super::buildkit::statement::RefusedStatement;
+pub use super::buildkit::statement::{NoDefault, SetWhere, UnsetVariable};
+use super::buildkit::statement::{RefusedStatement, Warnings};
 use super::buildkit::{self, Checked};
 pub use super::copied::{copied_patterns, is_archive, is_remote};
 pub use super::expansion::is_nested_too_deep;
@@ -56,6 +57,8 @@ pub struct Dockerfile {
     pub unread: Option<FileProblem>,
     /// What BuildKit refuses in it, in the order of the file; the rest is read all the same.
     pub refused: Vec<RefusedLine>,
+    /// What BuildKit warns of; nothing where another frontend than docker's reads the file.
+    pub warnings: Warnings,
 }
 
 /// A line that BuildKit refuses.
@@ -85,7 +88,7 @@ pub fn read(text: &Rc<Text>, given: &Given) -> Dockerfile {
     let argument = |wanted: &str| {
         given.arguments.iter().rev().find(|(name, _)| name == wanted).and_then(|(_, value)| value.clone())
     };
-    let Checked { statements, read, escape, refusals } = buildkit::check(plain, &argument);
+    let Checked { statements, read, escape, refusals, warnings } = buildkit::check(plain, &argument);
     let (syntax, _) = directives(plain, shift);
     // Another frontend may read what docker's own refuses.
     let is_own = syntax.as_ref().is_none_or(|syntax| is_dockers(&syntax.text));
@@ -111,6 +114,7 @@ pub fn read(text: &Rc<Text>, given: &Given) -> Dockerfile {
         names: HashMap::new(),
         unread: None,
         refused: refusals.into_iter().filter(|_| is_own).map(refused).collect(),
+        warnings: if is_own { warnings.moved(shift) } else { Warnings::default() },
     };
     let said = |error: &parser::Error| {
         let whole = error.to_string();

@@ -16,6 +16,7 @@ use std::rc::Rc;
 
 use crate::files::allowance::allowance;
 use crate::files::context::{self, ContextRequest, Survey};
+use crate::files::dockerfile::Dockerfile;
 use crate::files::ignore::{self, Matcher};
 use crate::files::text::{FileProblem, Place, Text};
 use crate::grammar::parse::{Builder, Unknown, parse};
@@ -404,6 +405,8 @@ fn run(words: &[&str], path: &str, host: &Looking<'_>, facts: &dyn Facts, report
         let Effect::Builds(build) = effect else { continue };
         let dockerfile = build.dockerfile.clone();
         let found = |problem: &FileProblem| match &dockerfile {
+            // A rule of its own says that an image's name has to be given.
+            Some(dockerfile) if is_only_without_image(dockerfile, problem) => None,
             // It may stand in another file.
             Some(dockerfile) => Some(problem_in(&dockerfile.text, problem)),
             None => problem_at(problem, host),
@@ -500,6 +503,12 @@ fn not_understood_at(place: Place, title: &str, why: &str) -> Finding {
     finding
 }
 
+/// Whether this is the refusal of a `FROM` that has no image because nobody gives its arguments.
+fn is_only_without_image(file: &Dockerfile, problem: &FileProblem) -> bool {
+    let refused = file.warnings.no_default.iter().filter(|it| it.is_refused);
+    refused.into_iter().any(|it| file.text.position(it.at.start) == (problem.line, problem.column))
+}
+
 /// A file that docker would not take.
 fn problem_at(problem: &FileProblem, host: &dyn Host) -> Option<Finding> {
     let text = match Text::from_bytes(&problem.path, host.read(&problem.path).unwrap_or_default()) {
@@ -537,11 +546,7 @@ fn quiet<'a>(report: &mut Report, files: impl Iterator<Item = &'a str>, host: &d
         // What cannot be read or is no text has a finding that says so.
         texts.extend(host.read(path).ok().and_then(|bytes| Text::from_bytes(path, bytes).ok()));
     }
-    let is_allowed = |finding: &mut Finding| {
-        let first = finding.places.first();
-        first.is_some_and(|place| finding.rule.is_allowed_at(place))
-    };
-    report.allowed = findings.extract_if(.., is_allowed).collect();
+    report.allowed = findings.extract_if(.., |finding| finding.is_allowed()).collect();
     for text in texts {
         let mut start = 0;
         for line in text.text.split_inclusive('\n') {

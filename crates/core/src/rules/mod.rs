@@ -2,6 +2,7 @@
 //! the engine and the host through the case.
 
 mod base_user;
+mod base_variables;
 mod by_id;
 mod case;
 mod data_places;
@@ -112,6 +113,11 @@ mod password_argument;
 mod limits_off;
 mod cache_busting_order;
 mod add_instead_of_copy;
+mod copies_ignored_file;
+mod replaced_command;
+mod duplicate_stage_name;
+mod undefined_variable;
+mod no_default_image;
 /// Whether a rule only speaks of volumes that go: where none goes it has nothing to say.
 pub fn is_about_volumes(rule: &Rule) -> bool {
     [removes_volume::RULE.id, removes_anonymous_volumes::RULE.id].contains(&rule.id)

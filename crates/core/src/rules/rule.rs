@@ -204,8 +204,12 @@ pub struct Example {
 impl Rule {
     /// Whether the comment above a place allows this rule there: by its own id, or as the same rule of hadolint.
     pub fn is_allowed_at(&self, place: &Place) -> bool {
-        let same = |(code, finds): &HadolintRule| place.is_allowed(code) && finds(place.marked());
-        place.is_allowed(self.id) || self.hadolint.iter().any(same)
+        place.is_allowed(self.id) || self.is_allowed_for_hadolint(place)
+    }
+
+    /// Whether a comment for hadolint above a place allows the same rule of hadolint there.
+    fn is_allowed_for_hadolint(&self, place: &Place) -> bool {
+        self.hadolint.iter().any(|(code, finds)| place.is_allowed(code) && finds(place.marked()))
     }
 
     /// A finding with the rule's own texts.
@@ -298,6 +302,14 @@ impl Finding {
     /// Positions of the arguments behind it.
     pub fn args(&self) -> Vec<usize> {
         positions(&self.origins)
+    }
+
+    /// Whether a comment allows it: one above its place, or one for hadolint above another place that it names, which may be the one that
+    /// hadolint points at.
+    pub fn is_allowed(&self) -> bool {
+        let mut places = self.places.iter();
+        places.next().is_some_and(|place| self.rule.is_allowed_at(place))
+            || places.any(|place| self.rule.is_allowed_for_hadolint(place))
     }
 
     /// The same with another title.

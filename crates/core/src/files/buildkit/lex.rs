@@ -48,6 +48,8 @@ pub struct Lexed {
     pub words: Vec<String>,
     /// Whether all that is in it is known.
     pub is_known: bool,
+    /// The variables in it that are not known to be set, and for which it names nothing else: `$A`, and not `${A:-b}`.
+    pub unset: Vec<String>,
 }
 
 /// Whether a word has a letter that a lexer may read as something else than itself: a variable, a quote, a here-document, an escape.
@@ -60,11 +62,12 @@ impl WordLexer<'_> {
     pub fn read(&self, text: &str) -> Result<Lexed, String> {
         if !means_more(text) {
             let words = text.split_whitespace().map(str::to_owned).collect();
-            return Ok(Lexed { text: text.to_owned(), words, is_known: text.len() <= LONGEST });
+            return Ok(Lexed { text: text.to_owned(), words, is_known: text.len() <= LONGEST, unset: Vec::new() });
         }
         // What is nested so deep is not filled in, which is said elsewhere.
         if is_nested_too_deep(text) {
-            return Ok(Lexed { text: text.to_owned(), words: vec![text.to_owned()], is_known: false });
+            let words = vec![text.to_owned()];
+            return Ok(Lexed { text: text.to_owned(), words, is_known: false, unset: Vec::new() });
         }
         let mut reader = WordReader {
             lexer: self,
@@ -72,10 +75,11 @@ impl WordLexer<'_> {
             word: String::new(),
             keeps_escapes: self.keeps.escapes,
             is_known: true,
+            unset: Vec::new(),
         };
         let (text, words) = reader.until(None)?;
         let is_known = reader.is_known && text.len() <= LONGEST;
-        Ok(Lexed { text, words, is_known })
+        Ok(Lexed { text, words, is_known, unset: reader.unset })
     }
 }
 
@@ -87,6 +91,7 @@ struct WordReader<'a> {
     word: String,
     keeps_escapes: bool,
     is_known: bool,
+    unset: Vec<String>,
 }
 
 #[derive(Default)]
@@ -231,6 +236,15 @@ impl WordReader<'_> {
         (setting, value)
     }
 
+    /// The same where nothing else is named for one that is not set.
+    fn plain_value(&mut self, name: &str) -> (Setting, String) {
+        let (setting, value) = self.value(name);
+        if !matches!(setting, Setting::Set(_)) {
+            self.unset.push(name.to_owned());
+        }
+        (setting, value)
+    }
+
     fn dollar(&mut self) -> Result<String, String> {
         self.letters.next();
         if self.letters.next_if_eq(&'{').is_none() {
@@ -238,7 +252,7 @@ impl WordReader<'_> {
             if name.is_empty() {
                 return Ok("$".to_owned());
             }
-            let (setting, value) = self.value(&name);
+            let (setting, value) = self.plain_value(&name);
             return Ok(self.kept(&setting, value, || format!("${name}")));
         }
         match self.letters.peek() {
@@ -249,7 +263,7 @@ impl WordReader<'_> {
         let name = self.name();
         let mut operator = self.letters.next();
         if operator == Some('}') {
-            let (setting, value) = self.value(&name);
+            let (setting, value) = self.plain_value(&name);
             return Ok(self.kept(&setting, value, || format!("${{{name}}}")));
         }
         let takes_empty = operator == Some(':');
@@ -266,14 +280,14 @@ impl WordReader<'_> {
                 self.letters.next_if_eq(&'/');
                 self.part('/')?;
                 self.part('}')?;
-                let (setting, value) = self.value(&name);
+                let (setting, value) = self.plain_value(&name);
                 // What a pattern makes of a text is not worked out.
                 self.is_known &= value.is_empty();
                 Ok(self.kept(&setting, value, || format!("${{{name}/}}")))
             }
             '#' | '%' if !takes_empty => {
                 self.part('}')?;
-                let (setting, value) = self.value(&name);
+                let (setting, value) = self.plain_value(&name);
                 self.is_known &= value.is_empty();
                 Ok(self.kept(&setting, value, || format!("${{{name}{sign}}}")))
             }

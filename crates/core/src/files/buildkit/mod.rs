@@ -11,7 +11,7 @@ mod values;
 
 use crate::order::PutInOrder as _;
 pub use instruction::ParsedInstruction;
-use statement::{RefusedStatement, Statement, Statements, statements};
+use statement::{RefusedStatement, Statement, Statements, Warnings, statements};
 
 /// A Dockerfile as BuildKit reads it.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct Checked {
     pub escape: char,
     /// What is refused, in the order of the file.
     pub refusals: Vec<RefusedStatement>,
+    /// What it warns of.
+    pub warnings: Warnings,
 }
 
 /// Checks a Dockerfile without its byte order mark; `argument` is what the command sets for a build argument.
@@ -41,7 +43,8 @@ pub fn check(plain: &str, argument: &dyn Fn(&str) -> Option<String>) -> Checked 
             }
         }
     }
-    refusals.extend(stages::refusals(plain, &list, &read, escape, argument));
+    let (refused, warnings) = stages::walk(plain, &list, &read, escape, argument);
+    refusals.extend(refused);
     refusals.put_in_order_by_key(|refusal| refusal.at);
-    Checked { read, statements: list, escape, refusals }
+    Checked { read, statements: list, escape, refusals, warnings }
 }

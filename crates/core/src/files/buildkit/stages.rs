@@ -1,16 +1,17 @@
 //! What BuildKit refuses when it goes through the stages: values with variables, and stages that are not there:
 //! `frontend/dockerfile/dockerfile2llb/convert.go`. Pure.
 
-use std::cell::Cell;
-use std::collections::HashMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
 
 use super::instruction::ParsedInstruction;
 use super::lex::{Keeps, Lexed, Setting, WordLexer, means_more};
-use super::statement::{RefusedStatement, Statement, here_document};
+use super::statement::{NoDefault, RefusedStatement, SetWhere, Statement, UnsetVariable, Warnings, here_document};
 use super::values;
 use crate::files::copied::is_remote;
 use crate::files::expansion::LONGEST;
 use crate::grammar::values::reference;
+use crate::order::PutInOrder as _;
 use crate::text::part;
 
 /// Stages that are built from each other are followed so far for a variable; behind that it is not known.
@@ -40,6 +41,8 @@ struct StageValues {
     /// Whether nothing but the Dockerfile sets its variables.
     is_whole: bool,
     variables: HashMap<String, Setting>,
+    /// The arguments that it names, set or not.
+    arguments: HashSet<String>,
     /// Where relative paths begin; None where that is not known.
     folder: Option<String>,
 }
@@ -49,6 +52,10 @@ struct Walk<'a> {
     escape: char,
     argument: &'a dyn Fn(&str) -> Option<String>,
     globals: HashMap<String, Setting>,
+    /// What `ARG` before the first stage names, set or not.
+    declared: HashSet<String>,
+    /// The same as `globals` where the caller sets nothing; None where that cannot be worked out.
+    defaults: Option<HashMap<String, Setting>>,
     stages: Vec<StageValues>,
     /// The last stage of each name so far, and of the whole file.
     names: HashMap<String, usize>,
@@ -57,17 +64,25 @@ struct Walk<'a> {
     /// Images that are copied from; BuildKit counts them behind the stages.
     others: usize,
     room: Cell<usize>,
+    /// The stage of the instruction that is looked at; None before the first one and for `FROM`.
+    current: Option<usize>,
+    /// Whether the `FROM` that was just read is refused because its variables make no image's name.
+    is_nameless: bool,
+    /// How many instructions so far set a variable or name it as an argument.
+    setters: HashMap<String, usize>,
+    /// The variables of that instruction which nothing sets.
+    unset: RefCell<Vec<String>>,
 }
 
-/// What is refused in statements that can be read.
-pub fn refusals(
+/// What is refused and what is warned of in statements that can be read.
+pub fn walk(
     plain: &str,
     statements: &[Statement],
     read: &[Option<ParsedInstruction>],
     escape: char,
     argument: &dyn Fn(&str) -> Option<String>,
-) -> Vec<RefusedStatement> {
-    let mut refused = Vec::new();
+) -> (Vec<RefusedStatement>, Warnings) {
+    let (mut refused, mut warnings) = (Vec::new(), Warnings::default());
     let all: Vec<(&Statement, &ParsedInstruction)> =
         statements.iter().zip(read).filter_map(|(statement, read)| Some((statement, read.as_ref()?))).collect();
     let is_from = |it: &ParsedInstruction| it.name == "from";
@@ -77,17 +92,25 @@ pub fn refusals(
         all_names.extend(it.args.get(2).map(|name| (name.to_lowercase(), count)));
         count += 1;
     }
+    let platform: HashMap<String, Setting> =
+        PLATFORM_ARGUMENTS.iter().map(|name| ((*name).to_owned(), Setting::Unknown)).collect();
     let mut walk = Walk {
         plain,
         escape,
         argument,
-        globals: PLATFORM_ARGUMENTS.iter().map(|name| ((*name).to_owned(), Setting::Unknown)).collect(),
+        defaults: Some(platform.clone()),
+        globals: platform,
+        declared: HashSet::new(),
         stages: Vec::new(),
         names: HashMap::new(),
         all_names,
         count,
         others: 0,
         room: Cell::new(MOST),
+        current: None,
+        is_nameless: false,
+        setters: HashMap::new(),
+        unset: RefCell::default(),
     };
     // A FROM that cannot be read begins a stage all the same.
     let has_stage = read
@@ -97,13 +120,23 @@ pub fn refusals(
     if !has_stage {
         let at = statements.first().map_or(0, |statement| statement.span.start);
         refused.push(RefusedStatement { at, reason: "a Dockerfile needs a FROM".to_owned(), stage: None });
-        return refused;
+        return (refused, warnings);
     }
     let mut said_missing = false;
     for (statement, it) in all {
         let stage = walk.stages.len().checked_sub(1);
+        walk.current = stage.filter(|_| it.name != "from");
         let outcome = match (it.name.as_str(), stage) {
-            ("from", _) => walk.from(it),
+            ("from", _) => {
+                let has_no_default = walk.has_no_default(it);
+                let stage = walk.stages.len();
+                let outcome = walk.from(it);
+                let is_refused = std::mem::take(&mut walk.is_nameless);
+                if has_no_default {
+                    warnings.no_default.push(NoDefault { stage, at: statement.span.clone(), is_refused });
+                }
+                outcome
+            }
             ("arg", None) => walk.global(it),
             (_, None) if !said_missing => {
                 said_missing = true;
@@ -112,12 +145,38 @@ pub fn refusals(
             (_, None) => Ok(()),
             (_, Some(stage)) => walk.instruction(stage, statement, it),
         };
+        let mut unset = walk.unset.take();
+        unset.put_in_order();
+        unset.dedup();
+        let sets = set_by(it);
+        warnings.unset.extend(unset.into_iter().map(|name| {
+            let sets_itself = sets.contains(&name.as_str());
+            walk.unset_variable(name, sets_itself, statement)
+        }));
+        for name in sets {
+            *walk.setters.entry(name.to_owned()).or_default() += 1;
+        }
         if let Err(reason) = outcome {
             let is_value = stage.is_some() && it.name != "from";
             refused.push(RefusedStatement { at: statement.span.start, reason, stage: stage.filter(|_| is_value) });
         }
     }
-    refused
+    for unset in warnings.unset.iter_mut().filter(|it| it.set_where == SetWhere::Nowhere) {
+        let setters = walk.setters.get(&unset.name).copied().unwrap_or_default();
+        if setters > usize::from(unset.sets_itself) {
+            unset.set_where = SetWhere::InFile;
+        }
+    }
+    (refused, warnings)
+}
+
+/// The names that an instruction sets, or names as arguments.
+fn set_by(it: &ParsedInstruction) -> Vec<&str> {
+    match it.name.as_str() {
+        "env" => it.pairs.iter().map(|(name, _)| name.as_str()).collect(),
+        "arg" => it.args.iter().map(|arg| arg.split('=').next().unwrap_or_default()).collect(),
+        _ => Vec::new(),
+    }
 }
 
 impl Walk<'_> {
@@ -142,7 +201,57 @@ impl Walk<'_> {
             return Ok(is_known.then(|| text.to_owned()));
         }
         let read = self.lexed(text, variable)?;
+        self.note_unset(read.unset);
         Ok(read.is_known.then_some(read.text))
+    }
+
+    /// Remembers the variables of an instruction that nothing sets before it.
+    fn note_unset(&self, names: Vec<String>) {
+        // Where no value is worked out any more, nothing is known of any.
+        if !names.is_empty() && self.room.get() > 0 {
+            self.unset.borrow_mut().extend(names.into_iter().filter(|name| !self.is_named(name)));
+        }
+    }
+
+    /// Whether something sets a variable where the walk is, to whatever it may be, or names it as an argument.
+    fn is_named(&self, name: &str) -> bool {
+        let is_letter = |letter: char| letter.is_alphanumeric() || letter == '_';
+        // `$1` and `$@` are nothing that a Dockerfile could set.
+        if !name.chars().all(is_letter) || name.starts_with(|letter: char| letter.is_numeric()) {
+            return true;
+        }
+        let Some(stage) = self.current else {
+            return self.declared.contains(name) || PLATFORM_ARGUMENTS.contains(&name);
+        };
+        let mut at = Some(stage);
+        for _ in 0..DEEPEST {
+            let Some(this) = at.and_then(|at| self.stages.get(at)) else { return false };
+            if this.variables.contains_key(name) || this.arguments.contains(name) || name == "PATH" {
+                return true;
+            }
+            at = this.parent;
+        }
+        true
+    }
+
+    /// What is said of a variable that an instruction uses and nothing sets.
+    fn unset_variable(&self, name: String, sets_itself: bool, statement: &Statement) -> UnsetVariable {
+        let set_where = match self.current {
+            Some(_) if self.declared.contains(&name) => SetWhere::BeforeStages,
+            Some(_) if PLATFORM_ARGUMENTS.contains(&name.as_str()) => SetWhere::BuildKit,
+            _ => SetWhere::Nowhere,
+        };
+        UnsetVariable { name, at: statement.span.clone(), stage: self.current, sets_itself, set_where }
+    }
+
+    /// Whether the variables of a `FROM` make no name of an image where the caller sets nothing.
+    fn has_no_default(&mut self, it: &ParsedInstruction) -> bool {
+        let base = it.args.first().map(String::as_str).unwrap_or_default();
+        let Some(defaults) = self.defaults.take_if(|_| base.contains('$')) else { return false };
+        let read = self.lexed(base, &|name| defaults.get(name).cloned().unwrap_or(Setting::Unset));
+        // Where a value cannot be worked out, BuildKit looks at no other line.
+        self.defaults = read.is_ok().then_some(defaults);
+        read.is_ok_and(|read| read.is_known && reference(&read.text).is_err())
     }
 
     fn global_value(&self, name: &str) -> Setting {
@@ -170,6 +279,15 @@ impl Walk<'_> {
     fn global(&mut self, it: &ParsedInstruction) -> Result<(), String> {
         for arg in &it.args {
             let (name, default) = arg.split_once('=').map_or((arg.as_str(), None), |(name, value)| (name, Some(value)));
+            self.declared.insert(name.to_owned());
+            if let (Some(mut defaults), Some(default)) = (self.defaults.take_if(|_| default.is_some()), default) {
+                let read = self.lexed(default, &|name| defaults.get(name).cloned().unwrap_or(Setting::Unset));
+                if let Ok(read) = read {
+                    let value = if read.is_known { Setting::Set(read.text) } else { Setting::Unknown };
+                    defaults.insert(name.to_owned(), value);
+                    self.defaults = Some(defaults);
+                }
+            }
             let value = match ((self.argument)(name), default) {
                 (Some(value), _) => Setting::Set(value),
                 (None, Some(default)) => self.setting(self.filled(default, &|name| self.global_value(name))?),
@@ -194,7 +312,7 @@ impl Walk<'_> {
             Some(parent) => self.stages.get(parent).and_then(|stage| stage.folder.clone()),
             None => is_whole.then(|| "/".to_owned()),
         };
-        self.stages.push(StageValues { parent, is_whole, variables: HashMap::new(), folder });
+        self.stages.push(StageValues { parent, is_whole, folder, ..StageValues::default() });
         self.names.extend(it.args.get(2).map(|name| (name.to_lowercase(), self.stages.len() - 1)));
         // Another context may have the stage's name, so it has to be one of an image.
         if let Some(name) = it.args.get(2)
@@ -203,10 +321,12 @@ impl Walk<'_> {
             return Err(format!("{name:?} is no name for a stage"));
         }
         if let Some(image) = filled? {
+            let is_other = parent.is_none() && !is_whole && reference(&image).is_err();
+            self.is_nameless = image.is_empty() || is_other;
             if image.is_empty() {
                 return Err(format!("the image's name {base} is empty: its arguments are not set"));
             }
-            if parent.is_none() && !is_whole && reference(&image).is_err() {
+            if is_other {
                 return Err(format!("{image:?} is no name of an image"));
             }
         }
@@ -244,6 +364,9 @@ impl Walk<'_> {
                     };
                     if let Some(value) = value {
                         self.set(stage, name.to_owned(), value);
+                    }
+                    if let Some(stage) = self.stages.get_mut(stage) {
+                        stage.arguments.insert(name.to_owned());
                     }
                 }
             }
@@ -294,6 +417,7 @@ impl Walk<'_> {
             "expose" => {
                 for arg in &it.args {
                     let read = self.lexed(arg, &|name| self.value(stage, name))?;
+                    self.note_unset(read.unset);
                     for port in read.words.iter().filter(|_| read.is_known) {
                         values::port(port)?;
                     }
@@ -366,8 +490,8 @@ impl Walk<'_> {
             let Some(here) = here else { continue };
             let variable = |name: &str| self.value(stage, name);
             let keeps = Keeps::default();
-            WordLexer { escape: '\\', keeps, ignores_quotes: true, variable: &variable }
-                .read(part(self.plain, here.body.clone()))?;
+            let lexer = WordLexer { escape: '\\', keeps, ignores_quotes: true, variable: &variable };
+            self.note_unset(lexer.read(part(self.plain, here.body.clone()))?.unset);
         }
         if !mode.is_empty() {
             values::mode(&mode)?;

@@ -45,6 +45,65 @@ pub struct RefusedStatement {
     pub stage: Option<usize>,
 }
 
+/// A use of a variable that nothing sets where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnsetVariable {
+    /// Its name.
+    pub name: String,
+    /// Where the instruction stands that uses it.
+    pub at: Span,
+    /// The stage that the instruction is in; None for `FROM`, which knows only what stands before the first stage.
+    pub stage: Option<usize>,
+    /// Whether this instruction sets it: `ENV A=$A:/b`.
+    pub sets_itself: bool,
+    /// What of the file has this name all the same.
+    pub set_where: SetWhere,
+}
+
+/// Where a variable is set that is not set where it is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetWhere {
+    /// An `ARG` before the first stage, which a stage has to name again.
+    BeforeStages,
+    /// An argument that BuildKit itself has, which a stage has to name.
+    BuildKit,
+    /// Another stage, or a later instruction.
+    InFile,
+    /// Nowhere in the file.
+    Nowhere,
+}
+
+/// What BuildKit warns of without refusing it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Warnings {
+    /// Variables that nothing in the file sets where they are used. Where a stage has a base image, the image may set them.
+    pub unset: Vec<UnsetVariable>,
+    /// `FROM` whose variables make no image's name unless the caller sets them.
+    pub no_default: Vec<NoDefault>,
+}
+
+/// A `FROM` whose variables make no image's name unless the caller sets them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoDefault {
+    /// The stage that it begins.
+    pub stage: usize,
+    /// Where it stands.
+    pub at: Span,
+    /// Whether this caller sets nothing either, so that it is refused.
+    pub is_refused: bool,
+}
+
+impl Warnings {
+    /// The same for a text with so many bytes more in front.
+    pub fn moved(mut self, bytes: usize) -> Warnings {
+        let spans = self.unset.iter_mut().map(|it| &mut it.at);
+        for span in spans.chain(self.no_default.iter_mut().map(|it| &mut it.at)) {
+            *span = span.start + bytes..span.end + bytes;
+        }
+        self
+    }
+}
+
 /// A Dockerfile in statements.
 #[derive(Clone, Debug, Default)]
 pub struct Statements {
