@@ -73,7 +73,7 @@ fn all_mistakes_are_mended_and_the_image_works() {
     write(
         place.path(),
         &[
-            ("package.json", "{\"name\": \"a\"}"),
+            ("package.json", "{\"name\": \"a\", \"dependencies\": {\"b\": \"1\"}}"),
             ("package-lock.json", "{}"),
             ("node_modules/x/index.js", "x"),
             ("server.key", "-----BEGIN PRIVATE KEY-----\nMII\n"),

@@ -161,9 +161,9 @@ const CORPUS: &[Case] = &[
     case("a plain entry point script", "FROM debian:13\nCOPY entrypoint.sh /\nENTRYPOINT [\"/entrypoint.sh\"]\nCMD [\"server\"]\n").with(&[("entrypoint.sh", PLAIN)]).user(),
     // What a build needs from its context, only its author knows.
     case("vendored modules", "FROM golang:1.25\nUSER 1\nCOPY . .\nRUN go build -mod=vendor .\n").with(&[("go.mod", b"module x\n"), ("vendor/modules.txt", b"x"), (".git/HEAD", b"x")]),
-    case("an environment file", "FROM node:24\nUSER 1\nCOPY . .\nRUN npm ci\nCMD [\"node\", \"x\"]\n").with(&[(".env", b"DB_PASSWORD=hunter2xyz\n"), ("package.json", b"{}"), ("package-lock.json", b"{}"), ("dist/x.js", b"x")]),
+    case("an environment file", "FROM node:24\nUSER 1\nCOPY . .\nRUN npm ci\nCMD [\"node\", \"x\"]\n").with(&[(".env", b"DB_PASSWORD=hunter2xyz\n"), ("package.json", b"{\"dependencies\": {\"a\": \"1\"}}"), ("package-lock.json", b"{}"), ("dist/x.js", b"x")]),
     case("a key that the server reads", "FROM alpine:3.22\nUSER 1\nCOPY . /srv\nCMD [\"server\"]\n").with(&[("tls/server.key", b"-----BEGIN PRIVATE KEY-----\nMII\n")]),
-    case("yarn with its own release", "FROM node:24\nUSER 1\nCOPY . .\nRUN yarn install\n").with(&[("package.json", b"{}"), ("yarn.lock", b""), (".yarnrc.yml", b"yarnPath: .yarn/releases/y.cjs\n"), (".yarn/releases/y.cjs", b"x")]),
+    case("yarn with its own release", "FROM node:24\nUSER 1\nCOPY . .\nRUN yarn install\n").with(&[("package.json", b"{\"dependencies\": {\"a\": \"1\"}}"), ("yarn.lock", b""), (".yarnrc.yml", b"yarnPath: .yarn/releases/y.cjs\n"), (".yarn/releases/y.cjs", b"x")]),
 ];
 
 fn lay_out(folder: &Path, case: &Case) {

@@ -12,7 +12,7 @@ use crate::support::terminal::Terminal;
 use serde_json::Value;
 
 const MANY: &[(&str, &str)] = &[
-    ("package.json", "{\"name\": \"a\"}"),
+    ("package.json", "{\"name\": \"a\", \"dependencies\": {\"b\": \"1\"}}"),
     ("package-lock.json", "{}"),
     ("node_modules/x/index.js", "x"),
     ("server.key", "-----BEGIN PRIVATE KEY-----\nMII\n"),

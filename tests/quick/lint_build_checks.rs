@@ -251,3 +251,144 @@ fn they_point_at_the_place() {
         assert!(is_found("replaced-command", &[("Dockerfile", &text)]), "{text}");
     }
 }
+
+/// A list of packages that is fetched in one step and used in another, and dependencies that are installed again and again.
+#[test]
+fn cache_order() {
+    let of = |lines: &[&str]| -> Vec<String> { lines.iter().map(|text| format!("{text}\nUSER 1\n")).collect() };
+    let bad = of(&[
+        "FROM debian:13.1\nRUN apt-get update\nRUN apt-get install -y curl",
+        "FROM debian:13.1\nRUN apt update\nRUN apt install -y curl",
+        "FROM debian:13.1\nRUN apt-get -qq update\nENV A=b\nRUN apt-get -y install curl",
+        "FROM debian:13.1\nRUN apt-get -o Acquire::Retries=3 update\nRUN DEBIAN_FRONTEND=noninteractive apt-get install -y curl",
+        "FROM debian:13.1\nRUN [\"apt-get\", \"update\"]\nRUN [\"apt-get\", \"install\", \"-y\", \"curl\"]",
+        "FROM debian:13.1\nRUN apt-get update && apt-get upgrade -y\nRUN apt-get install -y curl",
+        "FROM debian:13.1\nRUN set -eux; apt-get update; apt-get clean\nRUN set -eux; apt-get install -y curl",
+        "FROM debian:13.1\nRUN /usr/bin/apt-get update\nRUN /usr/bin/apt-get install -y curl",
+        "FROM debian:13.1\nRUN sudo apt-get update\nRUN sudo -E apt-get install -y curl",
+        "FROM debian:13.1\nRUN bash -c \"apt-get update\"\nRUN bash -c \"apt-get install -y curl\"",
+        "FROM debian:13.1\nRUN [\"sh\", \"-c\", \"apt-get update\"]\nRUN apt-get install -y curl",
+        "FROM debian:13.1\nRUN <<E\nset -e\napt-get update\nE\nRUN <<E\napt-get install -y curl\nE",
+        "FROM debian:13.1\nRUN apt-get update \\\n  # comment\n  && true\nRUN apt-get install -y \\\n  curl",
+        "FROM debian:13.1\nRUN if true; then apt-get update; fi\nRUN (apt-get install -y curl)",
+        "FROM debian:13.1 AS base\nRUN apt-get update\nFROM base\nRUN apt-get install -y curl",
+        "FROM debian:13.1\nRUN apt-get update || true\nCOPY a /a\nRUN apt-get install -y curl && rm -rf /var/lib/apt/lists/*",
+        "FROM debian:13.1\nRUN --mount=type=cache,target=/var/cache/apt apt-get update\nRUN apt-get install -y curl",
+        "FROM debian:13.1\nRUN aptitude update\nRUN aptitude install -y curl",
+        "FROM debian:13.1\nRUN apt-get update\nRUN apt-get install -y $(cat /packages)",
+        "FROM alpine:3.22\nRUN apk update\nRUN apk add curl",
+        "FROM alpine:3.22\nRUN apk -q update\nRUN apk add --virtual .build gcc",
+        "FROM fedora:43\nRUN dnf makecache\nRUN dnf install -y curl",
+        "FROM almalinux:9.6\nRUN yum -y makecache\nRUN yum -y install curl",
+        "FROM opensuse/leap:15.6\nRUN zypper refresh\nRUN zypper install -y curl",
+    ]);
+    let good = of(&[
+        "FROM debian:13.1\nRUN apt-get update && apt-get install -y curl",
+        "FROM debian:13.1\nRUN apt-get update; apt-get install -y curl",
+        "FROM debian:13.1\nRUN apt-get update \\\n && apt-get install -y curl",
+        "FROM debian:13.1\nRUN <<E\napt-get update\napt-get install -y curl\nE",
+        "FROM debian:13.1\nRUN apt-get update\nRUN apt-get update && apt-get install -y curl",
+        "FROM debian:13.1\nRUN apt-get update && apt-get install -y curl\nRUN apt-get purge -y curl",
+        "FROM debian:13.1 AS a\nRUN apt-get update\nFROM debian:13.1\nRUN apt-get install -y ./a.deb\nCOPY --from=a /a /a",
+        "FROM debian:13.1\nRUN apt-get update",
+        "FROM debian:13.1\nRUN echo 'apt-get update' > /x\nRUN apt-get install -y ./a.deb",
+        "FROM debian:13.1\nRUN echo \"a; apt-get update\"\nRUN apt-get install -y ./a.deb",
+        "FROM debian:13.1\n# RUN apt-get update\nRUN apt-get install -y ./a.deb",
+        "FROM debian:13.1\nONBUILD RUN apt-get update\nRUN apt-get install -y ./a.deb",
+        "FROM debian:13.1\nRUN apt-get install -y ./a.deb\nRUN apt-get update",
+        "FROM debian:13.1\nRUN apt-get update && apt-get upgrade -y",
+        "FROM debian:13.1\nRUN bash -c 'apt-get update && apt-get install -y curl'",
+        "FROM debian:13.1\nRUN man apt-get update\nRUN apt-get install -y ./a.deb",
+        "FROM debian:13.1\nRUN pip list update\nRUN apt-get install -y ./a.deb",
+        "FROM alpine:3.22\nRUN apk update\nRUN apk add --no-cache curl",
+        "FROM alpine:3.22\nRUN apk update && apk add curl",
+        "FROM alpine:3.22\nRUN apk update\nRUN apk add -U curl",
+        "FROM fedora:43\nRUN dnf update -y\nRUN dnf install -y curl",
+        "FROM almalinux:9.6\nRUN yum install -y curl",
+        "FROM debian:13.1\nRUN apk update\nRUN apt-get install -y ./a.deb",
+    ]);
+    hold("cache-busting-order", true, &bad.iter().map(String::as_str).collect::<Vec<_>>());
+    hold("cache-busting-order", false, &good.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// Where there is nothing to fetch, the order costs nothing.
+#[test]
+fn cache_order_with_nothing_to_fetch() {
+    let check = |lines: &str, files: &[(&str, &str)]| {
+        let text = format!("FROM a:1\nWORKDIR /app\n{lines}\nUSER 1\n");
+        let mut all = vec![("Dockerfile", text.as_str())];
+        all.extend_from_slice(files);
+        is_found("cache-busting-order", &all)
+    };
+    let go = "module x\n\nrequire a.b/c v1.0.0\n";
+    let bad: &[(&str, &[(&str, &str)])] = &[
+        ("COPY . .\nRUN go build ./...", &[("go.mod", go)]),
+        ("COPY . .\nRUN go build ./...", &[]),
+        ("COPY . .\nRUN go build ./...", &[("go.mod", go), ("vendor/modules.txt", ""), (".dockerignore", "vendor\n")]),
+        ("COPY . .\nRUN go build -mod=mod ./...", &[("go.mod", go), ("vendor/modules.txt", "")]),
+        ("COPY . .\nRUN go mod download", &[("go.mod", go), ("vendor/modules.txt", "")]),
+        ("COPY . .\nRUN go build ./...", &[("go.mod", go), ("vendor/x.js", "")]),
+        ("COPY . .\nRUN npm ci", &[("package.json", "{\"dependencies\": {\"a\": \"1\"}}")]),
+        ("COPY . .\nRUN npm ci", &[("package.json", "{\"devDependencies\": {\"a\": \"1\"}}")]),
+        ("COPY . .\nRUN npm install", &[("package.json", "{\"workspaces\": [\"a\"]}")]),
+        ("COPY . .\nRUN npm ci", &[]),
+        ("COPY . .\nRUN npm ci", &[("package.json", "no json")]),
+        (
+            "COPY . .\nRUN npm --prefix web ci",
+            &[("package.json", "{}"), ("web/package.json", "{\"dependencies\": {\"a\": \"1\"}}")],
+        ),
+        ("COPY . .\nRUN yarn install", &[("package.json", "{\"dependencies\": {\"a\": \"1\"}}")]),
+        ("COPY . .\nRUN pip install -r requirements.txt", &[("requirements.txt", "# web\nflask==3\n")]),
+        ("COPY . .\nRUN pip install -r requirements.txt", &[("requirements.txt", "-r other.txt\n")]),
+        ("COPY . .\nRUN pip install -r a.txt -r b.txt", &[("a.txt", ""), ("b.txt", "flask\n")]),
+        ("COPY . .\nRUN composer install", &[("composer.json", "{\"require\": {\"php\": \"8\", \"a/b\": \"1\"}}")]),
+        (
+            "COPY . .\nRUN cargo build --release",
+            &[("Cargo.toml", "[package]\nname = \"a\"\n[dependencies]\nb = \"1\"\n")],
+        ),
+        (
+            "COPY . .\nRUN poetry install",
+            &[("pyproject.toml", "[tool.poetry.dependencies]\npython = \"3\"\na = \"1\"\n")],
+        ),
+        ("COPY . .\nRUN bundle install", &[("Gemfile", "source 'x'\ngem 'a'\n")]),
+    ];
+    let good: &[(&str, &[(&str, &str)])] = &[
+        ("COPY . .\nRUN go build ./...", &[("go.mod", go), ("vendor/modules.txt", "")]),
+        ("COPY vendor ./vendor\nCOPY . .\nRUN go build ./...", &[("go.mod", go)]),
+        ("COPY . .\nRUN go build -mod=vendor ./...", &[("go.mod", go)]),
+        ("ENV GOFLAGS=-mod=vendor\nCOPY . .\nRUN go build ./...", &[("go.mod", go)]),
+        ("COPY . .\nRUN go build ./...", &[("go.mod", "module x\n\ngo 1.25\n")]),
+        ("COPY . .\nRUN go mod download", &[("go.mod", "module x\n")]),
+        ("COPY . .\nRUN npm ci", &[("package.json", "{\"name\": \"a\"}")]),
+        ("COPY . .\nRUN npm install", &[("package.json", "{\"dependencies\": {}, \"devDependencies\": {}}")]),
+        ("COPY . .\nRUN yarn install", &[("package.json", "{}")]),
+        ("COPY . .\nRUN pnpm install", &[("package.json", "{\"scripts\": {\"a\": \"b\"}}")]),
+        (
+            "COPY . .\nRUN npm --prefix web ci",
+            &[("package.json", "{\"dependencies\": {\"a\": \"1\"}}"), ("web/package.json", "{}")],
+        ),
+        ("COPY . .\nRUN pip install -r requirements.txt", &[("requirements.txt", "")]),
+        ("COPY . .\nRUN pip install -r requirements.txt", &[("requirements.txt", "# nothing\n\n")]),
+        ("COPY . /app\nRUN pip install -r /app/requirements/dev.txt", &[("requirements/dev.txt", "# nothing\n")]),
+        (
+            "COPY . .\nRUN pip install --no-index --find-links wheels -r requirements.txt",
+            &[("requirements.txt", "a\n")],
+        ),
+        (
+            "COPY . .\nRUN composer install",
+            &[("composer.json", "{\"require\": {\"php\": \"8\", \"ext-json\": \"*\"}}")],
+        ),
+        ("COPY . .\nRUN cargo build --release", &[("Cargo.toml", "[package]\nname = \"a\"\n")]),
+        ("COPY . .\nRUN cargo build --frozen", &[("Cargo.toml", "[dependencies]\nb = \"1\"\n")]),
+        ("COPY . .\nRUN poetry install", &[("pyproject.toml", "[tool.poetry.dependencies]\npython = \"3\"\n")]),
+        ("COPY . .\nRUN uv sync", &[("pyproject.toml", "[project]\nname = \"a\"\ndependencies = []\n")]),
+        ("COPY . .\nRUN bundle install", &[("Gemfile", "source 'x'\nruby '3.4'\n")]),
+        ("COPY . .\nRUN dotnet restore", &[("a.csproj", "<Project Sdk=\"x\"></Project>")]),
+    ];
+    let wrong = |list: &[(&str, &[(&str, &str)])], wanted: bool| -> Vec<String> {
+        let other = list.iter().filter(|(lines, files)| check(lines, files) != wanted);
+        other.map(|(lines, files)| format!("{lines} {files:?}")).collect()
+    };
+    assert_eq!(wrong(bad, true), Vec::<String>::new(), "not found");
+    assert_eq!(wrong(good, false), Vec::<String>::new(), "found");
+}

@@ -95,7 +95,7 @@ fn pictures_are_real_output() {
 #[test]
 fn the_picture_of_lint_is_real_output() {
     let place = tempfile::tempdir().unwrap();
-    fs::write(place.path().join("package.json"), "{}").unwrap();
+    fs::write(place.path().join("package.json"), "{\"dependencies\": {\"express\": \"5\"}}").unwrap();
     fs::write(
         place.path().join("Dockerfile"),
         "FROM node:24.11.1\nWORKDIR /app\nADD . /app\nRUN npm ci\nUSER node\nCMD node server.js\n",

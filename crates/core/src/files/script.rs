@@ -43,6 +43,35 @@ pub fn overwrites(folder: Option<&str>, entrypoint: &[String], command: &[String
     script.found
 }
 
+/// The commands of a script, and of the scripts in it, each as its words. What the shell fills in is a `$`.
+pub fn commands(script: &str) -> Vec<Vec<String>> {
+    let mut all = Vec::new();
+    let mut scripts = vec![(script.to_owned(), 0)];
+    while let Some((script, depth)) = scripts.pop() {
+        let mut lexer = Lexer::new(&script);
+        while let Some(line) = lexer.next_command() {
+            let mut inner = line.inner;
+            let at = line.words.iter().position(|word| SHELLS.contains(&word.rsplit('/').next().unwrap_or_default()));
+            let words = at.and_then(|at| line.words.get(at..)).unwrap_or_default();
+            inner.extend(shell_script(words).cloned());
+            if depth < DEEPEST {
+                scripts.extend(inner.into_iter().map(|script| (script, depth + 1)));
+            }
+            if !line.words.is_empty() {
+                all.push(line.words);
+            }
+        }
+    }
+    all
+}
+
+/// The script of `sh -c SCRIPT`, with other options in front of it or in the same word.
+pub fn shell_script(words: &[String]) -> Option<&String> {
+    let takes = |word: &String| word.starts_with('-') && !word.starts_with("--") && word.contains('c');
+    let at = words.iter().position(takes)?;
+    words.iter().skip(at + 1).find(|word| !word.starts_with('-') && !word.starts_with('+'))
+}
+
 const SHELLS: &[&str] = &["sh", "bash", "ash", "dash", "zsh", "ksh"];
 
 /// Programs that run the words behind their own options, and so do the shell's words that stand in front of a command.
@@ -204,12 +233,8 @@ impl Script {
         }
     }
 
-    /// `sh -c SCRIPT`, with other options in front of it or in the same word.
     fn shell(&mut self, words: &[String], depth: usize) {
-        let takes = |word: &String| word.starts_with('-') && !word.starts_with("--") && word.contains('c');
-        let Some(at) = words.iter().position(takes) else { return };
-        let script = words.iter().skip(at + 1).find(|word| !word.starts_with('-') && !word.starts_with('+'));
-        if let Some(script) = script {
+        if let Some(script) = shell_script(words) {
             self.run(script, depth + 1);
         }
     }

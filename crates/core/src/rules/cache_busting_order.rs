@@ -1,7 +1,10 @@
 //! Everything is copied before the dependencies are installed, so that each change installs them again.
 
 use super::fix::{DockerfileFix, DockerfilePart, Fixing, Grade, Proposal};
+use super::manifests::names_nothing;
+use super::package_lists::{ListStep, list_steps};
 use super::{COMMON, Case, Class, Confidence, Example, Finding, Rule};
+use crate::files::context::ContextRequest;
 use crate::files::dockerfile::{CommandForm, Directive, Dockerfile, Instruction, mounts};
 use crate::host::Host;
 use crate::lower::Build;
@@ -34,6 +37,11 @@ pub static RULE: Rule = Rule {
             name: "Dockerfile",
             bad: "FROM golang:1.25.4\nCOPY . .\nRUN go build -o /server .\nUSER 10001\n",
             good: "FROM golang:1.25.4\nCOPY . .\nRUN --mount=type=cache,target=/go/pkg/mod go build -o /server .\nUSER 10001\n",
+        },
+        Example {
+            name: "Dockerfile",
+            bad: "FROM debian:13.1\nRUN apt-get update\nRUN apt-get install -y curl=8.14.1-2\nUSER 10001\n",
+            good: "FROM debian:13.1\nRUN apt-get update && apt-get install -y curl=8.14.1-2\nUSER 10001\n",
         },
     ],
     check,
@@ -179,6 +187,20 @@ fn check(case: &Case) -> Vec<Finding> {
             finding.instead = format!("{}, then RUN {install}, then {copy}", order.first_copy());
             findings.push(finding);
         }
+        for step in list_steps(file, &build.needed) {
+            let ListStep { run, command, later } = step;
+            let mut finding = RULE
+                .found(&build.origins)
+                .titled(format!("{command} in a step of its own"))
+                .weighed_as(Class::Outage)
+                .in_file(file.place(&run.span));
+            finding.why = format!(
+                "While this line stays as it is, the step comes from the cache, however old its list of packages is by then. {later} \
+                 in a later step then gets old packages, or fails because the server has them no more."
+            );
+            finding.instead = format!("both in one step: RUN {command} && {later} …");
+            findings.push(finding);
+        }
     }
     findings
 }
@@ -221,6 +243,9 @@ fn in_stage<'a>(build: &Build, instructions: &'a [Instruction], host: &dyn Host)
             continue;
         }
         let folder = build.context.as_ref().map(|wanted| wanted.folder.as_str());
+        if is_local(ecosystem, &words, instructions, run, build, host) {
+            continue;
+        }
         let names = names(ecosystem, &words, folder, host);
         let target = if target.text.ends_with('/') { target.text.clone() } else { format!("{}/", target.text) };
         let single = commands(&command.script()).len() == 1;
@@ -264,6 +289,84 @@ fn names(ecosystem: &Ecosystem, words: &[String], folder: Option<&str>, host: &d
     };
     let found: Vec<String> = ecosystem.names.iter().filter_map(|name| fits(name)).collect();
     if found.is_empty() { usual() } else { found }
+}
+
+/// Whether the step fetches nothing: the dependencies lie in the context, the step says so, or the files that name them name none.
+fn is_local(
+    ecosystem: &Ecosystem,
+    words: &[String],
+    instructions: &[Instruction],
+    run: &Instruction,
+    build: &Build,
+    host: &dyn Host,
+) -> bool {
+    let has = |options: &[&str]| words.iter().any(|word| options.contains(&word.as_str()));
+    let program = |name: &str| ecosystem.programs.contains(&name);
+    if has(&["--offline", "--no-index", "-mod=vendor"])
+        || program("cargo") && has(&["--frozen"])
+        || program("bundle") && has(&["--local"])
+        || program("mvn") && has(&["-o"])
+    {
+        return true;
+    }
+    let before = instructions.iter().take_while(|it| !std::ptr::eq(*it, run));
+    let Some(context) = &build.context else { return false };
+    // A folder of its own of the context: `npm --prefix web ci`.
+    let below = words.windows(2).find_map(|pair| match pair {
+        [option, folder] if matches!(option.as_str(), "--prefix" | "-C" | "--cwd") => Some(folder.as_str()),
+        _ => None,
+    });
+    let root = context.folder.trim_end_matches('/');
+    let root = match below.map(|folder| folder.trim_start_matches("./").trim_end_matches('/')) {
+        Some(folder) if folder.starts_with('/') || folder.contains('$') => return false,
+        Some(folder) if !folder.is_empty() => format!("{root}/{folder}"),
+        _ => root.to_owned(),
+    };
+    if program("go") {
+        let by_flags = before.into_iter().any(|it| {
+            let is_copied = matches!(&it.what, Directive::Copy { from: None, sources, .. }
+                if sources.iter().any(|source| source.text.trim_matches(['/', '.']) == "vendor"));
+            let is_set = matches!(&it.what, Directive::Env(list)
+                if list.iter().any(|(name, value)| name.text == "GOFLAGS" && value.contains("-mod=vendor")));
+            is_copied || is_set
+        });
+        // Go takes `vendor` by itself where it lies beside the module.
+        let lies_there = || {
+            let wanted = ContextRequest { copied: None, ..context.clone() };
+            host.exists(&format!("{root}/vendor/modules.txt"))
+                && host.survey(&wanted).is_ok_and(|survey| survey.holds("vendor/modules.txt"))
+        };
+        if by_flags || !has(&["-mod=mod"]) && !words.iter().any(|word| word == "download") && lies_there() {
+            return true;
+        }
+    }
+    let named: Vec<&String> = words
+        .windows(2)
+        .filter_map(|pair| match pair {
+            [flag, file] if matches!(flag.as_str(), "-r" | "--requirement") => Some(file),
+            _ => None,
+        })
+        .collect();
+    if program("pip") {
+        // The path is one of the image: the file lies below the context under the last parts of it.
+        let is_empty = |path: &&String| {
+            let path = path.trim_start_matches("./");
+            let mut ends =
+                std::iter::once(path).chain(path.match_indices('/').filter_map(|(at, _)| path.get(at + 1..)));
+            ends.find(|end| host.exists(&format!("{root}/{end}")))
+                .is_some_and(|end| names_nothing(&format!("{root}/{end}"), host))
+        };
+        return !named.is_empty() && named.iter().all(is_empty);
+    }
+    let there = host.list(&root);
+    let manifests: Vec<&String> = match ecosystem.names.first() {
+        Some(name) => {
+            let fits = |file: &&String| name.strip_prefix('*').map_or(*file == name, |end| file.ends_with(end));
+            there.iter().filter(fits).collect()
+        }
+        None => Vec::new(),
+    };
+    !manifests.is_empty() && manifests.iter().all(|name| names_nothing(&format!("{root}/{name}"), host))
 }
 
 /// The commands of a script.
