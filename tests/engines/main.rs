@@ -14,6 +14,7 @@
 mod support;
 
 mod at_once;
+mod build_checks;
 mod callers;
 mod changes;
 mod changes_truth;

@@ -167,6 +167,9 @@ fn copies_of_what_is_ignored() {
         ("# c\n\n dist \n", "COPY dist /x"),
         ("d?st\n", "COPY dist /x"),
         ("Dockerfile\n", "COPY Dockerfile /x"),
+        ("*.jar\n", "COPY $NAME.jar /x"),
+        ("*\n", "COPY $NAME/a /x"),
+        ("dist\n", "COPY dist/$TARGETPLATFORM/a /x"),
     ];
     let good = [
         ("dist\n", "COPY src /x"),
@@ -182,6 +185,8 @@ fn copies_of_what_is_ignored() {
         ("dist\n", "COPY distribution /x"),
         ("dist\n", "COPY web/dist /x"),
         ("dist\n", "COPY dist$V /x"),
+        ("dist\n", "COPY $V /x"),
+        ("*\n!src\n", "COPY $V /x"),
         ("dist\n", "RUN --mount=type=cache,target=/x,source=dist true"),
         ("dist\n", "RUN --mount=type=bind,from=alpine:3.22,source=dist,target=/x true"),
         ("dist\n", "ONBUILD COPY dist /x"),

@@ -2,7 +2,8 @@
 
 use super::{COMMON, Case, Class, Confidence, Example, Finding, Rule};
 use crate::files::context::Survey;
-use crate::files::dockerfile::{Directive, Instruction, Word, is_remote, mounts};
+use crate::files::dockerfile::{Directive, Instruction, Word, as_patterns, is_remote, mounts};
+
 use crate::files::ignore::clean;
 
 /// The rule.
@@ -31,10 +32,11 @@ fn check(case: &Case) -> Vec<Finding> {
         let name = ignore.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         for instruction in file.instructions_of(&build.needed).filter(|it| !it.on_build) {
             for source in sources(instruction) {
-                let path = path_of(&source.text);
-                if !is_excluded(&path, survey) {
+                // What a variable stands for is one element of a path, or a part of one.
+                let paths: Vec<String> = as_patterns(&source.text, file.escape).iter().map(|it| path_of(it)).collect();
+                let Some(path) = paths.first().filter(|_| paths.iter().all(|path| is_excluded(path, survey))) else {
                     continue;
-                }
+                };
                 let keyword = file.text.text.get(instruction.keyword.clone()).unwrap_or_default().to_uppercase();
                 let mut finding = RULE
                     .found(&build.origins)
@@ -44,10 +46,10 @@ fn check(case: &Case) -> Vec<Finding> {
                 if path.is_empty() {
                     "The ignore file excludes everything, so nothing is copied.".clone_into(&mut finding.why);
                     finding.instead = format!("add exceptions for what is needed to {name}: !src");
-                } else if has_wildcard(&path) {
+                } else if has_wildcard(&source.text) {
                     "The builder does not get what the ignore file excludes, so nothing that fits is copied."
                         .clone_into(&mut finding.why);
-                } else {
+                } else if !has_wildcard(path) {
                     finding.instead = format!("add the line !{path} at the end of {name}, or do not copy it");
                 }
                 findings.push(finding);
@@ -72,8 +74,7 @@ fn sources(instruction: &Instruction) -> Vec<Word> {
             instruction.flags.iter().find(|(name, value, _)| name == "mount" && value.contains(&text))?;
         Some(Word { text, span: span.clone() })
     });
-    // What a variable stands for is not known here.
-    copied.into_iter().chain(bound).filter(|source| !is_remote(&source.text) && !source.text.contains('$')).collect()
+    copied.into_iter().chain(bound).filter(|source| !is_remote(&source.text)).collect()
 }
 
 /// A source's path in the context; empty for the context itself.
