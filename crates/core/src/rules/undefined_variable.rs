@@ -1,6 +1,6 @@
 //! A variable of a Dockerfile that nothing sets.
 
-use super::base_variables::variables;
+use super::base_variables::sets;
 use super::{COMMON, Case, Class, Confidence, Example, Finding, Rule};
 use crate::engine::Lookup;
 use crate::files::dockerfile::{Directive, Dockerfile, SetWhere, Span, UnsetVariable};
@@ -65,17 +65,17 @@ fn finding(case: &Case, build: &Build, file: &Dockerfile, unset: &UnsetVariable)
     let meant = known.iter().copied().filter(|other| *other != name && strsim::jaro(name, other) >= 0.9).min();
     let base = unset.stage.and_then(|stage| file.first_of(stage)).filter(|stage| stage.image != "scratch");
     if let Some(base) = base {
-        let sets = match case.facts.image(&base.image) {
+        let is_set = match case.facts.image(&base.image) {
             Lookup::Found(image) => {
                 Some(image.env.iter().any(|line| line.split('=').next().is_some_and(|other| other == name)))
             }
             // Another context may have the image's name.
             _ if build.is_own(&base.image) => None,
-            _ => variables(&base.image).map(|list| list.contains(&name)),
+            _ => sets(&base.image, name),
         };
         // Images have capital letters in the names of their variables, so others are the file's own.
         let is_own = unset.set_where != SetWhere::Nowhere || meant.is_some() || name.chars().any(char::is_lowercase);
-        if sets.unwrap_or(!is_own) {
+        if is_set.unwrap_or(!is_own) {
             return None;
         }
     }
