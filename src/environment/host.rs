@@ -74,6 +74,13 @@ impl Host for Surroundings {
         entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
     }
 
+    fn is_link(&self, path: &str) -> bool {
+        use io::ErrorKind::{InvalidInput, NotADirectory, NotFound};
+        // What is there and no link is an invalid argument to readlink(2).
+        fs::read_link(path)
+            .map_or_else(|error| !matches!(error.kind(), InvalidInput | NotFound | NotADirectory), |_| true)
+    }
+
     fn resolve(&self, path: &str) -> String {
         resolve(Path::new(path), &self.directory())
     }

@@ -146,3 +146,37 @@ fn no_fault_at_any_system_call_lets_a_protected_object_go() {
     let failed = failed.into_inner().unwrap();
     assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), work.len(), failed.join("\n\n"));
 }
+
+/// Each Dockerfile that is linted is opened and read once, and what is asked for grows with their number, not with its square.
+#[test]
+fn a_dockerfile_is_read_once_by_lint() {
+    let strace = tool("strace");
+    let place = tempfile::tempdir().unwrap();
+    let calls = |count: usize| {
+        let folder = place.path().join(count.to_string());
+        for number in 0..count {
+            let one = folder.join(number.to_string());
+            fs::create_dir_all(&one).unwrap();
+            fs::write(one.join("Dockerfile"), "FROM alpine:3.22\nRUN x\nUSER 1\n").unwrap();
+        }
+        let log = place.path().join("log");
+        let mut command = without_terminal(&strace);
+        command.args(["-f", "-qq", "-e", "trace=openat,open,readlink,readlinkat,getcwd", "-o"]).arg(&log);
+        command.arg(env!("CARGO_BIN_EXE_fender")).args(["lint", "--no-config"]).arg(&folder);
+        let output = command.env("HOME", place.path()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let log = fs::read_to_string(log).unwrap();
+        let of = |name: &str| log.lines().filter(|line| line.contains(name)).count();
+        (
+            log.lines().filter(|line| line.contains("open") && line.contains("/Dockerfile\"")).count(),
+            of("readlink"),
+            of("getcwd"),
+        )
+    };
+    let ((opened, links, folders), (more_opened, more_links, more_folders)) = (calls(20), calls(60));
+    assert_eq!((opened, more_opened), (20, 60));
+    // The elements of a path are asked for once; a context and a fix follow theirs again, each on its own way.
+    let depth = place.path().components().count() + 2;
+    assert!(more_links - links <= 40 * (2 + 3 * depth), "{links} {more_links}");
+    assert!(more_folders - folders <= 40 * 6, "{folders} {more_folders}");
+}

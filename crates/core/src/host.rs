@@ -31,6 +31,10 @@ pub trait Host {
     fn is_directory(&self, path: &str) -> bool;
     /// The names in a folder; none where it cannot be read.
     fn list(&self, path: &str) -> Vec<String>;
+    /// Whether there may be a link at this path: false only where it is certain that there is none.
+    fn is_link(&self, _: &str) -> bool {
+        true
+    }
     /// The path with `..` and links followed as far as they exist.
     fn resolve(&self, path: &str) -> String;
     /// Whether standard input is a terminal.

@@ -89,6 +89,9 @@ impl Host for WithTyped<'_> {
     fn list(&self, path: &str) -> Vec<String> {
         self.inner.list(path)
     }
+    fn is_link(&self, path: &str) -> bool {
+        self.inner.is_link(path)
+    }
     fn resolve(&self, path: &str) -> String {
         self.inner.resolve(path)
     }

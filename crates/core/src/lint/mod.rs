@@ -7,15 +7,14 @@ mod extent;
 pub mod fix;
 pub mod formats;
 mod grouped;
+mod looking;
 mod reported;
 
 use crate::order::PutInOrder as _;
-use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use crate::files::allowance::allowance;
-use crate::files::context::{self, ContextRequest, Survey};
 use crate::files::dockerfile::Dockerfile;
 use crate::files::ignore::{self, Matcher};
 use crate::files::text::{FileProblem, Place, Text};
@@ -32,6 +31,8 @@ pub use baseline::{Baseline, BaselineEntry};
 pub use changed::{ChangedPart, FileChanges};
 pub use extent::{extent, stage};
 pub use grouped::grouped;
+use looking::Looking;
+pub use looking::SOME_HOME;
 pub use reported::{PathRoot, Reported, digest, reported};
 
 /// What a file is.
@@ -121,72 +122,9 @@ pub fn kind_of_text(text: &str) -> Option<FileKind> {
     }
 }
 
-/// The home folder of whoever uses the files that are linted. It is not that of who runs lint: `~/data` is the same finding for everybody.
-pub const SOME_HOME: &str = "/home/~";
-
-/// The world, with each context looked at once, and nobody's home.
-struct Looking<'a> {
-    host: &'a dyn Host,
-    surveys: RefCell<HashMap<ContextRequest, Result<Survey, context::ContextProblem>>>,
-}
-
-impl Host for Looking<'_> {
-    fn env(&self, name: &str) -> Option<String> {
-        if name == "HOME" { Some(SOME_HOME.to_owned()) } else { self.host.env(name) }
-    }
-    fn directory(&self) -> String {
-        self.host.directory()
-    }
-    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
-        self.host.read(path)
-    }
-    fn start(&self, path: &str, most: usize) -> Result<Vec<u8>, String> {
-        self.host.start(path, most)
-    }
-    fn read_own(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
-        self.host.read_own(path)
-    }
-    fn exists(&self, path: &str) -> bool {
-        self.host.exists(path)
-    }
-    fn is_missing(&self, path: &str) -> bool {
-        self.host.is_missing(path)
-    }
-    fn is_directory(&self, path: &str) -> bool {
-        self.host.is_directory(path)
-    }
-    fn list(&self, path: &str) -> Vec<String> {
-        self.host.list(path)
-    }
-    fn resolve(&self, path: &str) -> String {
-        self.host.resolve(path)
-    }
-    fn survey(&self, wanted: &ContextRequest) -> Result<Survey, context::ContextProblem> {
-        // The Dockerfile matters to it by its own ignore file alone.
-        let mut key = wanted.clone();
-        let own = wanted.dockerfile.as_ref().is_some_and(|path| self.host.exists(&format!("{path}.dockerignore")));
-        if !own {
-            key.dockerfile = None;
-        }
-        self.surveys.borrow_mut().entry(key).or_insert_with(|| self.host.survey(wanted)).clone()
-    }
-    fn input_is_terminal(&self) -> bool {
-        true
-    }
-    fn output_is_terminal(&self) -> bool {
-        false
-    }
-    fn config_folder(&self, chosen: Option<&str>) -> String {
-        self.host.config_folder(chosen)
-    }
-    fn has_plugin(&self, name: &str, config_folder: &str) -> bool {
-        self.host.has_plugin(name, config_folder)
-    }
-}
-
 /// Judges all of them.
 pub fn lint(files: &[(String, FileKind)], facts: &dyn Facts, host: &dyn Host) -> Report {
-    let host = Looking { host, surveys: RefCell::default() };
+    let host = Looking::new(host);
     let mut report = Report { files: files.len(), ..Report::default() };
     let mut known = Known { paths: files.iter().map(|(path, _)| path.as_str()).collect(), ..Known::default() };
     let of = |kind: FileKind| files.iter().filter(move |(_, other)| *other == kind).map(|(path, _)| path.as_str());
@@ -215,8 +153,15 @@ pub fn lint(files: &[(String, FileKind)], facts: &dyn Facts, host: &dyn Host) ->
         let folder = path.rsplit_once('/').map_or(".", |(folder, _)| if folder.is_empty() { "/" } else { folder });
         run(&["buildx", "build", "-f", path, folder], path, &host, facts, &mut report, &mut known);
     }
+    let mut builds_of: HashMap<String, Vec<usize>> = HashMap::new();
+    for (build, at) in report.builds.iter().zip(0..) {
+        if let Some(path) = &build.path {
+            builds_of.entry(host.resolve(path)).or_default().push(at);
+        }
+    }
     for path in of(FileKind::Dockerfile) {
-        other_targets(path, &host, facts, &mut report, &mut known);
+        let builds = builds_of.get(&host.resolve(path)).map_or(&[][..], Vec::as_slice);
+        other_targets(path, builds, &host, facts, &mut report, &mut known);
     }
     together(&mut report.findings);
     quiet(&mut report, files.iter().map(|(path, _)| path.as_str()), &host);
@@ -263,15 +208,18 @@ fn together(findings: &mut Vec<Finding>) {
 const MOST_TARGETS: usize = 32;
 
 /// Stages that no build needs can still be chosen with `--target`: those that no other stage needs are judged like the last one.
-fn other_targets(path: &str, host: &Looking<'_>, facts: &dyn Facts, report: &mut Report, known: &mut Known) {
-    let resolved = host.resolve(path);
+/// `builds` are those of this file among the builds of the report.
+fn other_targets(
+    path: &str,
+    builds: &[usize],
+    host: &Looking<'_>,
+    facts: &dyn Facts,
+    report: &mut Report,
+    known: &mut Known,
+) {
     let mut judged: BTreeSet<usize> = BTreeSet::new();
     let mut file = None;
-    for build in report
-        .builds
-        .iter()
-        .filter(|build| build.path.as_deref().map(|path| host.resolve(path)) == Some(resolved.clone()))
-    {
+    for build in builds.iter().filter_map(|at| report.builds.get(*at)) {
         judged.extend(&build.needed);
         file = file.or_else(|| build.dockerfile.clone());
     }
