@@ -453,7 +453,7 @@ fn not_understood_at(place: Place, title: &str, why: &str) -> Finding {
 
 /// Whether this is the refusal of a `FROM` that has no image because nobody gives its arguments.
 fn is_only_without_image(file: &Dockerfile, problem: &FileProblem) -> bool {
-    let refused = file.warnings.no_default.iter().filter(|it| it.is_refused);
+    let refused = file.warnings.no_default.iter().take(64).filter(|it| it.is_refused);
     refused.into_iter().any(|it| file.text.position(it.at.start) == (problem.line, problem.column))
 }
 

@@ -24,11 +24,14 @@ pub static RULE: Rule = Rule {
     ..COMMON
 };
 
+/// So many stages of one file are looked at.
+const MOST: usize = 64;
+
 fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
     for build in case.builds() {
         let Some(file) = build.file() else { continue };
-        for it in file.warnings.no_default.iter().filter(|it| build.needed.contains(&it.stage)) {
+        for it in file.warnings.no_default.iter().take(MOST).filter(|it| build.needed.contains(&it.stage)) {
             // Where no ARG has the name, `undefined-variable` says so.
             if file.warnings.unset.iter().any(|unset| unset.stage.is_none() && unset.at == it.at) {
                 continue;

@@ -37,11 +37,16 @@ pub static RULE: Rule = Rule {
     ..COMMON
 };
 
+/// So many uses in one file are looked at: each is searched for in its instruction and compared with the file's names.
+const MOST: usize = 64;
+/// A longer name is no slip of another one, in bytes.
+const LONGEST: usize = 64;
+
 fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
     for build in case.builds() {
         let Some(file) = build.file() else { continue };
-        for unset in &file.warnings.unset {
+        for unset in file.warnings.unset.iter().take(MOST) {
             let is_built = match unset.stage {
                 Some(stage) => build.needed.contains(&stage),
                 None => file
@@ -62,7 +67,12 @@ fn finding(case: &Case, build: &Build, file: &Dockerfile, unset: &UnsetVariable)
     let name = unset.name.as_str();
     let known = names(file);
     // A few letters that are one slip apart.
-    let meant = known.iter().copied().filter(|other| *other != name && strsim::jaro(name, other) >= 0.9).min();
+    let is_short = |other: &str| name.len().max(other.len()) <= LONGEST;
+    let meant = known
+        .iter()
+        .copied()
+        .filter(|other| *other != name && is_short(other) && strsim::jaro(name, other) >= 0.9)
+        .min();
     let base = unset.stage.and_then(|stage| file.first_of(stage)).filter(|stage| stage.image != "scratch");
     if let Some(base) = base {
         let is_set = match case.facts.image(&base.image) {
