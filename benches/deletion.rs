@@ -247,7 +247,7 @@ fn keep_and_restore(engine: &BenchEngine, name: &str, step: &fender_core::plan::
         let plan = connection
             .block_on(async {
                 let needs = fender_core::plan::needs(steps);
-                let inventory = fender::engine::inventory::read(&connection.client, needs, None).await?;
+                let inventory = fender::engine::inventory::read(&connection.client, &needs, None).await?;
                 fender::engine::inventory::survey(&connection.client, steps, &Default::default(), inventory, None).await
             })
             .unwrap();

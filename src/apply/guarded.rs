@@ -7,10 +7,12 @@ use std::path::Path;
 
 use super::{ItemOutcome, Outcome, RemovalMessages, carry_out, same_engine};
 use crate::ending::Ending;
+use crate::engine::later::{Later, LeftOpen};
 use crate::environment::host::notes_wanted;
 use crate::exit::NOT_RUN;
 use crate::trash::{Entry, KeptNow, SettingsRead};
-use crate::ui::question::{Question, Reply};
+use crate::ui::progress::after_two_seconds;
+use crate::ui::question::{Question, QuestionNews, Reply};
 use crate::ui::screen::{Screen, list};
 use crate::ui::{plan as shown, report};
 use crate::{session, trash};
@@ -75,7 +77,7 @@ impl Guard<'_> {
             _ => return Next::Usual,
         }
         let Ok(plan) = judgement.facts.plan(steps) else { return Next::Usual };
-        let read = (*plan).clone();
+        let mut read = (*plan).clone();
         if !asks && read.skipped_protected().next().is_none() {
             self.note(&read);
             return Next::Usual;
@@ -91,27 +93,28 @@ impl Guard<'_> {
         if unasked {
             say(&all_kept(judgement));
         }
-        let mut reply = if unasked {
-            Ok(Reply::Yes)
-        } else if asks || asked_by_docker {
-            self.ask(&plan, asked_by_docker)
-        } else {
-            Ok(Reply::Yes)
-        };
-        if (plan.unmeasured || plan.unread) && matches!(reply, Ok(Reply::Yes)) {
-            let measured = match self.measured(&read) {
+        let mut reply = Ok(Reply::Yes);
+        let mut later = None;
+        if !unasked && (asks || asked_by_docker) {
+            (reply, plan) = self.ask(plan, &mut read, Some(&mut later), asked_by_docker);
+        }
+        if plan.is_left_open() && matches!(reply, Ok(Reply::Yes)) {
+            let measured = match self.measured(&mut read, later.as_ref()) {
                 Ok(measured) => measured,
                 Err(ending) => return Next::Ended(ending),
             };
-            if !plan.says_all_of(&measured) {
+            let says_all = plan.says_all_of(&measured);
+            if !says_all {
                 say(if plan.unread {
                     "fender: now it is known what can be kept and restored, and it is not all that was shown\n"
                 } else {
                     sizes_changed_it(&measured)
                 });
-                reply = self.ask(&measured, asked_by_docker);
             }
             plan = measured;
+            if !says_all {
+                (reply, plan) = self.ask(plan, &mut read, None, asked_by_docker);
+            }
         }
         match reply {
             Err(ending) => Next::Ended(ending),
@@ -147,15 +150,36 @@ impl Guard<'_> {
         if self.judgement.caller == CallerKind::Person { SettingsRead::Later } else { SettingsRead::Now }
     }
 
-    /// The same with the sizes of the volumes and what the containers share, which were not known in time for the question.
-    fn measured(&self, read: &Plan) -> Result<Plan, Ending> {
-        let mut read = read.clone();
-        if read.unmeasured {
-            let engine = session::engine(&self.judgement.target, self.client, self.policy);
-            let sizes = engine.volume_sizes().map_err(|problem| self.engine_did_not_answer(&problem.to_string()))?;
-            read.measure(&sizes);
+    /// Begins to ask what the question leaves open, for as long as it stands. Where that fails it is asked after the answer.
+    fn begin_later(&self, plan: &Plan, later: &mut Option<Later>) {
+        let Some(open) = LeftOpen::of(plan) else { return };
+        let engine = session::engine(&self.judgement.target, self.client, self.policy);
+        let Ok(connection) = engine.connection() else { return };
+        if let Ok(begun) = Later::begin(connection.route(), open) {
+            *later = Some(begun);
         }
-        Ok(self.prepared(&read, SettingsRead::Now))
+    }
+
+    /// Fills in what was not known in time for the question. What was begun while the question stood, and has failed, is asked once more.
+    fn fill_in(&self, read: &mut Plan, later: Option<&Later>) -> Result<(), Ending> {
+        let Some(open) = LeftOpen::of(read) else { return Ok(()) };
+        if let Some(later) = later {
+            let _waiting = after_two_seconds("waiting for the engine to say how large what is deleted is".to_owned());
+            if let Ok(answers) = later.answer() {
+                answers.fill(read);
+                return Ok(());
+            }
+        }
+        let engine = session::engine(&self.judgement.target, self.client, self.policy);
+        let answers = engine.left_open(&open).map_err(|problem| self.engine_did_not_answer(&problem.to_string()))?;
+        answers.fill(read);
+        Ok(())
+    }
+
+    /// The plan with all that was not known in time for the question, and with what the containers share.
+    fn measured(&self, read: &mut Plan, later: Option<&Later>) -> Result<Plan, Ending> {
+        self.fill_in(read, later)?;
+        Ok(self.prepared(read, SettingsRead::Now))
     }
 
     /// What the rules stopped, and nobody confirmed.
@@ -217,12 +241,60 @@ impl Guard<'_> {
         invocation.canonical().ends_with(" prune") && !invocation.on("force")
     }
 
-    fn ask(&self, plan: &Plan, docker_asks: bool) -> Result<Reply, Ending> {
+    /// Asks about the plan. What the question leaves open is asked of the engine in `later` while it stands; once it is known, the question is
+    /// about the plan with that. Also the plan that was answered.
+    fn ask(
+        &self,
+        mut plan: Plan,
+        read: &mut Plan,
+        later: Option<&mut Option<Later>>,
+        docker_asks: bool,
+    ) -> (Result<Reply, Ending>, Plan) {
+        let screen = Screen::of_questions();
+        let smaller = self.smaller_plan();
+        let question = self.question(&plan, smaller.as_ref(), docker_asks);
+        // Nothing more is asked of the engine before the question is whole.
+        let later: Option<&Later> = later.and_then(|later| {
+            self.begin_later(&plan, later);
+            later.as_ref()
+        });
+        let mut tell = || {
+            let before = plan.clone();
+            let text = match later.map(Later::answer) {
+                Some(Ok(answers)) => {
+                    answers.fill(read);
+                    plan = self.prepared(read, self.reading());
+                    match before.says_all_of(&plan) {
+                        true => shown::filled_in(&before, &plan, &screen),
+                        false => sizes_changed_it(&plan).to_owned(),
+                    }
+                }
+                _ => {
+                    "fender: the engine has not said how large this is; it is asked again before anything is deleted\n"
+                        .to_owned()
+                }
+            };
+            let question = self.question(&plan, smaller.as_ref(), docker_asks);
+            let whole = if before.says_all_of(&plan) { "" } else { question.whole_text() };
+            (format!("{text}{whole}"), question)
+        };
+        let news = later.map(|later| QuestionNews { ready: later.ready(), read: &mut tell });
+        let reply = match question.ask_beside(&screen, self.judgement.caller, news) {
+            Ok(answer) => Ok(answer.reply().clone()),
+            Err(nobody) => {
+                let screen = Screen::new(false);
+                say(&report::deletion(self.judgement, &plan, &screen, self.hostname, trash::now()));
+                Err(self.not_run(nobody.why()))
+            }
+        };
+        (reply, plan)
+    }
+
+    fn question(&self, plan: &Plan, smaller: Option<&(Invocation, Plan)>, docker_asks: bool) -> Question {
         let screen = Screen::of_questions();
         let now = trash::now();
-        let smaller = self.smaller_plan();
         let mut text = report::deletion(self.judgement, plan, &screen, self.hostname, now);
-        if let Some((invocation, smaller)) = &smaller {
+        if let Some((invocation, smaller)) = smaller {
             text.push_str(&report::smaller(invocation, smaller, &screen));
         }
         let mut question = match (self.judgement.wanted, makes(plan)) {
@@ -243,13 +315,7 @@ impl Guard<'_> {
         if smaller.is_some() {
             question = question.key('s', "show the smaller deletion");
         }
-        match question.ask(&screen, self.judgement.caller) {
-            Ok(answer) => Ok(answer.reply().clone()),
-            Err(nobody) => {
-                say(&report::deletion(self.judgement, plan, &Screen::new(false), self.hostname, now));
-                Err(self.not_run(nobody.why()))
-            }
-        }
+        question
     }
 
     /// The arguments of the smaller command that a rule offers.

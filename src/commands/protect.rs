@@ -148,7 +148,7 @@ fn look(kind: Option<ObjectKind>) -> Result<(Inventory, Policy), Failure> {
         networks: wants(ObjectKind::Network),
         ..Needs::default()
     };
-    let inventory = session::engine_here(&policy).inventory(needs);
+    let inventory = session::engine_here(&policy).inventory(&needs);
     Ok((inventory?, policy))
 }
 

@@ -21,7 +21,7 @@ pub async fn changed(
     api: Option<Version>,
     known: &KnownLists,
 ) -> Result<Vec<Change>, EngineProblem> {
-    let mut inventory = listed(client, change_needs(steps), api, known).await?;
+    let mut inventory = listed(client, &change_needs(steps), api, known).await?;
     made_with_rm(client, steps, &mut inventory).await?;
     let mut changes = changes(steps, &inventory, protections);
     let running = |change: &Change| {

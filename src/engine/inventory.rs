@@ -16,6 +16,7 @@ use serde_json::json;
 use super::answers::{Changes, CreatedFrom, GivenVolumes, PathStat, StoredImage};
 use super::changes::since_when;
 use super::connection::{Client, nothing};
+use super::containers::{self, sizes, takes_more_than_named};
 use super::layers::{layers, layers_to_know, with_blobs};
 use super::list::List;
 use super::many::{about, many};
@@ -23,12 +24,12 @@ use super::paths;
 use fender_core::api::{EngineProblem, Version};
 use fender_core::engine::EngineFacts;
 use fender_core::plan::freed::freed;
-use fender_core::plan::inventory::{CacheRecord, Container, Image, Inventory, Network, Volume, seconds};
+use fender_core::plan::inventory::{CacheRecord, Image, Inventory, Network, Volume, seconds};
 use fender_core::plan::{Item, Needs, ObjectKind, Plan, PlanNeighbours, Protections, Step, needs, plan};
 use fender_core::text::bytes;
 
-/// More containers than this are measured together with all others, as a list of their ids gets too long.
-const BY_ID: usize = 200;
+/// The layers of so many images are asked before a question; of more only after it, where a person waits.
+const LAYERS_BEFORE_QUESTION: usize = 50;
 /// How long an engine may take to measure volumes where that is waited for: longer than the requests of it may.
 const MEASURED_WITHIN: Duration = Duration::from_secs(180);
 /// Types for `/system/df`, and fewer images in it, since this version.
@@ -60,6 +61,9 @@ pub struct Info {
     /// The driver of logs where a container names none.
     #[serde(default)]
     pub logging_driver: String,
+    /// How many containers it has.
+    #[serde(default)]
+    containers: Option<usize>,
     #[serde(default)]
     init_commit: Option<Commit>,
     #[serde(default, deserialize_with = "lenient")]
@@ -182,8 +186,13 @@ pub async fn survey(
     mut inventory: Inventory,
     sizes_within: Option<Duration>,
 ) -> Result<Plan, EngineProblem> {
-    let first = plan(steps, &inventory, protections);
-    let (learnt, unmeasured) = look_closer(client, &mut inventory, &first, sizes_within).await?;
+    let needed = needs(steps);
+    let mut first = plan(steps, &inventory, protections);
+    if takes_more_than_named(&needed.containers, &first) {
+        inventory.containers = containers::all(client).await?;
+        first = plan(steps, &inventory, protections);
+    }
+    let (learnt, open) = look_closer(client, &mut inventory, &first, sizes_within).await?;
     let mut plan = match learnt {
         Learnt::Nothing => first,
         Learnt::Sizes if !inventory.containerd => with_sizes(first, &inventory),
@@ -191,17 +200,20 @@ pub async fn survey(
     };
     look_into(client, &mut plan).await;
     since_when(client, &mut plan).await?;
-    if unmeasured {
+    if open.volumes {
         plan.left_unmeasured();
     }
-    plan.neighbours = Some(Rc::new(PlanNeighbours::of(&inventory, needs(steps).images)));
+    if !open.layers.is_empty() {
+        plan.left_unreckoned(open.layers, &inventory);
+    }
+    plan.neighbours = Some(Rc::new(PlanNeighbours::of(&inventory, needed.images)));
     Ok(plan)
 }
 
 /// The lists, those that are known or new ones.
 pub async fn listed(
     client: &Arc<Client>,
-    needs: Needs,
+    needs: &Needs,
     api: Option<Version>,
     known: &KnownLists,
 ) -> Result<Inventory, EngineProblem> {
@@ -209,19 +221,19 @@ pub async fn listed(
         return Ok(inventory.clone());
     }
     let (inventory, info) = read_with_info(client, needs, api).await?;
-    *known.borrow_mut() = Some((needs, inventory.clone(), info));
+    *known.borrow_mut() = Some((needs.clone(), inventory.clone(), info));
     Ok(inventory)
 }
 
 /// The lists.
-pub async fn read(client: &Arc<Client>, needs: Needs, api: Option<Version>) -> Result<Inventory, EngineProblem> {
+pub async fn read(client: &Arc<Client>, needs: &Needs, api: Option<Version>) -> Result<Inventory, EngineProblem> {
     read_with_info(client, needs, api).await.map(|(inventory, _)| inventory)
 }
 
 /// The lists, and what the engine says of itself.
 async fn read_with_info(
     client: &Arc<Client>,
-    needs: Needs,
+    needs: &Needs,
     api: Option<Version>,
 ) -> Result<(Inventory, Info), EngineProblem> {
     let version = client.version().await?;
@@ -244,20 +256,21 @@ async fn read_with_info(
     let (networks, dangling) = if needs.networks { (paths::NETWORKS, unattached.as_str()) } else { ("", "") };
     let (info, containers, images, volumes, networks, dangling, usage) = tokio::try_join!(
         client.get::<Info>(paths::INFO),
-        client.get::<List<Container>>(paths::CONTAINERS),
+        containers::listed(client, &needs.containers),
         list::<List<Image>>(client, images),
         list::<Volumes>(client, volumes),
         list::<List<Network>>(client, networks),
         list::<List<Network>>(client, dangling),
         usage_of(client, &usage),
     )?;
+    let containers = containers.whole(client, info.containers, info.containerd()).await?;
     let mut inventory = Inventory {
         engine: info.id.clone(),
         name: info.name.clone(),
         containerd: info.containerd(),
         api: api.map_or(version, |wanted| wanted.min(version)),
         now: now(&info)?,
-        containers: containers.0,
+        containers,
         images: images.0,
         volumes: volumes.volumes,
         networks: networks.0,
@@ -362,14 +375,23 @@ fn with_sizes(mut plan: Plan, inventory: &Inventory) -> Plan {
     plan
 }
 
-/// What has to be known more exactly of what goes, and whether volumes that go were not measured in time.
+/// What a closer look left open.
+#[derive(Default)]
+struct NotLookedAt {
+    /// Volumes that go were not measured in time.
+    volumes: bool,
+    /// The images whose layers were not asked.
+    layers: Vec<Image>,
+}
+
+/// What has to be known more exactly of what goes, and what was left open because a person waits.
 async fn look_closer(
     client: &Arc<Client>,
     inventory: &mut Inventory,
     plan: &Plan,
     sizes_within: Option<Duration>,
-) -> Result<(Learnt, bool), EngineProblem> {
-    let (mut learnt, started) = (Learnt::Nothing, Instant::now());
+) -> Result<(Learnt, NotLookedAt), EngineProblem> {
+    let (mut learnt, mut open, started) = (Learnt::Nothing, NotLookedAt::default(), Instant::now());
     let volumes = plan.of(ObjectKind::Volume).any(|item| item.size.is_none()).then(|| {
         let client = client.clone();
         tokio::spawn(async move { volume_sizes(&client).await })
@@ -379,19 +401,23 @@ async fn look_closer(
     }
     let going: Vec<&Item> = plan.of(ObjectKind::Container).collect();
     let with_volumes: Vec<String> = going.iter().filter(|item| item.volumes).map(|item| item.id.clone()).collect();
-    let of_layers = layers_to_know(inventory, plan);
+    let mut of_layers = layers_to_know(inventory, plan);
     // Records of the build cache are held against the steps of images, and the store of containerd needs whole images.
     let each = inventory.containerd || inventory.cache.iter().any(|record| record.shared);
+    // They say what is freed, and nothing else.
+    if sizes_within.is_some() && !each && of_layers.len() > LAYERS_BEFORE_QUESTION {
+        open.layers = std::mem::take(&mut of_layers).into_iter().cloned().collect();
+    }
     let (sizes, named, layers) = tokio::try_join!(
         sizes(client, &going),
         named_volumes(client, &with_volumes),
         layers(client, &of_layers, each)
     )?;
     let asked_layers = !of_layers.is_empty();
-    if !going.is_empty() {
+    if going.iter().any(|item| item.size.is_none()) {
         learnt = learnt.max(Learnt::Sizes);
         for container in &mut inventory.containers {
-            container.size_rw = sizes.get(&container.id).copied();
+            container.size_rw = sizes.get(&container.id).copied().or(container.size_rw);
         }
     }
     if !with_volumes.is_empty() {
@@ -413,7 +439,6 @@ async fn look_closer(
             with_blobs(&mut inventory.images);
         }
     }
-    let mut unmeasured = false;
     if let Some(mut asked) = volumes {
         let longest = sizes_within.map_or(MEASURED_WITHIN, |within| within.saturating_sub(started.elapsed()));
         match tokio::time::timeout(longest, &mut asked).await {
@@ -427,33 +452,11 @@ async fn look_closer(
             }
             Err(_) => {
                 asked.abort();
-                unmeasured = true;
+                open.volumes = true;
             }
         }
     }
-    Ok((learnt, unmeasured))
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Sized {
-    id: String,
-    #[serde(default)]
-    size_rw: i64,
-}
-
-async fn sizes(client: &Arc<Client>, going: &[&Item]) -> Result<HashMap<String, i64>, EngineProblem> {
-    if going.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let path = if going.len() > BY_ID {
-        paths::container_sizes(None)
-    } else {
-        let ids: Vec<&str> = going.iter().map(|item| item.id.as_str()).collect();
-        paths::container_sizes(Some(&json!({ "id": ids })))
-    };
-    let answer: List<Sized> = client.get(&path).await?;
-    Ok(answer.0.into_iter().map(|it| (it.id, it.size_rw)).collect())
+    Ok((learnt, open))
 }
 
 /// The volumes that a container was given by name: `-v NAME:…` and `--mount source=NAME`.

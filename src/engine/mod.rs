@@ -6,8 +6,10 @@ pub mod body;
 mod changes;
 mod compose_project;
 pub mod connection;
+mod containers;
 pub mod inventory;
 mod labelled;
+pub mod later;
 mod layers;
 pub mod list;
 pub mod many;
@@ -15,6 +17,7 @@ pub mod named;
 mod offline;
 mod other;
 pub mod paths;
+mod plans;
 pub mod reach;
 
 use std::any::Any;
@@ -22,8 +25,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bollard_stubs::models::{ContainerInspectResponse, ImageInspect, SystemVersion};
 use hyper::Method;
@@ -35,10 +37,9 @@ pub use offline::Offline;
 pub use other::OtherClient;
 
 use crate::environment::client::Printer;
-use crate::environment::{memory, state};
-use changes::changed;
-use compose_project::{begin, read_project};
-use connection::{Client, Connection, nothing};
+use crate::environment::memory;
+use compose_project::begin;
+use connection::{Connection, nothing};
 use fender_core::api::{EngineProblem, Version, parse_version};
 use fender_core::engine::{
     ContainerFacts, EngineFacts, ImageFacts, Inspect, Labels, Lookup, MountFacts, ProjectContainer, Reach, nano_cpus,
@@ -46,14 +47,15 @@ use fender_core::engine::{
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
 use fender_core::plan::compose::{PROJECT, Project, of_project};
-use fender_core::plan::inventory::{Container, Inventory, Network, ObjectLabels, Volume};
-use fender_core::plan::preview::{Preview, preview_words};
-use fender_core::plan::protect::{LABEL, ProtectPattern};
-use fender_core::plan::{Change, ChangeStep, Facts, Needs, Plan, Protections, Step, needs};
+use fender_core::plan::inventory::{Container, Inventory, Network, ObjectLabels};
+use fender_core::plan::preview::Preview;
+use fender_core::plan::protect::ProtectPattern;
+use fender_core::plan::{Needs, Protections};
 use fender_core::policy::words_of_production;
 use fender_core::target::Target;
-use inventory::{Info, KnownLists, Volumes, listed, read, sizes_within, survey, volume_sizes};
-use labelled::labelled;
+use inventory::{Info, KnownLists, Volumes, read};
+use later::{LateAnswers, LeftOpen, answers};
+use plans::KnownPlan;
 
 /// How long an engine may take before it counts as one that does not answer, where only a note depends on it.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -84,7 +86,7 @@ pub struct Engine {
     containers: RefCell<HashMap<String, Lookup<ContainerFacts>>>,
     itself: RefCell<Option<Lookup<EngineFacts>>>,
     protections: RefCell<Option<Result<Rc<Protections>, EngineProblem>>>,
-    plans: RefCell<Vec<(Vec<Step>, Rc<Plan>)>>,
+    plans: RefCell<Vec<KnownPlan>>,
     lists: KnownLists,
     /// How long sizes of volumes are waited for at least; None: to the end.
     sizes_within: Option<Duration>,
@@ -146,12 +148,11 @@ impl Engine {
         self
     }
 
-    /// How large all volumes are, by their names; what takes long is waited for.
-    pub fn volume_sizes(&self) -> Result<HashMap<String, i64>, EngineProblem> {
+    /// What a plan leaves open; what takes long is waited for.
+    pub fn left_open(&self, open: &LeftOpen) -> Result<LateAnswers, EngineProblem> {
         let connection = self.connection()?;
-        let _waiting = (self.waiting)("waiting for the engine to say how large the volumes are".to_owned());
-        let volumes = connection.within(MORE_PATIENCE, volume_sizes(&connection.client))?;
-        Ok(volumes.into_iter().filter_map(|volume| Some((volume.name.clone(), volume.size()?))).collect())
+        let _waiting = (self.waiting)("waiting for the engine to say how large what is deleted is".to_owned());
+        connection.within(MORE_PATIENCE, answers(&connection.client, open))
     }
 
     /// The connection to the engine, opened by the first call.
@@ -235,48 +236,9 @@ impl Engine {
     }
 
     /// What the engine holds, without sizes.
-    pub fn inventory(&self, needs: Needs) -> Result<Inventory, EngineProblem> {
+    pub fn inventory(&self, needs: &Needs) -> Result<Inventory, EngineProblem> {
         let connection = self.connection()?;
         connection.within(MORE_PATIENCE, read(&connection.client, needs, self.wanted_api))
-    }
-
-    /// What protects objects of this engine, asked once. `listed` are the kinds of objects whose lists are read anyway: of these it is not
-    /// asked whether one has the label.
-    async fn read_protections(
-        &self,
-        client: &Arc<Client>,
-        listed: Option<Needs>,
-    ) -> Result<Protections, EngineProblem> {
-        let mut all = Protections { patterns: self.patterns.clone(), ..Protections::default() };
-        all.labelled = labelled(client, listed).await?;
-        if state::any_locks() {
-            let info: Info = client.get(paths::INFO).await?;
-            let locks = state::locks(&info.id).map_err(|error| EngineProblem::Unanswered(format!("{error:#}")))?;
-            all.locks = locks.locked;
-            all.released = locks.released;
-        }
-        Ok(all)
-    }
-
-    /// The plan, with what protects where that is not known yet: all requests for both in one batch.
-    async fn read_plan(&self, client: &Arc<Client>, steps: &[Step]) -> Result<Plan, EngineProblem> {
-        client.version().await?;
-        let needs = needs(steps);
-        let known = self.protections.borrow().clone();
-        let protections = async {
-            match known {
-                Some(known) => known.map(|known| (*known).clone()),
-                None => self.read_protections(client, Some(needs)).await,
-            }
-        };
-        let lists = listed(client, needs, self.wanted_api, &self.lists);
-        let started = Instant::now();
-        let (mut protections, inventory) = tokio::try_join!(protections, lists)?;
-        let within = self.sizes_within.map(|least| sizes_within(least, started.elapsed()));
-        protections.labelled |= inventory.has_label(LABEL);
-        let protections = Rc::new(protections);
-        *self.protections.borrow_mut() = Some(Ok(protections.clone()));
-        survey(client, steps, &protections, inventory, within).await
     }
 }
 
@@ -506,88 +468,5 @@ impl Inspect for Engine {
     }
     fn error_of(&self, words: &[String], _: &dyn Host) -> Lookup<String> {
         self.printer.error_of(words)
-    }
-}
-
-impl Facts for Engine {
-    fn protections(&self) -> Result<Rc<Protections>, EngineProblem> {
-        let known = self.protections.borrow().clone();
-        if let Some(known) = known {
-            return known;
-        }
-        let connection = self.connection()?;
-        let _waiting = self.says_what_it_waits_for();
-        let read = connection.within(MORE_PATIENCE, self.read_protections(&connection.client, None)).map(Rc::new);
-        *self.protections.borrow_mut() = Some(read.clone());
-        read
-    }
-
-    fn protections_of(&self, steps: &[Step]) -> Result<Rc<Protections>, EngineProblem> {
-        if !steps.is_empty()
-            && self.protections.borrow().is_none()
-            && let Err(problem) = self.plan(steps)
-            && !matches!(problem, EngineProblem::Said { .. })
-        {
-            // Who does not answer is not asked once more.
-            self.protections.borrow_mut().get_or_insert(Err(problem));
-        }
-        self.protections()
-    }
-
-    fn plan(&self, steps: &[Step]) -> Result<Rc<Plan>, EngineProblem> {
-        if let Some((_, plan)) = self.plans.borrow().iter().find(|(known, _)| known == steps) {
-            return Ok(plan.clone());
-        }
-        let connection = self.connection()?;
-        let _waiting = (self.waiting)(format!("reading what the engine at {} holds", self.target.host));
-        let plan = Rc::new(connection.within(MORE_PATIENCE, self.read_plan(&connection.client, steps))?);
-        self.plans.borrow_mut().push((steps.to_vec(), plan.clone()));
-        Ok(plan)
-    }
-
-    fn changes(&self, steps: &[ChangeStep]) -> Result<Vec<Change>, EngineProblem> {
-        let protections = self.protections()?;
-        let connection = self.connection()?;
-        let _waiting = (self.waiting)(format!("reading what the engine at {} holds", self.target.host));
-        connection.within(MORE_PATIENCE, changed(&connection.client, steps, &protections, self.wanted_api, &self.lists))
-    }
-
-    fn preview(&self, invocation: &Invocation, _: &dyn Host) -> Lookup<Rc<Preview>> {
-        let ask = || {
-            // Compose could only say that there is no engine.
-            if self.reach() != Reach::Open {
-                return Lookup::NoEngine;
-            }
-            let Some(words) = preview_words(invocation) else {
-                return Lookup::Unknown("its words name no command of compose".to_owned());
-            };
-            let _waiting = (self.waiting)("waiting for docker compose to say what it would change".to_owned());
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            self.printer
-                .said(&words)
-                .map(|said| Rc::new(Preview::read(&text(&said.output), &text(&said.errors), said.success)))
-        };
-        self.preview.get_or_init(ask).clone()
-    }
-
-    fn project_holds_anything(&self, name: &str) -> Lookup<bool> {
-        let filters = json!({ "label": [format!("{PROJECT}={name}")] });
-        let containers = self.ask::<List<Container>>(&paths::containers_where(&filters));
-        containers.then(|containers| match containers.0.is_empty() {
-            true => self.ask::<Volumes>(&paths::volumes_where(&filters)).map(|volumes| !volumes.volumes.is_empty()),
-            false => Lookup::Found(true),
-        })
-    }
-
-    fn protected_volume(&self, name: &str) -> Lookup<Option<String>> {
-        self.ask::<Volume>(&paths::volume(name)).then(|volume| match self.protections() {
-            Ok(protections) => Lookup::Found(protections.volume(&volume).map(|protected| protected.why)),
-            Err(problem) => problem.as_lookup(),
-        })
-    }
-
-    fn project(&self, invocation: &Invocation, host: &dyn Host) -> Lookup<Project> {
-        let _waiting = (self.waiting)(READS_FILES.to_owned());
-        self.project.get_or_init(|| read_project(&self.printer, invocation, host)).clone()
     }
 }

@@ -53,7 +53,7 @@ fn text(plan: &Plan, screen: &Screen, now: i64, most: usize) -> String {
         let parts: Vec<&str> = counts.iter().map(String::as_str).collect();
         let head = match plan.unmeasured {
             true => list(&parts),
-            false => format!("{}; frees {}", list(&parts), bytes(plan.frees)),
+            false => format!("{}; {}", list(&parts), frees(plan)),
         };
         out.push_str(&screen.filled("  deletes  ", &head));
     } else if plan.replaced().next().is_none() && plan.changes.is_empty() {
@@ -87,6 +87,48 @@ fn text(plan: &Plan, screen: &Screen, now: i64, most: usize) -> String {
         ));
     }
     out
+}
+
+/// What a question left open, and is known by now: `fender: volume data is 31 MB; this frees 31.4 GB`.
+pub fn filled_in(before: &Plan, now: &Plan, screen: &Screen) -> String {
+    let unmeasured = |item: &&Item| {
+        let same = |other: &&Item| other.kind == item.kind && other.id == item.id;
+        item.kind == ObjectKind::Volume && before.deletes.iter().find(same).is_some_and(|other| other.size.is_none())
+    };
+    let volumes: Vec<&Item> = now.deletes.iter().filter(unmeasured).collect();
+    let mut texts: Vec<String> = volumes
+        .iter()
+        .take(NAMED)
+        .map(|item| match item.size {
+            Some(size) => format!("volume {} is {}", name(item), bytes(size)),
+            None => format!("the engine does not say how large volume {} is", name(item)),
+        })
+        .collect();
+    if volumes.len() > NAMED {
+        let rest = volumes.iter().skip(NAMED).filter_map(|item| item.size).fold(0, i64::saturating_add);
+        texts.push(format!("{} more volumes are {}", volumes.len() - NAMED, bytes(rest)));
+    }
+    texts.push(format!("this {}", frees(now)));
+    if now.keeping != before.keeping
+        && let Some(text) = keeping(now)
+    {
+        texts.push(format!("it takes {text}"));
+    }
+    screen.filled("fender: ", &shown(&texts.join("; ")))
+}
+
+/// What keeping takes, from a few seconds on.
+fn keeping(plan: &Plan) -> Option<String> {
+    (plan.keeping.seconds > LONG || plan.keeping.bytes > MUCH).then(|| {
+        let bytes = bytes(i64::try_from(plan.keeping.bytes).unwrap_or(i64::MAX));
+        format!("about {} and up to {bytes} on this disk to keep it", time(plan.keeping.seconds))
+    })
+}
+
+/// `frees 31.4 GB`, or the least that it can be.
+pub fn frees(plan: &Plan) -> String {
+    let least = if plan.unreckoned.is_some() { "at least " } else { "" };
+    format!("frees {least}{}", bytes(plan.frees))
 }
 
 /// What is replaced, the largest loss first, with the reason, since when it runs and what goes with it.
@@ -329,9 +371,7 @@ fn kept(plan: &Plan, screen: &Screen) -> String {
             &screen.filled("  keeps    ", &shown(&format!("{what} for {} (fender undo)", span(plan.kept_for)))),
         );
     }
-    if plan.keeping.seconds > LONG || plan.keeping.bytes > MUCH {
-        let bytes = bytes(i64::try_from(plan.keeping.bytes).unwrap_or(i64::MAX));
-        let text = format!("about {} and up to {bytes} on this disk to keep it", time(plan.keeping.seconds));
+    if let Some(text) = keeping(plan) {
         out.push_str(&screen.filled("  takes    ", &text));
     }
     let lost: Vec<&Item> = plan.lost().collect();

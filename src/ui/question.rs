@@ -2,7 +2,9 @@
 //! to standard input: a pipe cannot say yes. Only [`Question::ask`] makes an [`Answer`].
 
 use fender_core::order::PutInOrder as _;
+use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::os::fd::BorrowedFd;
 
 use super::pager;
 use super::screen::{Screen, cut, shown, width};
@@ -69,6 +71,14 @@ impl NoAnswer {
 
 /// So many lines in a row that came too early are no accident: somebody else is writing to the terminal.
 const PATIENCE: usize = 3;
+
+/// What becomes known while a question stands.
+pub struct QuestionNews<'a> {
+    /// Can be read from once it is known.
+    pub ready: BorrowedFd<'a>,
+    /// What is shown then, in whole lines, and the question that stands from then on.
+    pub read: &'a mut dyn FnMut() -> (String, Question),
+}
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -164,6 +174,16 @@ impl Question {
     /// Shows the question on the terminal and waits for its answer. Why an answer was not accepted is said there, too;
     /// what then does not happen is the caller's to say.
     pub fn ask(&self, screen: &Screen, caller: CallerKind) -> Result<Answer, NoAnswer> {
+        self.ask_beside(screen, caller, None)
+    }
+
+    /// The same. Once `news` is there, it is shown, and the question stands anew: what was typed before and not ended with Enter does not count.
+    pub fn ask_beside(
+        &self,
+        screen: &Screen,
+        caller: CallerKind,
+        news: Option<QuestionNews<'_>>,
+    ) -> Result<Answer, NoAnswer> {
         match caller {
             CallerKind::Person => {}
             CallerKind::Script => return Err(NoAnswer::NoTerminal),
@@ -171,22 +191,28 @@ impl Question {
         }
         let waiting = "\nfender: another command is asking on this terminal; this one waits for its answer\n";
         let mut terminal = Terminal::open(waiting).ok_or(NoAnswer::NoTerminal)?;
-        let reply = self.asked(&mut terminal, screen, waiting).unwrap_or(Reply::No);
+        let reply = self.asked(&mut terminal, screen, waiting, news).unwrap_or(Reply::No);
         if reply == Reply::No {
             terminal.close_with_the_process();
         }
         Ok(Answer { reply })
     }
 
-    fn asked(&self, terminal: &mut Terminal, screen: &Screen, waiting: &str) -> std::io::Result<Reply> {
-        let prompt = self.prompt(screen);
+    fn asked(
+        &self,
+        terminal: &mut Terminal,
+        screen: &Screen,
+        waiting: &str,
+        mut news: Option<QuestionNews<'_>>,
+    ) -> std::io::Result<Reply> {
         terminal.show(&self.text)?;
+        let mut current = Cow::Borrowed(self);
         let mut early = 0;
         loop {
-            match terminal.ask(&prompt, waiting)? {
-                Input::Line(line) => match self.reply(&line) {
+            match terminal.ask(&current.prompt(screen), waiting, news.as_ref().map(|news| news.ready))? {
+                Input::Line(line) => match current.reply(&line) {
                     Read::List => {
-                        if let Some(list) = &self.list {
+                        if let Some(list) = &current.list {
                             pager::show(terminal, list);
                         }
                     }
@@ -196,6 +222,14 @@ impl Question {
                         return Ok(Reply::No);
                     }
                 },
+                Input::News => {
+                    if let Some(QuestionNews { read, .. }) = news.take() {
+                        let (text, question) = read();
+                        // The cursor stands behind the question.
+                        terminal.show(&format!("\n{text}"))?;
+                        current = Cow::Owned(question);
+                    }
+                }
                 Input::TooEarly if early < PATIENCE => {
                     early += 1;
                     terminal
@@ -210,9 +244,14 @@ impl Question {
                     terminal.show("\n")?;
                     return Ok(Reply::No);
                 }
-                Input::Continued => terminal.show(&format!("\n{}", self.text))?,
+                Input::Continued => terminal.show(&format!("\n{}", current.text))?,
             }
         }
+    }
+
+    /// What a person reads first.
+    pub fn whole_text(&self) -> &str {
+        &self.text
     }
 
     /// All that is shown of it, for documents.

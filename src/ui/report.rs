@@ -443,7 +443,7 @@ pub fn smaller(invocation: &Invocation, plan: &Plan, screen: &Screen) -> String 
     let what = match plan.deletes.len() {
         0 => "nothing to delete".to_owned(),
         number if plan.unmeasured => count(number, "object"),
-        number => format!("{}, frees {}", count(number, "object"), bytes(plan.frees)),
+        number => format!("{}, {}", count(number, "object"), super::plan::frees(plan)),
     };
     row(screen, "smaller", &format!("{} ({what})", command_line(&invocation.words)))
 }

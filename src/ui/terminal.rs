@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::{SocketAddr, UnixListener};
@@ -52,6 +52,8 @@ pub enum Input {
     End,
     /// The command was stopped (Ctrl-Z) and goes on now: what the screen shows may be something else.
     Continued,
+    /// What was waited for besides the answer is there.
+    News,
 }
 
 impl Terminal {
@@ -131,15 +133,16 @@ impl Terminal {
     }
 
     /// Writes the question and waits for what is typed after it. `waiting` is shown if another question has come between
-    /// while the command was stopped.
-    pub fn ask(&mut self, prompt: &str, waiting: &str) -> io::Result<Input> {
+    /// while the command was stopped. The wait ends with [`Input::News`], too, once `news` can be read from; a line that is typed by then comes first.
+    pub fn ask(&mut self, prompt: &str, waiting: &str, news: Option<BorrowedFd<'_>>) -> io::Result<Input> {
         let signals = Signals::watch()?;
         self.show(prompt)?;
         tcflush(&self.device, FlushArg::TCIFLUSH)?;
         let asked = Instant::now();
         let mut line: Vec<u8> = Vec::new();
         loop {
-            match self.ready(&signals, PollTimeout::NONE)? {
+            match self.ready(&signals, news, PollTimeout::NONE)? {
+                Ready::News => return Ok(Input::News),
                 Ready::Stop => {
                     // Other questions may have their turn while this one is in the background.
                     self.lock = None;
@@ -188,25 +191,33 @@ impl Terminal {
     /// Whether another line follows at once, as in a paste.
     fn more_lines(&self, signals: &Signals) -> io::Result<bool> {
         let millis = u16::try_from(MORE_LINES.as_millis()).unwrap_or(u16::MAX);
-        Ok(matches!(self.ready(signals, PollTimeout::from(millis))?, Ready::Input))
+        Ok(matches!(self.ready(signals, None, PollTimeout::from(millis))?, Ready::Input))
     }
 
-    fn ready(&self, signals: &Signals, time: PollTimeout) -> io::Result<Ready> {
-        let mut watched =
-            [PollFd::new(self.device.as_fd(), PollFlags::POLLIN), PollFd::new(signals.0.as_fd(), PollFlags::POLLIN)];
+    fn ready(&self, signals: &Signals, news: Option<BorrowedFd<'_>>, time: PollTimeout) -> io::Result<Ready> {
+        let mut watched = vec![
+            PollFd::new(self.device.as_fd(), PollFlags::POLLIN),
+            PollFd::new(signals.0.as_fd(), PollFlags::POLLIN),
+        ];
+        watched.extend(news.map(|news| PollFd::new(news, PollFlags::POLLIN)));
         match poll(&mut watched, time) {
             Ok(0) | Err(Errno::EINTR) => return Ok(Ready::Nothing),
             Ok(_) => {}
             Err(error) => return Err(error.into()),
         }
-        if watched[1].any() == Some(true) {
-            return Ok(signals.next());
-        }
-        Ok(if watched[0].any() == Some(false) { Ready::Nothing } else { Ready::Input })
+        let has = |at: usize| watched.get(at).is_some_and(|it| it.any() == Some(true));
+        Ok(match () {
+            () if has(1) => signals.next(),
+            // What a hung up terminal says is read from it.
+            () if watched.first().is_some_and(|it| it.any() != Some(false)) => Ready::Input,
+            () if has(2) => Ready::News,
+            () => Ready::Nothing,
+        })
     }
 }
 
 enum Ready {
+    News,
     Input,
     Nothing,
     Stop,

@@ -303,7 +303,7 @@ fn what_is_mounted_in_a_volume_is_kept_by_the_engine() {
     let steps = [fender_core::plan::Step::Volume { name: "data".to_owned(), force: false }];
     let survey = async {
         let needs = fender_core::plan::needs(&steps);
-        let inventory = fender::engine::inventory::read(&connection.client, needs, None).await?;
+        let inventory = fender::engine::inventory::read(&connection.client, &needs, None).await?;
         fender::engine::inventory::survey(&connection.client, &steps, &Default::default(), inventory, None).await
     };
     let plan = connection.block_on(survey).unwrap();

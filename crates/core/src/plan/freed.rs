@@ -1,8 +1,9 @@
 //! How many bytes a deletion frees, with layers that several images share counted once.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
-use super::inventory::{Image, Inventory};
+use super::inventory::{Image, ImageLayer, Inventory};
 use super::{Item, ItemChange, ObjectKind, Plan};
 
 /// Said of volumes whose size is not known when the question is asked.
@@ -12,6 +13,15 @@ const UNMEASURED: &str = "the engine has not said yet how large the volumes are;
 /// Said where many containers go and their settings are not read before the question.
 const UNREAD: &str = "what the containers share with others is read before anything is deleted; if one of them cannot be restored because of it, fender \
                       asks again";
+
+/// Images whose layers were not asked, so that it is not known what their going frees together.
+#[derive(Clone, Debug, Default)]
+pub struct Unreckoned {
+    /// Those whose layers decide it, in the engine's order.
+    pub images: Vec<Image>,
+    /// Ids of those whose layers stay.
+    pub kept: HashSet<String>,
+}
 
 /// containerd's store makes a snapshot of its own for each container's `/dev`, `/etc/hosts` and the like, which it does not
 /// count as the container's: bytes, as measured.
@@ -27,6 +37,34 @@ impl Plan {
         self.frees = freed(&self.deletes);
         self.unmeasured = false;
         self.warnings.retain(|warning| warning != UNMEASURED);
+    }
+
+    /// Leaves open what these images free together: at least what each has alone.
+    pub fn left_unreckoned(&mut self, images: Vec<Image>, inventory: &Inventory) {
+        let going = |kind: ObjectKind| -> HashSet<&str> { self.of(kind).map(|item| item.id.as_str()).collect() };
+        let (containers, gone) = (going(ObjectKind::Container), going(ObjectKind::Image));
+        let stays = inventory.containers.iter().filter(|it| !containers.contains(it.id.as_str()));
+        let used: HashSet<&str> = stays.map(|it| it.image_id.as_str()).collect();
+        let needed = |image: &&Image| !gone.contains(image.id.as_str()) || used.contains(image.id.as_str());
+        let kept = inventory.images.iter().filter(needed).map(|image| image.id.clone()).collect();
+        self.unreckoned = Some(Rc::new(Unreckoned { images, kept }));
+    }
+
+    /// Fills in what the images free, once their layers are known by their ids.
+    pub fn reckon(&mut self, layers: &HashMap<String, Vec<ImageLayer>>) {
+        let Some(unreckoned) = self.unreckoned.take() else { return };
+        let Unreckoned { images, kept } = &*unreckoned;
+        let images: Vec<Image> =
+            images.iter().map(|image| Image { layers: layers.get(&image.id).cloned(), ..image.clone() }).collect();
+        let going = self.deletes.iter_mut().filter(|item| item.kind == ObjectKind::Image);
+        let mut going: HashMap<&str, &mut i64> = going.map(|item| (item.id.as_str(), &mut item.frees)).collect();
+        reckon_images(&mut going, &images, &|image| kept.contains(&image.id), HashMap::new());
+        self.frees = freed(&self.deletes);
+    }
+
+    /// Whether this is asked after the question, before anything is deleted.
+    pub fn is_left_open(&self) -> bool {
+        self.unmeasured || self.unread || self.unreckoned.is_some()
     }
 
     /// Says that what the containers share is read after the answer.
@@ -65,11 +103,24 @@ pub fn reckon(deletes: &mut [Item], inventory: &Inventory, kept: &BTreeSet<usize
     }
     let images = deletes.iter_mut().filter(|item| item.kind == ObjectKind::Image);
     let mut going: HashMap<&str, &mut i64> = images.map(|item| (item.id.as_str(), &mut item.frees)).collect();
-    let needed: HashSet<&str> = kept.iter().flat_map(|at| layers(inventory.image(*at))).map(|(id, _)| id).collect();
-    let mut held = layers_of_cache(inventory, cache);
+    let positions: HashSet<&str> = kept.iter().map(|at| inventory.image(*at).id.as_str()).collect();
+    let is_kept = |image: &Image| positions.contains(image.id.as_str());
+    reckon_images(&mut going, &inventory.images, &is_kept, layers_of_cache(inventory, cache));
+    freed(deletes)
+}
+
+/// Fills in what each image frees that goes: a layer that stays elsewhere frees nothing, and one that several share belongs to the first. `held`
+/// are sizes of layers that the build cache holds on to, and how many of each.
+fn reckon_images(
+    going: &mut HashMap<&str, &mut i64>,
+    images: &[Image],
+    is_kept: &dyn Fn(&Image) -> bool,
+    mut held: HashMap<i64, usize>,
+) {
+    let needed: HashSet<&str> = images.iter().filter(|it| is_kept(it)).flat_map(layers).map(|(id, _)| id).collect();
     let mut seen: HashSet<&str> = HashSet::new();
-    for (at, image) in inventory.images.iter().enumerate() {
-        let Some(frees) = going.get_mut(image.id.as_str()).filter(|_| !kept.contains(&at)) else { continue };
+    for image in images {
+        let Some(frees) = going.get_mut(image.id.as_str()).filter(|_| !is_kept(image)) else { continue };
         let mut sum = 0_i64;
         if image.layers.is_none() {
             // Nothing was said of its layers: then none is shared, or the engine's own reckoning has to do.
@@ -91,7 +142,6 @@ pub fn reckon(deletes: &mut [Item], inventory: &Inventory, kept: &BTreeSet<usize
         }
         **frees = sum;
     }
-    freed(deletes)
 }
 
 /// What the deletions free together. What takes the place of something else may be as large.

@@ -27,8 +27,9 @@ use serde::ser::{SerializeMap, Serializer};
 pub use change::{Change, ChangeKind};
 pub use changes::ChangeStep;
 pub use facts::Facts;
+pub use freed::Unreckoned;
 pub use inventory::Inventory;
-pub use needs::Needs;
+pub use needs::{ContainersNeeded, Needs};
 pub use neighbours::{NeighbourContainer, PlanNeighbours};
 pub use protect::{Protected, Protections};
 pub use simulate::plan;
@@ -261,6 +262,9 @@ pub struct Plan {
     /// The engine has not said in time how large the volumes are that go: they are measured after the answer, before anything is deleted.
     #[serde(skip)]
     pub unmeasured: bool,
+    /// What images free together is asked after the question, as they are many: until then `frees` is the least.
+    #[serde(skip)]
+    pub unreckoned: Option<Rc<Unreckoned>>,
     /// Many containers go, and what they share with others is read after the answer, before anything is deleted.
     #[serde(skip)]
     pub unread: bool,

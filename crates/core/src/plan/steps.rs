@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use super::Needs;
 use super::compose::{self, Project};
 use super::filters::Filters;
+use super::needs::{ContainersNeeded, Needs};
 use super::preview::{Event, Preview, Resource};
 use crate::docker_files::current_builder;
 use crate::engine::Lookup;
@@ -256,9 +256,39 @@ fn buildx_prune(invocation: &Invocation) -> Step {
     Step::PruneCache { all: invocation.on("all"), filters: Filters::parse(Some(&text)), keep }
 }
 
-/// What has to be read of the engine for these steps, besides its containers.
+/// So many volumes or images are named to ask for the containers that have them; for more, all containers are read.
+const NAMED: usize = 20;
+
+fn volume_name(step: &Step) -> Option<&String> {
+    if let Step::Volume { name, .. } = step { Some(name) } else { None }
+}
+
+fn image_name(step: &Step) -> Option<&String> {
+    if let Step::Image { name, .. } = step { Some(name) } else { None }
+}
+
+/// Which containers have to be read for these steps.
+fn containers_needed(steps: &[Step]) -> ContainersNeeded {
+    // What nothing sorts out goes for the most part.
+    let sweeps = |step: &Step| matches!(step, Step::PruneContainers(filters) if filters.is_empty());
+    if steps.iter().any(sweeps) {
+        return ContainersNeeded::StoppedMeasured;
+    }
+    let all = |named: &dyn Fn(&Step) -> Option<&String>| -> Option<Vec<String>> {
+        let names: Option<Vec<String>> =
+            steps.iter().map(|step| named(step).filter(|name| !name.is_empty()).cloned()).collect();
+        names.filter(|names| (1..=NAMED).contains(&names.len()))
+    };
+    match (all(&volume_name), all(&image_name)) {
+        (Some(names), _) => ContainersNeeded::OfVolumes(names),
+        (_, Some(names)) => ContainersNeeded::OfImages(names),
+        _ => ContainersNeeded::All,
+    }
+}
+
+/// What has to be read of the engine for these steps.
 pub fn needs(steps: &[Step]) -> Needs {
-    let mut needs = Needs::default();
+    let mut needs = Needs { containers: containers_needed(steps), ..Needs::default() };
     for step in steps {
         match step {
             Step::PruneContainers(_) | Step::OtherCache { .. } | Step::ConfiguredLabels => {}

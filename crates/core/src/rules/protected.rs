@@ -1,8 +1,10 @@
 //! What was marked as never to be deleted.
 
+use std::rc::Rc;
+
 use super::{COMMON, Case, Class, Confidence, Decided, Finding, Rule};
 use crate::api::EngineProblem;
-use crate::plan::{ChangeKind, ObjectKind};
+use crate::plan::{ChangeKind, ObjectKind, Protections};
 
 pub static RULE: Rule = Rule {
     id: "protected",
@@ -32,17 +34,27 @@ fn check(case: &Case) -> Vec<Finding> {
     if !deletes && steps.is_empty() {
         return Vec::new();
     }
-    let protections = match if deletes { case.facts.protections_of(case.steps()) } else { case.facts.protections() } {
-        Ok(protections) => protections,
-        // Docker will not reach it either.
-        Err(EngineProblem::NoEngine(_) | EngineProblem::NotAllowed(_)) => return Vec::new(),
-        Err(problem) => return vec![unknown(case, &problem)],
-    };
-    if protections.is_empty() {
-        return Vec::new();
-    }
-    let mut findings = Vec::new();
+    // The objects of the plan and those of the other changes need not be the same.
+    let (mut goes, mut changes) = (None, None);
     if deletes {
+        goes = Some(case.facts.protections_of(case.steps()));
+    }
+    if !steps.is_empty() {
+        changes = Some(case.facts.protections());
+    }
+    for protections in [&goes, &changes].into_iter().flatten() {
+        match protections {
+            Ok(_) => {}
+            // Docker will not reach it either.
+            Err(EngineProblem::NoEngine(_) | EngineProblem::NotAllowed(_)) => return Vec::new(),
+            Err(problem) => return vec![unknown(case, problem)],
+        }
+    }
+    let is_any = |protections: &Option<Result<Rc<Protections>, EngineProblem>>| {
+        protections.as_ref().is_some_and(|protections| protections.as_ref().is_ok_and(|it| !it.is_empty()))
+    };
+    let mut findings = Vec::new();
+    if is_any(&goes) {
         match case.facts.plan(case.steps()) {
             // An engine that was there a moment ago may be there again in a moment.
             Err(problem) => return vec![unknown(case, &problem)],
@@ -53,7 +65,7 @@ fn check(case: &Case) -> Vec<Finding> {
             }
         }
     }
-    if !steps.is_empty() {
+    if is_any(&changes) {
         match case.facts.changes(&steps) {
             Err(problem) => return vec![unknown(case, &problem)],
             Ok(changes) => {
