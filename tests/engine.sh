@@ -146,9 +146,10 @@ again() {
   local programs
   programs=$cache/$(cat "$dir/which")
   rm -f "$dir/pid" "$dir/docker.sock"
-  # Its own network namespace, so that several engines and the machine's own do not meet.
+  # Its own network namespace, so that several engines and the machine's own do not meet. Collecting garbage is a quarter of what an engine
+  # and the programs that it starts compute; they may take more memory instead.
   # shellcheck disable=SC2046 # The flags are words.
-  PATH="$programs/usr/sbin:$programs/usr/bin:$programs/sbin:$PATH" \
+  GOGC=800 PATH="$programs/usr/sbin:$programs/usr/bin:$programs/sbin:$PATH" \
     unshare -n sh -c 'ip link set lo up 2>/dev/null || ifconfig lo up 2>/dev/null; exec "$@"' sh \
     dockerd --data-root "$dir/data" --exec-root "$dir/exec" -p "$dir/pid" -H "unix://$dir/docker.sock" \
     --init-path "$programs/usr/bin/tini-static" \

@@ -1,6 +1,6 @@
 //! fender's reading of docker's own files against the real client's, over files that Go reads otherwise than most readers do.
 //!
-//! `FENDER_FILES_CASES` sets how many folders (1,000 without it), `FENDER_FILES_SEED` where they start.
+//! `FENDER_FILES_CASES` sets how many folders (500 without it), `FENDER_FILES_SEED` where they start.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -310,7 +310,7 @@ fn setting(name: &str, otherwise: u64) -> u64 {
 
 #[test]
 fn contexts_and_endpoints_are_the_clients() {
-    let (cases, seed) = (setting("FENDER_FILES_CASES", 1000) as usize, setting("FENDER_FILES_SEED", 1));
+    let (cases, seed) = (setting("FENDER_FILES_CASES", 500) as usize, setting("FENDER_FILES_SEED", 1));
     let root = tempfile::tempdir().unwrap();
     let next = AtomicUsize::new(0);
     let differences = Mutex::new(Vec::new());
@@ -465,7 +465,7 @@ fn what_else_the_configuration_says_is_read_as_the_client_reads_it() {
     };
     let mut different = Vec::new();
     let mut seen = [0; 3];
-    for case in 0..setting("FENDER_FILES_CASES", 1000) / 10 {
+    for case in 0..setting("FENDER_FILES_CASES", 500) / 10 {
         let mut random = Random::of(7, case as usize);
         let mut members = Vec::new();
         for _ in 0..1 + random.below(5) {

@@ -13,7 +13,6 @@ use serde_json::{Map, Value, json};
 use crate::support::api::Api;
 use crate::support::engine::Engine;
 use crate::support::guarded::Guarded;
-use crate::support::process::client;
 
 #[test]
 fn on_docker_28() {
@@ -330,9 +329,9 @@ ls /dev; grep -v '^#' /etc/resolv.conf; sed 's/^[^ \t]*//; s/[0-9a-f]\{12\}//g' 
 env | sort
 "#;
 
-fn look(engine: &Engine, name: &str) -> String {
-    let output = client(&engine.host()).args(["exec", name, "/bin/sh", "-c", LOOK]).output().unwrap();
-    String::from_utf8_lossy(&output.stdout).into_owned()
+fn look(api: &Api, name: &str) -> String {
+    // Nothing where the container does not run, the first time and the second.
+    api.exec(name, &["/bin/sh", "-c", LOOK]).unwrap_or_default()
 }
 
 /// What is the engine's own: ids, times, addresses that nobody chose.
@@ -446,7 +445,7 @@ fn on(name: &str, which: &str, flags: &str) {
     }
     std::thread::sleep(std::time::Duration::from_millis(500));
     let inspect = |name: &String| api.get(&format!("/containers/{name}/json"));
-    let before: Vec<(Value, String)> = names.iter().map(|name| (inspect(name), look(&engine, name))).collect();
+    let before: Vec<(Value, String)> = names.iter().map(|name| (inspect(name), look(&api, name))).collect();
     let mut words = vec!["rm", "-f"];
     words.extend(names.iter().map(String::as_str));
     let (seen, code) = guarded.deleted(&words);
@@ -484,7 +483,7 @@ fn on(name: &str, which: &str, flags: &str) {
         if own_image && !no_copy && !name.contains("taken-away--over-mounts") {
             found.push("has an image of its own".to_owned());
         }
-        let seen = look(&engine, name);
+        let seen = look(&api, name);
         for (one, other) in looked.lines().zip(seen.lines()).filter(|(one, other)| one != other) {
             if name != "host-utsmode" || !one.starts_with("HOSTNAME=") {
                 found.push(format!("inside: {one:?} became {other:?}"));

@@ -6,7 +6,7 @@ use fender::engine::connection::{Connection, whole};
 use fender_core::api::EngineProblem;
 use fender_core::target::Target;
 use hyper::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub struct Api {
     pub connection: Connection,
@@ -45,6 +45,27 @@ impl Api {
             self.connection.client.send(method, path, whole(tar), Some("application/x-tar")).await?.bytes().await
         };
         self.connection.block_on(sent).unwrap_or_else(|problem| panic!("{path}: {problem}")).to_vec()
+    }
+
+    /// What these words write to their standard output in a running container. Ten times cheaper than a client for each.
+    pub fn exec(&self, container: &str, words: &[&str]) -> Result<String, EngineProblem> {
+        let body = json!({"AttachStdout": true, "Cmd": words});
+        let made = self.try_call(Method::POST, &format!("/containers/{container}/exec"), Some(&body))?;
+        let start = whole(br#"{"Detach":false,"Tty":false}"#.to_vec());
+        let path = format!("/exec/{}/start", made["Id"].as_str().unwrap());
+        let sent = async {
+            self.connection.client.send(Method::POST, &path, start, Some("application/json")).await?.bytes().await
+        };
+        let answer = self.connection.block_on(sent)?;
+        // Each piece of the stream has eight bytes before it: which stream, and how many bytes.
+        let (mut out, mut rest) = (Vec::new(), answer.as_ref());
+        while let Some((head, more)) = rest.split_first_chunk::<8>() {
+            let length = u32::from_be_bytes([head[4], head[5], head[6], head[7]]) as usize;
+            let (piece, more) = more.split_at(length);
+            out.extend_from_slice(piece);
+            rest = more;
+        }
+        Ok(String::from_utf8_lossy(&out).into_owned())
     }
 
     /// Removes every container, and every volume and network that can be removed.

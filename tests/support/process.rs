@@ -16,10 +16,11 @@ pub fn system_path() -> &'static str {
     })
 }
 
-/// A program without variables but for a PATH of the system's folders, with nothing on its standard input.
+/// A program without variables but for a PATH of the system's folders, with nothing on its standard input. GOGC is for docker's own
+/// programs: a quarter of what a client computes is collecting garbage, and it ends before that helps anybody.
 pub fn program(name: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(name);
-    command.env_clear().env("PATH", system_path()).stdin(Stdio::null());
+    command.env_clear().env("PATH", system_path()).env("GOGC", "800").stdin(Stdio::null());
     command
 }
 

@@ -1,5 +1,6 @@
 //! Random states of an engine, and random commands that delete from them.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -117,7 +118,14 @@ pub struct Ground<'a> {
     pub api: Api,
     pub old: bool,
     folder: PathBuf,
+    /// The id of the image that others are made from, as long as it is the same one.
+    base: RefCell<String>,
+    /// The names that images have. Engines take long to list images.
+    names: RefCell<BTreeSet<String>>,
 }
+
+/// The image that all others are made from.
+const BASE: &str = "base:1";
 
 const LABELS: [(&str, &str); 3] = [("team", "a"), ("team", "b"), ("keep", "yes")];
 
@@ -125,7 +133,14 @@ impl<'a> Ground<'a> {
     pub fn new(engine: &'a Engine, old: bool) -> Ground<'a> {
         let folder = engine.socket.parent().unwrap().join("compose");
         std::fs::create_dir_all(&folder).unwrap();
-        Ground { engine, api: Api::new(&engine.socket), old, folder }
+        Ground {
+            engine,
+            api: Api::new(&engine.socket),
+            old,
+            folder,
+            base: RefCell::default(),
+            names: RefCell::default(),
+        }
     }
 
     /// Takes everything away.
@@ -140,10 +155,25 @@ impl<'a> Ground<'a> {
         for it in list("/networks") {
             let _ = self.api.delete(&format!("/networks/{}", it["Id"].as_str().unwrap()));
         }
-        // Children before their parents.
+        // Children before their parents. The image that everything is made from stays where it has its name: making it costs more than all of this.
         for _ in 0..5 {
+            let mut left = false;
             for it in list("/images/json?all=1") {
-                let _ = self.api.delete(&format!("/images/{}?force=1", it["Id"].as_str().unwrap()));
+                let names: Vec<&str> = ["RepoTags", "RepoDigests"]
+                    .iter()
+                    .flat_map(|key| it[key].as_array().into_iter().flatten().filter_map(Value::as_str))
+                    .collect();
+                if names.contains(&BASE) && it["Id"] == *self.base.borrow() {
+                    for name in names.iter().filter(|name| !name.starts_with("base") && !name.starts_with("<none>")) {
+                        let _ = self.api.delete(&format!("/images/{name}"));
+                    }
+                } else {
+                    left = true;
+                    let _ = self.api.delete(&format!("/images/{}?force=1", it["Id"].as_str().unwrap()));
+                }
+            }
+            if !left {
+                break;
             }
         }
         let _ = self.api.try_call(Method::POST, "/build/prune?all=1", None);
@@ -164,7 +194,11 @@ impl<'a> Ground<'a> {
     /// between the halves and that time: everything else is the same without waiting.
     pub fn fill(&self, chance: &mut Chance, timed: bool) -> u64 {
         self.clear();
-        self.engine.image("base:1", &[]);
+        if self.api.try_call(Method::GET, &format!("/images/{BASE}/json"), None).is_err() {
+            self.engine.image(BASE, &[]);
+            self.base.replace(self.api.get(&format!("/images/{BASE}/json"))["Id"].as_str().unwrap().to_owned());
+        }
+        self.names.replace(BTreeSet::from([BASE.to_owned()]));
         if chance.one_in(3) {
             self.pushed(chance);
         }
@@ -187,7 +221,7 @@ impl<'a> Ground<'a> {
     /// An image with a digest of a registry.
     fn pushed(&self, chance: &mut Chance) {
         let name = "localhost:5000/pushed:1";
-        self.engine.plain(&["tag", "base:1", name]);
+        self.tag(BASE, name);
         self.engine.plain(&["push", "-q", name]);
         if chance.one_in(2) {
             self.engine.plain(&["rmi", name]);
@@ -219,18 +253,13 @@ impl<'a> Ground<'a> {
     }
 
     fn names(&self) -> Vec<String> {
-        let seen = self.api.get("/images/json");
-        let tags =
-            seen.as_array().into_iter().flatten().flat_map(|it| it["RepoTags"].as_array().cloned().unwrap_or_default());
-        let mut names: Vec<String> =
-            tags.filter_map(|tag| tag.as_str().map(str::to_owned)).filter(|tag| !tag.starts_with("<none>")).collect();
-        names.sort();
-        names
+        self.names.borrow().iter().cloned().collect()
     }
 
     fn tag(&self, from: &str, to: &str) {
         let (name, tag) = to.rsplit_once(':').unwrap();
-        let _ = self.api.try_call(Method::POST, &format!("/images/{from}/tag?repo={name}&tag={tag}"), None);
+        self.api.try_call(Method::POST, &format!("/images/{from}/tag?repo={name}&tag={tag}"), None).unwrap();
+        self.names.borrow_mut().insert(to.to_owned());
     }
 
     /// An image with a layer on another one, under one name, several, or none.
@@ -314,6 +343,8 @@ impl<'a> Ground<'a> {
         let restart = if state == "restarting" { "always" } else { "" };
         let body = json!({
             "Image": image, "Cmd": command, "Labels": self.labels(chance), "Volumes": anonymous,
+            // Without a network of its own a start needs no programs that make one.
+            "NetworkDisabled": network == "none",
             "HostConfig": {"Binds": binds, "NetworkMode": network, "VolumesFrom": from, "RestartPolicy": {"Name": restart}},
         });
         let Ok(made) = self.api.try_call(Method::POST, &format!("/containers/create?name={name}"), Some(&body)) else {
@@ -416,7 +447,8 @@ impl<'a> Ground<'a> {
         let seen = look(&self.api);
         let names: Vec<String> = seen.containers.values().map(|name| name.trim_start_matches('/').to_owned()).collect();
         let containers: Vec<String> = seen.containers.keys().map(|id| id[..12].to_owned()).chain(names).collect();
-        let mut images = self.names();
+        let mut images: Vec<String> =
+            seen.images.values().flatten().cloned().collect::<BTreeSet<_>>().into_iter().collect();
         images.extend(seen.images.keys().cloned());
         let volumes: Vec<String> = seen.volumes.iter().cloned().collect();
         let networks: Vec<String> = seen.networks.values().filter(|name| name.starts_with("net-")).cloned().collect();
