@@ -231,14 +231,6 @@ const NO_VARIABLES: &[&str] = &[
     "MINIO_VOLUMES",
     "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY",
     "QDRANT__STORAGE__STORAGE_PATH",
-    // Parts of names by which a secret is known.
-    "SECRET_KEY",
-    "PRIVATE_KEY",
-    "MASTER_KEY",
-    "ENCRYPTION_KEY",
-    "AUTH_KEY",
-    "API_KEY",
-    "ACCESS_KEY",
 ];
 
 /// Calls that read a variable, or hand its name to one that does.

@@ -31,6 +31,7 @@ mod lint_build_checks;
 mod lint_corpus;
 mod lint_formats;
 mod lint_known;
+mod lint_secrets;
 mod notes;
 mod numbers;
 mod other_clients;

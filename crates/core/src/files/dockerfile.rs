@@ -17,7 +17,7 @@ use super::expansion::{DEEPEST, Variables, expanded};
 pub use super::expansion::{as_patterns, is_nested_too_deep};
 use super::here_documents::{directives, for_lexer};
 use super::instruction::Reading;
-pub use super::instruction::{CommandForm, Directive, Instruction, Span, Word};
+pub use super::instruction::{CommandForm, Directive, HereText, Instruction, Span, Word};
 use super::not_lexed::not_lexed;
 use super::text::{FileProblem, Place, Text};
 
@@ -94,7 +94,7 @@ pub fn read(text: &Rc<Text>, given: &Given) -> Dockerfile {
     let is_own = syntax.as_ref().is_none_or(|syntax| is_dockers(&syntax.text));
     let pairs = statements.iter().zip(&read);
     let odd: Vec<Option<Instruction>> =
-        pairs.map(|(statement, read)| not_lexed(statement, read.as_ref()?, shift)).collect();
+        pairs.map(|(statement, read)| not_lexed(plain, statement, read.as_ref()?, shift)).collect();
     let is_hidden = |at: usize| {
         let begins_stage = statements.get(at).is_some_and(|it| it.begins_stage());
         let is_odd = odd.get(at).is_some_and(Option::is_some);
@@ -552,7 +552,10 @@ mod tests {
         assert_eq!(dockerfile.problem(), None);
         assert_eq!(dockerfile.stages.len(), 1);
         let kinds: Vec<&Directive> = dockerfile.stages[0].instructions.iter().map(|it| &it.what).collect();
-        assert!(matches!(kinds[1], Directive::Copy { here: 2, .. }), "{kinds:?}");
+        assert!(
+            matches!(kinds[1], Directive::Copy { here, .. } if here.len() == 2 && here[0].text == "a\n"),
+            "{kinds:?}"
+        );
         assert!(matches!(kinds[3], Directive::User(_)), "{kinds:?}");
         assert!(
             matches!(kinds[0], Directive::Run(CommandForm::Shell(script, _)) if script.contains("FROM nowhere")),

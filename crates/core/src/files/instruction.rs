@@ -53,6 +53,15 @@ impl CommandForm {
     }
 }
 
+/// A file that is written down in the Dockerfile itself: a here-document of `COPY` or `ADD`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HereText {
+    /// The name behind `<<`, which is that of the file in a folder.
+    pub name: String,
+    /// What is written down, without the line that ends it.
+    pub text: String,
+}
+
 /// What an instruction does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Directive {
@@ -64,8 +73,8 @@ pub enum Directive {
         from: Option<Word>,
         /// What is copied.
         sources: Vec<Word>,
-        /// Texts that are written down in the Dockerfile itself.
-        here: usize,
+        /// The texts that are written down in the Dockerfile itself.
+        here: Vec<HereText>,
         /// Where it is copied to.
         target: Word,
     },
@@ -190,17 +199,30 @@ impl Reading<'_> {
     ) -> Directive {
         let from = flags.iter().rev().find(|(name, _, _)| name == "from");
         let from = from.map(|(_, value, span)| Word { text: value.clone(), span: span.clone() });
-        let (mut paths, mut here) = (Vec::new(), 0);
+        let (mut paths, mut here) = (Vec::new(), Vec::new());
+        let end = self.end(target.span.end);
+        let first = self.here.partition_point(|body| body.start <= target.span.end);
+        let mut bodies = self.here.iter().skip(first).take_while(|body| body.end <= end + 2);
         for source in sources {
             match source {
-                Source::Path(path) if self.plain.get(path.span.clone()).is_some_and(|text| text.starts_with("<<")) => {
-                    here += 1
+                Source::Path(path) => {
+                    match self.plain.get(path.span.clone()).and_then(|text| text.strip_prefix("<<")) {
+                        Some(name) => here.push(self.here_text(name, bodies.next())),
+                        None => paths.push(self.word(path)),
+                    }
                 }
-                Source::Path(path) => paths.push(self.word(path)),
-                _ => here += 1,
+                _ => here.push(self.here_text("", bodies.next())),
             }
         }
         Directive::Copy { is_add, from, sources: paths, here, target: self.word(target) }
+    }
+
+    /// A here-document; its name as it stands behind `<<`.
+    fn here_text(&self, name: &str, body: Option<&Span>) -> HereText {
+        let body = body.and_then(|body| self.plain.get(body.clone())).unwrap_or_default();
+        let body = body.trim_end_matches(['\n', '\r']);
+        let text = body.rsplit_once('\n').map_or("", |(text, _)| text);
+        HereText { name: name.trim_start_matches('-').trim_matches(['"', '\'']).to_owned(), text: format!("{text}\n") }
     }
 
     pub fn instruction(&self, instruction: &parser::Instruction, on_build: bool) -> Instruction {

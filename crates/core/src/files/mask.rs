@@ -8,58 +8,18 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::secrets::is_secret_name;
+use super::secret_names::is_secret_name;
+use super::tokens;
 use crate::text::part;
 
 /// What stands for a secret.
 pub const MASK: &str = "***";
 
-/// How well-known tokens begin.
-const TOKENS: &[&str] = &[
-    "AKIA",
-    "ASIA",
-    "ghp_",
-    "gho_",
-    "ghs_",
-    "ghu_",
-    "ghr_",
-    "github_pat_",
-    "glpat-",
-    "gldt-",
-    "glrt-",
-    "xoxb-",
-    "xoxp-",
-    "xoxa-",
-    "xoxr-",
-    "xoxs-",
-    "xapp-",
-    "sk_live_",
-    "sk_test_",
-    "rk_live_",
-    "sk-ant-",
-    "sk-proj-",
-    "npm_",
-    "pypi-",
-    "dckr_pat_",
-    "dckr_oat_",
-    "hf_",
-    "AIza",
-    "ya29.",
-    "SG.",
-    "hvs.",
-    "SWMTKN-",
-    "SWMKEY-",
-    "AGE-SECRET-KEY-",
-    "eyJ",
-];
-/// How many letters follow at least.
-const TOKEN_LENGTH: usize = 8;
-
 /// Addresses whose path is the secret.
-const WEBHOOKS: &[&str] = &["hooks.slack.com/services/", "/api/webhooks/", "webhook.office.com/webhookb2/"];
+pub const WEBHOOKS: &[&str] = &["hooks.slack.com/services/", "/api/webhooks/", "webhook.office.com/webhookb2/"];
 
 /// Docker's options that are called like secrets and hold none.
-const PLAIN_OPTIONS: &[&str] = &["secret", "secret-add", "secret-rm", "credential-spec"];
+pub const PLAIN_OPTIONS: &[&str] = &["secret", "secret-add", "secret-rm", "credential-spec"];
 
 /// Whether the value of a variable, option, header or field of this name is a secret.
 fn names_secret(name: &str) -> bool {
@@ -223,7 +183,7 @@ fn secrets(text: &str, is_word: bool) -> Vec<Range<usize>> {
     fields(text, is_word, &mut found);
     addresses(text, &mut found);
     options(text, &mut found);
-    tokens(text, &mut found);
+    found.extend(tokens::masked(text));
     keys(text, &mut found);
     found.put_in_order_by_key(|range: &Range<usize>| (range.start, std::cmp::Reverse(range.end)));
     found
@@ -364,7 +324,6 @@ fn logins(text: &str, start: usize, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Known tokens, each at the beginning of a word.
 /// Options in a script or another text of several words: `mysql --password …`, `curl -u name:…`.
 fn options(text: &str, found: &mut Vec<Range<usize>>) {
     if !text.contains(char::is_whitespace) {
@@ -396,21 +355,6 @@ fn options(text: &str, found: &mut Vec<Range<usize>>) {
         // `OPTIONS=--password …`
         let option = bare.rsplit_once('=').map(|(_, value)| value.trim_start_matches(quotes));
         before = option.filter(|value| value.starts_with("--")).unwrap_or(bare);
-    }
-}
-
-fn tokens(text: &str, found: &mut Vec<Range<usize>>) {
-    let (mut done, mut inside) = (0, false);
-    for (at, letter) in text.char_indices() {
-        let begins = !inside && at >= done;
-        inside = letter.is_ascii_alphanumeric();
-        let Some(rest) = text.get(at..).filter(|_| begins && inside) else { continue };
-        let Some(start) = TOKENS.iter().find(|start| rest.starts_with(**start)) else { continue };
-        let length = rest.find(|letter: char| !is_name(letter) && letter != '+').unwrap_or(rest.len());
-        if length >= start.len() + TOKEN_LENGTH {
-            done = at + length;
-            found.push(at..done);
-        }
     }
 }
 

@@ -16,6 +16,11 @@ pub mod mask;
 mod not_lexed;
 
 pub mod script;
+pub mod script_secrets;
+pub mod secret_names;
+pub mod secret_values;
 pub mod secrets;
+pub mod shell;
 pub mod text;
+mod tokens;
 pub mod yaml;

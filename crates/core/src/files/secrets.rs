@@ -1,7 +1,8 @@
 //! Which files are secrets, by their names and their content. Pure: the caller reads the files.
 
 use super::context::ContextFile;
-use crate::text::part;
+use super::secret_names::{is_placeholder, is_secret_name};
+use super::tokens;
 
 /// How much of a file is looked at.
 const START: usize = 16 * 1024;
@@ -45,7 +46,7 @@ pub fn among(files: &[ContextFile], read: &dyn Fn(&str, usize) -> Vec<u8>) -> Ve
             SecretLook::Login => text.to_lowercase().contains("password").then(|| "a password".to_owned()),
             SecretLook::Content | SecretLook::Named(_) => None,
         };
-        if let Some(what) = what.or_else(|| by_content(&text)) {
+        if let Some(what) = what.or_else(|| by_content(&text).map(str::to_owned)) {
             found.push((file.path.clone(), what));
         }
     }
@@ -152,33 +153,6 @@ fn variable(text: &str) -> Option<String> {
     })
 }
 
-/// Whether a variable of this name keeps a secret.
-pub fn is_secret_name(name: &str) -> bool {
-    let upper = name.to_uppercase();
-    let parts: Vec<&str> = upper.split(['_', '-', '.']).collect();
-    if upper.ends_with("_FILE") || upper.ends_with("_PATH") || parts.contains(&"ALLOW") || parts.contains(&"RANDOM") {
-        return false;
-    }
-    let whole =
-        ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "APIKEY", "CREDENTIAL", "CREDENTIALS", "PGPASSWORD"];
-    parts.iter().any(|part| whole.contains(part) || part.ends_with("PASSWORD") || part.ends_with("SECRET"))
-        || ["API_KEY", "ACCESS_KEY", "PRIVATE_KEY", "SECRET_KEY", "ENCRYPTION_KEY", "AUTH_KEY", "MASTER_KEY"]
-            .iter()
-            .any(|pair| upper.contains(pair))
-}
-
-/// What stands where a secret belongs: another variable, or a word that asks for one.
-fn is_placeholder(value: &str) -> bool {
-    let lower = value.to_lowercase();
-    value.starts_with('$')
-        || value.starts_with('<')
-        || value.starts_with("/run/secrets/")
-        || ["changeme", "change-me", "change_me", "example", "placeholder", "xxx", "todo", "your-", "your_", "dummy"]
-            .iter()
-            .any(|word| lower.contains(word))
-        || matches!(lower.as_str(), "true" | "false" | "yes" | "no" | "on" | "off" | "0" | "1" | "none" | "null")
-}
-
 fn npm(text: &str) -> Option<String> {
     text.lines().find_map(|line| {
         let (name, value) =
@@ -213,43 +187,9 @@ fn cloud(text: &str) -> Option<String> {
         .then(|| "credentials of a cloud or a cluster".to_owned())
 }
 
-/// How well-known secrets begin, how many letters follow at least, and what they are.
-const SHAPES: &[(&str, usize, &str)] = &[
-    ("AKIA", 16, "an AWS access key"),
-    ("ASIA", 16, "an AWS access key"),
-    ("ghp_", 36, "a GitHub token"),
-    ("gho_", 36, "a GitHub token"),
-    ("ghs_", 36, "a GitHub token"),
-    ("github_pat_", 40, "a GitHub token"),
-    ("glpat-", 20, "a GitLab token"),
-    ("xoxb-", 20, "a Slack token"),
-    ("xoxp-", 20, "a Slack token"),
-    ("sk_live_", 20, "a Stripe key"),
-    ("npm_", 36, "an npm token"),
-];
-
-fn by_content(text: &str) -> Option<String> {
-    if let Some(at) = text.find("PRIVATE KEY-----") {
-        let before = part(text, ..at);
-        if before.rfind("-----BEGIN ").is_some_and(|start| !part(before, start..).contains('\n')) {
-            return Some("a private key".to_owned());
-        }
-    }
-    if text.starts_with("PuTTY-User-Key-File") {
-        return Some("a private key".to_owned());
-    }
-    for (start, least, what) in SHAPES {
-        for (at, _) in text.match_indices(start) {
-            let boundary = part(text, ..at).chars().next_back().is_none_or(|letter| !letter.is_ascii_alphanumeric());
-            let rest = part(text, at + start.len()..);
-            let length = rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_' && letter != '-');
-            let length = length.unwrap_or(rest.len());
-            if boundary && length >= *least && !part(rest, ..length).contains("EXAMPLE") {
-                return Some((*what).to_owned());
-            }
-        }
-    }
-    None
+/// What a text that holds a well-known secret holds: a private key, or a token of a known shape.
+pub fn by_content(text: &str) -> Option<&'static str> {
+    if tokens::has_private_key(text) { Some("a private key") } else { tokens::find(text) }
 }
 
 #[cfg(test)]
@@ -290,6 +230,7 @@ mod tests {
             (".git/config", "[remote \"origin\"]\n\turl = https://example.com/a.git\n"),
             ("main.rs", "-----BEGIN RSA PRIVATE KEY-----"),
             ("docs.txt", "AKIAIOSFODNN7EXAMPLE"),
+            ("nginx.conf", "# -----BEGIN RSA PRIVATE KEY-----\n# MIIE\n"),
         ] {
             assert!(!found(path, text), "{path}");
         }

@@ -251,8 +251,8 @@ fn built(invocation: &Invocation, host: &dyn Host, effects: &mut Vec<Effect>) ->
     }
     entitlements(invocation, effects);
     for set in invocation.all(&["build-arg"]) {
-        let name = set.value.split('=').next().unwrap_or_default().to_owned();
-        effects.push(Effect::Does { operation: PredictedOperation::BuildArgument(name), origins: set.origins() });
+        let operation = PredictedOperation::build_argument(&set.value);
+        effects.push(Effect::Does { operation, origins: set.origins() });
     }
     for set in invocation.all(&["build-context"]) {
         let Some((_, place)) = set.value.split_once('=') else { continue };

@@ -118,9 +118,8 @@ pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
                 does(PredictedOperation::Publishes("what is built".to_owned()), origins(&["push"]));
             }
             for set in invocation.all(&["build-arg"]) {
-                let name = set.value.split('=').next().unwrap_or_default().to_owned();
-                effects
-                    .push(Effect::Does { operation: PredictedOperation::BuildArgument(name), origins: set.origins() });
+                let operation = PredictedOperation::build_argument(&set.value);
+                effects.push(Effect::Does { operation, origins: set.origins() });
             }
         }
         _ => {}

@@ -48,7 +48,12 @@ pub enum PredictedOperation {
     /// An image gets a name that may be another one's.
     Retags,
     /// An argument that will be kept in the image's history.
-    BuildArgument(String),
+    BuildArgument {
+        /// Its name.
+        name: String,
+        /// Its value; None where the environment gives it.
+        value: Option<String>,
+    },
     /// The build shares the host's network.
     HostNetworkBuild,
     /// Later commands, or this one's build, go to another engine.
@@ -97,6 +102,12 @@ pub enum PredictedOperation {
 }
 
 impl PredictedOperation {
+    /// A build argument as a flag says it: `NAME=value`, or `NAME` for the value of the environment.
+    pub fn build_argument(text: &str) -> PredictedOperation {
+        let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value.to_owned())));
+        PredictedOperation::BuildArgument { name: name.to_owned(), value }
+    }
+
     /// For the reader of `fender explain`.
     pub fn text(&self) -> String {
         match self {
@@ -126,7 +137,7 @@ impl PredictedOperation {
             PredictedOperation::PrivilegedExec => "runs a command with all privileges".to_owned(),
             PredictedOperation::RemovesBuilder => "removes a builder and its cache".to_owned(),
             PredictedOperation::Retags => "gives an image a name that may be another's".to_owned(),
-            PredictedOperation::BuildArgument(name) => format!("passes the build argument {name}"),
+            PredictedOperation::BuildArgument { name, .. } => format!("passes the build argument {name}"),
             PredictedOperation::HostNetworkBuild => "builds in the host's network".to_owned(),
             PredictedOperation::Redirects(redirection) => match redirection.what {
                 Redirected::OneBuild(_) => "builds on the engine of a builder".to_owned(),

@@ -421,11 +421,10 @@ pub fn of_build(
     let mut arguments: Vec<(String, Option<String>)> = Vec::new();
     for (name, value) in entries(build, "args") {
         let origins = at("args", Some(name));
-        effects.push(Effect::Does { operation: PredictedOperation::BuildArgument(name.clone()), origins });
-        arguments.push((
-            name.clone(),
-            value.as_str().map(str::to_owned).or_else(|| (!value.is_null()).then(|| value.to_string())),
-        ));
+        let value = value.as_str().map(str::to_owned).or_else(|| (!value.is_null()).then(|| value.to_string()));
+        let operation = PredictedOperation::BuildArgument { name: name.clone(), value: value.clone() };
+        effects.push(Effect::Does { operation, origins });
+        arguments.push((name.clone(), value));
     }
     let mut named = BTreeSet::new();
     for key in ["additional_contexts", "contexts"] {

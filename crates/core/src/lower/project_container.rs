@@ -14,8 +14,11 @@ use serde_json::{Map, Value};
 use super::fields::FIELDS;
 use super::model::*;
 use super::project::ProjectLowering;
-use super::{Origins, Parts, create};
+use super::{Origin, Origins, Parts, create};
 use crate::lower::sources::PathStep;
+
+/// Of a longer command no more words are looked for in the file.
+const MOST_WORDS: usize = 64;
 
 impl ProjectLowering<'_> {
     /// A mode that names another service becomes that service's container.
@@ -38,6 +41,18 @@ impl ProjectLowering<'_> {
             if let Some(origins) = self.at_said(name, &[PathStep::Key(field.key)], service.get(field.key)) {
                 parts.push((field.name.to_owned(), origins));
             }
+        }
+        // The command, or the word of it that is filled in.
+        if let Some(whole) = self.at_said(name, &[PathStep::Key("command")], service.get("command")) {
+            let words = texts(service, "command");
+            let mut of_words = words
+                .iter()
+                .take(MOST_WORDS)
+                .filter_map(|word| self.at_said(name, &[PathStep::Key("command"), PathStep::Item(word)], None));
+            let is_filled =
+                |origins: &Origins| origins.iter().filter_map(Origin::place).any(|place| place.marked().contains('$'));
+            let filled = of_words.find(is_filled);
+            parts.push(("Cmd".to_owned(), filled.unwrap_or(whole)));
         }
         // What the memory is limited by may be said in two places.
         let limits = [PathStep::Key("deploy"), PathStep::Key("resources"), PathStep::Key("limits")];

@@ -139,6 +139,8 @@ pub struct Workload {
     pub entrypoint: Option<Vec<String>>,
     /// The command; empty for the image's.
     pub command: Vec<String>,
+    /// What sets the command.
+    pub command_origins: Origins,
     /// Variables: name, value, and what sets them.
     pub env: Vec<(String, String, Origins)>,
     /// Ports that the host passes on.
@@ -293,6 +295,7 @@ fn container(request: &Request, body: &ContainerCreateBody) -> Workload {
         init: host.init,
         entrypoint: body.entrypoint.clone(),
         command: body.cmd.clone().unwrap_or_default(),
+        command_origins: origins("Cmd"),
         publish_all: (host.publish_all_ports == Some(true)).then(|| origins("PublishAllPorts")),
         network_mode: text(&host.network_mode),
         network_origins: origins("NetworkMode"),
@@ -392,6 +395,7 @@ fn service(request: &Request, body: &ServiceSpec) -> Workload {
     workload.init = container.init.filter(|init| *init);
     workload.entrypoint.clone_from(&container.command);
     workload.command = container.args.clone().unwrap_or_default();
+    workload.command_origins = origins("Cmd");
     for name in list(&container.capability_add) {
         workload.cap_add.push((name.clone(), origins(&format!("CapAdd/{name}"))));
     }

@@ -82,7 +82,7 @@ fn unchecked(instruction: &Instruction) -> Vec<&Word> {
 /// `ADD` of files that by their names `COPY` would bring to the same place.
 fn is_written_plainly(what: &Directive) -> bool {
     let Directive::Copy { is_add: true, sources, here, .. } = what else { return false };
-    sources.len() + here > 0 && sources.iter().all(|source| !does_more(&source.text))
+    (!sources.is_empty() || !here.is_empty()) && sources.iter().all(|source| !does_more(&source.text))
 }
 
 /// Whether `COPY` would do the same: false where a flag, a name or the first bytes of a file say that `ADD` does more, None

@@ -13,6 +13,7 @@ mod offers;
 mod package_lists;
 mod places;
 mod rule;
+mod secrets;
 mod volume_writes;
 
 use crate::files::text::Place;
@@ -111,6 +112,7 @@ mod published_port;
 mod unlimited_log;
 mod secret_in_env;
 mod secret_in_build_arg;
+mod secret_in_run;
 mod password_argument;
 mod limits_off;
 mod cache_busting_order;

@@ -182,7 +182,7 @@ fn entry_script(case: &Case, build: &Build, file: &Dockerfile, words: &[String])
     for it in file.instructions_of(&line) {
         let Directive::Copy { from, sources, target, here, .. } = &it.what else { continue };
         let names_it = end(&target.text) == name || sources.iter().any(|source| end(&source.text) == name);
-        if (from.is_some() || *here > 0) && names_it {
+        if (from.is_some() || !here.is_empty()) && names_it {
             return None;
         }
         for source in sources.iter().filter(|_| from.is_none()) {
@@ -395,7 +395,7 @@ fn starts_alone(fixing: &Fixing, program: &str) -> Option<bool> {
     for instruction in fixing.instructions() {
         let Directive::Copy { from: None, sources: copied, target, here, .. } = &instruction.what else { continue };
         let end = |text: &str| text.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
-        if *here > 0 && end(&target.text) == name {
+        if !here.is_empty() && end(&target.text) == name {
             // A script that is written down here begins as it is written; it is not taken apart.
             return None;
         }

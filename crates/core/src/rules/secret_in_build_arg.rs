@@ -1,11 +1,13 @@
 //! A secret as a build argument.
 
 use super::secret_in_env::is_named_like_one;
+use super::secrets::{of_origins, titled, weighed};
 use std::collections::HashSet;
 
 use super::{COMMON, Case, Class, Confidence, Example, Finding, Rule};
 use crate::files::dockerfile::Directive;
-use crate::files::secrets::is_secret_name;
+use crate::files::secret_names::{is_placeholder, is_secret_name};
+use crate::files::secret_values::{Certainty, of_variable};
 use crate::lower::Build;
 use crate::lower::PredictedOperation;
 
@@ -48,10 +50,21 @@ fn check(case: &Case) -> Vec<Finding> {
         }
     }
     for (operation, origins) in case.operations() {
-        if let PredictedOperation::BuildArgument(name) = operation
-            && is_secret_name(name)
-        {
-            findings.push(RULE.found(origins).titled(format!("secret in the build argument {name}")));
+        let PredictedOperation::BuildArgument { name, value } = operation else { continue };
+        let title = format!("secret in the build argument {name}");
+        let finding = RULE.found(origins);
+        let is_in_file = origins.iter().any(|origin| origin.place().is_some());
+        match of_origins(name, value.as_deref().unwrap_or_default(), origins) {
+            Some(secret) if is_in_file => {
+                let finding = weighed(finding.titled(titled(title, &secret)), secret.certainty);
+                let is_certain = secret.certainty == Certainty::Certain;
+                findings.push(if is_certain { finding.at_least_asked() } else { finding });
+            }
+            Some(secret) => findings.push(finding.titled(titled(title, &secret))),
+            None if is_secret_name(name) && value.as_ref().is_none_or(|value| value.is_empty() || !is_in_file) => {
+                findings.push(finding.titled(title));
+            }
+            None => {}
         }
     }
     findings.extend(case.builds().flat_map(in_dockerfile));
@@ -68,11 +81,20 @@ fn in_dockerfile(build: &Build) -> Vec<Finding> {
         .chain(stages)
         .filter_map(|it| if let Directive::Arg(list) = &it.what { Some(list) } else { None });
     let (mut findings, mut names) = (Vec::new(), HashSet::new());
-    for (name, _) in declared.flatten().filter(|(name, _)| is_named_like_one(&name.text)) {
-        let title = format!("secret in the build argument {}", name.text);
-        if names.insert(name.text.as_str()) {
-            findings.push(RULE.found(&build.origins).titled(title).in_file(file.place(&name.span)));
+    for (name, value) in declared.flatten() {
+        let value = value.as_deref().map(|value| value.trim_matches(['"', '\''])).filter(|value| !value.is_empty());
+        let secret = value.and_then(|value| of_variable(&name.text, value));
+        let is_named =
+            is_named_like_one(&name.text) && value.is_none_or(|value| !is_placeholder(value) || value.len() == 1);
+        if secret.is_none() && !is_named || !names.insert(name.text.as_str()) {
+            continue;
         }
+        let title = format!("secret in the build argument {}", name.text);
+        let finding = RULE.found(&build.origins).in_file(file.place(&name.span));
+        findings.push(match secret {
+            Some(secret) => weighed(finding.titled(titled(title, &secret)), secret.certainty),
+            None => finding.titled(title),
+        });
     }
     findings
 }

@@ -1,9 +1,15 @@
 //! A secret in a container's environment.
 
+use crate::order::PutInOrder as _;
+
+use super::secrets::{of_origins, titled, weighed};
 use super::{COMMON, Case, Class, Confidence, Example, Finding, Rule};
-use crate::files::dockerfile::Directive;
-use crate::files::secrets::is_secret_name;
-use crate::lower::{Build, Origins};
+use crate::files::dockerfile::{CommandForm, Directive};
+use crate::files::script_secrets::{in_script, in_words};
+use crate::files::secret_names::{is_about_secrets, is_placeholder, is_secret_name};
+use crate::files::secret_values::{Certainty, Secret, of_variable};
+use crate::lower::{Build, Origin, Origins, Workload};
+use crate::text::named;
 
 pub static RULE: Rule = Rule {
     id: "secret-in-env",
@@ -22,13 +28,17 @@ pub static RULE: Rule = Rule {
         "run -e POSTGRES_PASSWORD=hunter2 safe:1",
         "run --env API_TOKEN=abc safe:1",
         "run -e AWS_SECRET_ACCESS_KEY=x safe:1",
-        "run -e KEY=AKIAIOSFODNN7EXAMPLE safe:1",
+        "run -e KEY=AKIAIOSFODNN7ABCDEFG safe:1",
+        "run -e DATABASE_URL=postgres://app:hunter2@db/x safe:1",
+        "run safe:1 redis-server --requirepass hunter2",
     ],
     quiet: &[
         "run -e POSTGRES_PASSWORD_FILE=/run/secrets/pg safe:1",
         "run -e MODE=production safe:1",
         "run -e MYSQL_ALLOW_EMPTY_PASSWORD=yes safe:1",
         "run -e PASSWORD= safe:1",
+        "run -e API_KEY_RATE_LIMIT=5 safe:1",
+        "run -e DATABASE_URL=postgres://app@db/x safe:1",
     ],
     files: &[Example {
         name: "Dockerfile",
@@ -43,67 +53,93 @@ pub static RULE: Rule = Rule {
 fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
     for workload in case.workloads() {
-        let secret = |(name, value, _): &&(String, String, Origins)| is_secret(name, value);
-        // What a file brought has no word of its own here.
-        let typed = workload.env.iter().filter(secret).filter(|(_, _, origins)| *origins != workload.origins);
-        let (mut names, mut origins): (Vec<&str>, Origins) = (Vec::new(), Vec::new());
-        for (name, _, these) in typed {
-            names.push(name);
-            origins.extend(these.iter().cloned());
-        }
-        if !names.is_empty() {
-            findings.push(
-                RULE.found(&origins)
-                    .titled(format!("secret in the environment variable {}", crate::text::named(&names)))
-                    .about(workload),
-            );
+        findings.extend(in_environment(workload));
+        let secret = in_words(&workload.command).filter(|_| !workload.command.is_empty());
+        // What is filled in where the file is used is not written down.
+        let is_filled =
+            workload.command_origins.iter().filter_map(Origin::place).any(|place| place.marked().contains('$'));
+        if let Some(secret) = secret.filter(|secret| !is_filled || secret.certainty == Certainty::Certain) {
+            let title = format!("secret in the container's command: {}", secret.what);
+            let finding = RULE.found(&workload.command_origins).titled(title).about(workload);
+            findings.push(weighed(finding, secret.certainty));
         }
     }
     findings.extend(case.builds().flat_map(in_dockerfile));
     findings
 }
 
-/// `ENV` of a Dockerfile: its value is in the image.
+/// The variables of a container: one finding for those that are equally sure.
+fn in_environment(workload: &Workload) -> Vec<Finding> {
+    // What a file brought has no word of its own here.
+    let typed = workload.env.iter().filter(|(_, _, origins)| *origins != workload.origins);
+    let mut found: Vec<(&str, Secret, &Origins)> = typed
+        .filter_map(|(name, value, origins)| Some((name.as_str(), of_origins(name, value, origins)?, origins)))
+        .collect();
+    found.put_in_order_by(|one, other| other.1.certainty.cmp(&one.1.certainty));
+    let alike = found.chunk_by(|one, other| one.1.certainty == other.1.certainty);
+    alike
+        .filter_map(|secrets| {
+            let (_, first, _) = secrets.first()?;
+            let names: Vec<&str> = secrets.iter().map(|(name, _, _)| *name).collect();
+            let title = format!("secret in the environment variable {}", named(&names));
+            let title = if secrets.len() == 1 { titled(title, first) } else { title };
+            let origins: Origins = secrets.iter().flat_map(|(_, _, origins)| origins.iter().cloned()).collect();
+            Some(weighed(RULE.found(&origins).titled(title).about(workload), first.certainty))
+        })
+        .collect()
+}
+
+/// `ENV` of a Dockerfile, whose value is in the image, and what it starts.
 fn in_dockerfile(build: &Build) -> Vec<Finding> {
     let Some(file) = build.file() else { return Vec::new() };
     let mut findings = Vec::new();
     for instruction in file.instructions_of(&build.needed) {
-        let Directive::Env(list) = &instruction.what else { continue };
+        let list = match &instruction.what {
+            Directive::Env(list) => list,
+            Directive::Cmd(command) | Directive::Entrypoint(command) => {
+                let secret = match command {
+                    CommandForm::Exec(words, _) => in_words(words),
+                    CommandForm::Shell(script, _) => in_script(script),
+                };
+                if let Some(secret) = secret {
+                    let title = format!("secret in the image's command: {}", secret.what);
+                    let finding = RULE.found(&build.origins).titled(title).in_file(file.place(&instruction.keyword));
+                    findings.push(weighed(finding, secret.certainty));
+                }
+                continue;
+            }
+            _ => continue,
+        };
         for (name, value) in list {
             let value = value.trim_matches(['"', '\'']);
-            let sure = is_secret(&name.text, value) && !value.starts_with('$');
-            if !sure && !is_named_like_one(&name.text) {
+            let secret = of_variable(&name.text, value);
+            // BuildKit goes by the name alone. What stands for a secret is none here.
+            let is_named =
+                is_named_like_one(&name.text) && (!is_placeholder(value) || value.len() == 1 || value.starts_with('$'));
+            if secret.is_none() && !is_named {
                 continue;
             }
             let title = format!("secret in the image's environment variable {}", name.text);
-            let finding = RULE.found(&build.origins).titled(title).in_file(file.place(&name.span));
-            findings.push(if sure { finding.stops_build() } else { finding });
+            let finding = RULE.found(&build.origins).in_file(file.place(&name.span));
+            findings.push(match secret {
+                Some(secret) => weighed(finding.titled(titled(title, &secret)), secret.certainty),
+                None => finding.titled(title),
+            });
         }
     }
     findings
 }
 
-/// What BuildKit's check SecretsUsedInArgOrEnv goes by.
+/// What BuildKit's check SecretsUsedInArgOrEnv goes by, without names that say that no secret is in it.
 pub fn is_named_like_one(name: &str) -> bool {
     const TOKENS: &[&str] =
         &["apikey", "auth", "credential", "credentials", "key", "password", "pword", "passwd", "secret", "token"];
     let lower = name.to_lowercase();
-    let parts: Vec<&str> = lower.split('_').collect();
-    // The name of a file is no secret; BuildKit says so of it all the same.
-    let is_place = matches!(parts.last(), Some(&("file" | "path" | "dir")));
-    is_secret_name(name) || !is_place && parts.iter().any(|part| TOKENS.contains(part)) && !parts.contains(&"public")
+    let mut parts = lower.split('_');
+    is_secret_name(name) || !is_about_secrets(name) && parts.any(|part| TOKENS.contains(&part))
 }
 
-/// Judged by the name and by what the value looks like.
+/// Whether a variable with this value keeps a secret that is written down.
 pub fn is_secret(name: &str, value: &str) -> bool {
-    if value.is_empty() || value.starts_with("/run/secrets/") {
-        return false;
-    }
-    let looks =
-        ["AKIA", "ASIA", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "sk_live_", "-----BEGIN "];
-    if looks.iter().any(|start| value.starts_with(start)) {
-        return true;
-    }
-    is_secret_name(name)
-        && !matches!(value.to_lowercase().as_str(), "true" | "false" | "yes" | "no" | "on" | "off" | "0" | "1")
+    of_variable(name, value).is_some_and(|secret| secret.certainty != Certainty::FromEnvironment)
 }
