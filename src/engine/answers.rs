@@ -1,7 +1,7 @@
 //! What fender reads in an answer about one object, and in the answer to a change. What a deletion or an undo stands on has to be there in
 //! the right shape: an answer without it is an error, and no default stands for it. The engine writes null for an empty list or map.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use fender_core::api::EngineProblem;
 use serde::de::{DeserializeOwned, Deserializer, Error, IgnoredAny};
@@ -59,12 +59,54 @@ pub struct RunState {
     pub running: bool,
 }
 
-/// `GET /containers/{id}/json`, as far as it says since when the container runs.
+/// `GET /containers/{id}/json`, as far as it says since when the container runs, and what is down without it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Started {
     /// What its process does.
     pub state: StartedState,
+    /// What it was made with.
+    #[serde(default)]
+    pub config: StartedConfig,
+    /// Where it is reached.
+    #[serde(default)]
+    pub network_settings: StartedNetwork,
+}
+
+/// The part of a container's `Config` for [`Started`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct StartedConfig {
+    /// How its health is looked at, if at all.
+    pub healthcheck: Option<StartedHealthcheck>,
+}
+
+/// The part of a container's `Healthcheck` for [`Started`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct StartedHealthcheck {
+    /// Nanoseconds in which a failure does not count yet.
+    pub start_period: i64,
+    /// The check; `["NONE"]` for none.
+    pub test: Option<Vec<String>>,
+}
+
+/// The part of a container's `NetworkSettings` for [`Started`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct StartedNetwork {
+    /// The host's ports for each of the container's (`80/tcp`).
+    pub ports: Option<BTreeMap<String, Option<Vec<HostPort>>>>,
+}
+
+/// A port of the host.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct HostPort {
+    /// The address; `0.0.0.0` and `::` for all.
+    pub host_ip: String,
+    /// Its number.
+    pub host_port: String,
 }
 
 /// `GET /containers/{id}/json`, as far as it says whether the container goes when it ends.

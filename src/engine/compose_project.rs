@@ -21,6 +21,14 @@ pub fn begin(printer: &Printer, invocation: &Invocation, host: &dyn Host, is_the
     }
 }
 
+/// The words with which compose prints what belongs to the services that `down` names. For these alone, and those that they need, it removes
+/// images, networks and volumes; 2.26 counts the networks and volumes of the whole project.
+fn down_words(invocation: &Invocation, model: &[String]) -> Option<Vec<String>> {
+    let services = invocation.operand_texts();
+    let is_wanted = invocation.canonical() == "compose down" && !services.is_empty();
+    is_wanted.then(|| model.iter().cloned().chain(services).collect())
+}
+
 /// Compose's own reading of its files, with the words that stand before its command; else the name that they give.
 pub fn read_project(printer: &Printer, invocation: &Invocation, host: &dyn Host) -> Lookup<Project> {
     let set = |name: &str| invocation.above.iter().rev().find(|set| set.flag.name == name).map(|set| set.value.clone());
@@ -35,14 +43,25 @@ pub fn read_project(printer: &Printer, invocation: &Invocation, host: &dyn Host)
     let Some(words) = model_words(invocation) else {
         return by_name(Lookup::Unknown("its words name no command of compose".to_owned()));
     };
-    let project = printer.printed(&words).then(|bytes| match ComposeModel::read(&bytes) {
-        Ok(model) => match Project::from_model(&model) {
-            Some(project) => Lookup::Found(project),
-            None => Lookup::Unknown("compose's model has no name".to_owned()),
-        },
-        Err(error) => Lookup::Unknown(format!("compose's model cannot be read: {error}")),
-    });
+    let of_services = down_words(invocation, &words);
+    if let Some(words) = &of_services {
+        printer.begin_printed(words);
+    }
+    let read = |words: &[String]| {
+        printer.printed(words).then(|bytes| match ComposeModel::read(&bytes) {
+            Ok(model) => match Project::from_model(&model) {
+                Some(project) => Lookup::Found(project),
+                None => Lookup::Unknown("compose's model has no name".to_owned()),
+            },
+            Err(error) => Lookup::Unknown(format!("compose's model cannot be read: {error}")),
+        })
+    };
+    let project = read(&words);
     let Lookup::Found(mut project) = project else { return by_name(project) };
+    // Where it does not say what belongs to these services, everything of the project may.
+    if let Some(Lookup::Found(chosen)) = of_services.map(|words| read(&words)) {
+        project = chosen;
+    }
     if takes_orphans(invocation, host)
         && let Some(model) = &mut project.model
     {

@@ -260,6 +260,7 @@ mod tests {
             step: 0,
             change: ItemChange::Removed,
             since: None,
+            downtime: None,
         }
     }
 

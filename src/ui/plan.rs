@@ -179,6 +179,9 @@ fn change_text(change: &Change, now: i64) -> String {
     if !change.reason.is_empty() {
         let _ = write!(text, ": {}", change.reason);
     }
+    if let Some(sentence) = change.downtime.as_ref().and_then(|it| it.sentence(change.change)) {
+        let _ = write!(text, ", {sentence}");
+    }
     text
 }
 
@@ -281,6 +284,7 @@ fn line(item: &Item, screen: &Screen, now: i64, widest: usize, says_why: bool) -
     about.extend(item.about.iter().cloned());
     if item.change != ItemChange::Removed {
         about.push(item.reason.clone());
+        about.extend(item.downtime.as_ref().and_then(|it| it.sentence(ChangeKind::Replace)));
     }
     if item.tags.len() > 1 {
         about.push(format!("also {}", named(&item.tags[1..])));

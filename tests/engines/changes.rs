@@ -95,6 +95,99 @@ fn compose_up_says_what_it_replaces_and_undo_brings_it_back() {
     a_name_that_is_typed_goes_by_labels(&project);
 }
 
+/// `down` of one service takes what belongs to it and to what it needs; the images, networks and volumes of the others stay. What `run` left
+/// behind is not started by `up`. What is down while a container is stopped or replaced is said.
+#[test]
+fn a_service_alone_and_what_is_down() {
+    let engine = Engine::start("compose-service", "new", "");
+    for name in ["a", "b", "c"] {
+        engine.image(&format!("{name}:1"), &[&format!("LABEL of={name}"), "USER 1000"]);
+    }
+    let project = Project { guarded: Guarded::new(&engine) };
+    let service = |name: &str, more: &str| {
+        format!("  {name}: {{image: \"{name}:1\", command: sleep 9999, stop_grace_period: 0s, {more}}}\n")
+    };
+    let write = |command: &str| {
+        let text = format!(
+            "name: shop\nservices:\n{}{}{}networks: {{net-a: {{}}, net-b: {{}}, net-c: {{}}}}\nvolumes: {{vol-a: {{}}, vol-b: {{}}, vol-c: {{}}}}\n",
+            service("a", "volumes: [\"vol-a:/v\"], networks: [net-a], depends_on: [b]"),
+            service("b", "volumes: [\"vol-b:/v\"], networks: [net-b]"),
+            service(
+                "c",
+                &format!(
+                    "volumes: [\"vol-c:/v\"], networks: [net-c], ports: [\"127.0.0.1:18080:80\", \"18081:81\", \"18053:53/udp\"], \
+                     healthcheck: {{test: \"true\", start_period: 1500ms}}, labels: {{x: \"{command}\"}}"
+                )
+            ),
+        );
+        fs::write(project.folder().join("compose.yaml"), text).unwrap();
+    };
+    write("1");
+    project.plain(&["compose", "up", "-d"]);
+    project.plain(&["compose", "run", "-d", "--no-deps", "--name", "one", "b", "true"]);
+    engine.is_listed_as("one", "exited");
+    assert_eq!(project.plan(&["compose", "up", "-d"])["changes"], serde_json::json!([]));
+    let taken = |words: &[&str]| -> Vec<String> {
+        let plan = project.plan(words);
+        let text = |it: &Value, key: &str| it[key].as_str().unwrap_or_default().to_owned();
+        let mut out: Vec<String> = plan["deletes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| format!("{} {}", text(it, "type"), text(it, "name")))
+            .collect();
+        out.sort();
+        out
+    };
+    let images = |found: &[String]| {
+        found.iter().filter(|it| it.starts_with("image") || it.starts_with("tag")).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(images(&taken(&["compose", "down", "c", "--rmi", "all"])), ["image c:1"]);
+    let all = taken(&["compose", "down", "c", "--rmi", "all", "-v"]);
+    assert_eq!(all, ["container shop-c-1", "image c:1", "network shop_net-c", "volume shop_vol-c"]);
+    // Another service's containers keep what it needs.
+    let all = taken(&["compose", "down", "a", "--rmi", "all", "-v"]);
+    assert_eq!(all, ["container shop-a-1", "image a:1", "network shop_net-a", "volume shop_vol-a"]);
+
+    let down = |words: &[&str]| -> Value {
+        let plan = project.plan(words);
+        let of_c = plan["changes"].as_array().unwrap().iter().find(|it| it["name"] == "shop-c-1").cloned();
+        of_c.unwrap_or_else(|| panic!("{words:?}: {plan}"))["downtime"].clone()
+    };
+    let expected = serde_json::json!({ "ports": ["18053/udp", "127.0.0.1:18080", "18081"], "start_seconds": 2 });
+    for words in
+        [&["stop", "shop-c-1"][..], &["restart", "shop-c-1"], &["compose", "stop", "c"], &["compose", "restart", "c"]]
+    {
+        assert_eq!(down(words), expected, "docker {words:?}");
+    }
+    assert_eq!(down(&["rm", "-f", "shop-c-1"]), Value::Null);
+    assert_eq!(down(&["rename", "shop-c-1", "other"]), Value::Null);
+    write("2");
+    assert_eq!(down(&["compose", "up", "-d"]), expected);
+    for (words, sentence) in [
+        (&["compose", "up", "-d"][..], "until the new one runs (its healthcheck allows 2 s for the start)"),
+        (&["stop", "shop-c-1"], "until it is started again (its healthcheck allows 2 s for the start)"),
+    ] {
+        let said = project.guarded.fender(&[&["plan", "--"], words].concat());
+        let said = String::from_utf8_lossy(&said.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+        let sentence = format!("ports 18053/udp, 127.0.0.1:18080, 18081 are unreachable {sentence}");
+        assert!(said.contains(&sentence), "{sentence}\n{said}");
+    }
+    let said = project.guarded.fender(&["plan", "--", "stop", "shop-a-1"]);
+    let said = String::from_utf8_lossy(&said.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("down until it is started again"), "{said}");
+    // A tag that an image in use has may move: which one the registry has shows only the pull.
+    let plan = project.plan(&["compose", "pull", "c"]);
+    let moved: Vec<&Value> = plan["changes"].as_array().unwrap().iter().collect();
+    assert_eq!(moved.len(), 1, "{plan}");
+    assert_eq!(
+        (&moved[0]["name"], &moved[0]["change"], &moved[0]["certain"]),
+        (&"c:1".into(), &"retag".into(), &false.into())
+    );
+    assert!(moved[0]["reason"].as_str().unwrap().contains("known only after the pull"), "{plan}");
+    assert_eq!(project.plan(&["compose", "pull", "--policy", "missing", "c"])["changes"], serde_json::json!([]));
+}
+
 /// Where a name is typed and no file, commands that make nothing do not read the files of the folder they are typed in.
 fn a_name_that_is_typed_goes_by_labels(project: &Project) {
     let text = "name: other\nservices:\n  unrelated: {image: \"stand-in:1\"}\n";

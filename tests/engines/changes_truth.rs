@@ -60,6 +60,11 @@ const COMMANDS: &[&str] = &[
     "scale SERVICE=1",
     "scale SERVICE=0",
     "scale --no-deps SERVICE=2 OTHER=1",
+    // These fail: after a part of it was done, or before anything is.
+    "scale SERVICE=2 nosuch=1",
+    "scale SERVICE=-1",
+    "scale OTHER=0 NAMED=3",
+    "scale NAMED=2",
     "run -d SERVICE sleep 9000",
     "run -d --no-deps --name one SERVICE sleep 9000",
     "run --rm SERVICE true",
@@ -93,6 +98,8 @@ const COMMANDS: &[&str] = &[
     "down --remove-orphans",
     "down --rmi local",
     "down --rmi all SERVICE",
+    "down -v SERVICE",
+    "down -v --rmi all --remove-orphans SERVICE",
     "-p truth down --rmi all --remove-orphans",
     "-p truth down --remove-orphans",
     "-p truth stop",
@@ -173,6 +180,10 @@ impl Model {
             let service = Service::random(chance, name, &services);
             services.push(service);
         }
+        // Without its profile such a project has no service at all.
+        if chance.one_in(10) {
+            services.iter_mut().for_each(|service| service.profile = true);
+        }
         Model { services, internal: false, other_volume: false, content: 0 }
     }
 
@@ -201,6 +212,11 @@ impl Model {
                 _ => self.other_volume ^= true,
             }
         }
+    }
+
+    /// Whether every service has the profile, so that each needs only what has it, too.
+    fn is_profiled(&self) -> bool {
+        self.services.iter().all(|service| service.profile)
     }
 
     fn text(&self) -> String {
@@ -239,7 +255,7 @@ impl Model {
             }
             // What another service needs cannot be switched off.
             let is_needed = self.services.iter().any(|other| other.needs.is_some_and(|(needed, _)| needed == it.name));
-            if it.profile && !is_needed && self.services.len() > 1 {
+            if self.is_profiled() || it.profile && !is_needed && self.services.len() > 1 {
                 out.push_str(", profiles: [more]");
             }
             if it.config {
@@ -289,7 +305,9 @@ impl Service {
 /// A command of compose, with services that are there.
 fn command(chance: &mut Chance, model: &Model) -> Vec<String> {
     let (service, other) = (chance.pick(&model.services).name, chance.pick(&model.services).name);
-    let line = chance.pick(COMMANDS).replace("SERVICE", service).replace("OTHER", other);
+    // One with a name of its own cannot have two containers.
+    let named = model.services.iter().find(|it| it.named).map_or(service, |it| it.name);
+    let line = chance.pick(COMMANDS).replace("SERVICE", service).replace("OTHER", other).replace("NAMED", named);
     std::iter::once("compose".to_owned()).chain(line.split(' ').map(str::to_owned)).collect()
 }
 
@@ -566,7 +584,7 @@ fn compare(name: &str, which: &str, flags: &str, engine: u64) {
         let mut model = Model::random(&mut chance);
         bench.write(&model);
         let case = Case { compose: chance.below(bench.configs.len()), variable: None };
-        let made = bench.docker("compose up -d", &case);
+        let made = bench.docker("compose --profile more up -d", &case);
         assert!(made.status.success(), "seed {seed}: {}\n{}", String::from_utf8_lossy(&made.stderr), model.text());
         for at in 0..COMMANDS_EACH {
             let first_text = model.text();

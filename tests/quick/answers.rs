@@ -42,6 +42,7 @@ fn item(kind: ObjectKind, id: &str, name: &str, mark: &str) -> Item {
         step: 0,
         change: ItemChange::Removed,
         since: None,
+        downtime: None,
     }
 }
 

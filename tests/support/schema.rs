@@ -85,6 +85,8 @@ fn check(root: &Value, schema: &Value, value: &Value, place: &str, out: &mut Vec
                 out.push(format!("{place}: {value} is none of {wanted}"))
             }
             "enum" => {}
+            // What is no object has no properties to miss.
+            "required" if !value.is_object() => {}
             "required" => {
                 let missing = wanted
                     .as_array()

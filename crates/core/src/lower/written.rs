@@ -169,9 +169,8 @@ fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts:
             }
         }
         "pull" => {
-            for image in
-                chosen.iter().filter_map(|name| field(field(model.project(), "services"), name).get("image")?.as_str())
-            {
+            let services = chosen.iter().map(|name| field(field(model.project(), "services"), name));
+            for image in services.filter_map(|service| pulled(service, invocation, &has_image)) {
                 let Ok(reference) = values::reference(image) else { continue };
                 let request = Request::new("POST", "/images/create", invocation.named_by.origins())
                     .with("fromImage", reference.name())
@@ -190,6 +189,24 @@ fn compose(command: &str, invocation: &Invocation, lowered: &mut Lowered, facts:
     }
     lowered.effects.append(&mut project.effects);
     lowered.problems = sources.problems();
+}
+
+/// The image of a service that `compose pull` asks a registry for: compose `pkg/compose/pull.go`.
+fn pulled<'a>(service: &'a Value, invocation: &Invocation, has_image: &dyn Fn(&str) -> bool) -> Option<&'a str> {
+    let image = service.get("image")?.as_str().filter(|image| !image.is_empty())?;
+    let builds = service.get("build").is_some_and(|build| !build.is_null());
+    let typed = invocation.text("policy");
+    let policy = if typed.is_empty() { text(service, "pull_policy") } else { typed.to_owned() };
+    let is_left = match policy.as_str() {
+        "never" | "build" => true,
+        // The tag `latest` is asked for also where it is there.
+        "missing" | "if_not_present" => {
+            let is_latest = values::reference(image).is_ok_and(|it| it.api_tag() == "latest");
+            !is_latest && has_image(image)
+        }
+        _ => false,
+    };
+    (!is_left && !(builds && invocation.on("ignore-buildable"))).then_some(image)
 }
 
 /// What the engine has under the project's name and this command did not make, or that it has nothing of a project that is named.

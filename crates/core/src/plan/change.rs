@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::inventory::Container;
 use super::{Item, ItemChange, ObjectKind, Plan, Recoverable};
+use crate::text::named;
 
 /// What happens to an object, in the words of `fender plan --format json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -63,6 +64,37 @@ impl ChangeKind {
     }
 }
 
+/// What nobody reaches while a container is down. It is down from its stop until it, or the container that replaces it, runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Downtime {
+    /// The ports at which the host serves it, in order: `80`, `127.0.0.1:5432`, `53/udp`.
+    pub ports: Vec<String>,
+    /// Seconds that its healthcheck gives it to start. None where it gives none: how long a start takes is not known then.
+    pub start_seconds: Option<u64>,
+}
+
+impl Downtime {
+    /// In one sentence: `ports 80, 443 are unreachable until it runs again`. None for a change by which nothing is down.
+    pub fn sentence(&self, change: ChangeKind) -> Option<String> {
+        let until = match change {
+            ChangeKind::Stop => "until it is started again",
+            ChangeKind::Restart => "until it runs again",
+            ChangeKind::Replace => "until the new one runs",
+            _ => return None,
+        };
+        let what = match self.ports.as_slice() {
+            [] => "down".to_owned(),
+            [port] => format!("port {port} is unreachable"),
+            ports => format!("ports {} are unreachable", named(ports)),
+        };
+        let starts = match self.start_seconds {
+            Some(seconds) => format!(" (its healthcheck allows {seconds} s for the start)"),
+            None => String::new(),
+        };
+        Some(format!("{what} {until}{starts}"))
+    }
+}
+
 /// One object that is not afterwards what it was before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {
@@ -81,6 +113,8 @@ pub struct Change {
     pub since: Option<i64>,
     /// Of a container that goes or is replaced: bytes in its own layer. None where the engine did not say it.
     pub layer_bytes: Option<i64>,
+    /// Of a running container that is stopped, restarted or replaced. None for others, and where the engine was not asked.
+    pub downtime: Option<Downtime>,
     /// How what goes with the change can be had again. None where nothing goes.
     pub recoverable: Option<Recoverable>,
     /// Whether it is certain. A new image, for example, replaces a container only if it differs from the old one.
@@ -101,6 +135,7 @@ impl Change {
             reason: String::new(),
             since: None,
             layer_bytes: None,
+            downtime: None,
             recoverable: None,
             certain: true,
             protected: None,
@@ -128,6 +163,7 @@ impl From<&Item> for Change {
         };
         Change {
             since: item.since,
+            downtime: item.downtime.clone(),
             layer_bytes: item.size.filter(|_| item.kind == ObjectKind::Container),
             recoverable: Some(item.recoverable),
             certain,
@@ -155,5 +191,35 @@ impl Plan {
     /// What is replaced, or may be: it goes, and something new gets its name.
     pub fn replaced(&self) -> impl Iterator<Item = &Item> {
         self.deletes.iter().filter(|item| item.change != ItemChange::Removed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_down_is_one_sentence() {
+        let down = |ports: &[&str], start_seconds: Option<u64>| Downtime {
+            ports: ports.iter().map(|port| (*port).to_owned()).collect(),
+            start_seconds,
+        };
+        for (downtime, change, expected) in [
+            (down(&[], None), ChangeKind::Stop, Some("down until it is started again")),
+            (down(&["80"], None), ChangeKind::Stop, Some("port 80 is unreachable until it is started again")),
+            (
+                down(&["80", "127.0.0.1:443"], Some(30)),
+                ChangeKind::Restart,
+                Some(
+                    "ports 80, 127.0.0.1:443 are unreachable until it runs again \
+                     (its healthcheck allows 30 s for the start)",
+                ),
+            ),
+            (down(&["53/udp"], None), ChangeKind::Replace, Some("port 53/udp is unreachable until the new one runs")),
+            (down(&["80"], None), ChangeKind::Rename, None),
+            (down(&["80"], None), ChangeKind::Delete, None),
+        ] {
+            assert_eq!(downtime.sentence(change).as_deref(), expected);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::Needs;
 use super::change::{Change, ChangeKind};
-use super::compose::Project;
+use super::compose::{Project, is_one_off};
 use super::inventory::{Container, Inventory, find_container};
 use super::preview::{Preview, PreviewedAction, Resource};
 use super::request_changes::{self, RequestChange, unpaused};
@@ -308,6 +308,10 @@ fn of_compose(preview: &Preview, starts: bool, signal: Kill, inventory: &Invento
                 let Some(container) = find_container(&inventory.containers, name).filter(|_| !goes(name)) else {
                     continue;
                 };
+                // The dry run names what `run` has left behind as well. Compose starts only containers of services.
+                if doing == PreviewedAction::Starts && is_one_off(container) {
+                    continue;
+                }
                 if doing == PreviewedAction::Kills && signal != Kill::Ends {
                     out.extend(signalled(container, signal));
                     continue;

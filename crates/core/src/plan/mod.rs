@@ -24,7 +24,7 @@ use std::rc::Rc;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-pub use change::{Change, ChangeKind};
+pub use change::{Change, ChangeKind, Downtime};
 pub use changes::ChangeStep;
 pub use facts::Facts;
 pub use freed::Unreckoned;
@@ -141,6 +141,8 @@ pub struct Item {
     pub change: ItemChange,
     /// Of a container: since when it runs, in seconds since 1970, where that was asked for.
     pub since: Option<i64>,
+    /// Of a running container that is replaced: what nobody reaches meanwhile, where that was asked for.
+    pub downtime: Option<Downtime>,
 }
 
 impl Item {

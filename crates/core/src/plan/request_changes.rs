@@ -28,6 +28,8 @@ pub enum TaggedImage {
     New,
     /// Only the command shows: it may be the one that has the name now.
     Open,
+    /// What the registry has, which only the pull shows: it may be the one that has the name now.
+    Pulled,
     /// The one of this name in an archive.
     Archived(ArchiveTag),
 }
@@ -277,7 +279,7 @@ fn pulled(request: &Request) -> Vec<RequestChange> {
         // A digest is no name that could move.
         Some(digest) if digest.contains(':') => vec![RequestChange::MakesImage],
         Some(with) => tag(&format!("{from}:{with}"))
-            .map(|name| RequestChange::Tags { name, image: TaggedImage::Open })
+            .map(|name| RequestChange::Tags { name, image: TaggedImage::Pulled })
             .into_iter()
             .collect(),
         None => {
@@ -388,7 +390,7 @@ impl RequestChange {
             RequestChange::TagsOfRepository { name } => {
                 let of_it = |tag: &&str| tag.rsplit_once(':').is_some_and(|(repository, _)| repository == name);
                 let tags = inventory.images.iter().flat_map(Image::tags).filter(of_it);
-                tags.filter_map(|tag| tagged(tag, &TaggedImage::Open, inventory)).collect()
+                tags.filter_map(|tag| tagged(tag, &TaggedImage::Pulled, inventory)).collect()
             }
             RequestChange::TagsOfArchive { why } => {
                 let tags = inventory.images.iter().flat_map(|image| image.tags().map(move |tag| (image, tag)));
@@ -493,10 +495,10 @@ fn tagged(name: &str, image: &TaggedImage, inventory: &Inventory) -> Option<Chan
             let (at, _) = ImageStore::new(inventory).resolve(inventory, source)?;
             Some(inventory.image(at).id.as_str())
         }
-        TaggedImage::New | TaggedImage::Open | TaggedImage::Archived(_) => None,
+        TaggedImage::New | TaggedImage::Open | TaggedImage::Pulled | TaggedImage::Archived(_) => None,
     };
     let certain = match image {
-        TaggedImage::Open => false,
+        TaggedImage::Open | TaggedImage::Pulled => false,
         TaggedImage::Archived(tag) => tag.certain,
         TaggedImage::Known(_) | TaggedImage::New => true,
     };
@@ -508,7 +510,12 @@ fn tagged(name: &str, image: &TaggedImage, inventory: &Inventory) -> Option<Chan
         return None;
     }
     let users = inventory.containers.iter().filter(|it| it.image_id == old.id).count();
-    let mut reason = format!("from the image {}", short(&old.id));
+    let mut reason = match image {
+        TaggedImage::Pulled => {
+            format!("from the image {}, if the registry has another one (known only after the pull)", short(&old.id))
+        }
+        _ => format!("from the image {}", short(&old.id)),
+    };
     if old.tags().count() == 1 {
         reason.push_str(match users {
             0 => ", which has no other name and goes by the next prune",

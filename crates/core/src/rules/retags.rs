@@ -29,7 +29,9 @@ pub static RULE: Rule = Rule {
 
 fn check(case: &Case) -> Vec<Finding> {
     let pulled = case.requests().filter_map(|request| moved_by_pull(case, request));
-    let tags = case.origins_of_operation(&PredictedOperation::PullsTags);
+    // Where compose's files are read, each tag is judged by itself.
+    let is_read = case.requests().any(|request| request.value("fromImage").is_some());
+    let tags = case.origins_of_operation(&PredictedOperation::PullsTags).filter(|_| !is_read);
     let tags = tags.map(|origins| moves(&origins, "moves the project's tags to what the registry has now"));
     let named = case.requests().filter_map(|request| {
         let repository = request.value("repo").filter(|name| !name.is_empty());

@@ -139,6 +139,7 @@ impl<'a> Simulation<'a> {
             step: self.step,
             change: ItemChange::Removed,
             since: None,
+            downtime: None,
         }
     }
 
