@@ -206,7 +206,7 @@ fn pulled<'a>(service: &'a Value, invocation: &Invocation, has_image: &dyn Fn(&s
         }
         _ => false,
     };
-    (!is_left && !(builds && invocation.on("ignore-buildable"))).then_some(image)
+    (!(is_left || builds && invocation.on("ignore-buildable"))).then_some(image)
 }
 
 /// What the engine has under the project's name and this command did not make, or that it has nothing of a project that is named.
