@@ -108,8 +108,8 @@ fn downtime(started: &Started) -> Downtime {
         .healthcheck
         .as_ref()
         .filter(|check| check.test.as_ref().and_then(|test| test.first()).is_some_and(|kind| kind != "NONE"));
-    let start_seconds = check.and_then(|check| u64::try_from(check.start_period).ok()).filter(|period| *period > 0);
-    let start_seconds = start_seconds.map(|period| period.div_ceil(1_000_000_000));
+    let start_period = check.map(|check| check.start_period).filter(|period| *period > 0);
+    let start_seconds = start_period.map(|period| period.unsigned_abs().div_ceil(1_000_000_000));
     Downtime { ports: ports.into_iter().map(|(_, port)| port).collect(), start_seconds }
 }
 
