@@ -18,16 +18,21 @@ pub struct ScriptSecret {
 
 /// The first secret of a script that is certain, else the first that is not. What is filled in is none.
 pub fn in_script(script: &str) -> Option<ScriptSecret> {
+    if !may_hold_one(script) {
+        return None;
+    }
     if let Some(what) = by_content(script) {
         return Some(certain(what));
-    }
-    // Whatever gives a secret has one of these: a quick check for long files.
-    if !script.bytes().any(|byte| matches!(byte, b':' | b'=' | b'-' | b'_')) && !script.contains("passw") {
-        return None;
     }
     let mut found = ScriptSecrets::default();
     found.script(script, 0);
     found.best()
+}
+
+/// A quick check for long files: whatever gives a secret has a sign, a word for a password, or the beginning of a token that has no sign.
+fn may_hold_one(script: &str) -> bool {
+    [':', '=', '-', '_', '.'].iter().any(|sign| script.contains(*sign))
+        || ["passw", "AKIA", "ASIA", "AIza", "ATATT"].iter().any(|word| script.contains(word))
 }
 
 /// The same of the words of a process, of which none is a script but behind `sh -c`.
