@@ -451,6 +451,13 @@ fn taken_by_making(change: &ProjectChange, makes: &Makes, inventory: &Inventory)
             None => taken.unknown.push((*name).to_owned()),
         }
     }
+    // One that goes for good comes back with no volume.
+    for name in preview.names(Resource::Container, PreviewedAction::Removes) {
+        match position(name) {
+            Some(at) => take(at, ItemChange::Removed, why_removed(inventory.container(at), change)),
+            None => taken.unknown.push(name.to_owned()),
+        }
+    }
     let asked: Vec<&str> = preview.differing.iter().map(String::as_str).collect();
     let is_there = |name: &str| inventory.volumes.iter().position(|volume| volume.name == name);
     // With --yes compose removes the volume with the containers that use it, and makes all of them again.
@@ -465,12 +472,6 @@ fn taken_by_making(change: &ProjectChange, makes: &Makes, inventory: &Inventory)
             take(at, change, format!("its volume {name} is made again"));
         }
         taken.replaced_volumes.extend(is_there(name).map(|at| (at, change)));
-    }
-    for name in preview.names(Resource::Container, PreviewedAction::Removes) {
-        match position(name) {
-            Some(at) => take(at, ItemChange::Removed, why_removed(inventory.container(at), change)),
-            None => taken.unknown.push(name.to_owned()),
-        }
     }
     let sharing = change.project.model.as_ref().map(|model| model.sharing(&preview.unsure)).unwrap_or_default();
     for (at, it) in inventory.containers.iter().enumerate().filter(|(_, it)| of_project(it)) {
