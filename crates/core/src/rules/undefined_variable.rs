@@ -39,6 +39,8 @@ pub static RULE: Rule = Rule {
 
 /// So many uses in one file are looked at: each is searched for in its instruction and compared with the file's names.
 const MOST: usize = 64;
+/// It is compared with so many names: a shim's build may not wait for more.
+const COMPARED: usize = 128;
 /// A longer name is no slip of another one, in bytes.
 const LONGEST: usize = 64;
 
@@ -65,12 +67,10 @@ fn check(case: &Case) -> Vec<Finding> {
 
 fn finding(case: &Case, build: &Build, file: &Dockerfile, unset: &UnsetVariable) -> Option<Finding> {
     let name = unset.name.as_str();
-    let known = names(file);
     // A few letters that are one slip apart.
     let is_short = |other: &str| name.len().max(other.len()) <= LONGEST;
-    let meant = known
-        .iter()
-        .copied()
+    let meant = names(file)
+        .take(COMPARED)
         .filter(|other| *other != name && is_short(other) && strsim::jaro(name, other) >= 0.9)
         .min();
     let base = unset.stage.and_then(|stage| file.first_of(stage)).filter(|stage| stage.image != "scratch");
@@ -118,15 +118,15 @@ fn finding(case: &Case, build: &Build, file: &Dockerfile, unset: &UnsetVariable)
     Some(finding.in_file(file.place(&place(file, unset))))
 }
 
-/// All names that the file sets, and the one that is always set.
-fn names(file: &Dockerfile) -> Vec<&str> {
+/// The one name that is always set, and all that the file sets.
+fn names(file: &Dockerfile) -> impl Iterator<Item = &str> {
     let all = file.stages.iter().flat_map(|stage| &stage.instructions).chain(&file.globals);
     let named = all.flat_map(|it| match &it.what {
         Directive::Env(list) => list.iter().map(|(name, _)| name.text.as_str()).collect(),
         Directive::Arg(list) => list.iter().map(|(name, _)| name.text.as_str()).collect(),
         _ => Vec::new(),
     });
-    named.chain(["PATH"]).collect()
+    ["PATH"].into_iter().chain(named)
 }
 
 /// Where the variable stands in its instruction.
