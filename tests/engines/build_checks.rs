@@ -13,6 +13,7 @@ use std::thread;
 use crate::support::engine::Engine;
 use crate::support::lint::{fender, out, write};
 use crate::support::process::client;
+use crate::support::random::Random;
 use fender_core::files::dockerfile::{Dockerfile, Given, read};
 use fender_core::files::text::Text;
 use serde_json::Value;
@@ -108,21 +109,6 @@ const WRITTEN: &[(&str, &str)] = &[
     ("FROM alpine:3.22\nRUN x\nFROM alpine:3.22\nCMD [\"a\"]\n", ""),
     ("FROM alpine:3.22\nCMD a\nFROM alpine:3.22\nCMD [\"a\"]\n", ""),
 ];
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, most: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % most as u64) as usize
-    }
-
-    fn one<'a>(&mut self, list: &[&'a str]) -> &'a str {
-        list[self.below(list.len())]
-    }
-}
 
 const NAMES: &[&str] = &["VERSION", "DIR", "APP_HOME", "TARGETARCH", "PATH", "flavor", "NODE_VERSION", "GOPATH"];
 const BASES: &[&str] = &[

@@ -11,6 +11,7 @@ use std::os::unix::net::UnixStream;
 use crate::support::engine::Engine;
 use crate::support::lint::out;
 use crate::support::process::client;
+use crate::support::random::Random;
 use fender_core::files::dockerfile::{Given, read};
 use fender_core::files::text::Text;
 
@@ -207,21 +208,6 @@ const KNOWN: &[&str] = &[
     "run a",
     "env a=b",
 ];
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, most: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % most as u64) as usize
-    }
-
-    fn one<'a>(&mut self, list: &[&'a str]) -> &'a str {
-        list[self.below(list.len())]
-    }
-}
 
 const INSTRUCTIONS: &[&str] = &[
     "ADD",

@@ -16,12 +16,10 @@ const MEASURES: Duration = Duration::from_secs(8);
 /// How long it takes where somebody reads the question meanwhile.
 const READ_FOR: Duration = Duration::from_secs(2);
 
-/// An engine takes as long to measure its volumes as it has files. The question does not wait for that, and what it promises stays true.
-#[test]
-fn a_question_does_not_wait_for_the_sizes_of_volumes() {
-    let engine = Engine::start("speed-sizes", "new", "");
+/// An engine on production with the volumes `small`, which can be kept, and `large`, which cannot.
+fn with_two_volumes(engine: &Engine) -> (Guarded<'_>, Api) {
     engine.image("stand-in:1", &[]);
-    let guarded = Guarded::new(&engine);
+    let guarded = Guarded::new(engine);
     guarded.place.policy("[environments.prod]\nhostname = \"*\"\n[trash]\neach = \"100kB\"\n");
     let api = Api::new(&engine.socket);
     for (name, bytes) in [("small", 1000), ("large", 300_000)] {
@@ -31,6 +29,14 @@ fn a_question_does_not_wait_for_the_sizes_of_volumes() {
         api.send(hyper::Method::PUT, &format!("/containers/{id}/archive?path=/v"), tar(&[("data", bytes)]));
         api.call(hyper::Method::DELETE, &format!("/containers/{id}"), None);
     }
+    (guarded, api)
+}
+
+/// An engine takes as long to measure its volumes as it has files. The question does not wait for that, and what it promises stays true.
+#[test]
+fn a_question_does_not_wait_for_the_sizes_of_volumes() {
+    let engine = Engine::start("speed-sizes", "new", "");
+    let (guarded, api) = with_two_volumes(&engine);
     let is_there = |name: &str| api.try_call(hyper::Method::GET, &format!("/volumes/{name}"), None).is_ok();
     let slow = EngineProxy::start(&guarded.place.path("slow.sock"), &engine.socket, Some(("/system/df", MEASURES)));
     let asked = |name: &str| {
@@ -77,17 +83,7 @@ fn a_question_does_not_wait_for_the_sizes_of_volumes() {
 #[test]
 fn sizes_are_filled_in_while_a_person_reads() {
     let engine = Engine::start("speed-late", "new", "");
-    engine.image("stand-in:1", &[]);
-    let guarded = Guarded::new(&engine);
-    guarded.place.policy("[environments.prod]\nhostname = \"*\"\n[trash]\neach = \"100kB\"\n");
-    let api = Api::new(&engine.socket);
-    for (name, bytes) in [("small", 1000), ("large", 300_000)] {
-        let mounted = json!({"Image": "stand-in:1", "Cmd": ["true"], "HostConfig": {"Binds": [format!("{name}:/v")]}});
-        let made = api.call(hyper::Method::POST, "/containers/create", Some(&mounted));
-        let id = made["Id"].as_str().unwrap().to_owned();
-        api.send(hyper::Method::PUT, &format!("/containers/{id}/archive?path=/v"), tar(&[("data", bytes)]));
-        api.call(hyper::Method::DELETE, &format!("/containers/{id}"), None);
-    }
+    let (guarded, api) = with_two_volumes(&engine);
     let is_there = |name: &str| api.try_call(hyper::Method::GET, &format!("/volumes/{name}"), None).is_ok();
     let slow = EngineProxy::start(&guarded.place.path("slow.sock"), &engine.socket, Some(("/system/df", READ_FOR)));
     let asked = |name: &str| {

@@ -15,6 +15,7 @@ pub mod pictures;
 pub mod place;
 pub mod process;
 pub mod proxy;
+pub mod random;
 pub mod recorder;
 pub mod schema;
 pub mod state;
