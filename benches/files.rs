@@ -118,6 +118,7 @@ fn context(place: &Path) {
     });
     let wanted = ContextRequest {
         folder: root.to_string_lossy().into_owned(),
+        root: None,
         dockerfile: None,
         sender: Sender::BuildKit,
         copied: None,

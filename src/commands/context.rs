@@ -46,7 +46,13 @@ impl ContextCommand {
             Builder::Buildx | Builder::Other(_) => Sender::BuildKit,
         };
         let dockerfile = self.file.clone().unwrap_or_else(|| format!("{}/Dockerfile", self.path.trim_end_matches('/')));
-        let left = ContextRequest { folder: self.path.clone(), dockerfile: Some(dockerfile), sender, copied: None };
+        let left = ContextRequest {
+            folder: self.path.clone(),
+            root: None,
+            dockerfile: Some(dockerfile),
+            sender,
+            copied: None,
+        };
         let sends = match sender {
             Sender::Legacy => Sends::Everything("the legacy builder sends all of it, whatever the Dockerfile copies"),
             Sender::BuildKit => sends(&left),

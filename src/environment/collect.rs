@@ -22,19 +22,30 @@ fn kind_of_named(path: &str) -> Option<FileKind> {
         .or_else(|| kind_of_text(&String::from_utf8_lossy(&start_of(Path::new(path), 64 * 1024))))
 }
 
-/// Every file of a kind below some paths, in order; each once, whatever way leads to it.
+/// What was found below some paths.
+pub struct Collected {
+    /// Every file of a kind, in order; each once, whatever way leads to it.
+    pub files: Vec<(String, FileKind)>,
+    /// Of files and folders that the search came through, the path without links.
+    pub real: Vec<(String, String)>,
+}
+
+/// Every file of a kind below some paths.
 ///
 /// # Errors
 /// The path that cannot be looked at, or below which there is nothing to read, and why.
-pub fn collect(paths: &[String]) -> anyhow::Result<Vec<(String, FileKind)>> {
-    let mut found = Vec::new();
+pub fn collect(paths: &[String]) -> anyhow::Result<Collected> {
+    let (mut found, mut real) = (Vec::new(), Vec::new());
     for path in paths {
         let known = fs::metadata(path).with_context(|| path.clone())?;
         let path = &clean(path);
         if known.is_dir() {
             let shown = if path == "." { String::new() } else { format!("{}/", path.trim_end_matches('/')) };
-            let mut below = Below { root: fs::canonicalize(path).ok(), files: Vec::new(), links: Vec::new() };
-            below.folder(Path::new(path), &shown);
+            let root = fs::canonicalize(path).ok();
+            let root_text = root.as_ref().and_then(|root| root.to_str()).map(str::to_owned);
+            let mut below = Below { root, files: Vec::new(), links: Vec::new(), real: Vec::new() };
+            below.folder(Path::new(path), &shown, root_text.as_deref());
+            real.append(&mut below.real);
             let files = below.all();
             if files.is_empty() {
                 bail!("{path}: there is no Dockerfile, ignore file, compose file or bake file in this folder");
@@ -50,7 +61,7 @@ pub fn collect(paths: &[String]) -> anyhow::Result<Vec<(String, FileKind)>> {
     }
     found.put_in_order_by(|one, other| one.0.cmp(&other.0));
     found.dedup();
-    Ok(found)
+    Ok(Collected { files: found, real })
 }
 
 /// What is found below a folder.
@@ -60,21 +71,29 @@ struct Below {
     files: Vec<(String, FileKind)>,
     /// Links to files inside the folder: the name, the kind, and the file.
     links: Vec<(String, FileKind, PathBuf)>,
+    real: Vec<(String, String)>,
 }
 
 impl Below {
-    fn folder(&mut self, folder: &Path, shown: &str) {
+    /// `real` is the folder's path without links, where it is known.
+    fn folder(&mut self, folder: &Path, shown: &str, real: Option<&str>) {
+        let mut has_files = false;
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let Ok(kind) = entry.file_type() else { continue };
             if kind.is_dir() {
                 if !NOT_OURS.contains(&name.as_str()) {
-                    self.folder(&entry.path(), &format!("{shown}{name}/"));
+                    let below = real.map(|real| format!("{}/{name}", real.trim_end_matches('/')));
+                    self.folder(&entry.path(), &format!("{shown}{name}/"), below.as_deref());
                 }
                 continue;
             }
             let Some(file_kind) = kind_of(&name) else { continue };
             if kind.is_file() {
+                has_files = true;
+                self.real.extend(
+                    real.map(|real| (format!("{shown}{name}"), format!("{}/{name}", real.trim_end_matches('/')))),
+                );
                 self.files.push((format!("{shown}{name}"), file_kind));
             } else if kind.is_symlink()
                 && let Ok(target) = fs::canonicalize(entry.path())
@@ -83,6 +102,9 @@ impl Below {
             {
                 self.links.push((format!("{shown}{name}"), file_kind, target));
             }
+        }
+        if has_files {
+            self.real.extend(real.map(|real| (shown.to_owned(), real.to_owned())));
         }
     }
 

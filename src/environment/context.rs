@@ -18,7 +18,10 @@ pub fn survey(wanted: &ContextRequest) -> Result<Survey, ContextProblem> {
         line: None,
         reason: error.to_string(),
     };
-    let root = fs::canonicalize(&wanted.folder).map_err(|error| failed(Path::new(&wanted.folder), error))?;
+    let root = match &wanted.root {
+        Some(root) => PathBuf::from(root),
+        None => fs::canonicalize(&wanted.folder).map_err(|error| failed(Path::new(&wanted.folder), error))?,
+    };
     let ignore = ignore_file(&root, wanted);
     let mut patterns = Vec::new();
     if let Some(path) = &ignore {

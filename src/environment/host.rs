@@ -36,7 +36,7 @@ impl Host for Surroundings {
     }
 
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
-        fs::read(path).map_err(|error| go_error(&error))
+        read_whole(Path::new(path)).map_err(|error| go_error(&error))
     }
 
     fn start(&self, path: &str, most: usize) -> Result<Vec<u8>, String> {
@@ -144,8 +144,42 @@ fn extra_plugin_folders(config_folder: &str) -> Vec<String> {
     text.map_or_else(|_| Vec::new(), |text| ConfigFile::read(&text).plugin_folders)
 }
 
+/// Files up to this size, in bytes, are read with one call.
+const LARGEST_AT_ONCE: usize = 16 << 20;
+
 /// More than any file that docker writes for itself.
 const LARGEST: u64 = 64 << 20;
+
+/// A file's bytes. One that is as long as the system says is read with one call; the standard library asks a second time whether that was all.
+///
+/// # Errors
+/// Those of opening and reading it.
+pub fn read_whole(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = fs::File::open(path)?;
+    let size = file.metadata().map_or(0, |known| if known.is_file() { known.len() } else { 0 });
+    // Files of /proc have no size, and what is larger is not read at once.
+    let Some(size) = usize::try_from(size).ok().filter(|size| (1..LARGEST_AT_ONCE).contains(size)) else {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        return Ok(bytes);
+    };
+    // One byte more than there should be: where it stays free, the end was seen.
+    let mut bytes = vec![0; size + 1];
+    let mut length = 0;
+    while length < size {
+        match file.read(bytes.get_mut(length..).unwrap_or_default()) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(length);
+    if length > size {
+        file.read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
 
 /// A file's bytes, if it has no more than `most`; a pipe or a device is an error, because to read it might never end.
 pub fn read_regular(path: &Path, most: u64) -> io::Result<Vec<u8>> {

@@ -143,6 +143,7 @@ type Files = BTreeSet<(String, u64)>;
 fn foreseen(case: &Case, root: &Path, sender: Sender) -> Option<Files> {
     let wanted = ContextRequest {
         folder: root.to_string_lossy().into_owned(),
+        root: None,
         dockerfile: Some(root.join(case.dockerfile).to_string_lossy().into_owned()),
         sender,
         copied: None,

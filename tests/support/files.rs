@@ -12,7 +12,7 @@ use fender_core::engine::{ContainerFacts, EngineFacts, ImageFacts, Inspect, Look
 use fender_core::host::{Host, NO_SUCH_FILE};
 use fender_core::judge::{JudgementContext, judge};
 use fender_core::lint::fix::{Choice, changes};
-use fender_core::lint::{FileKind, Report, lint};
+use fender_core::lint::{FileKind, Looking, Report, lint};
 use fender_core::plan::Facts;
 use fender_core::policy::{Caller, CallerKind, Policy, PolicyLayer};
 use fender_core::target::Target;
@@ -47,7 +47,7 @@ impl Files {
 
     /// What `fender lint` finds in one of them, and what it would make of it.
     pub fn linted(&self, path: &str, kind: FileKind) -> Report {
-        let report = lint(&[(path.to_owned(), kind)], self, self);
+        let report = lint(&[(path.to_owned(), kind)], self, &Looking::new(self));
         let screen = Screen::plain();
         for place in report.findings.iter().flat_map(|finding| &finding.places) {
             let _ = (snippet(place, &screen, false), as_json(place));

@@ -16,7 +16,7 @@ use clap::{Args, ValueEnum};
 
 use crate::engine::Offline;
 use crate::environment::caller;
-use crate::environment::collect::collect;
+use crate::environment::collect::{Collected, collect};
 use crate::environment::host::Surroundings;
 use crate::environment::policy::read_layers;
 use crate::environment::replace::replace;
@@ -34,7 +34,7 @@ use fender_core::lint::formats::github::github;
 use fender_core::lint::formats::gitlab::gitlab;
 use fender_core::lint::formats::sarif::sarif;
 use fender_core::lint::{
-    BaselineEntry, FileKind, Level, PathRoot, Report, Reported, SOME_HOME, grouped, lint, reported,
+    BaselineEntry, FileKind, Level, Looking, PathRoot, Report, Reported, SOME_HOME, grouped, lint, reported,
 };
 use fender_core::lower::Build;
 use fender_core::plan::Facts;
@@ -317,8 +317,8 @@ impl Lint {
         let with_typed = typed
             .as_ref()
             .map(|file| (WithTyped { inner: &surroundings, file }, FactsWithTyped { inner: &offline, file }));
-        let all = match &typed {
-            Some(file) => vec![(file.path.clone(), file.kind)],
+        let Collected { files: all, real } = match &typed {
+            Some(file) => Collected { files: vec![(file.path.clone(), file.kind)], real: Vec::new() },
             None => collect(&self.paths).map_err(user)?,
         };
         let configs = Configs::new(&self.source(), policy.clone(), path_root(&all)).map_err(unusable)?;
@@ -345,9 +345,10 @@ impl Lint {
         let read = |path: &String| BaselineFile::read(path, self.write_baseline);
         let baseline = self.baseline.as_ref().map(read).transpose().map_err(user)?;
         let since = self.since.as_ref().map(|revision| Since::new(paths, revision)).transpose().map_err(user)?;
-        let mut report = lint(&files, &*facts, host);
+        let looking = Looking::new(host).with_real(&real);
+        let mut report = lint(&files, &*facts, &looking);
         let mut failed: Vec<(anyhow::Error, Vec<Proposal>)> = Vec::new();
-        let mut outcome = self.fixed(&report, choice.as_ref(), &configs, &*facts, host).map_err(unusable)?;
+        let mut outcome = self.fixed(&report, choice.as_ref(), &configs, &*facts, &looking).map_err(unusable)?;
         let mut out = String::new();
         let mut written = false;
         if choice.is_some() {
@@ -374,7 +375,8 @@ impl Lint {
                     failed.push((problem, lost));
                 }
             }
-            report = lint(&files, &offline, host);
+            // The files are others now.
+            report = lint(&files, &offline, &Looking::new(host).with_real(&real));
         }
         let number = report.files;
         let findings = self.wanted(report, &configs).map_err(unusable)?;

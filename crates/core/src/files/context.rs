@@ -22,6 +22,8 @@ pub enum Sender {
 pub struct ContextRequest {
     /// The folder that is sent, as it was typed.
     pub folder: String,
+    /// The same folder without links, where that is known already.
+    pub root: Option<String>,
     /// The Dockerfile's path, as the client would open it; None where it does not come from a file.
     pub dockerfile: Option<String>,
     /// Which builder sends it: the two read ignore files differently.

@@ -25,7 +25,7 @@ pub struct Looking<'a> {
 }
 
 impl<'a> Looking<'a> {
-    /// Looks through this host.
+    /// Looks through this host, at files as they are from now on.
     pub fn new(host: &'a dyn Host) -> Looking<'a> {
         Looking {
             host,
@@ -37,6 +37,19 @@ impl<'a> Looking<'a> {
         }
     }
 
+    /// The same where some paths are known with links followed, which then need not be asked for.
+    pub fn with_real(self, known: &[(String, String)]) -> Looking<'a> {
+        for (path, real) in known {
+            let path = self.absolute(path);
+            self.real.borrow_mut().insert(path.trim_end_matches('/').to_owned(), real.clone());
+        }
+        self
+    }
+
+    fn absolute(&self, path: &str) -> String {
+        if path.starts_with('/') { path.to_owned() } else { format!("{}/{path}", self.directory()) }
+    }
+
     /// An absolute path without `..`, with links followed. Of a path one element is asked for: the folder that it is in is known from another
     /// file, or becomes known.
     fn real(&self, path: &str) -> String {
@@ -46,8 +59,16 @@ impl<'a> Looking<'a> {
             return known.clone();
         }
         let folder = self.real(folder);
-        let joined = if matches!(name, "" | ".") { folder } else { format!("{}/{name}", folder.trim_end_matches('/')) };
-        let real = if self.host.is_link(&joined) { self.host.resolve(&joined) } else { joined };
+        let real = match name {
+            "" | "." => folder,
+            // The folder has no links any more, so what is above it is a part of its path.
+            ".." => folder.rsplit_once('/').map_or("", |(above, _)| above).to_owned(),
+            name => {
+                let joined = format!("{}/{name}", folder.trim_end_matches('/'));
+                if self.host.is_link(&joined) { self.host.resolve(&joined) } else { joined }
+            }
+        };
+        let real = if real.is_empty() { "/".to_owned() } else { real };
         self.real.borrow_mut().insert(path.to_owned(), real.clone());
         real
     }
@@ -94,14 +115,7 @@ impl Host for Looking<'_> {
         self.host.is_link(path)
     }
     fn resolve(&self, path: &str) -> String {
-        // Where `..` leads depends on the links before it.
-        if path.split('/').any(|element| element == "..") {
-            return self.host.resolve(path);
-        }
-        match path.starts_with('/') {
-            true => self.real(path),
-            false => self.real(&format!("{}/{path}", self.directory())),
-        }
+        self.real(&self.absolute(path))
     }
     fn survey(&self, wanted: &ContextRequest) -> Result<Survey, ContextProblem> {
         // The Dockerfile matters to it by its own ignore file alone.
@@ -110,7 +124,13 @@ impl Host for Looking<'_> {
         if !own {
             key.dockerfile = None;
         }
-        self.surveys.borrow_mut().entry(key).or_insert_with(|| self.host.survey(wanted)).clone()
+        if let Some(known) = self.surveys.borrow().get(&key) {
+            return known.clone();
+        }
+        let root = wanted.root.clone().unwrap_or_else(|| self.resolve(&wanted.folder));
+        let survey = self.host.survey(&ContextRequest { root: Some(root), ..wanted.clone() });
+        self.surveys.borrow_mut().insert(key, survey.clone());
+        survey
     }
     fn input_is_terminal(&self) -> bool {
         true

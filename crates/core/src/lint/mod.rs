@@ -31,8 +31,7 @@ pub use baseline::{Baseline, BaselineEntry};
 pub use changed::{ChangedPart, FileChanges};
 pub use extent::{extent, stage};
 pub use grouped::grouped;
-use looking::Looking;
-pub use looking::SOME_HOME;
+pub use looking::{Looking, SOME_HOME};
 pub use reported::{PathRoot, Reported, digest, reported};
 
 /// What a file is.
@@ -122,36 +121,35 @@ pub fn kind_of_text(text: &str) -> Option<FileKind> {
     }
 }
 
-/// Judges all of them.
-pub fn lint(files: &[(String, FileKind)], facts: &dyn Facts, host: &dyn Host) -> Report {
-    let host = Looking::new(host);
+/// Judges all of them. What `host` has looked at already is not looked at again.
+pub fn lint(files: &[(String, FileKind)], facts: &dyn Facts, host: &Looking<'_>) -> Report {
     let mut report = Report { files: files.len(), ..Report::default() };
     let mut known = Known { paths: files.iter().map(|(path, _)| path.as_str()).collect(), ..Known::default() };
     let of = |kind: FileKind| files.iter().filter(move |(_, other)| *other == kind).map(|(path, _)| path.as_str());
     for path in of(FileKind::Ignore) {
-        report.findings.extend(ignore_problem(path, &host));
+        report.findings.extend(ignore_problem(path, host));
     }
     let compose: Vec<(&str, Vec<String>)> =
-        of(FileKind::Compose).map(|path| (path, compose_words(path, &known.paths, &host))).collect();
+        of(FileKind::Compose).map(|path| (path, compose_words(path, &known.paths, host))).collect();
     let models =
         compose.iter().filter_map(|(_, words)| model_words(&parse(words, Unknown::Refuse, &|| Builder::Buildx)));
-    facts.begin_printed(&models.collect::<Vec<_>>(), &host);
+    facts.begin_printed(&models.collect::<Vec<_>>(), host);
     for (path, words) in &compose {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        run(&words, path, &host, facts, &mut report, &mut known);
+        run(&words, path, host, facts, &mut report, &mut known);
     }
     for path in of(FileKind::Bake) {
-        let targets = targets_without_default(path, &host);
+        let targets = targets_without_default(path, host);
         let words: Vec<&str> =
             ["buildx", "bake", "-f", path].into_iter().chain(targets.iter().map(String::as_str)).collect();
-        run(&words, path, &host, facts, &mut report, &mut known);
+        run(&words, path, host, facts, &mut report, &mut known);
     }
     for path in of(FileKind::Dockerfile) {
         if known.built.contains(&host.resolve(path)) {
             continue;
         }
         let folder = path.rsplit_once('/').map_or(".", |(folder, _)| if folder.is_empty() { "/" } else { folder });
-        run(&["buildx", "build", "-f", path, folder], path, &host, facts, &mut report, &mut known);
+        run(&["buildx", "build", "-f", path, folder], path, host, facts, &mut report, &mut known);
     }
     let mut builds_of: HashMap<String, Vec<usize>> = HashMap::new();
     for (build, at) in report.builds.iter().zip(0..) {
@@ -161,10 +159,10 @@ pub fn lint(files: &[(String, FileKind)], facts: &dyn Facts, host: &dyn Host) ->
     }
     for path in of(FileKind::Dockerfile) {
         let builds = builds_of.get(&host.resolve(path)).map_or(&[][..], Vec::as_slice);
-        other_targets(path, builds, &host, facts, &mut report, &mut known);
+        other_targets(path, builds, host, facts, &mut report, &mut known);
     }
     together(&mut report.findings);
-    quiet(&mut report, files.iter().map(|(path, _)| path.as_str()), &host);
+    quiet(&mut report, files.iter().map(|(path, _)| path.as_str()), host);
     report.findings.put_in_order_by_key(position);
     report
 }

@@ -105,6 +105,7 @@ impl Build {
         let wanted = |copied| {
             folder.map(|folder| ContextRequest {
                 folder: folder.to_owned(),
+                root: None,
                 dockerfile: dockerfile.clone(),
                 sender,
                 copied,
@@ -180,7 +181,13 @@ impl Build {
         });
         let sources: Vec<&str> = taken.flatten().map(|source| source.text.as_str()).collect();
         let copied = dockerfile::copied_patterns(sources.iter().copied(), file.escape);
-        let wanted = ContextRequest { folder: folder.to_owned(), dockerfile: None, sender: Sender::BuildKit, copied };
+        let wanted = ContextRequest {
+            folder: folder.to_owned(),
+            root: None,
+            dockerfile: None,
+            sender: Sender::BuildKit,
+            copied,
+        };
         (!sources.is_empty()).then(|| Build { context: Some(wanted), origins, ..Build::default() })
     }
 
