@@ -66,7 +66,8 @@ pub fn foresee(connection: &Connection, plan: &mut Plan, is_local: bool, reading
         let engine = plan.engine.clone();
         depend(plan, &around, &|id| store.made_anywhere(&engine, id).ok().flatten());
     }
-    plan.keeping = estimate(plan, &around, &speed::recall(&super::folder(), &plan.engine, is_local));
+    let speeds = speed::recall(&super::folder(), &plan.engine, is_local);
+    plan.keeping = estimate(plan, &around, speeds, connection.objects_at_once());
 }
 
 /// What the plan's own lists say is not asked again; the settings of the containers are asked several at once. Also whether they were read.
@@ -135,10 +136,9 @@ struct SizedImage {
     size: i64,
 }
 
-/// What each kept object costs, in bytes and in seconds at these speeds.
-fn estimate(plan: &Plan, around: &Around, speeds: &Speeds) -> Keeping {
+/// What keeping costs, in bytes and in seconds at these speeds. A second that has begun counts.
+fn estimate(plan: &Plan, around: &Around, speeds: Speeds, at_once: usize) -> Keeping {
     let mut keeping = Keeping::default();
-    let mut taken = Duration::ZERO;
     for (at, item) in plan.deletes.iter().enumerate().filter(|(_, item)| item.recoverable == Recoverable::Trash) {
         let size = u64::try_from(item.size.unwrap_or(0)).unwrap_or(0);
         keeping.bytes = keeping.bytes.saturating_add(size);
@@ -153,10 +153,10 @@ fn estimate(plan: &Plan, around: &Around, speeds: &Speeds) -> Keeping {
             ObjectKind::Volume => KeepingCopy { at, source: CopySource::Files, bytes: size },
             _ => continue,
         };
-        taken += speeds.time(copy);
         keeping.copies.push(copy);
     }
-    keeping.seconds = taken.as_secs();
+    let time = speeds.time(&keeping.copies, at_once);
+    keeping.seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
     keeping
 }
 

@@ -15,8 +15,9 @@ use super::at_once::some_at_once;
 use super::held::{AT, HeldVolume};
 use super::helper::{self, Helpers};
 use super::settings;
+use super::speed::{self, Measured};
 use super::store::{Entry, Kept, Locked, Object, TrashStore};
-use super::{folder, now, speed};
+use super::{folder, now};
 use crate::engine::answers::{Anything, Changes, ContainerSettings, Identified, ImageNow, LayerChange, read};
 use crate::engine::connection::{Client, Connection, nothing};
 use crate::engine::named::container_meant;
@@ -94,7 +95,7 @@ pub fn keep_in(
     bar.finish();
     // What was said to be kept is kept whole, also where the copy is larger than the engine's number for it.
     let outcome = kept.and_then(|kept| {
-        let taken = times(plan, &kept, elapsed);
+        let taken = Measured { copies: times(plan, &kept), elapsed };
         for one in kept {
             for file in one.files {
                 if !entry.files.contains(&file) {
@@ -112,17 +113,15 @@ pub fn keep_in(
     // Older ones make room; what that fails at does not touch the new one.
     let _ = locked.expire(trash, id);
     locked.store.is_there(&entry)?;
-    speed::learn(root, &plan.engine, connection.is_local(), &taken);
+    speed::learn(root, &plan.engine, connection.is_local(), &taken, connection.objects_at_once());
     Ok(KeptNow { id, locked })
 }
 
-/// How long each copy took. Several ran at once, so that their times together are longer than it took: each gets its share of that.
-fn times(plan: &Plan, kept: &[ObjectKept], elapsed: Duration) -> Vec<(KeepingCopy, Duration)> {
-    let together: Duration = kept.iter().map(|one| one.taken).sum();
-    let share = (elapsed.as_secs_f64() / together.as_secs_f64().max(f64::MIN_POSITIVE)).min(1.0);
+/// How long each copy took.
+fn times(plan: &Plan, kept: &[ObjectKept]) -> Vec<(KeepingCopy, Duration)> {
     let of = |one: &ObjectKept| {
         let copies = plan.keeping.copies.iter().filter(|copy| copy.at == one.at && one.object.file.is_some());
-        copies.map(|copy| (*copy, one.taken.mul_f64(share))).collect::<Vec<_>>()
+        copies.map(|copy| (*copy, one.taken)).collect::<Vec<_>>()
     };
     kept.iter().flat_map(of).collect()
 }

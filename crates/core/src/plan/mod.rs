@@ -197,7 +197,7 @@ pub struct Skipped {
 /// What it takes to keep what a plan promises, estimated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keeping {
-    /// How long it takes, in seconds.
+    /// How long it takes, in seconds, rounded up.
     pub seconds: u64,
     /// On the disk of the trash, before they are compressed.
     pub bytes: u64,
