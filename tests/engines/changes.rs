@@ -91,6 +91,7 @@ fn compose_up_says_what_it_replaces_and_undo_brings_it_back() {
     orphans_of_down_by_a_variable(&project);
     volumes_that_are_left_behind_are_named(&project);
     a_volume_that_differs_is_not_lost_unseen(&project);
+    a_configuration_in_the_file_hides_nothing(&project);
     the_worst_is_said_first(&project);
     a_name_that_is_typed_goes_by_labels(&project);
 }
@@ -452,5 +453,48 @@ fn a_volume_that_differs_is_not_lost_unseen(project: &Project) {
             (&"shop_data".into(), &"replace".into(), &certain.into(), &"trash".into())
         );
     }
+    project.write(9997, "");
+}
+
+/// The dry run fails where a new container gets a file whose content is in the compose file, and has shown everything but some starts by then.
+fn a_configuration_in_the_file_hides_nothing(project: &Project) {
+    let write = |seconds: u32, side: &str, content: &str| {
+        let service = |more: &str| format!("{{{SERVICE}, configs: [settings], networks: [default, side], {more}}}");
+        let text = format!(
+            "name: conf\nservices:\n  one: {}\n  two: {}\n  three: {{{SERVICE}, command: sleep 9999}}\n\
+             networks: {{side: {side}}}\nconfigs: {{settings: {{content: \"{content}\"}}}}\n",
+            service(&format!("command: sleep {seconds}")),
+            service("command: sleep 9999"),
+        );
+        fs::write(project.folder().join("compose.yaml"), text).unwrap();
+    };
+    let planned = || -> Vec<String> {
+        let plan = project.plan(&["compose", "up", "-d"]);
+        assert_eq!(plan["unclear"], Value::Array(Vec::new()), "{plan}");
+        let changes = plan["changes"].as_array().unwrap().iter();
+        let mut said: Vec<String> = changes
+            .map(|it| {
+                let text = |key: &str| it[key].as_str().unwrap();
+                let perhaps = if it["certain"] == true { "" } else { " perhaps" };
+                format!("{} {} {}{perhaps}", text("change"), text("type"), text("name"))
+            })
+            .collect();
+        said.sort();
+        said
+    };
+    write(9999, "{}", "1");
+    project.plain(&["compose", "up", "-d"]);
+    assert_eq!(planned(), [""; 0], "nothing has changed");
+    write(9998, "{}", "1");
+    assert_eq!(planned(), ["replace container conf-one-1"]);
+    project.plain(&["stop", "-t", "0", "conf-three-1"]);
+    assert_eq!(planned()[0], "replace container conf-one-1");
+    assert!(planned()[1].starts_with("start container conf-three-1"), "{:?}", planned());
+    write(9999, "{internal: true}", "1");
+    let said = planned();
+    for line in ["restart container conf-one-1", "restart container conf-two-1", "replace network conf_side"] {
+        assert!(said.iter().any(|known| known == line), "{line}: {said:?}");
+    }
+    project.plain(&["compose", "down"]);
     project.write(9997, "");
 }

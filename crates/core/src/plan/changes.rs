@@ -22,6 +22,9 @@ use crate::lower::{Effect, Lowered, Request, Workload};
 const CHANGES: [&str; 12] =
     ["up", "create", "run", "scale", "alpha scale", "down", "rm", "stop", "restart", "kill", "pause", "unpause"];
 
+/// Why it is not certain that a container is started.
+const NOT_SHOWN: &str = "compose does not say whether it starts it";
+
 /// One change that a command asks for, besides deletions.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ChangeStep {
@@ -49,6 +52,8 @@ pub enum ChangeStep {
         starts: bool,
         /// What the signal does that it shows as a kill.
         signal: Kill,
+        /// The services of which more may be started than it shows.
+        starts_more: Option<(Project, Vec<String>)>,
     },
     /// What compose does to the containers of services, where its dry run does not show it.
     Services {
@@ -125,7 +130,12 @@ fn compose_steps(
         Lookup::Found(preview) if preview.failed.is_none() || !preview.events.is_empty() => {
             let preview = Box::new((*preview).clone());
             let starts = matches!(command, "up" | "run" | "scale" | "alpha scale") && !invocation.on("no-start");
-            let compose = ChangeStep::Compose { preview, starts, signal };
+            let more = (preview.ended_in_start && starts).then(|| (invocation.operand_texts(), project()));
+            let starts_more = match more {
+                Some((named, Lookup::Found(project))) => Some((project, named)),
+                _ => None,
+            };
+            let compose = ChangeStep::Compose { preview, starts, signal, starts_more };
             return std::iter::once(compose).chain(tags).collect();
         }
         // There is nothing that it could change.
@@ -259,8 +269,13 @@ fn unprotected_changes(steps: &[ChangeStep], inventory: &Inventory) -> Vec<Chang
                 out.extend(found.and_then(|it| Some(Change::of_container(it, in_its_state(it, *change)?))));
             }
             ChangeStep::Request(request) => out.extend(request.on(inventory)),
-            ChangeStep::Compose { preview, starts, signal } => {
-                out.extend(of_compose(preview, *starts, *signal, inventory));
+            ChangeStep::Compose { preview, starts, signal, starts_more } => {
+                let shown = of_compose(preview, *starts, *signal, inventory);
+                let more =
+                    starts_more.iter().flat_map(|(project, named)| unshown_starts(project, named, preview, inventory));
+                let is_shown = |it: &Change| shown.iter().any(|known| (known.kind, &known.id) == (it.kind, &it.id));
+                let more: Vec<Change> = more.filter(|it| !is_shown(it)).collect();
+                out.extend(shown.into_iter().chain(more));
             }
             ChangeStep::Services { project, named, change, perhaps } => {
                 let containers = containers_of_services(project, named, *change == ChangeKind::Start, inventory);
@@ -287,10 +302,6 @@ fn in_its_state(container: &Container, change: ChangeKind) -> Option<ChangeKind>
 
 /// What compose creates, starts, stops and restarts. What it replaces and removes is in the plan of deletions.
 fn of_compose(preview: &Preview, starts: bool, signal: Kill, inventory: &Inventory) -> Vec<Change> {
-    let goes = |name: &str| {
-        let takes = |doing: PreviewedAction| preview.names(Resource::Container, doing).any(|known| known == name);
-        takes(PreviewedAction::Replaces) || takes(PreviewedAction::Removes)
-    };
     let mut out: Vec<Change> = Vec::new();
     for event in &preview.events {
         let name = event.name.as_str();
@@ -305,7 +316,8 @@ fn of_compose(preview: &Preview, starts: bool, signal: Kill, inventory: &Invento
                 Change::new(ObjectKind::Volume, "", name, ChangeKind::Create)
             }
             (Resource::Container, doing) => {
-                let Some(container) = find_container(&inventory.containers, name).filter(|_| !goes(name)) else {
+                let Some(container) = find_container(&inventory.containers, name).filter(|_| !preview.takes(name))
+                else {
                     continue;
                 };
                 // The dry run names what `run` has left behind as well. Compose starts only containers of services.
@@ -335,6 +347,15 @@ fn of_compose(preview: &Preview, starts: bool, signal: Kill, inventory: &Invento
         }
     }
     out
+}
+
+/// Containers that compose may start besides those that its dry run shows.
+fn unshown_starts(project: &Project, named: &[String], preview: &Preview, inventory: &Inventory) -> Vec<Change> {
+    let containers = containers_of_services(project, named, true, inventory).into_iter();
+    let stays = containers.filter(|it| !it.is_running() && !preview.takes(it.name()));
+    let start =
+        |it: &Container| Change { certain: false, ..Change::of_container(it, ChangeKind::Start).because(NOT_SHOWN) };
+    stays.map(start).collect()
 }
 
 /// What another signal than a kill may do to a container.

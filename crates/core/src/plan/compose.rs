@@ -8,7 +8,7 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use super::ItemChange;
-use super::inventory::{Container, Inventory, find_container};
+use super::inventory::{Container, Inventory, ObjectLabels, find_container};
 use super::preview::{Preview, PreviewedAction, Resource};
 use crate::engine::{Lookup, ProjectContainer};
 use crate::grammar::parse::Invocation;
@@ -176,10 +176,14 @@ pub struct ProjectChange {
 /// What a command that makes containers does to those that are there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Makes {
-    /// What compose itself says; the error where it does not.
-    pub preview: Result<Rc<Preview>, String>,
+    /// What compose itself says, as far as it does.
+    pub preview: Rc<Preview>,
+    /// Why that is not everything.
+    pub unclear: Option<String>,
     /// What makes compose replace containers that are up to date: `--force-recreate`, `--renew-anon-volumes`.
     pub forced: Option<&'static str>,
+    /// `--yes`: volumes that are not as the files say are made again unasked.
+    pub assumes_yes: bool,
 }
 
 /// What this invocation takes; None where it takes nothing. `preview` is asked for a command that makes containers.
@@ -218,19 +222,16 @@ pub fn change(
         }
         "up" | "create" | "run" | "scale" | "alpha scale" | "watch" | "alpha watch" => {
             change.renews = invocation.on("renew-anon-volumes");
-            let preview = match preview() {
+            let (preview, unclear) = match preview() {
                 Lookup::Found(preview) if preview.takes_nothing() && !change.renews => return None,
                 // Nobody is there whose containers it could take.
                 Lookup::NoEngine => return None,
-                Lookup::Found(preview) => match &preview.failed {
-                    Some(why) => Err(why.clone()),
-                    None => Ok(preview),
-                },
-                Lookup::Missing => Err("its dry run failed".to_owned()),
-                Lookup::Unknown(why) => Err(why),
+                Lookup::Found(preview) => (Rc::clone(&preview), preview.failed.clone()),
+                Lookup::Missing => (Rc::default(), Some("its dry run failed".to_owned())),
+                Lookup::Unknown(why) => (Rc::default(), Some(why)),
             };
             let forced = ["force-recreate", "renew-anon-volumes"].into_iter().find(|name| invocation.on(name));
-            change.makes = Some(Makes { preview, forced });
+            change.makes = Some(Makes { preview, unclear, forced, assumes_yes: invocation.on("yes") });
         }
         _ => {}
     }
@@ -277,6 +278,8 @@ pub struct Taken {
     pub containers: Vec<TakenContainer>,
     /// Positions of networks in the inventory.
     pub networks: Vec<usize>,
+    /// Networks that are removed and made again, or may be.
+    pub replaced_networks: Vec<(usize, ItemChange)>,
     /// Positions of volumes in the inventory.
     pub volumes: Vec<usize>,
     /// Names of images.
@@ -431,15 +434,7 @@ fn taken_by_making(change: &ProjectChange, makes: &Makes, inventory: &Inventory)
             taken.containers.push(TakenContainer { at, volumes: false, change, reason });
         }
     };
-    let preview = match &makes.preview {
-        Ok(preview) => preview,
-        Err(_) => {
-            for (at, _) in inventory.containers.iter().enumerate().filter(|(_, it)| of_project(it)) {
-                take(at, ItemChange::MaybeReplaced, "compose does not say what it does".to_owned());
-            }
-            return taken;
-        }
-    };
+    let preview = &makes.preview;
     let position = |name: &str| {
         let found = find_container(&inventory.containers, name)?;
         inventory.containers.iter().position(|it| it.id == found.id)
@@ -458,7 +453,12 @@ fn taken_by_making(change: &ProjectChange, makes: &Makes, inventory: &Inventory)
             None => taken.unknown.push(name.to_owned()),
         }
     }
-    let asked: Vec<&str> = preview.differing.iter().map(String::as_str).collect();
+    let labelled = |labels: &ObjectLabels| labels.get(PROJECT).is_some_and(|it| *it == change.project.name);
+    let mut asked: Vec<&str> = preview.differing.iter().map(String::as_str).collect();
+    if makes.unclear.is_some() && makes.assumes_yes {
+        let volumes = inventory.volumes.iter().filter(|it| labelled(&it.labels)).map(|it| it.name.as_str());
+        asked.extend(volumes.filter(|name| !preview.differing.iter().any(|known| known == name)));
+    }
     let is_there = |name: &str| inventory.volumes.iter().position(|volume| volume.name == name);
     // With --yes compose removes the volume with the containers that use it, and makes all of them again.
     let remade = preview.names(Resource::Volume, PreviewedAction::Creates).filter(|name| is_there(name).is_some());
@@ -475,19 +475,24 @@ fn taken_by_making(change: &ProjectChange, makes: &Makes, inventory: &Inventory)
     }
     let sharing = change.project.model.as_ref().map(|model| model.sharing(&preview.unsure)).unwrap_or_default();
     for (at, it) in inventory.containers.iter().enumerate().filter(|(_, it)| of_project(it)) {
-        let Some(service) = it.label(SERVICE) else { continue };
+        let service = it.label(SERVICE).unwrap_or_default();
         if preview.unsure.iter().any(|known| known == service) {
             take(at, ItemChange::MaybeReplaced, "its image is built or pulled first".to_owned());
+        } else if makes.unclear.is_some() {
+            take(at, ItemChange::MaybeReplaced, "compose does not say what it does".to_owned());
         } else if sharing.contains(&service) {
             let why = "the image of a service with which it shares a namespace or volumes is built or pulled first";
             take(at, ItemChange::MaybeReplaced, why.to_owned());
         }
     }
-    taken.networks = (0..inventory.networks.len())
-        .filter(|at| {
-            preview.names(Resource::Network, PreviewedAction::Removes).any(|name| name == inventory.network(*at).name)
-        })
-        .collect();
+    for (at, network) in inventory.networks.iter().enumerate() {
+        let goes = preview.names(Resource::Network, PreviewedAction::Removes).any(|name| name == network.name);
+        if goes {
+            taken.replaced_networks.push((at, ItemChange::Replaced));
+        } else if makes.unclear.is_some() && labelled(&network.labels) {
+            taken.replaced_networks.push((at, ItemChange::MaybeReplaced));
+        }
+    }
     if change.renews {
         let anonymous: BTreeSet<&str> = inventory
             .volumes

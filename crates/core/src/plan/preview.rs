@@ -7,6 +7,9 @@ use crate::grammar::parse::Invocation;
 const PREFIX: &str = "DRY-RUN MODE - ";
 /// What compose says where it can show no more, although it has shown everything that it does to containers of services.
 const ENDS_HERE: &str = "interactive run is not supported in dry-run mode";
+/// What the dry run of compose 2.26 to 2.40 ends with where a new container gets a configuration or a secret whose content is in the files or
+/// in a variable: there is no container into which it could be copied. 2.26 copies while it creates, 2.40 while it starts what it created.
+const NO_CONTAINER: (&str, &str) = ("Could not find the file ", " in container ");
 
 /// What one line is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +67,8 @@ pub struct Preview {
     pub differing: Vec<String>,
     /// It ended with an error, so that it may have shown only a part: why.
     pub failed: Option<String>,
+    /// It ended while compose started what it had created: everything has been shown but what else is started.
+    pub ended_in_start: bool,
 }
 
 /// The words that make compose say what it would do, and do nothing.
@@ -84,6 +89,7 @@ impl Preview {
     pub fn read(output: &str, errors: &str, success: bool) -> Preview {
         let mut preview = Preview::default();
         let mut last = "";
+        let mut made: Vec<&str> = Vec::new();
         for line in output.lines().chain(errors.lines()) {
             if let Some(volume) = differing_volume(line) {
                 preview.differing.push(volume.to_owned());
@@ -92,10 +98,17 @@ impl Preview {
                 last = if line.trim().is_empty() { last } else { line.trim() };
                 continue;
             };
+            match said.split_whitespace().collect::<Vec<_>>().as_slice() {
+                ["Container", name, "Created" | "Recreated", ..] => made.push(name),
+                ["Container" | "Network" | "Volume", ..] => {}
+                // What it says of services, and the error that it ends with.
+                _ => last = said.trim(),
+            }
             preview.add(said);
         }
         let ends_here = output.contains(ENDS_HERE) || errors.contains(ENDS_HERE);
-        preview.failed = (!success && !ends_here).then(|| last.to_owned());
+        preview.ended_in_start = !success && no_container(last).is_some_and(|name| made.contains(&name));
+        preview.failed = (!success && !ends_here && !preview.ended_in_start).then(|| last.to_owned());
         preview
     }
 
@@ -143,6 +156,12 @@ impl Preview {
         self.events.iter().filter(move |it| it.resource == resource && it.doing == doing).map(|it| it.name.as_str())
     }
 
+    /// Whether a container of this name is removed, with or without another one in its place.
+    pub fn takes(&self, name: &str) -> bool {
+        let is_done = |doing: PreviewedAction| self.names(Resource::Container, doing).any(|known| known == name);
+        is_done(PreviewedAction::Replaces) || is_done(PreviewedAction::Removes)
+    }
+
     /// Whether it shows that nothing is removed or replaced, for certain.
     pub fn takes_nothing(&self) -> bool {
         let takes = |event: &Event| matches!(event.doing, PreviewedAction::Replaces | PreviewedAction::Removes);
@@ -157,6 +176,15 @@ impl Preview {
     fn makes_volumes(&self) -> bool {
         self.names(Resource::Volume, PreviewedAction::Creates).next().is_some()
     }
+}
+
+/// The container that was not there to copy a file into, by the name that it has in the end: one that takes another's place is created under
+/// the id of that one and its name.
+fn no_container(error: &str) -> Option<&str> {
+    let (before, after) = NO_CONTAINER;
+    let (_, name) = error.strip_prefix(before)?.rsplit_once(after)?;
+    let is_id = |text: &str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    Some(name.split_once('_').filter(|(id, _)| is_id(id)).map_or(name, |(_, name)| name))
 }
 
 /// The question of compose `pkg/compose/create.go`: `Volume "x" exists but doesn't match configuration in compose file. …`.
@@ -236,9 +264,9 @@ mod tests {
         });
         let inventory = Inventory { containers: containers.collect(), ..Inventory::default() };
         let project = Project { name: "shop".to_owned(), model: Some(Model { services, ..Model::default() }) };
-        let preview = Ok(Rc::new(Preview::read("", " DRY-RUN MODE -  db  Built ", true)));
-        let change =
-            ProjectChange { project, makes: Some(Makes { preview, forced: None }), ..ProjectChange::default() };
+        let preview = Rc::new(Preview::read("", " DRY-RUN MODE -  db  Built ", true));
+        let makes = Makes { preview, unclear: None, forced: None, assumes_yes: false };
+        let change = ProjectChange { project, makes: Some(makes), ..ProjectChange::default() };
         let taken = taken(&change, &inventory).containers;
         let mut names: Vec<&str> =
             taken.iter().filter_map(|it| inventory.containers.get(it.at)?.label(SERVICE)).collect();
@@ -251,6 +279,31 @@ mod tests {
     fn a_volume_that_differs_is_found_in_the_question() {
         let question = "Volume \"shop_data\" exists but doesn't match configuration in compose file. Recreate (data will be lost)? ";
         assert_eq!(Preview::read(question, "", true).differing, ["shop_data"]);
+    }
+
+    /// As compose 2.40 and 2.26 print it of a service with a configuration whose content is in the file.
+    #[test]
+    fn a_file_that_cannot_be_copied_ends_the_dry_run_where_it_is_copied() {
+        let error = " DRY-RUN MODE -  Could not find the file / in container 25eb0f37dd85_shop-web-1\n";
+        let created = " DRY-RUN MODE -  Network shop_side  Removed \n DRY-RUN MODE -  Container shop-web-1  Recreate \n \
+                       DRY-RUN MODE -  Container shop-db-1  Created \n";
+        let new =
+            Preview::read("", &format!("{created} DRY-RUN MODE -  Container shop-web-1  Recreated \n{error}"), false);
+        assert!(new.ended_in_start && new.failed.is_none());
+        let old = Preview::read("", &format!("{created}{error}"), false);
+        assert!(!old.ended_in_start);
+        let why = "Could not find the file / in container 25eb0f37dd85_shop-web-1";
+        assert_eq!(old.failed.as_deref(), Some(why));
+        assert_eq!(doing(&old, Resource::Network, PreviewedAction::Removes), ["shop_side"]);
+        for (said, made) in [
+            ("Could not find the file / in container shop-db-1", true),
+            ("Could not find the file / in container other", false),
+            ("Could not find the file /etc/x in container feedfeedfeed_shop-db-1", true),
+            ("shop-db-1", false),
+        ] {
+            let preview = Preview::read("", &format!("{created} DRY-RUN MODE -  {said}\n"), false);
+            assert_eq!((preview.ended_in_start, preview.failed.is_none()), (made, made), "{said}");
+        }
     }
 
     #[test]

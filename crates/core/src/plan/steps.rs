@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::compose::{self, Project};
 use super::filters::Filters;
 use super::needs::{ContainersNeeded, Needs};
-use super::preview::{Event, Preview, Resource};
+use super::preview::{Preview, Resource};
 use crate::docker_files::current_builder;
 use crate::engine::Lookup;
 use crate::grammar::parse::Invocation;
@@ -305,13 +305,13 @@ pub fn needs(steps: &[Step]) -> Needs {
             Step::Compose(change) => match &change.makes {
                 // Of what is replaced, containers say most; sizes of volumes cost a walk through all of their files.
                 Some(makes) => {
-                    let shows = |resource| {
-                        let shown = |it: &&Event| it.resource == resource;
-                        makes.preview.as_ref().is_ok_and(|preview| preview.events.iter().any(|it| shown(&it)))
-                    };
-                    let asks = makes.preview.as_ref().is_ok_and(|preview| !preview.differing.is_empty());
-                    needs.networks |= shows(Resource::Network);
-                    needs.volumes |= shows(Resource::Volume) || asks || change.renews;
+                    let shows = |resource| makes.preview.events.iter().any(|it| it.resource == resource);
+                    let is_unclear = makes.unclear.is_some();
+                    needs.networks |= shows(Resource::Network) || is_unclear;
+                    needs.volumes |= shows(Resource::Volume)
+                        || !makes.preview.differing.is_empty()
+                        || is_unclear && makes.assumes_yes
+                        || change.renews;
                 }
                 None => {
                     needs.networks = true;

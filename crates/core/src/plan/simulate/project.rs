@@ -8,6 +8,8 @@ use crate::text::{bytes, named};
 
 /// Why compose makes a network or a volume again.
 const DIFFERS: &str = "it is not as the files say";
+/// Why it may.
+const UNSAID: &str = "compose does not say what it does";
 
 impl Simulation<'_> {
     pub(super) fn change_project(&mut self, change: &ProjectChange) {
@@ -25,7 +27,7 @@ impl Simulation<'_> {
             self.plan.by_docker = Some("compose also creates and starts what the project needs".to_owned());
         }
         let taken = compose::taken(change, self.inventory);
-        if let Some(Makes { preview: Err(why), .. }) = &change.makes {
+        if let Some(Makes { unclear: Some(why), .. }) = &change.makes {
             self.plan.unclear.push(format!("compose does not say what it does: {why}"));
         }
         for name in &taken.unknown {
@@ -57,22 +59,22 @@ impl Simulation<'_> {
         }
         for at in taken.networks {
             let network = self.inventory.network(at);
-            // A container that needs it gets one like it again.
-            let kept = match change.makes {
-                Some(_) => self.protections.network(network).map(|it| it.why),
-                None => self.kept_network(network),
-            };
-            match kept {
+            match self.kept_network(network) {
                 Some(why) => self.skip(ObjectKind::Network, &network.name, why, true, true),
-                // Compose detaches its own containers first where it makes the network again.
-                None if change.makes.is_none() && self.attached(network) => {
+                None if self.attached(network) => {
                     self.skip(ObjectKind::Network, &network.name, "another container is attached to it", false, false);
                 }
+                None => self.take_network(at, &reason),
+            }
+        }
+        // Compose detaches its own containers first, and a container that needs it gets one like it again.
+        for (at, becomes) in taken.replaced_networks {
+            let network = self.inventory.network(at);
+            match self.protections.network(network) {
+                Some(protected) => self.skip(ObjectKind::Network, &network.name, protected.why, true, true),
                 None => {
                     self.take_network(at, &reason);
-                    if change.makes.is_some() {
-                        self.changed_to(ItemChange::Replaced, DIFFERS);
-                    }
+                    self.changed_to(becomes, if becomes == ItemChange::Replaced { DIFFERS } else { UNSAID });
                 }
             }
         }
