@@ -129,6 +129,13 @@ fn root() {
             "FROM alpine:3.22 AS contest\nCMD [\"serve\"]\n",
             "FROM alpine:3.22 AS test\nRUN x\nFROM alpine:3.22\nCMD [\"serve\"]\n",
             "FROM cgr.dev/chainguard/wolfi-base:1\nCMD [\"serve\"]\n",
+            "FROM php:8.4-cli\nCMD [\"php\", \"x.php\"]\n",
+            "FROM tomcat:11.0\nCOPY app.war /usr/local/tomcat/webapps/\n",
+            "FROM debian:13\nCMD [\"sh\", \"-c\", \"exec serve\"]\n",
+            "FROM node:24.1.0\nWORKDIR /app\nCOPY . .\nRUN npm ci\n",
+            "FROM debian:13\nENTRYPOINT [\"/usr/local/bin/nginx-ui\"]\n",
+            "FROM alpine:3.22\nCOPY . .\nENTRYPOINT [\"./httpd.sh\"]\n",
+            "FROM node:24.1.0\nENTRYPOINT [\"bash\", \"start.sh\"]\n",
         ],
     );
     hold(
@@ -158,8 +165,48 @@ fn root() {
             "FROM gcr.io/distroless/static-debian12:nonroot-amd64\nCOPY server /\nENTRYPOINT [\"/server\"]\n",
             "FROM cgr.dev/chainguard/python:3.13\nCMD [\"x.py\"]\n",
             "FROM haproxy:3.1\nCOPY haproxy.cfg /usr/local/etc/haproxy/\n",
+            "FROM ubuntu:24.04\nRUN apt-get update && apt-get install -y gcc\nENV CC=gcc\n",
+            "FROM golang:1.25\nCOPY tools.sh /\nRUN /tools.sh && go install x@v1\n",
+            "FROM debian:13\nCMD [\"bash\"]\n",
+            "FROM debian:13\nENTRYPOINT [\"/bin/bash\", \"-l\"]\n",
+            "FROM docker:28-dind\nRUN apk add git\n",
+            "FROM mcr.microsoft.com/windows/servercore:ltsc2022\nCMD [\"app.exe\"]\n",
+            "# escape=`\nFROM example.com/base:1\nCMD [\"app.exe\"]\n",
+            "FROM alpine:3.22\nRUN apk add nginx\nCMD [\"nginx\", \"-g\", \"daemon off;\"]\n",
+            "FROM debian:13\nRUN apt-get install -y php-fpm\nCMD [\"/usr/sbin/php-fpm8.4\", \"-F\"]\n",
+            "FROM php:8.4-apache\nCOPY . /var/www/html\n",
+            "FROM php:8.4-fpm-alpine\nRUN docker-php-ext-install mysqli\n",
+            "FROM php:8.4-apache\nENTRYPOINT [\"/entrypoint.sh\"]\nCMD [\"apache2-foreground\"]\n",
+            "FROM nextcloud:32-apache\nRUN docker-php-ext-install imap\n",
+            "FROM alpine:3.22\nCOPY <<EOF /run.sh\n#!/bin/sh\nexec su-exec app serve\nEOF\nENTRYPOINT [\"/run.sh\"]\n",
         ],
     );
+    for (name, wanted) in [
+        ("a/e2e/Dockerfile", 0),
+        ("testdata/x/Dockerfile", 0),
+        ("Dockerfile.test", 0),
+        ("lint.Dockerfile", 0),
+        ("tests/Dockerfile", 1),
+        ("Dockerfile-dev", 0),
+        ("dev/Dockerfile", 1),
+    ] {
+        let place = tempfile::tempdir().unwrap();
+        write(place.path(), &[(name, "FROM alpine:3.22\nCMD [\"serve\"]\n")]);
+        assert_eq!(found(place.path(), &[]).len(), wanted, "{name}");
+    }
+    // An entry script that hands over to another user, and one that does not.
+    for (script, wanted) in
+        [("#!/bin/sh\nchown app /x\nexec gosu app \"$@\"\n", false), ("#!/bin/sh\nexec \"$@\"\n", true)]
+    {
+        let file = "FROM alpine:3.22\nCOPY run.sh /\nENTRYPOINT [\"/run.sh\"]\nCMD [\"serve\"]\n";
+        assert_eq!(is_found("root-user", &[("Dockerfile", file), ("run.sh", script)]), wanted, "{script}");
+    }
+    // Several images of one file are one finding.
+    let place = tempfile::tempdir().unwrap();
+    let file = "FROM alpine:3.22 AS base\nFROM base AS api\nCMD [\"api\"]\nFROM base AS worker\nCMD [\"worker\"]\n";
+    write(place.path(), &[("Dockerfile", file)]);
+    let all = found(place.path(), &["--rule", "root-user"]);
+    assert_eq!(all, [("root-user".to_owned(), 2)]);
     let place = tempfile::tempdir().unwrap();
     write(place.path(), &[(".devcontainer/Dockerfile", "FROM alpine:3.22\nRUN sudo x\n")]);
     assert_eq!(found(place.path(), &[]), []);

@@ -1,7 +1,7 @@
 //! What is careless in many services of one compose file is one finding that names them: nobody reads the same sentence nine times. Pure.
 
 use crate::order::PutInOrder as _;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{Level, Reported, digest};
 use crate::files::yaml;
@@ -28,6 +28,59 @@ fn services_in_file(reported: &Reported) -> Option<usize> {
 /// Findings of one rule about several services of one file become one finding, in the place of the first: those of class hygiene that are
 /// notes here, and no secrets. It is put together after a baseline has taken out what it knows, so a new service is named alone.
 pub fn grouped(findings: Vec<Reported>) -> Vec<Reported> {
+    of_services(same_sentences(findings))
+}
+
+/// So many lines are named; of more, the number.
+const MOST_LINES: usize = 5;
+
+/// The same sentence of such a rule about several lines of one file becomes one finding that names them, at the first.
+fn same_sentences(findings: Vec<Reported>) -> Vec<Reported> {
+    let mut known: HashMap<(String, &'static str, String, Level), usize> = HashMap::new();
+    let mut kept: Vec<Reported> = Vec::new();
+    let mut others: Vec<Vec<String>> = Vec::new();
+    for reported in findings {
+        if !reported.finding.rule.once_a_file || !services_of(&reported).is_empty() {
+            kept.push(reported);
+            others.push(Vec::new());
+            continue;
+        }
+        let finding = &reported.finding;
+        let key = (reported.path.clone(), finding.rule.id, finding.title.clone(), reported.level);
+        let first = *known.entry(key).or_insert(kept.len());
+        match (kept.get_mut(first), others.get_mut(first)) {
+            (Some(one), Some(fingerprints)) => {
+                one.finding.places.extend(reported.finding.places);
+                fingerprints.push(reported.fingerprint);
+            }
+            _ => {
+                kept.push(reported);
+                others.push(Vec::new());
+            }
+        }
+    }
+    for (one, mut fingerprints) in kept.iter_mut().zip(others).filter(|(_, fingerprints)| !fingerprints.is_empty()) {
+        let mut lines: Vec<usize> = one.finding.places.iter().skip(1).map(|place| place.start().0).collect();
+        lines.dedup();
+        let first = one.finding.places.first().map(|place| place.start().0);
+        lines.retain(|line| Some(*line) != first);
+        let shown: Vec<String> = lines.iter().take(MOST_LINES).map(usize::to_string).collect();
+        let more = lines.len().saturating_sub(MOST_LINES);
+        match (lines.len(), more) {
+            (0, _) => {}
+            (1, _) => one.finding.title.push_str(&format!(" (also line {})", shown.join(", "))),
+            (_, 0) => one.finding.title.push_str(&format!(" (also lines {})", shown.join(", "))),
+            _ => one.finding.title.push_str(&format!(" (also lines {} and {more} more)", shown.join(", "))),
+        }
+        fingerprints.push(one.fingerprint.clone());
+        fingerprints.put_in_order();
+        one.fingerprint = digest(&fingerprints.join(" "));
+    }
+    kept
+}
+
+/// One finding of what several services of a file have in common.
+fn of_services(findings: Vec<Reported>) -> Vec<Reported> {
     let mut groups: BTreeMap<(String, &'static str), Vec<usize>> = BTreeMap::new();
     for (at, reported) in findings.iter().enumerate() {
         let finding = &reported.finding;

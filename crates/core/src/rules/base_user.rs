@@ -14,19 +14,29 @@ const STEP_DOWN: &[(&str, &[&str])] = &[
     ("mariadb", &["mariadbd", "mysqld"]),
     ("mongo", &["mongod", "mongos"]),
     ("mysql", &["mysqld"]),
+    ("drupal", PHP_SERVERS),
+    ("joomla", PHP_SERVERS),
+    ("matomo", PHP_SERVERS),
+    ("mediawiki", PHP_SERVERS),
     ("neo4j", &["neo4j"]),
+    ("nextcloud", PHP_SERVERS),
     ("nginx", &["nginx", "nginx-debug"]),
     ("percona", &["mysqld"]),
     ("postgres", &["postgres"]),
     ("rabbitmq", &["rabbitmq-server"]),
     ("redis", &["redis-server"]),
+    ("php", PHP_SERVERS),
+    ("phpmyadmin", PHP_SERVERS),
     ("redmine", &["rails", "passenger"]),
     ("telegraf", &["telegraf"]),
     ("valkey", &["valkey-server"]),
     ("vault", &["server"]),
-    ("wordpress", &["apache2-foreground", "php-fpm"]),
+    ("wordpress", PHP_SERVERS),
     ("zookeeper", &["zkServer.sh"]),
 ];
+
+/// What images with PHP start.
+const PHP_SERVERS: &[&str] = &["apache2-foreground", "php-fpm"];
 
 /// Images that name a user: the name, or its beginning where it ends in a slash.
 const HAVE_A_USER: &[&str] = &[
@@ -86,9 +96,97 @@ pub fn has_user(image: &str) -> bool {
         || HAVE_A_USER.iter().any(|known| if known.ends_with('/') { name.starts_with(known) } else { name == *known })
 }
 
+/// Programs that, started as root, do their work as another user: their configuration or they themselves name it.
+const STEP_DOWN_THEMSELVES: &[&str] = &[
+    "apache2",
+    "apache2-foreground",
+    "apache2ctl",
+    "apachectl",
+    "chronyd",
+    "dnsmasq",
+    "dovecot",
+    "httpd",
+    "httpd-foreground",
+    "mariadbd-safe",
+    "mysqld_safe",
+    "nginx",
+    "nginx-debug",
+    "php-fpm",
+    "postfix",
+    "sshd",
+    "unbound",
+    "vsftpd",
+];
+
+/// Whether a program gives root up by itself: `nginx`, `/usr/sbin/php-fpm8.2`.
+pub fn steps_down_itself(program: &str) -> bool {
+    let name = program.rsplit('/').next().unwrap_or_default();
+    let bare = name.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
+    STEP_DOWN_THEMSELVES.contains(&name) || STEP_DOWN_THEMSELVES.contains(&bare)
+}
+
+/// Official images that hold a system or a language's tools and start nothing but a shell or an interpreter, and `docker`, whose engine
+/// cannot be without root.
+const FOR_TOOLS: &[&str] = &[
+    "almalinux",
+    "alpine",
+    "alt",
+    "amazoncorretto",
+    "amazonlinux",
+    "archlinux",
+    "bash",
+    "buildpack-deps",
+    "busybox",
+    "centos",
+    "clearlinux",
+    "clojure",
+    "composer",
+    "debian",
+    "docker",
+    "eclipse-temurin",
+    "elixir",
+    "erlang",
+    "fedora",
+    "gcc",
+    "golang",
+    "gradle",
+    "groovy",
+    "haskell",
+    "ibmjava",
+    "julia",
+    "mageia",
+    "maven",
+    "mono",
+    "node",
+    "openjdk",
+    "opensuse",
+    "oraclelinux",
+    "perl",
+    "photon",
+    "pypy",
+    "python",
+    "r-base",
+    "rockylinux",
+    "ruby",
+    "rust",
+    "sapmachine",
+    "swift",
+    "ubuntu",
+];
+
+/// Whether a container of the image does nothing by itself: a program is added to it, or somebody works in it.
+pub fn is_for_tools(image: &str) -> bool {
+    let is_server = image.contains("fpm") || image.contains("apache");
+    official(image).is_some_and(|name| FOR_TOOLS.contains(&name) || name == "php" && !is_server)
+}
+
 /// Whether an official image steps down when it starts this program; None for its own.
 pub fn steps_down(image: &str, program: Option<&str>) -> bool {
     let Some(name) = official(image) else { return false };
+    // `php` alone has the interpreter, which stays root.
+    if name == "php" && program.is_none() && is_for_tools(image) {
+        return false;
+    }
     let Some((_, programs)) = STEP_DOWN.iter().find(|(known, _)| *known == name) else { return false };
     // A first word that is an option is handed to the image's own program.
     program.is_none_or(|program| program.starts_with('-') || programs.contains(&program))

@@ -165,13 +165,18 @@ impl<'a> Fixing<'a> {
 
     /// Whether the image is one of Windows, where users, shells and paths are others.
     pub fn is_windows(&self) -> bool {
-        let names = ["windows", "nanoserver", "servercore"];
-        self.file.escape == '`'
-            || self.file.stages_at(&self.file.line(self.build.stage)).any(|stage| {
-                let lower = stage.image.to_lowercase();
-                names.iter().any(|name| lower.contains(name))
-            })
+        is_windows(self.file, self.build.stage)
     }
+}
+
+/// Whether a stage is an image of Windows.
+pub fn is_windows(file: &Dockerfile, stage: usize) -> bool {
+    let names = ["windows", "nanoserver", "servercore"];
+    file.escape == '`'
+        || file.stages_at(&file.line(stage)).any(|stage| {
+            let lower = stage.image.to_lowercase();
+            names.iter().any(|name| lower.contains(name))
+        })
 }
 
 /// The name of an official image: `nginx` of `docker.io/library/nginx:1.27`.

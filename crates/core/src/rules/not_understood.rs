@@ -21,6 +21,7 @@ pub static RULE: Rule = Rule {
     ],
     quiet: &["run tools:1.4 --shiny", "ps"],
     check,
+    once_a_file: true,
     ..COMMON
 };
 

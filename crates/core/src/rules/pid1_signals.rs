@@ -1,5 +1,6 @@
 //! Process 1 of the container, and what it does with signals.
 
+use super::entry_script::{SHELLS, entry_script, is_shell};
 use super::fix::{DockerfileFix, DockerfilePart, Fixing, Grade, Proposal, official};
 use super::{COMMON, Case, Class, Confidence, Edit, Example, Finding, Rule};
 use crate::engine::Lookup;
@@ -146,7 +147,7 @@ fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
     if let Some(manager) = manager(&all) {
         return found(first, keyword, &format!("starts the program through {manager}, which is PID 1"));
     }
-    let script = entry_script(case, build, file, words)?;
+    let script = entry_script(case.host, build, words)?;
     hands_over_nothing(&script).then(|| found(first, keyword, "is a script that stays PID 1: it has no exec")).flatten()
 }
 
@@ -162,48 +163,6 @@ fn manager<'a>(words: &[&'a str]) -> Option<&'a str> {
     };
     starts.then_some(name)
 }
-
-/// Whether these words of `SHELL` are those of a shell that runs a script.
-fn is_shell(words: &[String]) -> bool {
-    let name = words.first().and_then(|first| first.rsplit('/').next()).unwrap_or_default();
-    SHELLS.contains(&name)
-}
-
-/// The text of the script that the entry point is, where the Dockerfile copies it from its context or has it written down.
-fn entry_script(case: &Case, build: &Build, file: &Dockerfile, words: &[String]) -> Option<String> {
-    let first = words.first()?;
-    let by_shell = is_shell(words);
-    let path = if by_shell { words.iter().skip(1).find(|word| !word.starts_with('-'))? } else { first };
-    let name = path.rsplit('/').next()?;
-    let folder = build.context.as_ref()?.folder.trim_end_matches('/');
-    let end = |text: &str| text.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
-    let line = file.line(build.stage);
-    let mut candidates = Vec::new();
-    for it in file.instructions_of(&line) {
-        let Directive::Copy { from, sources, target, here, .. } = &it.what else { continue };
-        let names_it = end(&target.text) == name || sources.iter().any(|source| end(&source.text) == name);
-        if (from.is_some() || !here.is_empty()) && names_it {
-            return None;
-        }
-        for source in sources.iter().filter(|_| from.is_none()) {
-            let source = source.text.trim_start_matches('/').trim_start_matches("./").trim_end_matches('/');
-            let is_file = end(source) == name || end(&target.text) == name && !target.text.ends_with('/');
-            candidates.push(if is_file { format!("{folder}/{source}") } else { format!("{folder}/{source}/{name}") });
-        }
-    }
-    let starts = candidates.iter().rev().filter(|path| !case.host.is_directory(path));
-    let bytes = starts.filter_map(|path| case.host.start(path, LARGEST_SCRIPT).ok()).next()?;
-    let text = String::from_utf8(bytes).ok().filter(|text| text.len() < LARGEST_SCRIPT)?;
-    let interpreter = text.strip_prefix("#!").and_then(|rest| rest.lines().next());
-    let is_script = match interpreter {
-        Some(line) => line.split(['/', ' ']).any(|word| SHELLS.contains(&word)),
-        None => by_shell,
-    };
-    is_script.then_some(text)
-}
-
-/// A larger script is not read.
-const LARGEST_SCRIPT: usize = 64 * 1024;
 
 /// Whether a script ends with a program that it waits for. One that hands over, or that handles signals itself, does not.
 fn hands_over_nothing(script: &str) -> bool {
@@ -225,9 +184,6 @@ pub fn replaces_itself(script: &str) -> bool {
     let last = script.trim_end().rsplit(['\n', ';', '&', '|']).next().unwrap_or_default().trim_start();
     last.starts_with("exec ") || last.starts_with("exec\t")
 }
-
-/// Programs that run a script.
-const SHELLS: &[&str] = &["sh", "bash", "ash", "dash", "zsh", "ksh", "busybox"];
 
 /// What a shell is given behind `-c`.
 fn script_of(words: &[String]) -> Option<&str> {

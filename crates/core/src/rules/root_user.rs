@@ -1,8 +1,10 @@
 //! A container that runs as root.
 
-use super::base_user::{has_user, steps_down};
-use super::fix::{DockerfileFix, DockerfilePart, Fixing, Grade, Proposal, official};
+use super::base_user::{has_user, is_for_tools, steps_down, steps_down_itself};
+use super::entry_script::{SHELLS, entry_script};
+use super::fix::{DockerfileFix, DockerfilePart, Fixing, Grade, Proposal, is_windows, official};
 use super::needs_root::needs_root;
+use super::not_deployed::is_not_deployed;
 use super::{COMMON, Case, Class, Confidence, Edit, Example, Finding, Rule};
 use crate::engine::Lookup;
 use crate::files::dockerfile::{CommandForm, Directive, Dockerfile, Instruction, Span};
@@ -19,6 +21,7 @@ pub static RULE: Rule = Rule {
     confidence: Confidence::Possible,
     hadolint: &[("DL3002", |marked| marked != "sudo"), ("DL3004", |marked| marked == "sudo")],
     of_services: "run as root",
+    once_a_file: true,
     why: "If an attacker takes over this program, the attacker is root in the container, and root on the host if a \
           way out of the container is found.",
     instead: "--user with an id that owns the files it needs, or USER in the image",
@@ -77,45 +80,6 @@ fn check(case: &Case) -> Vec<Finding> {
     findings
 }
 
-/// Parts of the names of stages that nobody deploys: for tests, checks and developers.
-const NOT_DEPLOYED: &[&str] = &[
-    "test",
-    "tests",
-    "tester",
-    "testing",
-    "lint",
-    "linter",
-    "linting",
-    "check",
-    "checks",
-    "format",
-    "fmt",
-    "dev",
-    "devel",
-    "develop",
-    "development",
-    "devcontainer",
-    "debug",
-    "bench",
-    "benchmark",
-    "benchmarks",
-    "coverage",
-    "e2e",
-    "ci",
-    "docs",
-    "validate",
-    "vet",
-    "shellcheck",
-    "unittest",
-];
-
-/// Whether the image that is built is one for tests, checks or developers, by its stage's name or the file's folder.
-fn is_not_deployed(file: &Dockerfile, stage: usize) -> bool {
-    let name = file.stages.get(stage).and_then(|stage| stage.name.as_deref()).unwrap_or_default();
-    let is_one = name.split(['-', '_', '.']).any(|part| NOT_DEPLOYED.contains(&part));
-    is_one || file.text.path.split('/').any(|part| part == ".devcontainer")
-}
-
 /// Whether the stage only holds files that are taken out of it: it starts from nothing and starts nothing.
 fn only_holds_files(file: &Dockerfile, stage: usize) -> bool {
     let starts = |it: &Instruction| matches!(it.what, Directive::Entrypoint(_) | Directive::Cmd(_)).then_some(());
@@ -124,8 +88,7 @@ fn only_holds_files(file: &Dockerfile, stage: usize) -> bool {
 
 /// Whether the official base steps down when it starts what this image starts.
 fn base_steps_down(file: &Dockerfile, stage: usize, base: &str) -> bool {
-    let entrypoint = file.last(stage, |it| if let Directive::Entrypoint(it) = &it.what { Some(it) } else { None });
-    let command = file.last(stage, |it| if let Directive::Cmd(it) = &it.what { Some(it) } else { None });
+    let (entrypoint, command) = started(file, stage);
     // Its own entry point may be named once more.
     let is_own = entrypoint.is_none_or(|entrypoint| match entrypoint {
         CommandForm::Exec(words, _) => words.first().is_some_and(|first| first.ends_with("docker-entrypoint.sh")),
@@ -196,24 +159,113 @@ fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
         return is_root(&user.text).then(found);
     }
     let first = file.first_of(build.stage)?;
-    if drops_root(file, build.stage) || is_not_deployed(file, build.stage) || only_holds_files(file, build.stage) {
+    if is_windows(file, build.stage)
+        || drops_root(file, build.stage)
+        || is_not_deployed(file, build.stage)
+        || only_holds_files(file, build.stage)
+        || script_drops_root(case, build, file)
+        || program_steps_down(file, build.stage)
+    {
         return None;
     }
-    let is_known = matches!(case.facts.image(&first.image), Lookup::Found(_));
-    if !is_known && has_user(&first.image) || base_steps_down(file, build.stage, &first.image) {
-        return None;
-    }
-    if first.image != "scratch"
-        && !first.image.is_empty()
-        && let Lookup::Found(image) = case.facts.image(&first.image)
-        && !image.user.is_empty()
-        && !is_root(&image.user)
+    let known = match case.facts.image(&first.image) {
+        Lookup::Found(image) if first.image != "scratch" && !first.image.is_empty() => Some(image),
+        _ => None,
+    };
+    let base_has_user = match &known {
+        Some(image) => !image.user.is_empty() && !is_root(&image.user),
+        None => has_user(&first.image),
+    };
+    if base_has_user
+        || base_steps_down(file, build.stage, &first.image)
+        || is_for_tools(&first.image) && starts_nothing(file, build.stage) && holds_no_program(case, build, file)
     {
         return None;
     }
     let base = &file.stages.get(build.stage)?.base;
-    Some(RULE.found(&build.origins).titled("no USER: the image runs as root").in_file(file.place(&base.span)))
+    let title = if known.is_some() || official(&first.image).is_some_and(|name| !name.contains('$') && !name.is_empty())
+    {
+        "no USER: the image runs as root"
+    } else {
+        "no USER: the image runs as root if its base names no user"
+    };
+    Some(RULE.found(&build.origins).titled(title).in_file(file.place(&base.span)))
 }
+
+/// What the image starts, as the Dockerfile says it: the entry point and the command.
+fn started(file: &Dockerfile, stage: usize) -> (Option<&CommandForm>, Option<&CommandForm>) {
+    let entrypoint = file.last(stage, |it| if let Directive::Entrypoint(it) = &it.what { Some(it) } else { None });
+    let command = file.last(stage, |it| if let Directive::Cmd(it) = &it.what { Some(it) } else { None });
+    (entrypoint, command)
+}
+
+/// Whether the Dockerfile has no program of its own for a container, or nothing but a shell: an image in which somebody works.
+fn starts_nothing(file: &Dockerfile, stage: usize) -> bool {
+    let is_shell_alone = |command: &CommandForm| {
+        let script = command.script();
+        let mut words = script.split_whitespace().skip_while(|word| *word == "exec");
+        let first = words.next().is_none_or(|first| SHELLS.contains(&first.rsplit('/').next().unwrap_or(first)));
+        first && words.all(|word| word.starts_with('-') && !word.contains('c'))
+    };
+    let (entrypoint, command) = started(file, stage);
+    entrypoint.into_iter().chain(command).all(is_shell_alone)
+}
+
+/// Whether the image has no program of the project, as far as the Dockerfile shows: it takes nothing but single files, none of them into
+/// a folder for programs. Such are images with tools, whose scripts are run by their own steps.
+fn holds_no_program(case: &Case, build: &Build, file: &Dockerfile) -> bool {
+    let folder = build.context.as_ref().map(|context| context.folder.trim_end_matches('/'));
+    let line = file.line(build.stage);
+    let is_single = |source: &str| {
+        let path = source.trim_start_matches('/').trim_start_matches("./").trim_end_matches('/');
+        let is_whole = path.is_empty() || path == "." || path.contains(['*', '?', '$', '[']);
+        !is_whole && folder.is_some_and(|folder| !case.host.is_directory(&format!("{folder}/{path}")))
+    };
+    file.instructions_of(&line).all(|it| match &it.what {
+        Directive::Copy { sources, here, target, from, .. } => {
+            from.is_none()
+                && here.is_empty()
+                && !target.text.split('/').any(|part| part == "bin")
+                && sources.iter().all(|source| is_single(&source.text))
+        }
+        _ => true,
+    })
+}
+
+/// Whether the program that the image starts gives root up by itself.
+fn program_steps_down(file: &Dockerfile, stage: usize) -> bool {
+    let first = |command: Option<&CommandForm>| match command {
+        Some(CommandForm::Exec(words, _)) => words.first().cloned(),
+        _ => None,
+    };
+    // A script that is the entry point is handed the command, and starts it in the end.
+    let is_script = |program: &str| program.ends_with(".sh") || program.ends_with("entrypoint");
+    match (started(file, stage), first(started(file, stage).0)) {
+        ((None, command), _) => first(command).is_some_and(|program| steps_down_itself(&program)),
+        ((_, command), Some(script)) if is_script(&script) => {
+            first(command).is_some_and(|program| steps_down_itself(&program))
+        }
+        (_, program) => program.is_some_and(|program| steps_down_itself(&program)),
+    }
+}
+
+/// Whether the script that the image starts hands over to another user.
+fn script_drops_root(case: &Case, build: &Build, file: &Dockerfile) -> bool {
+    let (entrypoint, command) = started(file, build.stage);
+    let Some(CommandForm::Exec(words, _)) = entrypoint.or(command) else { return false };
+    let Some(script) = entry_script(case.host, build, words) else { return false };
+    let lines = script.lines().map(str::trim_start).filter(|line| !line.starts_with('#'));
+    lines.flat_map(|line| line.split(|letter: char| letter.is_whitespace() || ";&|(){}`\"'".contains(letter))).any(
+        |word| {
+            let name = word.rsplit('/').next().unwrap_or(word);
+            DROPPERS.contains(&name) || matches!(name, "su" | "sudo" | "start-stop-daemon")
+        },
+    )
+}
+
+/// Programs that start another one as another user.
+const DROPPERS: &[&str] =
+    &["gosu", "su-exec", "setpriv", "s6-setuidgid", "setuidgid", "runuser", "chroot", "chpst", "capsh"];
 
 /// Programs that start as root to become somebody else.
 pub fn drops_root(file: &Dockerfile, stage: usize) -> bool {
@@ -225,9 +277,9 @@ pub fn drops_root(file: &Dockerfile, stage: usize) -> bool {
     let scripts = file.instructions_of(&line).filter_map(start);
     let words: Vec<String> =
         scripts.flat_map(|script| script.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect();
-    let known = ["gosu", "su-exec", "setpriv", "s6-setuidgid", "runuser", "chroot", "/init", "/sbin/init"];
     words.iter().any(|word| {
-        known.contains(&word.rsplit_once('/').map_or(word.as_str(), |(_, name)| name)) || known.contains(&word.as_str())
+        DROPPERS.contains(&word.rsplit_once('/').map_or(word.as_str(), |(_, name)| name))
+            || matches!(word.as_str(), "/init" | "/sbin/init")
     })
 }
 

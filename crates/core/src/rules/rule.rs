@@ -97,6 +97,8 @@ pub struct Rule {
     pub buildkit: &'static [&'static str],
     /// What several services of a compose file do or have, behind their number: `have no memory limit`.
     pub of_services: &'static str,
+    /// Whether the same sentence about several lines of one file is one finding in lint.
+    pub once_a_file: bool,
     /// How often a finding in a file is one to act on.
     pub confidence: Confidence,
     /// A note says the finding's title and not the rule's id: the reader needs what it says at once.
@@ -178,6 +180,7 @@ pub const COMMON: Rule = Rule {
     hadolint: &[],
     buildkit: &[],
     of_services: "",
+    once_a_file: false,
     confidence: Confidence::Likely,
     said_in_full: false,
 };
