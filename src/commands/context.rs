@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write, stdout};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::environment::context::survey;
+use crate::environment::context::{survey, survey_with_left};
 use crate::environment::host::Surroundings;
 use crate::exit::DONE;
 use crate::failure::Failure;
@@ -57,13 +57,19 @@ impl ContextCommand {
             Sender::Legacy => Sends::Everything("the legacy builder sends all of it, whatever the Dockerfile copies"),
             Sender::BuildKit => sends(&left),
         };
-        let left = survey(&left).map_err(Failure::user)?;
         let context = match sends {
-            Sends::Everything(why) => ContextAnswer { sent: left, left: None, why, sender },
+            Sends::Everything(why) => {
+                let sent = survey(&left).map_err(Failure::user)?;
+                ContextAnswer { sent, left: None, why, sender }
+            }
             Sends::Copied(wanted) => {
-                let sent = survey(&wanted).map_err(Failure::user)?;
-                let left = Some((left.files.len(), left.bytes));
-                ContextAnswer { sent, left, why: "BuildKit sends only the files that the Dockerfile copies", sender }
+                let (sent, left) = survey_with_left(&wanted).map_err(Failure::user)?;
+                ContextAnswer {
+                    sent,
+                    left: Some(left),
+                    why: "BuildKit sends only the files that the Dockerfile copies",
+                    sender,
+                }
             }
         };
         let text = match self.format {
@@ -115,7 +121,7 @@ struct ContextAnswer {
 
 fn as_json(context: &ContextAnswer) -> Value {
     let survey = &context.sent;
-    let (files, size) = context.left.unwrap_or((survey.files.len(), survey.bytes));
+    let (files, size) = context.left.unwrap_or((survey.paths.len(), survey.bytes()));
     let entries = |list: Vec<ContextEntry>| -> Vec<Value> {
         list.iter().map(|it| json!({"path": it.path, "size": it.size, "files": it.files})).collect()
     };
@@ -124,8 +130,8 @@ fn as_json(context: &ContextAnswer) -> Value {
         "root": survey.root.to_string_lossy(),
         "builder": match context.sender { Sender::Legacy => "legacy", Sender::BuildKit => "buildkit" },
         "ignore": survey.ignore.as_ref().map(|path| path.to_string_lossy()),
-        "files": survey.files.iter().map(|file| json!({"path": file.path, "size": file.size})).collect::<Vec<_>>(),
-        "bytes": survey.bytes,
+        "files": survey.files().map(|(path, size)| json!({"path": path, "size": size})).collect::<Vec<_>>(),
+        "bytes": survey.bytes(),
         "left": {"files": files, "bytes": size},
         "secrets": survey.secrets.iter().map(|(path, what)| json!({"path": path, "what": what})).collect::<Vec<_>>(),
         "largest": entries(survey.largest(LARGEST)),
@@ -147,7 +153,7 @@ fn as_text(path: &str, context: &ContextAnswer, screen: &Screen) -> String {
         }
         None => "no ignore file".to_owned(),
     };
-    let whole = format!("{}: {}, {}", shown(path), count(survey.files.len(), "file"), size(survey.bytes));
+    let whole = format!("{}: {}, {}", shown(path), count(survey.paths.len(), "file"), size(survey.bytes()));
     let _ = match context.left {
         None => writeln!(out, "{}  {}", screen.bold(&whole), screen.dim(&format!("({ignore})"))),
         Some((files, bytes)) => {

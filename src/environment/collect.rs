@@ -3,6 +3,7 @@
 use fender_core::order::PutInOrder as _;
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -10,11 +11,23 @@ use anyhow::{Context as _, bail};
 use fender_core::files::ignore::clean;
 use fender_core::lint::{FileKind, kind_of, kind_of_text};
 
+use rustix::fs::{FileType, Mode, OFlags, open, openat};
+
 use super::context::start_of;
+use super::listing::{each_entry, kind_of as entry_kind};
 
 /// Folders that hold other people's files.
 const NOT_OURS: &[&str] =
     &[".git", "node_modules", "target", "vendor", ".venv", "venv", ".terraform", "__pycache__", ".hg", ".svn"];
+
+/// How a folder is opened to be listed.
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// Whether a file of this name can be of a kind at all: each of [`kind_of`]'s names has one of these words in it.
+fn may_have_kind(name: &[u8]) -> bool {
+    let has = |word: &[u8]| name.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
+    has(b"docker") || has(b"compose") || has(b"container")
+}
 
 /// The kind of a file that was named: by its name, else by what stands in it.
 fn kind_of_named(path: &str) -> Option<FileKind> {
@@ -43,8 +56,16 @@ pub fn collect(paths: &[String]) -> anyhow::Result<Collected> {
             let shown = if path == "." { String::new() } else { format!("{}/", path.trim_end_matches('/')) };
             let root = fs::canonicalize(path).ok();
             let root_text = root.as_ref().and_then(|root| root.to_str()).map(str::to_owned);
-            let mut below = Below { root, files: Vec::new(), links: Vec::new(), real: Vec::new() };
-            below.folder(Path::new(path), &shown, root_text.as_deref());
+            let mut below = Below {
+                root,
+                files: Vec::new(),
+                links: Vec::new(),
+                real: Vec::new(),
+                buffer: Vec::with_capacity(1 << 15),
+            };
+            if let Ok(held) = open(path.as_str(), FOLDER, Mode::empty()) {
+                below.folder(&held, &shown, root_text.as_deref());
+            }
             real.append(&mut below.real);
             let files = below.all();
             if files.is_empty() {
@@ -72,39 +93,55 @@ struct Below {
     /// Links to files inside the folder: the name, the kind, and the file.
     links: Vec<(String, FileKind, PathBuf)>,
     real: Vec<(String, String)>,
+    /// What the kernel writes names into.
+    buffer: Vec<u8>,
 }
 
 impl Below {
-    /// `real` is the folder's path without links, where it is known.
-    fn folder(&mut self, folder: &Path, shown: &str, real: Option<&str>) {
-        let mut has_files = false;
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let Ok(kind) = entry.file_type() else { continue };
-            if kind.is_dir() {
-                if !NOT_OURS.contains(&name.as_str()) {
-                    let below = real.map(|real| format!("{}/{name}", real.trim_end_matches('/')));
-                    self.folder(&entry.path(), &format!("{shown}{name}/"), below.as_deref());
-                }
-                continue;
+    /// `shown` is the folder's path with a slash at its end, or nothing; `real` its path without links, where it is known.
+    fn folder(&mut self, folder: &OwnedFd, shown: &str, real: Option<&str>) {
+        let (mut files, mut folders) = (Vec::new(), Vec::new());
+        each_entry(folder, &mut self.buffer, &mut |name, listed| {
+            // Nearly every name is out by its letters.
+            if listed != FileType::Directory && listed != FileType::Unknown && !may_have_kind(name.to_bytes()) {
+                return;
             }
-            let Some(file_kind) = kind_of(&name) else { continue };
-            if kind.is_file() {
+            match entry_kind(folder, name, listed) {
+                Some(FileType::Directory) => folders.push(name.to_owned()),
+                Some(kind @ (FileType::RegularFile | FileType::Symlink)) => {
+                    let name = name.to_string_lossy();
+                    if let Some(file_kind) = kind_of(&name) {
+                        files.push((name.into_owned(), file_kind, kind == FileType::Symlink));
+                    }
+                }
+                _ => {}
+            }
+        });
+        let beside = |name: &str| real.map(|real| format!("{}/{name}", real.trim_end_matches('/')));
+        let mut has_files = false;
+        for (name, kind, is_link) in files {
+            let path = format!("{shown}{name}");
+            if !is_link {
                 has_files = true;
-                self.real.extend(
-                    real.map(|real| (format!("{shown}{name}"), format!("{}/{name}", real.trim_end_matches('/')))),
-                );
-                self.files.push((format!("{shown}{name}"), file_kind));
-            } else if kind.is_symlink()
-                && let Ok(target) = fs::canonicalize(entry.path())
+                self.real.extend(beside(&name).map(|real| (path.clone(), real)));
+                self.files.push((path, kind));
+            } else if let Ok(target) = fs::canonicalize(&path)
                 && self.root.as_ref().is_some_and(|root| target.starts_with(root))
                 && target.is_file()
             {
-                self.links.push((format!("{shown}{name}"), file_kind, target));
+                self.links.push((path, kind, target));
             }
         }
         if has_files {
             self.real.extend(real.map(|real| (shown.to_owned(), real.to_owned())));
+        }
+        for name in folders {
+            let text = name.to_string_lossy();
+            if !NOT_OURS.contains(&&*text)
+                && let Ok(held) = openat(folder, &*name, FOLDER | OFlags::NOFOLLOW, Mode::empty())
+            {
+                self.folder(&held, &format!("{shown}{text}/"), beside(&text).as_deref());
+            }
         }
     }
 

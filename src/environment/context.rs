@@ -1,18 +1,38 @@
 //! Walks a build's context: which files would be sent, as docker computes it.
 
-use fender_core::order::PutInOrder as _;
 use std::fs;
 use std::io::Read;
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use fender_core::files::context::{ContextFile, ContextProblem, ContextRequest, Sender, Survey};
-use fender_core::files::ignore::{self, Matched, Matcher};
-use fender_core::files::secrets;
+use fender_core::files::context::{ContextProblem, ContextRequest, Sender, Sizes, Survey};
+use fender_core::files::ignore::{self, Matcher};
+use fender_core::files::secrets::{self, LARGEST};
+
+use super::context_walk::{WalkedContext, walked};
+use super::sizes::measured;
 
 /// Walks the folder as the sender would.
+///
+/// # Errors
+/// The folder or an ignore file cannot be read, or a pattern in it is not one.
 pub fn survey(wanted: &ContextRequest) -> Result<Survey, ContextProblem> {
+    looked(wanted, false).map(|(sent, _)| sent)
+}
+
+/// The same, and how many files and bytes the ignore file leaves, whether they are copied or not.
+///
+/// # Errors
+/// Those of [`survey`].
+pub fn survey_with_left(wanted: &ContextRequest) -> Result<(Survey, (usize, u64)), ContextProblem> {
+    let (sent, left) = looked(wanted, true)?;
+    let left = left.unwrap_or_else(|| (sent.paths.len(), sent.bytes()));
+    Ok((sent, left))
+}
+
+type LeftFiles = Option<(usize, u64)>;
+
+fn looked(wanted: &ContextRequest, with_left: bool) -> Result<(Survey, LeftFiles), ContextProblem> {
     let failed = |path: &Path, error: std::io::Error| ContextProblem {
         path: path.display().to_string(),
         line: None,
@@ -43,21 +63,43 @@ pub fn survey(wanted: &ContextRequest) -> Result<Survey, ContextProblem> {
         reason: problem.reason,
     };
     let matcher = Rc::new(Matcher::new(&patterns).map_err(unlikely)?);
-    let copied = match &wanted.copied {
-        Some(list) => {
-            let list: Vec<(usize, String)> = list.iter().map(|text| (0, text.clone())).collect();
-            Some(Matcher::new(&list).unwrap_or_default())
+    let copied = wanted.copied.as_ref().map(|list| {
+        let list: Vec<(usize, String)> = list.iter().map(|text| (0, text.clone())).collect();
+        Matcher::new(&list).unwrap_or_default()
+    });
+    let found =
+        walked(&root, &matcher, copied.as_ref(), wanted.sender, with_left).map_err(|error| failed(&root, error))?;
+    let WalkedContext { sent, left, odd } = found;
+    let secrets = secrets::among(&sent, &|path, most| small_file(&root.join(path), most));
+    let (sizes, left) = match left {
+        None => {
+            let root = root.clone();
+            (Sizes::new(move |paths| measured(&root, paths, &odd)), None)
         }
-        None => None,
+        // What is sent is a part of it, in the same order, and is not looked at again.
+        Some(left) => {
+            let sizes = measured(&root, &left, &odd);
+            let sum = (left.len(), sizes.iter().sum());
+            let known = move |paths: &[String]| {
+                let mut left = left.iter().zip(&sizes);
+                let size = |path| left.find(|(known, _)| *known == path).map_or(0, |(_, size)| *size);
+                paths.iter().map(size).collect()
+            };
+            (Sizes::new(known), Some(sum))
+        }
     };
-    let mut walk = ContextWalk { matcher: &matcher, copied: copied.as_ref(), sender: wanted.sender, files: Vec::new() };
-    let mut folder = root.clone();
-    walk.folder(&mut folder, "", None)?;
-    let mut files = walk.files;
-    files.put_in_order_by(|one, other| one.path.cmp(&other.path));
-    let bytes = files.iter().map(|file| file.size).sum();
-    let secrets = secrets::among(&files, &|path, most| start_of(&root.join(path), most));
-    Ok(Survey { root, files, bytes, ignore, patterns: matcher, secrets })
+    Ok((Survey { root, paths: sent.into(), sizes: Rc::new(sizes), ignore, patterns: matcher, secrets }, left))
+}
+
+/// The first bytes of a file that may hold a key; None where it is empty, too large, no file, or cannot be read.
+fn small_file(path: &Path, most: usize) -> Option<Vec<u8>> {
+    let size = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?.len();
+    if size == 0 || size > LARGEST {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path).ok()?.take(most as u64).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 /// The first bytes of a file; nothing where it cannot be read.
@@ -106,99 +148,4 @@ fn kept_by_the_client(root: &Path, wanted: &ContextRequest, matcher: &Matcher) -
         }
     }
     kept
-}
-
-struct ContextWalk<'a> {
-    matcher: &'a Matcher,
-    copied: Option<&'a Matcher>,
-    sender: Sender,
-    files: Vec<ContextFile>,
-}
-
-impl ContextWalk<'_> {
-    /// `below` is the folder's path in the context, empty for the context itself.
-    fn folder(
-        &mut self,
-        folder: &mut PathBuf,
-        below: &str,
-        known: Option<(&Matched, Option<&Matched>)>,
-    ) -> Result<(), ContextProblem> {
-        let entries = match fs::read_dir(&*folder) {
-            Ok(entries) => entries,
-            // What cannot be read docker will say; a folder that went while we walked is none.
-            Err(error) if below.is_empty() => {
-                return Err(ContextProblem {
-                    path: folder.display().to_string(),
-                    line: None,
-                    reason: error.to_string(),
-                });
-            }
-            Err(_) => return Ok(()),
-        };
-        for entry in entries.flatten() {
-            let Ok(kind) = entry.file_type() else { continue };
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            let path = if below.is_empty() { name.into_owned() } else { format!("{below}/{name}") };
-            if !kind.is_dir() {
-                let skipped = self.matcher.matches_file(&path, known.map(|known| known.0));
-                let is_copied = |copied: &Matcher| copied.matches_file(&path, known.and_then(|known| known.1));
-                if !skipped && self.copied.is_none_or(is_copied) && !kind.is_socket() {
-                    let size = if kind.is_file() { entry.metadata().map_or(0, |known| known.len()) } else { 0 };
-                    self.files.push(ContextFile { path, size });
-                }
-                continue;
-            }
-            let (skipped, matched) = self.matcher.matches(&path, known.map(|known| known.0));
-            let (copied, copying) = match self.copied {
-                Some(copied) => {
-                    let (hit, info) = copied.matches(&path, known.and_then(|known| known.1));
-                    (hit, Some(info))
-                }
-                None => (true, None),
-            };
-            if skipped && !self.may_hold_exceptions(&path) || !copied && !self.may_hold_copied(&path) {
-                continue;
-            }
-            folder.push(entry.file_name());
-            self.folder(folder, &path, Some((&matched, copying.as_ref())))?;
-            folder.pop();
-        }
-        Ok(())
-    }
-
-    /// Whether something in an ignored folder may be sent after all.
-    fn may_hold_exceptions(&self, folder: &str) -> bool {
-        if !self.matcher.has_exceptions {
-            return false;
-        }
-        let exceptions = || self.matcher.patterns.iter().filter(|pattern| pattern.is_exception);
-        let starts = |text: &str| format!("{text}/").starts_with(&format!("{folder}/"));
-        match self.sender {
-            Sender::Legacy => exceptions().any(|pattern| starts(&pattern.text)),
-            // BuildKit looks everywhere once an exception has a wildcard before its end.
-            Sender::BuildKit => {
-                exceptions().any(|pattern| has_wildcard(without_end(&pattern.text)))
-                    || exceptions().any(|pattern| starts(without_end(&pattern.text)))
-            }
-        }
-    }
-
-    fn may_hold_copied(&self, folder: &str) -> bool {
-        let Some(copied) = self.copied else { return true };
-        copied.patterns.iter().any(|pattern| {
-            let text = without_end(&pattern.text);
-            has_wildcard(text) || format!("{text}/").starts_with(&format!("{folder}/"))
-        })
-    }
-}
-
-fn has_wildcard(text: &str) -> bool {
-    text.contains(['*', '[', ']', '?', '^', '\\'])
-}
-
-/// fsutil's `patternWithoutTrailingGlob`.
-fn without_end(text: &str) -> &str {
-    let text = text.strip_suffix("/**").unwrap_or(text);
-    text.strip_suffix("/*").unwrap_or(text)
 }

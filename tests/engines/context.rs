@@ -148,7 +148,7 @@ fn foreseen(case: &Case, root: &Path, sender: Sender) -> Option<Files> {
         sender,
         copied: None,
     };
-    Some(survey(&wanted).ok()?.files.into_iter().map(|file| (file.path, file.size)).collect())
+    Some(survey(&wanted).ok()?.files().map(|(path, size)| (path.to_owned(), size)).collect())
 }
 
 fn in_tar(bytes: &[u8]) -> Files {

@@ -180,3 +180,32 @@ fn a_dockerfile_is_read_once_by_lint() {
     assert_eq!(many[2] - few[2], 80);
     assert_eq!((links, folders), (more_links, more_folders));
 }
+
+/// The files of a context are listed. Which size they have is asked only where it is shown, once, and each folder is listed once.
+#[test]
+fn a_context_is_listed_once_and_files_are_looked_at_where_a_size_is_shown() {
+    let strace = tool("strace");
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("app");
+    for number in 0..50 {
+        let one = folder.join(format!("src/{}", number % 5));
+        fs::create_dir_all(&one).unwrap();
+        fs::write(one.join(format!("file-{number}.c")), "x").unwrap();
+    }
+    fs::write(folder.join("Dockerfile"), "FROM alpine:3.22\nCOPY src/1 /x\nUSER 1\n").unwrap();
+    let calls = |words: &[&str]| {
+        let log = place.path().join("log");
+        let mut command = without_terminal(&strace);
+        command.args(["-f", "-qq", "-y", "-e", "trace=newfstatat,statx,getdents64", "-o"]).arg(&log);
+        command.arg(env!("CARGO_BIN_EXE_fender")).args(words).current_dir(&folder).env("HOME", place.path());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let log = fs::read_to_string(log).unwrap();
+        let looks = log.lines().filter(|line| line.contains("stat") && line.contains("file-")).count();
+        let lists = log.lines().filter(|line| line.contains("getdents64") && line.ends_with("= 0")).count();
+        (looks, lists)
+    };
+    // The search and the context; of the latter only what is copied.
+    assert_eq!(calls(&["lint", "--no-config"]), (0, 7 + 3));
+    assert_eq!(calls(&["context"]), (50, 7));
+}

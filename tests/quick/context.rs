@@ -1,8 +1,12 @@
 //! `fender context`: what a build would send, and what an ignore file leaves.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use fender::environment::context::{survey, survey_with_left};
+use fender_core::files::context::{ContextRequest, Sender, Survey};
 use serde_json::Value;
 
 use crate::support::lint::{fender, out, write};
@@ -59,4 +63,49 @@ fn a_context_is_what_the_dockerfile_copies_and_what_the_ignore_file_leaves() {
     let text = out(&fender(&folder, &["context"], &config));
     assert!(text.starts_with(".: 5 files, ") && text.contains("id_rsa"), "{text}");
     assert!(text.contains("no Dockerfile could be read, so this counts as if one copied everything"), "{text}");
+}
+
+/// Large contexts are listed by two threads: nothing is lost, doubled, or out of order, and each size is that of its file.
+#[test]
+fn a_large_context_is_the_same_in_every_look() {
+    let place = tempfile::tempdir().unwrap();
+    // What lies in `a` comes between `a-b` and `a0`, as a slash does.
+    let folders = ["a", "a-b", "a0", "a/b", "a/b.c", "ü", "a/b/c/d/e", "z z"];
+    let mut expected: Vec<(String, u64)> = Vec::new();
+    let mut make = |path: String, bytes: usize| {
+        fs::write(place.path().join(&path), "x".repeat(bytes)).unwrap();
+        expected.push((path, bytes as u64));
+    };
+    for (at, folder) in folders.iter().enumerate() {
+        fs::create_dir_all(place.path().join(folder)).unwrap();
+        for number in 0..500 {
+            make(format!("{folder}/f{number}"), number % 7 + at);
+        }
+    }
+    for name in ["a!", "a1", "a.txt", "zz"] {
+        make(name.to_owned(), name.len());
+    }
+    // A name that is no text is shown with a sign in its place, and has its size all the same.
+    fs::write(place.path().join("a").join(OsStr::from_bytes(b"n\xff")), "12345").unwrap();
+    expected.push(("a/n\u{fffd}".to_owned(), 5));
+    std::os::unix::fs::symlink("f1", place.path().join("a/link")).unwrap();
+    expected.push(("a/link".to_owned(), 0));
+    expected.sort();
+    let wanted = |copied: Option<&str>| ContextRequest {
+        folder: place.path().to_str().unwrap().to_owned(),
+        root: None,
+        dockerfile: None,
+        sender: Sender::BuildKit,
+        copied: copied.map(|pattern| vec![pattern.to_owned()]),
+    };
+    let files = |survey: &Survey| survey.files().map(|(path, size)| (path.to_owned(), size)).collect::<Vec<_>>();
+    let sum = |files: &[(String, u64)]| files.iter().map(|(_, size)| size).sum::<u64>();
+    let of_a: Vec<_> = expected.iter().filter(|(path, _)| path.starts_with("a/")).cloned().collect();
+    for _ in 0..5 {
+        assert!(files(&survey(&wanted(None)).unwrap()) == expected);
+        let (sent, left) = survey_with_left(&wanted(Some("a"))).unwrap();
+        assert!(files(&sent) == of_a);
+        assert_eq!(left, (expected.len(), sum(&expected)));
+        assert_eq!(sent.bytes(), sum(&of_a));
+    }
 }

@@ -9,7 +9,7 @@ use fender_core::docker_files::context_folder;
 use fender_core::engine::{
     ClientProduct, ContainerFacts, EngineFacts, ImageFacts, Inspect, Lookup, MountFacts, ProjectContainer,
 };
-use fender_core::files::context::{self, ContextFile, ContextRequest, Survey};
+use fender_core::files::context::{self, ContextRequest, Sizes, Survey};
 use fender_core::files::ignore::{self, Matcher};
 use fender_core::files::secrets;
 use fender_core::grammar::parse::Invocation;
@@ -98,11 +98,11 @@ impl Host for EveryPath {
         let matcher = Matcher::new(&ignore::read(ignore.as_bytes()).unwrap()).unwrap();
         let files = [".env", ".git/config", "README.md", "id_rsa", "node_modules/x/index.js", "src/main.js"];
         let sent = files.iter().filter(|path| !matcher.matches_alone(path));
-        let files: Vec<ContextFile> = sent.map(|path| ContextFile { path: (*path).to_owned(), size: 1000 }).collect();
-        let secrets = secrets::among(&files, &|_, _| b"DB_PASSWORD=hunter2".to_vec());
-        let bytes = files.iter().map(|file| file.size).sum();
+        let paths: Rc<[String]> = sent.map(|path| (*path).to_owned()).collect();
+        let secrets = secrets::among(&paths, &|_, _| Some(b"DB_PASSWORD=hunter2".to_vec()));
+        let sizes = Rc::new(Sizes::new(|paths| vec![1000; paths.len()]));
         let patterns = Rc::new(matcher);
-        Ok(Survey { files, bytes, secrets, ignore: Some(".dockerignore".into()), patterns, root: "/".into() })
+        Ok(Survey { paths, sizes, secrets, ignore: Some(".dockerignore".into()), patterns, root: "/".into() })
     }
     fn input_is_terminal(&self) -> bool {
         true

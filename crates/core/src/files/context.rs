@@ -1,7 +1,9 @@
 //! A build context: how it is requested, which files would be sent, and which of them are secrets or large.
 
 use crate::order::PutInOrder as _;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -32,24 +34,43 @@ pub struct ContextRequest {
     pub copied: Option<Vec<String>>,
 }
 
-/// One file that would be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ContextFile {
-    /// Below the context's folder.
-    pub path: String,
-    /// Bytes.
-    pub size: u64,
+/// The sizes of files, in bytes. They are looked at when one is first asked for: most contexts are judged by their names alone.
+pub struct Sizes {
+    look: Box<LookAtSizes>,
+    known: OnceCell<Vec<u64>>,
 }
 
-/// What would be sent.
+/// Gives the size of each of these paths.
+type LookAtSizes = dyn Fn(&[String]) -> Vec<u64>;
+
+impl Sizes {
+    /// Sizes that `look` finds, for paths below the context's folder, one for each.
+    pub fn new(look: impl Fn(&[String]) -> Vec<u64> + 'static) -> Sizes {
+        Sizes { look: Box::new(look), known: OnceCell::new() }
+    }
+}
+
+impl Default for Sizes {
+    fn default() -> Sizes {
+        Sizes::new(|paths| vec![0; paths.len()])
+    }
+}
+
+impl fmt::Debug for Sizes {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        self.known.fmt(formatter)
+    }
+}
+
+/// What would be sent. A copy of it costs nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Survey {
     /// The folder without links.
     pub root: PathBuf,
-    /// In the order of their paths.
-    pub files: Vec<ContextFile>,
-    /// The sum of the files' bytes.
-    pub bytes: u64,
+    /// The files, below the context's folder, in order.
+    pub paths: Rc<[String]>,
+    /// Their sizes.
+    pub sizes: Rc<Sizes>,
     /// The ignore file that counts, where there is one.
     pub ignore: Option<PathBuf>,
     /// Its patterns; none where there is no such file.
@@ -124,14 +145,42 @@ pub struct ContextEntry {
 }
 
 impl Survey {
+    /// The files with their sizes, in bytes.
+    pub fn files(&self) -> impl Iterator<Item = (&str, u64)> {
+        let sizes = self.sizes.known.get_or_init(|| (self.sizes.look)(&self.paths));
+        self.paths.iter().map(String::as_str).zip(sizes.iter().copied())
+    }
+
+    /// The sum of the files' bytes.
+    pub fn bytes(&self) -> u64 {
+        self.files().map(|(_, size)| size).sum()
+    }
+
+    /// The folders that files lie in, in the order of the files: the path with a slash at its end (empty for the context itself), the bytes and the
+    /// number of the files that follow each other in it.
+    fn folders(&self) -> Vec<(&str, u64, usize)> {
+        let mut list: Vec<(&str, u64, usize)> = Vec::new();
+        for (path, size) in self.files() {
+            let folder = folder_of(path);
+            match list.last_mut().filter(|last| last.0 == folder) {
+                Some(last) => {
+                    last.1 += size;
+                    last.2 += 1;
+                }
+                None => list.push((folder, size, 1)),
+            }
+        }
+        list
+    }
+
     /// The entries that make it large: of a folder that holds nearly all in one below it, that one is named.
     pub fn largest(&self, most: usize) -> Vec<ContextEntry> {
         let mut sums: BTreeMap<&str, (u64, usize)> = BTreeMap::new();
-        for file in &self.files {
-            for (at, _) in file.path.match_indices('/') {
-                let sum = sums.entry(part(&file.path, ..=at)).or_default();
-                sum.0 += file.size;
-                sum.1 += 1;
+        for (folder, size, files) in self.folders() {
+            for (at, _) in folder.match_indices('/') {
+                let sum = sums.entry(part(folder, ..=at)).or_default();
+                sum.0 += size;
+                sum.1 += files;
             }
         }
         let mut chosen: Vec<ContextEntry> = Vec::new();
@@ -149,8 +198,8 @@ impl Survey {
             }
             chosen.push(ContextEntry { path: path.to_owned(), size: sum.0, files: sum.1 });
         }
-        let loose = self.files.iter().filter(|file| !file.path.contains('/'));
-        chosen.extend(loose.map(|file| ContextEntry { path: file.path.clone(), size: file.size, files: 1 }));
+        let loose = self.files().filter(|(path, _)| !path.contains('/'));
+        chosen.extend(loose.map(|(path, size)| ContextEntry { path: path.to_owned(), size, files: 1 }));
         chosen.put_in_order_by(|one, other| other.size.cmp(&one.size).then_with(|| one.path.cmp(&other.path)));
         chosen.truncate(most);
         chosen
@@ -158,25 +207,34 @@ impl Survey {
 
     /// Folders in it that a command makes again, and `.git`: what an ignore file would save.
     pub fn needless(&self) -> Vec<ContextEntry> {
-        let mut found: BTreeMap<&str, ContextEntry> = BTreeMap::new();
-        let is_dotnet = self.files.iter().any(|file| file.path.ends_with(".csproj"));
-        for file in &self.files {
+        let is_dotnet = self.paths.iter().any(|path| path.ends_with(".csproj"));
+        let within = |folder: &str| {
             let mut from = 0;
-            for (at, _) in file.path.match_indices('/') {
-                let name = part(&file.path, from..at);
+            for (at, _) in folder.match_indices('/') {
+                let name = part(folder, from..at);
                 from = at + 1;
-                let surely = is_surely_needless(name, part(&file.path, ..at), self, is_dotnet);
-                if surely {
-                    let entry = found.entry(part(&file.path, ..=at)).or_insert_with(|| ContextEntry {
-                        path: part(&file.path, ..=at).to_owned(),
-                        size: 0,
-                        files: 0,
-                    });
-                    entry.size += file.size;
-                    entry.files += 1;
-                    break;
+                if is_surely_needless(name, part(folder, ..at), self, is_dotnet) {
+                    return Some(at + 1);
                 }
             }
+            None
+        };
+        // Nobody looks at the sizes where there is nothing of the kind.
+        let mut last = None;
+        let has_none = self.paths.iter().all(|path| {
+            let folder = folder_of(path);
+            last.replace(folder) == Some(folder) || within(folder).is_none()
+        });
+        if has_none {
+            return Vec::new();
+        }
+        let mut found: BTreeMap<&str, ContextEntry> = BTreeMap::new();
+        for (folder, size, files) in self.folders() {
+            let Some(end) = within(folder) else { continue };
+            let path = part(folder, ..end);
+            let entry = found.entry(path).or_insert_with(|| ContextEntry { path: path.to_owned(), size: 0, files: 0 });
+            entry.size += size;
+            entry.files += files;
         }
         let mut list: Vec<ContextEntry> = found.into_values().collect();
         list.put_in_order_by(|one, other| other.size.cmp(&one.size).then_with(|| one.path.cmp(&other.path)));
@@ -185,8 +243,13 @@ impl Survey {
 
     /// Whether a file of this path, relative to the root, is sent.
     pub fn holds(&self, path: &str) -> bool {
-        self.files.binary_search_by(|file| file.path.as_str().cmp(path)).is_ok()
+        self.paths.binary_search_by(|known| known.as_str().cmp(path)).is_ok()
     }
+}
+
+/// The folder that a file lies in, with a slash at its end; empty for the context itself.
+fn folder_of(path: &str) -> &str {
+    path.rfind('/').map_or("", |at| part(path, ..=at))
 }
 
 /// Whether a folder of this name holds nothing that a build needs: by the name alone, or by what lies beside it.

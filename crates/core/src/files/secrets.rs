@@ -1,13 +1,12 @@
 //! Which files are secrets, by their names and their content. Pure: the caller reads the files.
 
-use super::context::ContextFile;
 use super::secret_names::{is_placeholder, is_secret_name};
 use super::tokens;
 
 /// How much of a file is looked at.
 const START: usize = 16 * 1024;
-/// Files larger than this hold no key.
-const LARGEST: u64 = 256 * 1024;
+/// Files larger than this hold no key, in bytes.
+pub const LARGEST: u64 = 256 * 1024;
 /// Of one context no more files are opened than this, so that a large one takes no longer than walking it.
 const MOST: usize = 2_000;
 
@@ -15,12 +14,13 @@ const MOST: usize = 2_000;
 const EXAMPLES: &[&str] =
     &["node_modules", "site-packages", "vendor", "testdata", "fixtures", "__fixtures__", "dist-packages", ".terraform"];
 
-/// The secrets among these files: path and what it is.
-pub fn among(files: &[ContextFile], read: &dyn Fn(&str, usize) -> Vec<u8>) -> Vec<(String, String)> {
+/// The secrets among these files: path and what it is. `read` gives at most so many of the first bytes of a file; None where it is empty,
+/// larger than [`LARGEST`], or cannot be read.
+pub fn among(paths: &[String], read: &dyn Fn(&str, usize) -> Option<Vec<u8>>) -> Vec<(String, String)> {
     let mut opened = 0;
     let mut found = Vec::new();
-    for file in files.iter().filter(|file| is_worth_a_look(&file.path)) {
-        let parts: Vec<&str> = file.path.split('/').collect();
+    for path in paths.iter().filter(|path| is_worth_a_look(path)) {
+        let parts: Vec<&str> = path.split('/').collect();
         if parts.iter().any(|part| EXAMPLES.contains(part)) {
             continue;
         }
@@ -28,14 +28,14 @@ pub fn among(files: &[ContextFile], read: &dyn Fn(&str, usize) -> Vec<u8>) -> Ve
         let folder = parts.iter().rev().nth(1).copied().unwrap_or_default();
         let Some(look) = look(name, folder) else { continue };
         if let SecretLook::Named(what) = look {
-            found.push((file.path.clone(), what.to_owned()));
+            found.push((path.clone(), what.to_owned()));
             continue;
         }
-        if file.size == 0 || file.size > LARGEST || opened >= MOST {
+        if opened >= MOST {
             continue;
         }
+        let Some(bytes) = read(path, START) else { continue };
         opened += 1;
-        let bytes = read(&file.path, START);
         let text = String::from_utf8_lossy(&bytes);
         let what = match look {
             SecretLook::Variables => variable(&text).map(|name| format!("{name} is set in it")),
@@ -47,7 +47,7 @@ pub fn among(files: &[ContextFile], read: &dyn Fn(&str, usize) -> Vec<u8>) -> Ve
             SecretLook::Content | SecretLook::Named(_) => None,
         };
         if let Some(what) = what.or_else(|| by_content(&text).map(str::to_owned)) {
-            found.push((file.path.clone(), what));
+            found.push((path.clone(), what));
         }
     }
     found
@@ -197,8 +197,7 @@ mod tests {
     use super::*;
 
     fn found(path: &str, text: &str) -> bool {
-        let files = [ContextFile { path: path.to_owned(), size: text.len() as u64 }];
-        !among(&files, &|_, _| text.as_bytes().to_vec()).is_empty()
+        !among(&[path.to_owned()], &|_, _| Some(text.as_bytes().to_vec())).is_empty()
     }
 
     #[test]

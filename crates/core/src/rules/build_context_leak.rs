@@ -113,7 +113,7 @@ fn how_large(survey: &Survey) -> String {
         .iter()
         .map(|entry| format!("{} {}", entry.path.trim_end_matches('/'), human(entry.size)))
         .collect();
-    format!("{} in {} would be sent: {}.", human(survey.bytes), count(survey.files.len(), "file"), largest.join(", "))
+    format!("{} in {} would be sent: {}.", human(survey.bytes()), count(survey.paths.len(), "file"), largest.join(", "))
 }
 
 /// The instruction that takes the most: the first broad copy.

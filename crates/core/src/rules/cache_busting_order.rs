@@ -444,7 +444,7 @@ fn names_first(fixing: &Fixing) -> Vec<Proposal> {
             let mut wanted = context.clone();
             wanted.copied = None;
             let survey = host.survey(&wanted).unwrap_or_default();
-            let own_modules = survey.files.iter().any(|file| file.path.starts_with("node_modules/"));
+            let own_modules = survey.paths.iter().any(|path| path.starts_with("node_modules/"));
             let soon_ignored = fixing.ignored.iter().any(|change| {
                 change
                     .after
