@@ -7,7 +7,7 @@ use std::io::{IsTerminal, Write, stderr};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::apply::{Guard, Next};
+use crate::apply::{Guard, Next, only_new_contexts};
 use crate::ending::{Ending, LastLine};
 use crate::engine::access;
 use crate::engine::reach::NO_ADDRESS;
@@ -19,6 +19,7 @@ use crate::environment::{caller, client, product};
 use crate::exit::{CANNOT_RUN, NO_CLIENT, NOT_RUN};
 use crate::process::become_program;
 use crate::session;
+use crate::trash;
 use crate::ui::question::Reply;
 use crate::ui::screen::{Screen, command_line, shown};
 use crate::ui::{notes, report};
@@ -229,6 +230,10 @@ fn decided(
         Action::Fix => {
             fixed(words, &judgement, remembered, context).map_or_else(ShimDecision::Ended, ShimDecision::Run)
         }
+        Action::Ask | Action::Type if only_new_contexts(&judgement, host, trash::now()) => {
+            say(NEW_CONTEXTS);
+            ShimDecision::Run(words.to_vec())
+        }
         Action::Ask | Action::Type => match ask(words, &judgement, context, way) {
             Asked::Typed => ShimDecision::Run(asked_once(&judgement.invocation, words.to_vec())),
             Asked::Fixed(words) => ShimDecision::Run(asked_once(&parsed(&words, host), words)),
@@ -243,6 +248,10 @@ fn decided(
         }
     }
 }
+
+/// The note of a script that removes such contexts.
+const NEW_CONTEXTS: &str =
+    "fender: removes contexts that were made within the hour and hold no keys (removes-context)\n";
 
 /// How a person chose another command than the one that was typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -461,7 +461,6 @@ const NEW: i64 = 3600;
 /// Whether a script's deletion goes without an answer: in dev and ci, if every object of it is kept for `fender undo`, or is empty and was made
 /// within the hour. Nothing but the deletion may stop the command, no policy may have asked for the question, and nothing may be unknown.
 pub fn goes_unasked(judgement: &Judgement, plan: &Plan, now: i64) -> bool {
-    let environment = &judgement.environment;
     // What compose replaces is kept before compose does it.
     let is_ours = plan.by_docker.is_none() || makes(plan);
     let is_known = plan.unclear.is_empty() && !plan.unknown && plan.warnings.is_empty() && is_ours;
@@ -470,17 +469,27 @@ pub fn goes_unasked(judgement: &Judgement, plan: &Plan, now: i64) -> bool {
         ObjectKind::Network => true,
         _ => false,
     };
-    let is_new = |item: &Item| item.created.is_some_and(|created| (0..NEW).contains(&(now - created)));
-    let comes_back = |item: &Item| item.recoverable == Recoverable::Trash || is_empty(item) && is_new(item);
-    judgement.caller == CallerKind::Script
-        && matches!(environment.preset.as_str(), "dev" | "ci")
-        && !environment.open
-        && matches!(judgement.wanted, Action::Ask | Action::Type)
-        && judgement.stopping().all(|it| it.finding.rule.about_deletion && it.decision.source.is_none())
+    let comes_back =
+        |item: &Item| item.recoverable == Recoverable::Trash || is_empty(item) && is_new(item.created, now);
+    is_scripts_deletion(judgement)
         && is_known
         && plan.refused().next().is_none()
         && !plan.deletes.is_empty()
         && plan.deletes.iter().all(comes_back)
+}
+
+/// Whether something was made within the hour; both times are in seconds since 1970.
+pub(super) fn is_new(made: Option<i64>, now: i64) -> bool {
+    made.is_some_and(|made| (0..NEW).contains(&(now - made)))
+}
+
+/// Whether it is a script in dev or ci that would be asked, only because of what it deletes, and no policy asked for the question.
+pub(super) fn is_scripts_deletion(judgement: &Judgement) -> bool {
+    judgement.caller == CallerKind::Script
+        && matches!(judgement.environment.preset.as_str(), "dev" | "ci")
+        && !judgement.environment.open
+        && matches!(judgement.wanted, Action::Ask | Action::Type)
+        && judgement.stopping().all(|it| it.finding.rule.about_deletion && it.decision.source.is_none())
 }
 
 /// The note of a deletion that went without an answer; the line with its number follows when it is done.

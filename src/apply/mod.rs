@@ -3,6 +3,7 @@
 
 mod docker_output;
 mod guarded;
+mod new_contexts;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use fender_core::plan::inventory::short;
 use fender_core::plan::{Item, ObjectKind, Plan, Step};
 use fender_core::text::part;
 pub use guarded::{Guard, Next, goes_unasked};
+pub use new_contexts::only_new_contexts;
 
 /// What became of one object of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use clap::{Arg, Args, Command, ValueEnum};
 use serde_json::{Map, Value, json};
 
-use crate::apply::goes_unasked;
+use crate::apply::{goes_unasked, only_new_contexts};
 use crate::engine::Offline;
 use crate::environment::caller;
 use crate::environment::host::{Surroundings, hostname, ids};
@@ -110,7 +110,11 @@ impl Explain {
             environment,
         };
         let mut judgement = judge(&words, &context);
-        if self.caller.kind() == CallerKind::Script && !self.offline && is_all_kept(&judgement, &host, &policy) {
+        let goes_on = || {
+            only_new_contexts(&judgement, &host, trash::now())
+                || !self.offline && is_all_kept(&judgement, &host, &policy)
+        };
+        if self.caller.kind() == CallerKind::Script && goes_on() {
             judgement.noted();
         }
         match self.format {

@@ -289,6 +289,68 @@ fn what_is_not_there_stops_no_script() {
     assert_eq!(output.status.code(), Some(0), "{}", error(&output));
 }
 
+/// A context that a script has just made without keys; where no file system says when a folder was made, it is refused as before.
+#[test]
+fn a_script_removes_the_contexts_that_it_has_just_made() {
+    use std::fs;
+    let says_when = |folder: &&str| fs::metadata(folder).is_ok_and(|it| it.created().is_ok());
+    let base = ["/dev/shm", "/tmp", "/var/tmp"].into_iter().find(says_when);
+    let folder = base.map_or_else(tempfile::tempdir, tempfile::tempdir_in).unwrap();
+    let make = |name: &str, has_keys: bool| {
+        let id = fender_core::docker_files::context_folder(name);
+        let meta = folder.path().join("contexts/meta").join(&id);
+        fs::create_dir_all(&meta).unwrap();
+        let text =
+            format!(r#"{{"Name":"{name}","Metadata":{{}},"Endpoints":{{"docker":{{"Host":"tcp://10.0.0.1:2376"}}}}}}"#);
+        fs::write(meta.join("meta.json"), text).unwrap();
+        if has_keys {
+            fs::create_dir_all(folder.path().join("contexts/tls").join(&id).join("docker")).unwrap();
+        }
+    };
+    make("scratch", false);
+    make("other", false);
+    make("keys", true);
+    let new = if base.is_some() { Some(0) } else { Some(125) };
+    for (environment, code) in [("dev", new), ("prod", Some(125))] {
+        let place = Place::new();
+        place.policy(&format!("[environments.{environment}]\nhostname = \"*\"\n"));
+        let run = |words: &[&str], set: &[(&str, &str)]| {
+            let mut command = place.docker();
+            command.args(words).env("DOCKER_CONFIG", folder.path()).envs(set.iter().copied());
+            command.output().unwrap()
+        };
+        for (words, wanted) in [
+            (&["context", "rm", "scratch"][..], code),
+            (&["context", "rm", "-f", "scratch", "other"], code),
+            (&["context", "rm", "keys"], Some(125)),
+            (&["context", "rm", "scratch", "keys"], Some(125)),
+        ] {
+            let output = run(words, &[]);
+            assert_eq!(output.status.code(), wanted, "{environment} {words:?}: {}", error(&output));
+            if wanted == Some(0) {
+                assert!(
+                    error(&output).contains("made within the hour and hold no keys"),
+                    "{environment} {words:?}: {}",
+                    error(&output)
+                );
+            }
+        }
+        let agent = run(&["context", "rm", "scratch"], &[MARKS[0]]);
+        assert_eq!(agent.status.code(), Some(125), "an agent is no script: {}", error(&agent));
+        let said = fender()
+            .args(["explain", "--offline", "--caller", "script", "--format", "json", "--", "context", "rm", "scratch"])
+            .env("DOCKER_CONFIG", folder.path())
+            .env("HOME", place.path("home"))
+            .output()
+            .unwrap();
+        let value: Value = serde_json::from_slice(&said.stdout).unwrap();
+        assert_eq!(value["action"], if code == Some(0) { "note" } else { "refuse" }, "{environment}: {value}");
+        // What a policy asks for is asked.
+        place.policy(&format!("[environments.{environment}]\nhostname = \"*\"\n[rules]\nremoves-context = \"ask\"\n"));
+        assert_eq!(run(&["context", "rm", "scratch"], &[]).status.code(), Some(125));
+    }
+}
+
 /// Harmless commands: few stop a person in dev, or a script anywhere.
 #[test]
 fn few_plain_commands_are_interrupted() {
