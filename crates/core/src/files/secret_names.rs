@@ -97,6 +97,7 @@ const ABOUT: &[&str] = &[
     "INTERVAL",
     "ISSUER",
     "ITERATIONS",
+    "LABEL",
     "LEN",
     "LENGTH",
     "LIFETIME",
@@ -131,6 +132,7 @@ const ABOUT: &[&str] = &[
     "SECONDS",
     "SERVER",
     "SIZE",
+    "SOURCE",
     "STDIN",
     "STORE",
     "STRATEGY",
@@ -201,6 +203,83 @@ pub fn is_secret_name(name: &str) -> bool {
         pair.last().is_some_and(|key| key == "KEY") && pair.first().is_some_and(|kind| KEYS.contains(&kind.as_str()))
     };
     parts.iter().any(says) || is_at_the_end || is_pass || parts.windows(2).any(is_key)
+}
+
+/// Parts of names of databases, queues and other services whose images are first set up with any password.
+const SERVICES: &[&str] = &[
+    "AMQP",
+    "CASSANDRA",
+    "CLICKHOUSE",
+    "COUCHDB",
+    "DATABASE",
+    "DB",
+    "ELASTIC",
+    "ELASTICSEARCH",
+    "ES",
+    "GF",
+    "GRAFANA",
+    "INFLUXDB",
+    "KEYCLOAK",
+    "MARIADB",
+    "MINIO",
+    "MONGO",
+    "MONGODB",
+    "MSSQL",
+    "MYSQL",
+    "NEO4J",
+    "OPENSEARCH",
+    "ORACLE",
+    "PG",
+    "PGADMIN",
+    "PGPASSWORD",
+    "POSTGRES",
+    "POSTGRESQL",
+    "RABBITMQ",
+    "REDIS",
+    "SA",
+    "VALKEY",
+];
+/// Passwords that documentations and examples set.
+const EVERYBODYS: &[&str] = &[
+    "admin",
+    "clickhouse",
+    "elastic",
+    "example",
+    "grafana",
+    "guest",
+    "mariadb",
+    "minio",
+    "minioadmin",
+    "mongo",
+    "mongodb",
+    "mysql",
+    "neo4j",
+    "password",
+    "postgres",
+    "rabbitmq",
+    "redis",
+    "root",
+    "secret",
+    "test",
+    "user",
+];
+
+/// Whether the password of a local service is one that everybody tries first: an example's, or a word of its own name. `others` are
+/// the other variables of the container: the user and the database, whose name a password often repeats.
+pub fn is_everybodys<'a>(name: &str, value: &str, mut others: impl Iterator<Item = (&'a str, &'a str)>) -> bool {
+    let value = value.trim().trim_matches(['"', '\'']);
+    let lower = value.to_lowercase();
+    let of_name = parts(name);
+    let is_service = of_name.iter().any(|part| SERVICES.contains(&part.as_str()));
+    let is_own_word = of_name.iter().any(|part| *part == value.to_uppercase() && !ANYWHERE.contains(&part.as_str()));
+    let repeats = |other: &str| {
+        let last = parts(other).pop().unwrap_or_default();
+        ["USER", "USERNAME", "DB", "DATABASE", "NAME", "DBNAME", "DBUSER"].contains(&last.as_str())
+    };
+    !value.is_empty()
+        && (is_service && EVERYBODYS.contains(&lower.as_str())
+            || is_own_word
+            || others.any(|(other, its)| its == value && repeats(other)))
 }
 
 /// nginx's `proxy_pass`.
@@ -370,10 +449,40 @@ mod tests {
             "AUTH_MODE",
             "CSRF_TOKEN_HEADER",
             "REQUIRE_PASSWORD",
+            "BASIC_AUTH_CREDENTIALS_SOURCE",
+            "HSM_TOKEN_LABEL",
+            "cancelTokenSource",
             "",
             "_",
         ] {
             assert!(!is_secret_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn passwords_that_everybody_tries_first() {
+        let others = [("POSTGRES_USER", "gitea"), ("POSTGRES_DB", "forge"), ("MODE", "hunter2")];
+        for (name, value) in [
+            ("POSTGRES_PASSWORD", "postgres"),
+            ("MYSQL_ROOT_PASSWORD", "root"),
+            ("DB_PASSWORD", "password"),
+            ("POSTGRES_PASSWORD", "gitea"),
+            ("POSTGRES_PASSWORD", "forge"),
+            ("WORDPRESS_DB_PASSWORD", "wordpress"),
+            ("RABBITMQ_DEFAULT_PASS", "guest"),
+        ] {
+            assert!(is_everybodys(name, value, others.into_iter()), "{name}={value}");
+        }
+        for (name, value) in [
+            ("POSTGRES_PASSWORD", "hunter2"),
+            ("POSTGRES_PASSWORD", ""),
+            ("PASS", "secret"),
+            ("SMTP_PASS", "password"),
+            ("JWT_SECRET", "secret"),
+            ("API_TOKEN", "token"),
+            ("MINIO_ROOT_PASSWORD", "12345678"),
+        ] {
+            assert!(!is_everybodys(name, value, others.into_iter()), "{name}={value}");
         }
     }
 

@@ -10,6 +10,8 @@ use crate::text::part;
 pub enum Certainty {
     /// It comes from the environment of whoever uses the file: nothing is written down.
     FromEnvironment,
+    /// It is written down, and the first that anybody would try: the default password of a local service.
+    WellKnown,
     /// Only its name says so.
     Doubtful,
     /// Its shape or its place says so.

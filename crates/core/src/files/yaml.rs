@@ -84,11 +84,57 @@ impl Entries {
 }
 
 /// The first document of a file; None for an empty one.
+///
+/// Lists and maps in brackets may begin their lines further left than YAML's own rules say: go-yaml, and so compose, takes them. The parser
+/// does not, and says which line it means, so such a line is read again as if it began further right.
 pub fn read(text: &Rc<Text>) -> Result<Option<Rc<Node>>, FileProblem> {
     let plain = text.text.strip_prefix('\u{feff}').unwrap_or(&text.text);
-    let shift = text.text.len() - plain.len();
-    let mut reader =
-        YamlReader { text, shift, anchors: HashMap::new(), nodes: 0, brought: 0, parser: Parser::new_from_str(plain) };
+    let mut indented: Vec<usize> = Vec::new();
+    loop {
+        let moved = (!indented.is_empty()).then(|| with_indented(plain, &indented));
+        match read_once(text, moved.as_deref().unwrap_or(plain), &indented) {
+            Err(problem)
+                if problem.reason.starts_with("invalid indentation")
+                    && !indented.contains(&problem.line)
+                    && indented.len() < MOST_INDENTED
+                    && plain.len() * indented.len() < MOST_REREAD =>
+            {
+                indented.push(problem.line);
+            }
+            result => return result,
+        }
+    }
+}
+
+/// So many lines of one file are moved, and so many bytes are read again for them.
+const MOST_INDENTED: usize = 256;
+const MOST_REREAD: usize = 8_000_000;
+/// So far to the right they are moved: further than anything is nested.
+const INDENTATION: usize = 2 * DEEPEST;
+
+/// The text with these lines moved to the right.
+fn with_indented(plain: &str, lines: &[usize]) -> String {
+    let mut out = String::with_capacity(plain.len() + lines.len() * INDENTATION);
+    for (line, number) in plain.split_inclusive('\n').zip(1..) {
+        if lines.contains(&number) {
+            out.push_str(&" ".repeat(INDENTATION));
+        }
+        out.push_str(line);
+    }
+    out
+}
+
+/// The same of a text in which these lines were moved.
+fn read_once(text: &Rc<Text>, plain: &str, indented: &[usize]) -> Result<Option<Rc<Node>>, FileProblem> {
+    let mut reader = YamlReader {
+        text,
+        has_mark: text.text.starts_with('\u{feff}'),
+        indented,
+        anchors: HashMap::new(),
+        nodes: 0,
+        brought: 0,
+        parser: Parser::new_from_str(plain),
+    };
     loop {
         match reader.next()? {
             (Event::StreamStart | Event::DocumentStart(_) | Event::Nothing, _) => {}
@@ -100,7 +146,10 @@ pub fn read(text: &Rc<Text>) -> Result<Option<Rc<Node>>, FileProblem> {
 
 struct YamlReader<'a> {
     text: &'a Rc<Text>,
-    shift: usize,
+    /// Whether the file begins with a byte order mark, which the parser is not given.
+    has_mark: bool,
+    /// The lines that were moved to the right.
+    indented: &'a [usize],
     anchors: HashMap<usize, Anchored>,
     /// How much was read, with what aliases brought in; the latter alone.
     nodes: usize,
@@ -129,12 +178,18 @@ impl<'a> YamlReader<'a> {
     }
 
     fn problem(&self, line: usize, column: usize, reason: &str) -> FileProblem {
+        let column = self.written_column(line, column.saturating_sub(1)) + 1;
         FileProblem { path: self.text.path.clone(), line, column, reason: reason.to_owned() }
     }
 
+    /// A column of the parser's as it stands in the file.
+    fn written_column(&self, line: usize, column: usize) -> usize {
+        if self.indented.contains(&line) { column.saturating_sub(INDENTATION) } else { column }
+    }
+
     fn byte(&self, line: usize, column: usize) -> usize {
-        let shift = if line == 1 && self.shift > 0 { 1 } else { 0 };
-        self.text.byte(line, column + shift)
+        let mark = usize::from(line == 1 && self.has_mark);
+        self.text.byte(line, self.written_column(line, column) + mark)
     }
 
     fn span(&self, span: Span) -> Range<usize> {
@@ -356,6 +411,28 @@ mod tests {
         assert_eq!(&text.text[ports.list()[0].span.clone()], "\"80:80\"");
         assert_eq!(ports.value(), serde_json::json!(["80:80", 5]));
         assert!(text.text[web.get("ü").unwrap().span.clone()].ends_with("a\n      b"));
+    }
+
+    /// As go-yaml takes them.
+    #[test]
+    fn brackets_may_close_further_left() {
+        for (written, expected) in [
+            ("a:\n  b: [\n    x,\n    \"y\"\n  ]\n  c: 1\n", r#"{"a":{"b":["x","y"],"c":1}}"#),
+            ("a:\n  b: [\n  x, y\n  ]\n  c: 1\n", r#"{"a":{"b":["x","y"],"c":1}}"#),
+            ("a:\n  b:\n    c: {\n  x: 1,\n  y: 2\n}\n", r#"{"a":{"b":{"c":{"x":1,"y":2}}}}"#),
+            ("- [\n1,\n2\n]\n", "[[1,2]]"),
+            ("a:\n    - [\n  # about\n  \"x\",\n  ]\n", r#"{"a":[["x"]]}"#),
+        ] {
+            let text = Text::new("c", written.to_owned());
+            let root = read(&text).unwrap_or_else(|problem| panic!("{written:?} {problem:?}")).unwrap();
+            assert_eq!(root.value().to_string(), expected, "{written:?}");
+        }
+        // Positions are those of the file.
+        let text = Text::new("c", "a:\n  b: [\n  x, y\n  ]\n  c: 1\n".to_owned());
+        let root = read(&text).unwrap().unwrap();
+        let list = root.get("a").unwrap().get("b").unwrap();
+        assert_eq!(&text.text[list.list()[1].span.clone()], "y");
+        assert!(read(&Text::new("c", "a:\n  b: [\n  x: [\n".to_owned())).is_err());
     }
 
     #[test]

@@ -71,9 +71,56 @@ impl Report {
 
 /// Endings of files that are about Dockerfiles, or make them, and are none.
 const NO_DOCKERFILE: &[&str] = &[
-    "j2", "jinja", "jinja2", "template", "tmpl", "tpl", "in", "erb", "ejs", "mustache", "md", "rst", "adoc", "txt",
-    "html", "bak", "orig", "rej", "old", "swp", "go", "rs", "py", "rb", "js", "ts", "java", "kt", "php", "c", "h",
-    "cpp", "sh", "json", "yaml", "yml", "toml", "xml", "lock", "log", "sum", "png", "svg", "vim", "lua",
+    "j2",
+    "jinja",
+    "jinja2",
+    "template",
+    "tmpl",
+    "tpl",
+    "in",
+    "erb",
+    "ejs",
+    "mustache",
+    "md",
+    "rst",
+    "adoc",
+    "txt",
+    "html",
+    "bak",
+    "orig",
+    "rej",
+    "old",
+    "swp",
+    "go",
+    "rs",
+    "py",
+    "rb",
+    "js",
+    "ts",
+    "java",
+    "kt",
+    "php",
+    "c",
+    "h",
+    "cpp",
+    "sh",
+    "json",
+    "yaml",
+    "yml",
+    "toml",
+    "xml",
+    "lock",
+    "log",
+    "sum",
+    "png",
+    "svg",
+    "vim",
+    "lua",
+    "nanorc",
+    "tmlanguage",
+    "tmpreferences",
+    "tmsnippet",
+    "snippets",
 ];
 
 /// The kind of a file by its name; None for another. `dockerfile.rs` and the like are source code, so names with an ending
@@ -394,10 +441,15 @@ fn not_read_by_compose(path: &str, reason: Lookup<String>, read: Option<&OwnRead
         Lookup::Missing | Lookup::NoEngine | Lookup::Unknown(_) => String::new(),
     };
     // The client's own errors about a command that it does not have.
+    // Where the plugin is missing, the client takes its options for its own, and its last line is where to read more.
+    let first = match &reason {
+        Lookup::Found(text) => text.trim().lines().next().unwrap_or_default(),
+        Lookup::Missing | Lookup::NoEngine | Lookup::Unknown(_) => "",
+    };
     let is_absent = said.is_empty()
         || ["is not a docker command", "unknown shorthand flag", "unknown flag", "unknown command"]
             .iter()
-            .any(|text| said.contains(text));
+            .any(|text| said.contains(text) || first.contains(text));
     let (title, why) = match (is_absent, read.is_some()) {
         (true, true) => (
             "read without docker compose, which is not installed".to_owned(),

@@ -39,9 +39,11 @@ fn check(case: &Case) -> Vec<Finding> {
             let Some(stage) = file.stages.get(it.stage) else { continue };
             let mut finding = RULE.found(&build.origins).in_file(file.place(&stage.base.span));
             if it.is_refused {
-                finding = finding
-                    .titled(format!("without --build-arg there is no image {}", stage.base.text))
-                    .weighed_as(Class::Outage);
+                finding = finding.titled(format!("without --build-arg there is no image {}", stage.base.text));
+                // A script may give what a Dockerfile alone does not show. A compose or bake file shows everything that is given.
+                if build.origins.iter().any(|origin| origin.place().is_some()) {
+                    finding = finding.weighed_as(Class::Outage);
+                }
             }
             findings.push(finding);
         }

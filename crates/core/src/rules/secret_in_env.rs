@@ -6,7 +6,7 @@ use super::secrets::{of_origins, titled, weighed};
 use super::{COMMON, Case, Class, Confidence, Example, Finding, Rule};
 use crate::files::dockerfile::{CommandForm, Directive};
 use crate::files::script_secrets::{in_script, in_words};
-use crate::files::secret_names::{is_about_secrets, is_placeholder, is_secret_name};
+use crate::files::secret_names::{is_about_secrets, is_everybodys, is_placeholder, is_secret_name};
 use crate::files::secret_values::{Certainty, Secret, of_variable};
 use crate::lower::{Build, Origin, Origins, Workload};
 use crate::text::named;
@@ -72,8 +72,18 @@ fn check(case: &Case) -> Vec<Finding> {
 fn in_environment(workload: &Workload) -> Vec<Finding> {
     // What a file brought has no word of its own here.
     let typed = workload.env.iter().filter(|(_, _, origins)| *origins != workload.origins);
+    let others = || workload.env.iter().map(|(name, value, _)| (name.as_str(), value.as_str()));
+    let judged = |name: &str, value: &str, origins: &Origins| {
+        let mut secret = of_origins(name, value, origins)?;
+        let is_in_file = origins.iter().any(|origin| origin.place().is_some());
+        // What everybody tries first keeps nobody out, and nobody who sets up a local database means it to.
+        if is_in_file && secret.certainty == Certainty::Doubtful && is_everybodys(name, value, others()) {
+            secret = Secret { what: "a default that everybody knows", certainty: Certainty::WellKnown };
+        }
+        Some(secret)
+    };
     let mut found: Vec<(&str, Secret, &Origins)> = typed
-        .filter_map(|(name, value, origins)| Some((name.as_str(), of_origins(name, value, origins)?, origins)))
+        .filter_map(|(name, value, origins)| Some((name.as_str(), judged(name, value, origins)?, origins)))
         .collect();
     found.put_in_order_by(|one, other| other.1.certainty.cmp(&one.1.certainty));
     let alike = found.chunk_by(|one, other| one.1.certainty == other.1.certainty);
