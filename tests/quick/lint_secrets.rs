@@ -97,6 +97,13 @@ fn certain_secrets_of_a_dockerfile_are_errors() {
             "RUN redis-cli -a hunter2 ping",
             "RUN bash -c 'echo root:hunter2 | chpasswd'",
             "RUN htpasswd -bc /etc/x admin hunter2",
+            "HEALTHCHECK CMD curl -fu admin:secret http://localhost/health",
+            "HEALTHCHECK --interval=5s CMD [\"redis-cli\", \"-a\", \"hunter2\", \"ping\"]",
+            "HEALTHCHECK CMD mysqladmin ping -uroot -phunter2",
+            "HEALTHCHECK CMD wget -q https://bob:hunter2@localhost/x",
+            "LABEL deploy.token=GHP",
+            "LABEL a=b source=\"https://bob:hunter2@example.com/x\"",
+            "LABEL key GLPAT",
         ],
     );
 }
@@ -129,6 +136,9 @@ fn names_with_a_value_are_warnings() {
             "RUN <<EOF\nexport DB_PASSWORD=hunter2\nmake\nEOF",
             "COPY <<EOF /app/.env\nDB_PASSWORD=hunter2\nEOF",
             "COPY <<EOF /app.yml\npassword: hunter2\nEOF",
+            "LABEL com.example.api-token=abc123",
+            "LABEL admin_password=\"hunter2\"",
+            "HEALTHCHECK CMD serve --check --token abcdef",
         ],
     );
     hold(
@@ -206,6 +216,13 @@ fn what_is_no_secret_is_quiet() {
             "RUN apt-get install -y libpam-pwquality password-store",
             "RUN chown app:app /x && install -o app -m 600 /dev/null /x",
             "LABEL token=none",
+            "LABEL org.opencontainers.image.source=https://example.com/x",
+            "LABEL maintainer=\"a@example.com\" com.example.token-ttl=5",
+            "LABEL traefik.auth.users=\"\"",
+            "HEALTHCHECK CMD curl -fu $USER:$PASS http://localhost/health",
+            "HEALTHCHECK CMD mysqladmin ping -uroot -p$MYSQL_ROOT_PASSWORD",
+            "HEALTHCHECK CMD [\"pg_isready\", \"-U\", \"app\"]",
+            "HEALTHCHECK NONE",
             "CMD [\"serve\", \"--token-file\", \"/run/secrets/t\"]",
             "CMD [\"redis-server\", \"--requirepass\", \"$PASS\"]",
         ],
@@ -285,6 +302,71 @@ fn secrets_of_compose_files() {
             "    command: serve --token-file /run/secrets/t",
         ],
     );
+}
+
+/// The files that `env_file` names: only what is certain, and only where git would take the file.
+#[test]
+fn files_with_variables_are_read_for_what_is_certain() {
+    let compose = "services:\n  a:\n    image: a:1\n    env_file: [app.env, ./conf/b.env]\n  b:\n    image: a:1\n    env_file:\n      - path: app.env\n        required: false\n";
+    let secrets = |files: &[(&str, &str)]| {
+        let place = tempfile::tempdir().unwrap();
+        write(place.path(), &[("compose.yaml", compose), ("conf/b.env", "A=b\n"), ("app.env", "A=b\n")]);
+        let files: Vec<(&str, String)> = files.iter().map(|(name, text)| (*name, filled(text))).collect();
+        write(place.path(), &files.iter().map(|(name, text)| (*name, text.as_str())).collect::<Vec<_>>());
+        let output = fender(place.path(), &["lint", "--format", "json"], &[]);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", out(&output)));
+        assert!(!out(&output).contains("0aB1") && !out(&output).contains("hunter2"), "{}", out(&output));
+        let findings = report["findings"].as_array().unwrap().clone();
+        let of_secrets = findings.iter().filter(|it| it["rule"] == "secret-in-env");
+        let text =
+            |it: &Value| format!("{} {}:{}", it["level"].as_str().unwrap(), it["path"].as_str().unwrap(), it["line"]);
+        of_secrets.map(text).collect::<Vec<_>>()
+    };
+    // Two services name one file.
+    assert_eq!(secrets(&[("app.env", "A=b\nTOKEN=GHP\n")]), ["error app.env:2"]);
+    assert_eq!(secrets(&[("conf/b.env", "# x\nexport DB=\"postgres://app:hunter2@db/x\"\n")]), ["error conf/b.env:2"]);
+    for text in
+        ["TOKEN=abc\n", "DB_PASSWORD=hunter2\n", "# TOKEN=GHP\n", "TOKEN=$TOKEN\n", "URL=https://example.com\n", ""]
+    {
+        assert_eq!(secrets(&[("app.env", text)]), [""; 0], "{text}");
+    }
+    for ignored in ["app.env", "*.env", "/app.env", ".env\n*.env\n", "**/app.env"] {
+        assert_eq!(secrets(&[("app.env", "TOKEN=GHP\n"), (".gitignore", ignored)]), [""; 0], "{ignored}");
+    }
+    assert_eq!(secrets(&[("app.env", "TOKEN=GHP\n"), (".gitignore", "*.env\n!app.env\n")]), ["error app.env:1"]);
+    assert_eq!(secrets(&[("conf/b.env", "TOKEN=GHP\n"), (".gitignore", "conf\n")]), [""; 0]);
+}
+
+/// An argument on the command line weighs as its default in a Dockerfile does; docker keeps those about proxies out of the image.
+#[test]
+fn build_arguments_of_the_command_line() {
+    let place = Place::new();
+    let folder = place.path("home/work");
+    let plugins = place.path("home/.docker/cli-plugins");
+    std::fs::create_dir_all(&plugins).unwrap();
+    script(&plugins.join("docker-buildx"), "#!/bin/sh\n");
+    write(&folder, &[("Dockerfile", "FROM alpine:3.22\nUSER 5\n")]);
+    for buildkit in ["0", "1"] {
+        for (argument, reaches) in [
+            ("TOKEN=GHP", false),
+            ("ANYTHING=GLPAT", false),
+            ("DATABASE_URL=postgres://app:hunter2@db/x", false),
+            ("AWS_SECRET_ACCESS_KEY=AWSKEY", false),
+            ("TOKEN=abc", true),
+            ("TOKEN", true),
+            ("TOKEN=", true),
+            ("VERSION=1.2", true),
+            ("HTTPS_PROXY=http://bob:hunter2@proxy:3128", true),
+            ("URL=https://example.com/x", true),
+        ] {
+            let _ = std::fs::remove_file(place.path("out/words"));
+            let argument = filled(argument);
+            let mut command = place.docker();
+            command.env("DOCKER_BUILDKIT", buildkit).current_dir(&folder);
+            let output = command.args(["build", "--build-arg", &argument, "."]).output().unwrap();
+            assert_eq!(place.reached().is_some(), reaches, "{buildkit} {argument}: {}", out(&output));
+        }
+    }
 }
 
 /// A certain secret stops a build in development; one that only its name tells does not.

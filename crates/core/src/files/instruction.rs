@@ -96,6 +96,10 @@ pub enum Directive {
     Shell(Vec<String>),
     /// `WORKDIR`.
     Workdir(Word),
+    /// `HEALTHCHECK CMD`.
+    Healthcheck(CommandForm),
+    /// `LABEL`: names and values as written.
+    Label(Vec<(Word, String)>),
     /// Any other instruction.
     Other,
 }
@@ -302,17 +306,21 @@ impl Reading<'_> {
                 inner
             }
             It::Healthcheck(it) => {
-                let end = match &it.arguments {
-                    HealthcheckArguments::Cmd { arguments, .. } => command_end(arguments),
-                    _ => it.healthcheck.span.end,
+                let (end, what) = match &it.arguments {
+                    HealthcheckArguments::Cmd { arguments, .. } => {
+                        (command_end(arguments), Directive::Healthcheck(self.command(arguments)))
+                    }
+                    _ => (it.healthcheck.span.end, Directive::Other),
                 };
-                plain(&it.healthcheck, end, Directive::Other, self.flags(&it.options))
+                plain(&it.healthcheck, end, what, self.flags(&it.options))
             }
             It::Expose(it) => {
                 let end = it.arguments.last().map_or(it.expose.span.end, |word| word.span.end);
                 plain(&it.expose, end, Directive::Other, Vec::new())
             }
-            It::Label(it) => plain(&it.label, it.arguments.span.end, Directive::Other, Vec::new()),
+            It::Label(it) => {
+                plain(&it.label, it.arguments.span.end, Directive::Label(self.pairs(&it.arguments)), Vec::new())
+            }
             It::Stopsignal(it) => plain(&it.stopsignal, it.arguments.span.end, Directive::Other, Vec::new()),
             It::Maintainer(it) => plain(&it.maintainer, it.name.span.end, Directive::Other, Vec::new()),
             _ => Instruction { what: Directive::Other, keyword: 0..0, span: 0..0, flags: Vec::new(), on_build },

@@ -480,7 +480,15 @@ fn names_first(fixing: &Fixing) -> Vec<Proposal> {
 /// Whether the step can be moved before the copy: only what does not matter to it stands between.
 fn nothing_between(fixing: &Fixing, copy: &Instruction, run: &Instruction) -> bool {
     fixing.instructions().filter(|it| it.span.start > copy.span.start && it.span.start < run.span.start).all(|it| {
-        matches!(it.what, Directive::Other | Directive::Cmd(_) | Directive::Entrypoint(_) | Directive::Volume(_))
+        matches!(
+            it.what,
+            Directive::Other
+                | Directive::Cmd(_)
+                | Directive::Entrypoint(_)
+                | Directive::Healthcheck(_)
+                | Directive::Label(_)
+                | Directive::Volume(_)
+        )
     })
 }
 

@@ -4,12 +4,13 @@ use super::secret_in_env::is_named_like_one;
 use super::secrets::{of_origins, titled, weighed};
 use std::collections::HashSet;
 
+use serde_json::Value;
+
 use super::{COMMON, Case, Class, Confidence, Example, Finding, Rule};
 use crate::files::dockerfile::Directive;
 use crate::files::secret_names::{is_placeholder, is_secret_name};
 use crate::files::secret_values::{Certainty, of_variable};
-use crate::lower::Build;
-use crate::lower::PredictedOperation;
+use crate::lower::{Build, Origins, PredictedOperation};
 
 pub static RULE: Rule = Rule {
     id: "secret-in-build-arg",
@@ -43,32 +44,44 @@ pub static RULE: Rule = Rule {
 fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
     for request in case.requests().filter(|request| request.is("POST", "/build")) {
+        let sent = request.query.iter().find(|(name, _)| name == "buildargs").map(|(_, sent)| sent.as_str());
+        let values: Value = sent.and_then(|sent| serde_json::from_str(sent).ok()).unwrap_or_default();
         for (part, origins) in request.parts.iter() {
-            if let Some(name) = part.strip_prefix("buildargs/").filter(|name| is_secret_name(name)) {
-                findings.push(RULE.found(origins).titled(format!("secret in the build argument {name}")));
+            if let Some(name) = part.strip_prefix("buildargs/") {
+                findings.extend(given(name, values.get(name).and_then(Value::as_str), origins));
             }
         }
     }
     for (operation, origins) in case.operations() {
-        let PredictedOperation::BuildArgument { name, value } = operation else { continue };
-        let title = format!("secret in the build argument {name}");
-        let finding = RULE.found(origins);
-        let is_in_file = origins.iter().any(|origin| origin.place().is_some());
-        match of_origins(name, value.as_deref().unwrap_or_default(), origins) {
-            Some(secret) if is_in_file => {
-                let finding = weighed(finding.titled(titled(title, &secret)), secret.certainty);
-                let is_certain = secret.certainty == Certainty::Certain;
-                findings.push(if is_certain { finding.at_least_asked() } else { finding });
-            }
-            Some(secret) => findings.push(finding.titled(titled(title, &secret))),
-            None if is_secret_name(name) && value.as_ref().is_none_or(|value| value.is_empty() || !is_in_file) => {
-                findings.push(finding.titled(title));
-            }
-            None => {}
+        if let PredictedOperation::BuildArgument { name, value } = operation {
+            findings.extend(given(name, value.as_deref(), origins));
         }
     }
     findings.extend(case.builds().flat_map(in_dockerfile));
     findings
+}
+
+/// Arguments that every build knows, and that docker keeps out of the image's history.
+fn is_proxy(name: &str) -> bool {
+    ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"].contains(&name.to_lowercase().as_str())
+}
+
+/// An argument that a command or a file gives to a build. It is in the image's history, so what is certain to be a secret is asked about.
+fn given(name: &str, value: Option<&str>, origins: &Origins) -> Option<Finding> {
+    if is_proxy(name) {
+        return None;
+    }
+    let title = format!("secret in the build argument {name}");
+    let finding = RULE.found(origins);
+    match of_origins(name, value.unwrap_or_default(), origins) {
+        Some(secret) => {
+            let finding = weighed(finding.titled(titled(title, &secret)), secret.certainty);
+            Some(if secret.certainty == Certainty::Certain { finding.at_least_asked() } else { finding })
+        }
+        // Without a value it is the one of the environment.
+        None if is_secret_name(name) && value.is_none_or(str::is_empty) => Some(finding.titled(title)),
+        None => None,
+    }
 }
 
 /// `ARG` of a Dockerfile.

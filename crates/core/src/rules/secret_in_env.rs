@@ -5,10 +5,12 @@ use crate::order::PutInOrder as _;
 use super::secrets::{of_origins, titled, weighed};
 use super::{COMMON, Case, Class, Confidence, Example, Finding, Rule};
 use crate::files::dockerfile::{CommandForm, Directive};
+use crate::files::ignore::Matcher;
 use crate::files::script_secrets::{in_script, in_words};
 use crate::files::secret_names::{is_about_secrets, is_everybodys, is_placeholder, is_secret_name};
 use crate::files::secret_values::{Certainty, Secret, of_variable};
-use crate::lower::{Build, Origin, Origins, Workload};
+use crate::files::text::{Place, Text};
+use crate::lower::{Build, Effect, Origin, Origins, Workload};
 use crate::text::named;
 
 pub static RULE: Rule = Rule {
@@ -65,7 +67,86 @@ fn check(case: &Case) -> Vec<Finding> {
         }
     }
     findings.extend(case.builds().flat_map(in_dockerfile));
+    findings.extend(in_env_files(case));
     findings
+}
+
+/// So many bytes of a file with variables are read.
+const LARGEST_ENV_FILE: usize = 256 * 1024;
+
+/// The files that compose's `env_file` names, where they lie beside the project and no `.gitignore` keeps them out of the repository.
+/// Such a file is where secrets belong, but not in a repository, and only what is certain to be one is said.
+fn in_env_files(case: &Case) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for effect in &case.lowered.effects {
+        let Effect::ReadsFile { path, origins } = effect else { continue };
+        let place = origins.iter().find_map(Origin::place);
+        let of_service = place.filter(|place| place.of.as_deref().is_some_and(|of| of.starts_with("service ")));
+        let Some(named) = of_service else { continue };
+        let folder = named.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+        let is_beside = path.strip_prefix(folder).is_some_and(|rest| folder.is_empty() || rest.starts_with('/'));
+        if !is_beside || path.split('/').any(|part| part == "..") || is_kept_out(case, path) {
+            continue;
+        }
+        let Some(text) =
+            case.host.start(path, LARGEST_ENV_FILE).ok().and_then(|bytes| Text::from_bytes(path, bytes).ok())
+        else {
+            continue;
+        };
+        let mut start = 0;
+        for line in text.text.split_inclusive('\n') {
+            let at = start;
+            start += line.len();
+            let Some((name, value)) = line.trim().split_once('=').filter(|(name, _)| !name.starts_with('#')) else {
+                continue;
+            };
+            let name = name.trim_start_matches("export ").trim();
+            let Some(secret) = of_variable(name, value).filter(|it| it.certainty == Certainty::Certain) else {
+                continue;
+            };
+            let title = titled(format!("secret in a file with variables, in {name}"), &secret);
+            let span = at..at + line.trim_end().len();
+            let finding = RULE.found(origins).titled(title).in_file(Place::new(&text, span));
+            findings.push(finding.weighed_as(Class::Loss));
+        }
+    }
+    findings
+}
+
+/// Whether git leaves the file out, as the `.gitignore` in its folder or in one above says. Of their patterns, those count that
+/// docker's own know as well.
+fn is_kept_out(case: &Case, path: &str) -> bool {
+    let (mut folder, mut below) = match path.rsplit_once('/') {
+        Some((folder, name)) => (folder.to_owned(), name.to_owned()),
+        None => (String::new(), path.to_owned()),
+    };
+    loop {
+        let ignore = if folder.is_empty() { ".gitignore".to_owned() } else { format!("{folder}/.gitignore") };
+        if let Ok(bytes) = case.host.read(&ignore) {
+            let text = String::from_utf8_lossy(&bytes);
+            let patterns: Vec<(usize, String)> = text
+                .lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty() && !line.starts_with('#'))
+                .map(|line| {
+                    let (sign, pattern) = line.strip_prefix('!').map_or(("", line), |rest| ("!", rest));
+                    let bare = pattern.trim_end_matches('/');
+                    let anywhere = if bare.contains('/') { "" } else { "**/" };
+                    (1, format!("{sign}{anywhere}{}", bare.trim_start_matches('/')))
+                })
+                .collect();
+            if Matcher::new(&patterns).is_ok_and(|matcher| matcher.matches_file(&below, None)) {
+                return true;
+            }
+        }
+        let git = if folder.is_empty() { ".git".to_owned() } else { format!("{folder}/.git") };
+        if folder.is_empty() || case.host.exists(&git) {
+            return false;
+        }
+        let (above, name) = folder.rsplit_once('/').map_or(("", folder.as_str()), |(above, name)| (above, name));
+        below = format!("{name}/{below}");
+        folder = above.to_owned();
+    }
 }
 
 /// The variables of a container: one finding for those that are equally sure.
@@ -106,13 +187,26 @@ fn in_dockerfile(build: &Build) -> Vec<Finding> {
     for instruction in file.instructions_of(&build.needed) {
         let list = match &instruction.what {
             Directive::Env(list) => list,
-            Directive::Cmd(command) | Directive::Entrypoint(command) => {
+            Directive::Label(list) => {
+                findings.extend(list.iter().filter_map(|(name, value)| {
+                    let secret = of_variable(&name.text, value.trim_matches(['"', '\'']))?;
+                    let title = titled(format!("secret in the image's label {}", name.text), &secret);
+                    let finding = RULE.found(&build.origins).titled(title).in_file(file.place(&name.span));
+                    Some(weighed(finding, secret.certainty))
+                }));
+                continue;
+            }
+            Directive::Cmd(command) | Directive::Entrypoint(command) | Directive::Healthcheck(command) => {
+                let whose = match &instruction.what {
+                    Directive::Healthcheck(_) => "health check",
+                    _ => "command",
+                };
                 let secret = match command {
                     CommandForm::Exec(words, _) => in_words(words),
                     CommandForm::Shell(script, _) => in_script(script),
                 };
                 if let Some(secret) = secret {
-                    let title = format!("secret in the image's command: {}", secret.what);
+                    let title = format!("secret in the image's {whose}: {}", secret.what);
                     let finding = RULE.found(&build.origins).titled(title).in_file(file.place(&instruction.keyword));
                     findings.push(weighed(finding, secret.certainty));
                 }
