@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 use std::pin::Pin;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::task::{Context, Poll};
+use std::thread::JoinHandle;
 
 use base64::Engine as _;
 use http_body::Frame;
@@ -25,19 +26,60 @@ use fender_core::api::EngineProblem;
 const LEVEL: i32 = 1;
 /// Pieces of an archive that wait between whoever reads it and the compression.
 const WAITING: usize = 64;
+/// Pieces that wait for their checksum.
+const UNSUMMED: usize = 16;
 const BLOCK: u64 = 512;
 
-/// A file that is written whole, with its checksum.
-struct Summed {
+/// A checksum that another thread makes: it takes longer than the compression of what cannot be compressed.
+struct Checksum {
+    to: SyncSender<Bytes>,
+    sum: JoinHandle<String>,
+}
+
+impl Checksum {
+    fn begin() -> Checksum {
+        let (to, from) = sync_channel::<Bytes>(UNSUMMED);
+        let sum = std::thread::spawn(move || {
+            let mut hash = Sha256::new();
+            from.iter().for_each(|piece| hash.update(&piece));
+            hex(&hash.finalize())
+        });
+        Checksum { to, sum }
+    }
+
+    fn add(&self, piece: Bytes) {
+        // It takes everything until it is asked.
+        let _ = self.to.send(piece);
+    }
+
+    fn finish(self) -> io::Result<String> {
+        drop(self.to);
+        self.sum.join().map_err(|_| io::Error::other("the checksum could not be made"))
+    }
+}
+
+/// What a checksum is made of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Summed {
+    /// The bytes of the file.
+    File,
+    /// The content that is compressed into it.
+    Content,
+}
+
+/// A file that is written whole, with a checksum of its bytes.
+struct SummedFile<'a> {
     file: File,
-    hash: Sha256,
+    checksum: Option<&'a Checksum>,
     bytes: u64,
 }
 
-impl Write for Summed {
+impl Write for SummedFile<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.file.write(bytes)?;
-        self.hash.update(&bytes[..count]);
+        if let Some(checksum) = self.checksum {
+            checksum.add(Bytes::copy_from_slice(&bytes[..count]));
+        }
         self.bytes += count as u64;
         Ok(count)
     }
@@ -51,6 +93,12 @@ impl Write for Summed {
 pub struct ArchivePieces {
     from: Receiver<Bytes>,
     piece: Bytes,
+}
+
+impl ArchivePieces {
+    fn of(from: Receiver<Bytes>) -> ArchivePieces {
+        ArchivePieces { from, piece: Bytes::new() }
+    }
 }
 
 impl Read for ArchivePieces {
@@ -71,10 +119,10 @@ impl Read for ArchivePieces {
 async fn stream<T: Send + 'static>(
     mut reply: EngineReply,
     bar: &Bar,
-    work: impl FnOnce(Box<dyn Read + Send>) -> io::Result<T> + Send + 'static,
+    work: impl FnOnce(ArchivePieces) -> io::Result<T> + Send + 'static,
 ) -> Result<T, EngineProblem> {
     let (send, from): (SyncSender<Bytes>, _) = sync_channel(WAITING);
-    let worker = std::thread::spawn(move || work(Box::new(ArchivePieces { from, piece: Bytes::new() })));
+    let worker = std::thread::spawn(move || work(ArchivePieces::of(from)));
     let mut broken = None;
     loop {
         match reply.piece().await {
@@ -104,42 +152,73 @@ async fn stream<T: Send + 'static>(
 /// Keeps a stream as one file of the entry.
 pub async fn keep(reply: EngineReply, folder: &Folder, name: &str, bar: &Bar) -> Result<Kept, EngineProblem> {
     let (folder, name) = (folder.clone(), name.to_owned());
-    stream(reply, bar, move |from| compress(from, &folder, name)).await
+    stream(reply, bar, move |from| KeptPlace::File(folder, name).fill(from)).await
 }
 
-/// Compresses an archive into one file of the entry.
-fn compress(mut from: impl Read, folder: &Folder, name: String) -> io::Result<Kept> {
-    let target = Summed { file: folder.create(&name)?, hash: Sha256::new(), bytes: 0 };
-    let mut encoder = zstd::stream::write::Encoder::new(target, LEVEL)?;
-    let mut end = Tail::default();
-    let mut buffer = vec![0; 1 << 17];
-    loop {
-        let count = from.read(&mut buffer)?;
-        if count == 0 {
-            break;
+/// Where an archive is kept.
+pub enum KeptPlace {
+    /// As a file of the entry, under this name.
+    File(Folder, String),
+    /// As a layer, by the checksum of its content.
+    Layer(Layers),
+}
+
+impl KeptPlace {
+    fn fill(self, from: ArchivePieces) -> io::Result<Kept> {
+        match self {
+            KeptPlace::File(folder, name) => {
+                let (sha256, bytes) = compress(from, folder.create(&name)?, Summed::File)?;
+                Ok(Kept { name, sha256, bytes })
+            }
+            KeptPlace::Layer(layers) => {
+                let (file, begun) = layers.begin()?;
+                match compress(from, file, Summed::Content) {
+                    Ok((sha256, bytes)) => {
+                        layers.keep(&begun, &sha256)?;
+                        Ok(Kept { name: String::new(), sha256, bytes })
+                    }
+                    Err(error) => {
+                        layers.drop(&begun)?;
+                        Err(error)
+                    }
+                }
+            }
         }
-        end.see(&buffer[..count]);
-        encoder.write_all(&buffer[..count])?;
+    }
+}
+
+/// Compresses an archive into a file: a checksum, and the bytes of the file.
+fn compress(from: ArchivePieces, file: File, summed: Summed) -> io::Result<(String, u64)> {
+    let checksum = Checksum::begin();
+    let of_file = Some(&checksum).filter(|_| summed == Summed::File);
+    let mut encoder = zstd::stream::write::Encoder::new(SummedFile { file, checksum: of_file, bytes: 0 }, LEVEL)?;
+    let mut end = Tail::default();
+    for piece in from.from {
+        end.see(&piece);
+        encoder.write_all(&piece)?;
+        if summed == Summed::Content {
+            checksum.add(piece);
+        }
     }
     if !end.is_whole() {
         return Err(io::Error::other("the archive has no end"));
     }
     let written = encoder.finish()?;
     written.file.sync_all()?;
-    Ok(Kept { name, sha256: hex(&written.hash.finalize()), bytes: written.bytes })
+    let bytes = written.bytes;
+    Ok((checksum.finish()?, bytes))
 }
 
 /// Takes an archive piece by piece.
 pub type ArchiveSink<'a> = &'a mut dyn FnMut(Vec<u8>) -> io::Result<()>;
 
-/// Keeps what `write` writes as one file of the entry: it is written on one thread and compressed on another one.
+/// Keeps what `write` writes: it is written on one thread and compressed on another one.
 pub async fn keep_tree(
     write: impl FnOnce(ArchiveSink) -> io::Result<()> + Send + 'static,
-    folder: &Folder,
-    name: &str,
+    place: KeptPlace,
     bar: &Bar,
 ) -> io::Result<Kept> {
-    let (folder, name, bar) = (folder.clone(), name.to_owned(), bar.clone());
+    let bar = bar.clone();
     let (send, from) = sync_channel(WAITING);
     let writer = std::thread::spawn(move || {
         write(&mut |piece| {
@@ -147,8 +226,7 @@ pub async fn keep_tree(
             send.send(Bytes::from(piece)).map_err(|_| io::Error::other("the archive could not be compressed"))
         })
     });
-    let compressed =
-        tokio::task::spawn_blocking(move || compress(ArchivePieces { from, piece: Bytes::new() }, &folder, name));
+    let compressed = tokio::task::spawn_blocking(move || place.fill(ArchivePieces::of(from)));
     let compressed = compressed.await.map_err(io::Error::other)?;
     // What the folder could not give is the first cause.
     writer.join().map_err(|_| io::Error::other("the folder could not be read"))??;
@@ -173,7 +251,7 @@ pub async fn unpacked<T: Send + 'static>(
             }
         }
     });
-    let used = tokio::task::spawn_blocking(move || work(ArchivePieces { from, piece: Bytes::new() }));
+    let used = tokio::task::spawn_blocking(move || work(ArchivePieces::of(from)));
     let used = used.await.map_err(io::Error::other)?;
     reader.join().map_err(|_| io::Error::other("the kept archive could not be read"))??;
     used
@@ -306,14 +384,14 @@ fn blob(content: &mut impl Read, layers: &Layers, skip: bool) -> io::Result<(Str
     let (file, begun) =
         if skip { (None, None) } else { layers.begin().map(|(file, name)| (Some(file), Some(name)))? };
     let mut encoder = file.map(|file| zstd::stream::write::Encoder::new(file, LEVEL)).transpose()?;
-    let mut hash = Sha256::new();
+    let checksum = Checksum::begin();
     let mut buffer = vec![0; 1 << 17];
     loop {
         let count = content.read(&mut buffer)?;
         if count == 0 {
             break;
         }
-        hash.update(&buffer[..count]);
+        checksum.add(Bytes::copy_from_slice(&buffer[..count]));
         if let Some(encoder) = &mut encoder {
             encoder.write_all(&buffer[..count])?;
         }
@@ -321,7 +399,7 @@ fn blob(content: &mut impl Read, layers: &Layers, skip: bool) -> io::Result<(Str
     if let Some(encoder) = encoder {
         encoder.finish()?.sync_all()?;
     }
-    Ok((hex(&hash.finalize()), begun))
+    Ok((checksum.finish()?, begun))
 }
 
 impl Apart {

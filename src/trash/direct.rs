@@ -1,4 +1,5 @@
-//! Volumes that lie on this machine are read and filled where they lie: the engine's archives give some 2,000 small files a second.
+//! Volumes that lie on this machine are read and filled where they lie: the engine's archives give some 2,000 small files a second. So is a
+//! container's own layer, which the engine would have to commit, save and send.
 //!
 //! A path that an engine names means something in the engine's own file system, which need not be this one: its socket may be
 //! forwarded from another machine, or it may run in a container or as another user. So the folder has to prove itself: the engine is asked for a
@@ -8,6 +9,8 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+
+use serde_json::Value;
 
 use crate::engine::answers::VolumePlace;
 use crate::engine::connection::Client;
@@ -41,6 +44,15 @@ pub fn has_nothing(folder: &OwnedFd) -> io::Result<bool> {
     Ok(true)
 }
 
+/// Beside the folder of all volumes: the layers of the graph driver of this name, each at `ID/diff`.
+const OVERLAY: &str = "overlay2";
+const DIFF: &str = "diff";
+
+/// Whether an open folder has been removed since it was opened.
+pub fn is_removed(folder: &OwnedFd) -> bool {
+    rustix::fs::fstat(folder).is_ok_and(|stat| stat.st_nlink == 0)
+}
+
 /// The folder of an engine's volumes, held open.
 pub struct VolumesFolder {
     root: Folder,
@@ -64,5 +76,17 @@ impl VolumesFolder {
     pub fn of(&self, volume: &VolumePlace) -> Option<OwnedFd> {
         let lies_here = volume.driver == "local" && root_of(volume) == Some(&self.path);
         lies_here.then(|| self.root.beneath(&[&volume.name, DATA]).ok()).flatten()
+    }
+
+    /// What a container wrote, or the topmost layer of an image, from what the engine says of it; None where it is not kept in folders.
+    pub fn layer_of(&self, answer: &Value) -> Option<OwnedFd> {
+        let driver = answer.get("GraphDriver")?;
+        let upper = Path::new(driver.get("Data")?.get("UpperDir")?.as_str()?);
+        let id = upper.parent()?.file_name()?.to_str()?;
+        let layers = self.path.parent()?.join(OVERLAY);
+        if driver.get("Name")?.as_str()? != OVERLAY || upper != layers.join(id).join(DIFF) {
+            return None;
+        }
+        Folder::open(&layers, Owners::System).ok()??.beneath(&[id, DIFF]).ok()
     }
 }

@@ -143,6 +143,9 @@ fn estimate(plan: &Plan, around: &Around, speeds: Speeds, at_once: usize) -> Kee
         let size = u64::try_from(item.size.unwrap_or(0)).unwrap_or(0);
         keeping.bytes = keeping.bytes.saturating_add(size);
         let copy = match item.kind {
+            ObjectKind::Container | ObjectKind::Volume if speeds.is_here && item.size != Some(0) => {
+                KeepingCopy { at, source: CopySource::Here, bytes: size }
+            }
             // The engine sends a container's own layer with all the layers of its image.
             ObjectKind::Container if item.size != Some(0) => {
                 let own = around.containers.iter().find(|it| it.id == item.id);

@@ -5,12 +5,12 @@ use std::os::fd::OwnedFd;
 
 use serde_json::{Value, json};
 
+use super::archive::KeptPlace;
 use super::helper::{self, Helpers};
 use super::settings::volume_data;
 use super::store::Kept;
 use super::{archive, direct, tree_read, tree_write};
 use crate::engine::answers::{VolumePlace, read};
-use crate::environment::folder::Folder;
 use crate::ui::progress::Bar;
 use fender_core::api::EngineProblem;
 use fender_core::plan::inventory::VolumeData;
@@ -19,6 +19,29 @@ use fender_core::plan::inventory::VolumeData;
 pub const AT: &str = "v";
 /// A volume in which a file became shorter while it was read is read again, so often in all.
 const ATTEMPTS: u32 = 3;
+/// The folder of a volume on this machine, where it is certain; `inspect` is what the engine says of the volume.
+pub async fn volume_here(helpers: &Helpers, inspect: &Value, name: &str) -> Option<OwnedFd> {
+    // With options something is mounted at the folder, or its files lie elsewhere.
+    let is_plain = volume_data(inspect) == VolumeData::WithVolume
+        && inspect.get("Options").is_none_or(|options| options.is_null() || *options == json!({}));
+    let place = read::<VolumePlace>(inspect).ok().filter(|place| is_plain && place.name == name)?;
+    helpers.volumes().await?.of(&place)
+}
+
+/// Keeps the files of an open folder under a root of this name, those of a container's layer without one. None where something in it cannot be read this
+/// way: then the engine has to send them.
+pub async fn keep_here(from: &OwnedFd, root: &'static str, place: impl Fn() -> KeptPlace, bar: &Bar) -> Option<Kept> {
+    for _ in 0..ATTEMPTS {
+        let from = from.try_clone().ok()?;
+        let read = move |out: archive::ArchiveSink| tree_read::archive_tree(&from, root, out);
+        match archive::keep_tree(read, place(), bar).await {
+            Err(error) if error.kind() == tree_read::SHORTER => {}
+            outcome => return outcome.ok(),
+        }
+    }
+    None
+}
+
 /// A volume that is held by a helper, so that nobody removes it meanwhile.
 pub struct HeldVolume {
     /// The helper's id. It has the volume at `/v`.
@@ -36,15 +59,7 @@ impl HeldVolume {
         read_only: bool,
     ) -> Result<HeldVolume, EngineProblem> {
         let container = helpers.container(name, read_only).await?;
-        // With options something is mounted at the folder, or its files lie elsewhere.
-        let is_plain = volume_data(inspect) == VolumeData::WithVolume
-            && inspect.get("Options").is_none_or(|options| options.is_null() || *options == json!({}));
-        let place = read::<VolumePlace>(inspect).ok().filter(|place| is_plain && place.name == name);
-        let folder = match (place, helpers.volumes().await) {
-            (Some(place), Some(volumes)) => volumes.of(&place),
-            _ => None,
-        };
-        Ok(HeldVolume { container, folder })
+        Ok(HeldVolume { container, folder: volume_here(helpers, inspect, name).await })
     }
 
     /// Removes the helper.
@@ -52,21 +67,7 @@ impl HeldVolume {
         helper::remove_container(helpers.client(), &self.container).await;
     }
 
-    /// Keeps the volume's files as one file of the entry. None where the folder is not at hand or something in it cannot be read this way: then the
-    /// engine has to send them.
-    pub async fn keep(&self, folder: &Folder, name: &str, bar: &Bar) -> Option<Kept> {
-        for _ in 0..ATTEMPTS {
-            let from = self.folder.as_ref()?.try_clone().ok()?;
-            let read = move |out: archive::ArchiveSink| tree_read::archive_tree(&from, AT, out);
-            match archive::keep_tree(read, folder, name, bar).await {
-                Err(error) if error.kind() == tree_read::SHORTER => {}
-                outcome => return outcome.ok(),
-            }
-        }
-        None
-    }
-
-    /// Fills the volume from such a file. None as for [`HeldVolume::keep`]: then the engine has to unpack it, over what is there.
+    /// Fills the volume from a kept file. None as for [`keep_here`]: then the engine has to unpack it, over what is there.
     pub async fn fill(&self, file: File, bar: &Bar) -> Option<()> {
         let into = self.folder.as_ref()?.try_clone().ok()?;
         let bar = bar.clone();

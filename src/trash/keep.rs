@@ -10,9 +10,10 @@ use anyhow::Context as _;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::archive::{self, Apart};
+use super::archive::{self, Apart, KeptPlace};
 use super::at_once::some_at_once;
-use super::held::{AT, HeldVolume};
+use super::direct::is_removed;
+use super::held::{AT, keep_here, volume_here};
 use super::helper::{self, Helpers};
 use super::settings;
 use super::speed::{self, Measured};
@@ -27,7 +28,7 @@ use crate::ui::progress::{Bar, StepCount, after_two_seconds};
 use fender_core::api::EngineProblem;
 use fender_core::plan::freed::total;
 use fender_core::plan::inventory::{VolumeData, short};
-use fender_core::plan::{Item, ItemChange, KeepingCopy, ObjectKind, Plan, Recoverable};
+use fender_core::plan::{CopySource, Item, ItemChange, KeepingCopy, ObjectKind, Plan, Recoverable};
 use fender_core::policy::TrashLimits;
 use fender_core::text::bytes;
 
@@ -121,7 +122,15 @@ pub fn keep_in(
 fn times(plan: &Plan, kept: &[ObjectKept]) -> Vec<(KeepingCopy, Duration)> {
     let of = |one: &ObjectKept| {
         let copies = plan.keeping.copies.iter().filter(|copy| copy.at == one.at && one.object.file.is_some());
-        copies.map(|copy| (*copy, one.taken)).collect::<Vec<_>>()
+        let own = u64::try_from(one.object.size.unwrap_or(0)).unwrap_or(0);
+        // It may have gone another way than was foreseen.
+        let (source, bytes) = match one.object.kind {
+            _ if one.is_read_here => (CopySource::Here, Some(own)),
+            ObjectKind::Volume => (CopySource::Files, None),
+            _ => (CopySource::Layers, None),
+        };
+        let copies = copies.map(|copy| KeepingCopy { at: copy.at, source, bytes: bytes.unwrap_or(copy.bytes) });
+        copies.map(|copy| (copy, one.taken)).collect::<Vec<_>>()
     };
     kept.iter().flat_map(of).collect()
 }
@@ -285,6 +294,17 @@ struct ObjectKept {
     files: Vec<Kept>,
     /// How long it took.
     taken: Duration,
+    /// Its contents were read where they lie, and not sent by the engine.
+    is_read_here: bool,
+}
+
+impl ObjectKept {
+    /// Its layer was read where it lies.
+    fn is_layer(&mut self, layer: Kept) {
+        self.object.file = Some(format!("layer {}", layer.sha256));
+        self.files.push(layer);
+        self.is_read_here = true;
+    }
 }
 
 impl Keeper<'_> {
@@ -323,7 +343,7 @@ impl Keeper<'_> {
             missing: item.not_kept.clone().unwrap_or_default(),
         };
         let start = Instant::now();
-        let mut kept = ObjectKept { at, object, files: Vec::new(), taken: Duration::ZERO };
+        let mut kept = ObjectKept { at, object, files: Vec::new(), taken: Duration::ZERO, is_read_here: false };
         match self.contents(item, &mut kept).await {
             // Somebody else took it meanwhile: then it is not fender that deletes it. Anything else that is missing is an error.
             Err(problem) if problem.is(404) && self.is_gone(item).await? => kept.object.recoverable = Recoverable::No,
@@ -382,21 +402,46 @@ impl Keeper<'_> {
         if settings::volume_data(&object.inspect) != VolumeData::WithVolume {
             return Ok(());
         }
-        let held = HeldVolume::new(self.helpers, &object.inspect, &object.name, true).await?;
         let name = format!("volume-{}.tar.zst", kept.at);
-        let archive = match held.keep(self.folder, &name, &self.bar).await {
-            Some(kept) => Ok(kept),
-            None => self.sent(&held, &name).await,
+        let archive = match self.volume_here(&object.inspect, &object.name, &name).await? {
+            Some(archive) => {
+                kept.is_read_here = true;
+                archive
+            }
+            None => {
+                let container = self.helpers.container(&object.name, true).await?;
+                let archive = self.sent(&container, &name).await;
+                helper::remove_container(&self.client, &container).await;
+                archive?
+            }
         };
-        held.release(self.helpers).await;
-        kept.files.push(archive?);
+        kept.files.push(archive);
         object.file = Some(name);
         Ok(())
     }
 
+    /// Keeps a volume where it lies; None where the engine has to send its files. Nothing holds it meanwhile. But the engine answers about a volume when a removal that
+    /// has begun is over, and then the folder is gone: so one that is there afterwards was there all the time.
+    async fn volume_here(&self, inspect: &Value, volume: &str, file: &str) -> Result<Option<Kept>, EngineProblem> {
+        let Some(folder) = volume_here(self.helpers, inspect, volume).await else { return Ok(None) };
+        let place = || KeptPlace::File(self.folder.clone(), file.to_owned());
+        let kept = keep_here(&folder, AT, place, &self.bar).await;
+        self.client.get::<Anything>(&paths::volume(volume)).await?;
+        if is_removed(&folder) {
+            return Err(EngineProblem::Unanswered("another volume has that name now".to_owned()));
+        }
+        Ok(kept)
+    }
+
+    /// Keeps the topmost layer of a container or an image where it lies; None where the engine has to send it.
+    async fn layer_here(&self, answer: &Value) -> Option<Kept> {
+        let folder = self.helpers.volumes().await?.layer_of(answer)?;
+        keep_here(&folder, "", || KeptPlace::Layer(self.locked.layers()), &self.bar).await
+    }
+
     /// The files of a volume as the engine sends them.
-    async fn sent(&self, held: &HeldVolume, name: &str) -> Result<Kept, EngineProblem> {
-        let path = paths::files(&held.container, &format!("/{AT}"));
+    async fn sent(&self, container: &str, name: &str) -> Result<Kept, EngineProblem> {
+        let path = paths::files(container, &format!("/{AT}"));
         let reply = self.client.send(Method::GET, &path, nothing(), None).await?;
         archive::keep(reply, self.folder, name, &self.bar).await
     }
@@ -424,11 +469,24 @@ impl Keeper<'_> {
             Err(problem) => return Err(problem),
         };
         object.digests = base.digests().cloned().collect();
-        let changes = self.client.get::<Changes>(&paths::changes(&object.id)).await?.unwrap_or_default().0;
+        // One that runs writes meanwhile: the engine pauses it while it commits it.
+        let may_be_read = base.layers().next().is_some() && is_stopped(&object.inspect);
+        let before = object.inspect.clone();
+        let path = paths::changes(&object.id);
+        let read = async { if may_be_read { self.layer_here(&before).await } else { None } };
+        let (changes, layer) = tokio::join!(self.client.get::<Changes>(&path), read);
+        let changes = changes?.unwrap_or_default().0;
         if changes.is_empty() {
             return Ok(());
         }
         let deletes = changes.iter().any(LayerChange::is_deletion);
+        if let Some(layer) = layer.filter(|_| !deletes) {
+            let now: Value = self.client.get(&paths::container(&object.id)).await?;
+            if now.get("State") == before.get("State") {
+                kept.is_layer(layer);
+                return Ok(());
+            }
+        }
         let (repository, tag) = self.helpers.layer();
         let path = paths::commit(&object.id, repository, &tag);
         let answer = self.client.call(Method::POST, &path, Some(&json!({}))).await?;
@@ -459,6 +517,11 @@ impl Keeper<'_> {
     ) -> Result<(), EngineProblem> {
         let known: HashSet<String> = base.layers().map(str::to_owned).collect();
         if !deletes && !known.is_empty() {
+            let committed: Value = self.client.get(&paths::image(image)).await?;
+            if let Some(layer) = self.layer_here(&committed).await {
+                kept.is_layer(layer);
+                return Ok(());
+            }
             let apart = self.save(image, known).await?;
             let top = apart.top_layer();
             match top.as_deref().and_then(|path| apart.blob_at(path)) {
@@ -475,6 +538,12 @@ impl Keeper<'_> {
         let apart = self.save(image, HashSet::new()).await?;
         self.write(kept, &apart)
     }
+}
+
+/// Whether no process of a container writes into its layer.
+fn is_stopped(container: &Value) -> bool {
+    let status = container.get("State").and_then(|state| state.get("Status"));
+    matches!(status.and_then(Value::as_str), Some("created" | "exited"))
 }
 
 fn digests(image: &Value) -> Result<Vec<String>, EngineProblem> {

@@ -21,9 +21,19 @@ const ENGINES: usize = 100;
 
 /// For an engine that was not measured yet. The figures of a local engine are from one machine
 /// (`cargo bench --bench deletion`, docs/costs.md), so another disk can be much slower or faster. For a network 100 Mbit/s are assumed.
-const LOCAL: Speeds = Speeds { files: 160_000_000, layers: 100_000_000, files_at_once: 0, layers_at_once: 0, time: 0 };
-const REMOTE: Speeds = Speeds { files: 10_000_000, layers: 10_000_000, files_at_once: 0, layers_at_once: 0, time: 0 };
-/// What each object takes besides: a container through which a volume is read, a commit or the writing of an image's list.
+const LOCAL: Speeds = Speeds {
+    files: 160_000_000,
+    layers: 100_000_000,
+    here: 400_000_000,
+    files_at_once: 0,
+    layers_at_once: 0,
+    here_at_once: 0,
+    is_here: false,
+    time: 0,
+};
+const REMOTE: Speeds = Speeds { files: 10_000_000, layers: 10_000_000, ..LOCAL };
+/// What each object takes besides: questions to the engine, a container through which a volume is read, a commit or the writing of an image's list.
+const ASKED: Duration = Duration::from_millis(50);
 const HELPER: Duration = Duration::from_millis(250);
 const COMMIT: Duration = Duration::from_millis(500);
 /// Less says nothing about the speed.
@@ -40,6 +50,13 @@ pub struct Speeds {
     files_at_once: u64,
     #[serde(default)]
     layers_at_once: u64,
+    /// Of files that are read where they lie, and whether the last ones were.
+    #[serde(default)]
+    here: u64,
+    #[serde(default)]
+    here_at_once: u64,
+    #[serde(default)]
+    pub is_here: bool,
     /// When they were measured, in seconds since 1970.
     #[serde(default)]
     time: i64,
@@ -57,6 +74,7 @@ fn besides(source: CopySource) -> Duration {
     match source {
         CopySource::Files => HELPER,
         CopySource::Layers => COMMIT,
+        CopySource::Here => ASKED,
     }
 }
 
@@ -69,6 +87,7 @@ impl Speeds {
         match source {
             CopySource::Files => &mut self.files,
             CopySource::Layers => &mut self.layers,
+            CopySource::Here => &mut self.here,
         }
     }
 
@@ -76,6 +95,7 @@ impl Speeds {
         match source {
             CopySource::Files => &mut self.files_at_once,
             CopySource::Layers => &mut self.layers_at_once,
+            CopySource::Here => &mut self.here_at_once,
         }
     }
 
@@ -85,6 +105,7 @@ impl Speeds {
         let (mut longest, mut waiting, mut moving) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
         for copy in copies {
             let (alone, at_once) = (*self.alone(copy.source), *self.at_once(copy.source));
+            let alone = if alone == 0 { LOCAL.here } else { alone };
             longest = longest.max(besides(copy.source) + at_speed(copy.bytes, alone));
             waiting += besides(copy.source);
             moving += at_speed(copy.bytes, if at_once == 0 { alone } else { at_once });
@@ -97,7 +118,9 @@ impl Speeds {
         let all: Duration = measured.copies.iter().map(|(_, taken)| *taken).sum();
         // How many ran at once most of the time.
         let overlap = (all.as_secs_f64() / measured.elapsed.as_secs_f64().max(f64::MIN_POSITIVE)).max(1.0);
-        for source in [CopySource::Files, CopySource::Layers] {
+        let has = |source| measured.copies.iter().any(|(copy, _)| copy.source == source);
+        self.is_here = has(CopySource::Here) || self.is_here && !has(CopySource::Files);
+        for source in [CopySource::Files, CopySource::Layers, CopySource::Here] {
             let these = || measured.copies.iter().filter(|(copy, _)| copy.source == source);
             let bytes = these().fold(0_u64, |sum, (copy, _)| sum.saturating_add(copy.bytes));
             if bytes < ENOUGH {
@@ -232,7 +255,7 @@ mod tests {
         // An older fender wrote two speeds only.
         let older = br#"{"0": {"files": 1000, "layers": 2000, "time": 5}}"#;
         Folder::make(state.path()).unwrap().write_whole(FILE, older, MODE).unwrap();
-        assert_eq!(recall(&trash, "0", true), Speeds { files: 1000, layers: 2000, time: 5, ..LOCAL });
+        assert_eq!(recall(&trash, "0", true), Speeds { files: 1000, layers: 2000, here: 0, time: 5, ..LOCAL });
         Folder::make(state.path()).unwrap().write_whole(FILE, b"{", MODE).unwrap();
         assert_eq!(recall(&trash, "0", true), LOCAL);
     }

@@ -1,5 +1,5 @@
 //! Reads a folder with everything in it as an archive, as the engine would, with what the engine leaves out: attributes of the kind `user.*`,
-//! access lists, fractions of a second and holes in files.
+//! access lists, fractions of a second and holes in files. A container's own layer is read the same way where nothing of its image is taken away.
 //!
 //! Others may change the folder meanwhile, and choose what is in it: every name is opened from its folder without following a link, and is
 //! looked at before it is opened to be read, so that no device and no FIFO is.
@@ -13,6 +13,7 @@ use std::os::fd::OwnedFd;
 use rustix::buffer::spare_capacity;
 use rustix::fs::{Dir, FileType, Mode, OFlags, SeekFrom, Stat};
 use rustix::io::Errno;
+use rustix::path::DecInt;
 
 use super::tree_entry::{BLOCK, EntryKind, Extent, FileTime, TreeEntry, about, own_path, padded};
 
@@ -34,6 +35,10 @@ fn is_kept(name: &[u8]) -> bool {
         || matches!(name, b"security.capability" | b"system.posix_acl_access" | b"system.posix_acl_default")
 }
 
+/// Attributes in the upper folder of an overlay that say nothing about the files, where the layer takes nothing of its image away: the kernel calls
+/// every new folder opaque (Linux `fs/overlayfs/dir.c`). With any other one, what the folder shows is not what lies in it.
+const WITHOUT_MEANING: [&[u8]; 6] = [b"impure", b"origin", b"nlink", b"uuid", b"upper", b"opaque"];
+
 /// A reader of one folder. `out` takes the archive piece by piece.
 pub struct TreeWalk<'a> {
     out: &'a mut dyn FnMut(Vec<u8>) -> io::Result<()>,
@@ -43,16 +48,31 @@ pub struct TreeWalk<'a> {
     scratch: Vec<u8>,
     /// How many folders are open.
     depth: usize,
+    /// The process's own list of open files, held: finding it anew takes longer than opening a file.
+    own: OwnedFd,
+    /// It is the upper folder of an overlay, and its root is no entry of its own.
+    is_layer: bool,
 }
 
 fn stat_time(seconds: i64, nanos: u64) -> FileTime {
     FileTime { seconds, nanos: u32::try_from(nanos).unwrap_or(0) }
 }
 
-/// Writes the archive of an open folder, in which its root is called `root`.
+/// Writes the archive of an open folder, in which its root is called `root`; of a container's layer where it has no name.
+///
+/// # Errors
+/// It cannot be read, or says what this archive cannot: then the engine has to send it.
 pub fn archive_tree(folder: &OwnedFd, root: &str, out: &mut dyn FnMut(Vec<u8>) -> io::Result<()>) -> io::Result<()> {
-    let mut walk =
-        TreeWalk { out, piece: Vec::with_capacity(PIECE), seen: HashMap::new(), scratch: Vec::new(), depth: 0 };
+    let own = rustix::fs::open("/proc/self/fd", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut walk = TreeWalk {
+        out,
+        piece: Vec::with_capacity(PIECE),
+        seen: HashMap::new(),
+        scratch: Vec::new(),
+        depth: 0,
+        own,
+        is_layer: root.is_empty(),
+    };
     let stat = rustix::fs::fstat(folder)?;
     let mut path = root.as_bytes().to_vec();
     walk.folder(folder, &stat, &mut path)?;
@@ -85,7 +105,9 @@ impl TreeWalk<'_> {
         self.depth += 1;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOATIME | OFlags::CLOEXEC;
         let opened = rustix::fs::openat(held, ".", flags, Mode::empty()).map_err(|error| about(path, error))?;
-        self.head(&opened, stat, path, EntryKind::Folder, 0, None)?;
+        if !path.is_empty() {
+            self.head(&opened, stat, path, EntryKind::Folder, 0, None)?;
+        }
         let mut names: Vec<(u64, CString)> = Vec::new();
         for entry in Dir::read_from(&opened).map_err(|error| about(path, error))? {
             let entry = entry.map_err(|error| about(path, error))?;
@@ -97,7 +119,9 @@ impl TreeWalk<'_> {
         names.put_in_order();
         let end = path.len();
         for (_, name) in names {
-            path.push(b'/');
+            if end > 0 {
+                path.push(b'/');
+            }
             path.extend_from_slice(name.to_bytes());
             self.one(&opened, &name, stat.st_dev, path)?;
             path.truncate(end);
@@ -107,6 +131,9 @@ impl TreeWalk<'_> {
     }
 
     fn one(&mut self, folder: &OwnedFd, name: &CStr, device: u64, path: &mut Vec<u8>) -> io::Result<()> {
+        if self.is_layer && name.to_bytes().starts_with(b".wh.") {
+            return Err(about(path, io::Error::other("its name takes something away in a layer")));
+        }
         let look = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let held = match rustix::fs::openat(folder, name, look, Mode::empty()) {
             Ok(held) => held,
@@ -142,6 +169,9 @@ impl TreeWalk<'_> {
             }
             FileType::CharacterDevice => {
                 let (major, minor) = numbers();
+                if self.is_layer && (major, minor) == (0, 0) {
+                    return Err(about(path, io::Error::other("it takes something away")));
+                }
                 self.head(&held, &stat, path, EntryKind::CharacterDevice(major, minor), 0, None)
             }
             FileType::BlockDevice => {
@@ -153,7 +183,7 @@ impl TreeWalk<'_> {
         }
     }
 
-    /// The header of what is held.
+    /// The header of what is held: a regular file and a folder are open to be read.
     fn head(
         &mut self,
         held: &OwnedFd,
@@ -164,6 +194,7 @@ impl TreeWalk<'_> {
         extents: Option<Vec<Extent>>,
     ) -> io::Result<()> {
         let has_attributes = !matches!(kind, EntryKind::HardLink(_));
+        let is_open = matches!(kind, EntryKind::File | EntryKind::Folder);
         let entry = TreeEntry {
             path: path.to_vec(),
             kind,
@@ -174,7 +205,7 @@ impl TreeWalk<'_> {
             modified: stat_time(stat.st_mtime, stat.st_mtime_nsec),
             accessed: Some(stat_time(stat.st_atime, stat.st_atime_nsec)),
             attributes: if has_attributes {
-                self.attributes(held).map_err(|error| about(path, error))?
+                self.attributes(held, is_open).map_err(|error| about(path, error))?
             } else {
                 Vec::new()
             },
@@ -187,19 +218,33 @@ impl TreeWalk<'_> {
         self.add(&header)
     }
 
-    fn attributes(&mut self, held: &OwnedFd) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
-        let path = own_path(held);
+    fn attributes(&mut self, held: &OwnedFd, is_open: bool) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let path = if is_open { String::new() } else { own_path(held) };
         self.scratch.clear();
         self.scratch.reserve(MOST_ATTRIBUTES);
-        match rustix::fs::listxattr(&path, spare_capacity(&mut self.scratch)) {
+        let listed = match is_open {
+            true => rustix::fs::flistxattr(held, spare_capacity(&mut self.scratch)),
+            false => rustix::fs::listxattr(&path, spare_capacity(&mut self.scratch)),
+        };
+        match listed {
             Ok(0) | Err(Errno::NOTSUP) => return Ok(Vec::new()),
             Ok(_) => {}
             Err(error) => return Err(error.into()),
         }
         let mut found = Vec::new();
         for name in self.scratch.split(|byte| *byte == 0).filter(|name| is_kept(name)) {
+            if let Some(overlay) = name.strip_prefix(b"trusted.overlay.").filter(|_| self.is_layer) {
+                if WITHOUT_MEANING.contains(&overlay) {
+                    continue;
+                }
+                return Err(io::Error::other("what it shows does not lie in it"));
+            }
             let mut value = Vec::with_capacity(MOST_ATTRIBUTES);
-            match rustix::fs::getxattr(&path, name, spare_capacity(&mut value)) {
+            let got = match is_open {
+                true => rustix::fs::fgetxattr(held, name, spare_capacity(&mut value)),
+                false => rustix::fs::getxattr(&path, name, spare_capacity(&mut value)),
+            };
+            match got {
                 Ok(_) => found.push((name.to_vec(), value)),
                 Err(Errno::NODATA) => {}
                 Err(error) => return Err(error.into()),
@@ -211,20 +256,23 @@ impl TreeWalk<'_> {
 
     fn file(&mut self, held: &OwnedFd, stat: &Stat, path: &[u8]) -> io::Result<()> {
         let flags = OFlags::RDONLY | OFlags::NOATIME | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let opened = rustix::fs::open(own_path(held), flags, Mode::empty()).map_err(|error| about(path, error))?;
+        let number = DecInt::from_fd(held);
+        let opened = rustix::fs::openat(&self.own, number, flags, Mode::empty()).map_err(|error| about(path, error))?;
         let size = u64::try_from(stat.st_size).unwrap_or(0);
         // Blocks are counted in 512 bytes, whatever the file system's own are.
-        let may_have_holes = u64::try_from(stat.st_blocks).unwrap_or(u64::MAX).saturating_mul(512) < size;
+        // The engine writes no holes into a layer, and may not know them there.
+        let may_have_holes =
+            !self.is_layer && u64::try_from(stat.st_blocks).unwrap_or(u64::MAX).saturating_mul(512) < size;
         let extents = if may_have_holes { extents(&opened, size).map_err(|error| about(path, error))? } else { None };
         if extents.is_none() && size <= PIECE as u64 {
             // Read before its header is written: it has the size that it has now.
             let content = whole(&opened, size).map_err(|error| about(path, error))?;
-            self.head(held, stat, path, EntryKind::File, content.len() as u64, None)?;
+            self.head(&opened, stat, path, EntryKind::File, content.len() as u64, None)?;
             self.add(&content)?;
             return self.pad(content.len() as u64);
         }
         let parts = extents.clone().unwrap_or_else(|| vec![(0, size)]);
-        self.head(held, stat, path, EntryKind::File, size, extents)?;
+        self.head(&opened, stat, path, EntryKind::File, size, extents)?;
         let mut stored = 0;
         for (start, bytes) in parts {
             self.part(&opened, start, bytes).map_err(|error| about(path, error))?;

@@ -40,6 +40,7 @@ mod programs;
 mod projects;
 mod protection;
 mod reach;
+mod read_in_place;
 mod real_client;
 mod real_engine;
 mod refusals;

@@ -210,19 +210,21 @@ pub struct Keeping {
 pub struct KeepingCopy {
     /// Its place in the plan's list.
     pub at: usize,
-    /// What the engine sends for it.
+    /// What is copied of it.
     pub source: CopySource,
     /// In the engine's own numbers.
     pub bytes: u64,
 }
 
-/// What an engine sends: engines are not equally fast at both.
+/// Where it comes from: not all of them are equally fast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CopySource {
     /// The files of a volume.
     Files,
     /// The layers of an image, or of a container with those of its image.
     Layers,
+    /// The files of a volume or of a container's layer, which are read where they lie on this machine.
+    Here,
 }
 
 /// Everything that a command would delete on one engine.
