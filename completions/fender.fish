@@ -87,6 +87,7 @@ complete -c fender -n "__fish_fender_using_subcommand lint" -s h -l help -d 'Pri
 complete -c fender -n "__fish_fender_using_subcommand context" -l format -d 'How to print it' -r -f -a "text\t''
 json\t''"
 complete -c fender -n "__fish_fender_using_subcommand context" -s f -l file -d 'The Dockerfile, if it is not PATH/Dockerfile' -r
+complete -c fender -n "__fish_fender_using_subcommand context" -l target -d 'The stage that is built, if it is not the last one' -r
 complete -c fender -n "__fish_fender_using_subcommand context" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand undo" -s h -l help -d 'Print help'
 complete -c fender -n "__fish_fender_using_subcommand trash; and not __fish_seen_subcommand_from list show restore image empty help" -s h -l help -d 'Print help'

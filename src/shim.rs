@@ -14,6 +14,7 @@ use crate::engine::reach::NO_ADDRESS;
 use crate::environment::host::{Surroundings, hostname, ids, notes_wanted};
 use crate::environment::last_command::{CommandOutcome, JudgedCommand, Recorder};
 use crate::environment::policy::{read_client, read_layers};
+use crate::environment::replace::replace;
 use crate::environment::watched::Watched;
 use crate::environment::{caller, client, product};
 use crate::exit::{CANNOT_RUN, NO_CLIENT, NOT_RUN};
@@ -27,6 +28,7 @@ use fender_core::engine::ClientProduct;
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
 use fender_core::judge::fixes::{Fixes, chosen, fixes, needs_no_second_question};
+use fender_core::judge::ignoring::IgnoreAddition;
 use fender_core::judge::rewrite::{asked_once, rewrite};
 use fender_core::judge::{Judgement, JudgementContext, changes_nothing, judge_parsed, parsed};
 use fender_core::plan::Facts;
@@ -370,7 +372,7 @@ enum Asked {
     Typed,
     /// With all fixes: nothing is left to ask.
     Fixed(Vec<OsString>),
-    /// With some fixes, which may leave something to ask.
+    /// With some fixes of the command or of files, which may leave something to ask.
     Changed(Vec<OsString>),
     No(Ending),
 }
@@ -384,6 +386,13 @@ fn ask(words: &[OsString], judgement: &Judgement, context: &JudgementContext, wa
         Ok(answer) => match (answer.reply(), fixes.all()) {
             (Reply::Yes, _) => return Asked::Typed,
             (Reply::Key('f'), Some(all)) => return Asked::Fixed(all.clone()),
+            (Reply::Key('m'), _) => match added(&fixes.ignored) {
+                Ok(()) => return Asked::Changed(words.to_vec()),
+                Err(problem) => {
+                    say(&format!("fender: {}\n", shown(&format!("{problem:#}"))));
+                    "the ignore file could not be changed"
+                }
+            },
             (Reply::Fixes(numbers), _) => match chosen(words, judgement, &fixes, numbers, context) {
                 Some(changed) => return Asked::Changed(changed),
                 None => "these fixes cannot be combined",
@@ -396,6 +405,17 @@ fn ask(words: &[OsString], judgement: &Judgement, context: &JudgementContext, wa
         }
     };
     Asked::No(Ending::not_run(NOT_RUN, &report::not_run(judgement, why)))
+}
+
+/// Adds lines to ignore files, and says which. A file that is no longer the one that was judged is left as it is.
+fn added(additions: &[IgnoreAddition]) -> anyhow::Result<()> {
+    for addition in additions {
+        let before = addition.before.as_deref().map(str::as_bytes);
+        replace(Path::new(&addition.path), before, addition.after.as_bytes())?;
+        let lines: Vec<String> = addition.lines.iter().map(|line| shown(line)).collect();
+        say(&format!("fender: added to {}: {}\n", shown(&addition.path), lines.join(", ")));
+    }
+    Ok(())
 }
 
 fn refuse_for_policy(problem: &PolicyProblem) -> Ending {

@@ -12,9 +12,10 @@ use crate::exit::DONE;
 use crate::failure::Failure;
 use crate::ui::screen::{Screen, shown};
 use fender_core::files::context::{ContextEntry, ContextRequest, Sender, Survey};
+use fender_core::files::dockerfile::Given;
 use fender_core::grammar::parse::{Builder, Unknown, parse};
-use fender_core::lower::{self, Effect};
-use fender_core::text::{bytes, count};
+use fender_core::lower::{self, Build, Effect};
+use fender_core::text::{bytes, count, did_you_mean};
 
 /// How many of the largest entries are named.
 const LARGEST: usize = 10;
@@ -33,6 +34,9 @@ pub struct ContextCommand {
     /// The Dockerfile, if it is not PATH/Dockerfile
     #[arg(short, long, value_name = "FILE")]
     file: Option<String>,
+    /// The stage that is built, if it is not the last one
+    #[arg(long, value_name = "STAGE")]
+    target: Option<String>,
     /// The build context: a folder
     #[arg(default_value = ".", value_name = "PATH")]
     path: String,
@@ -53,9 +57,14 @@ impl ContextCommand {
             sender,
             copied: None,
         };
+        let build = build_of(&left, self.target.as_deref());
+        if let Some(target) = self.target.as_deref().filter(|target| !target.is_empty()) {
+            let file = left.dockerfile.as_deref().unwrap_or_default();
+            check_target(target, file, build.as_ref())?;
+        }
         let sends = match sender {
             Sender::Legacy => Sends::Everything("the legacy builder sends all of it, whatever the Dockerfile copies"),
-            Sender::BuildKit => sends(&left),
+            Sender::BuildKit => sends(&left, build.as_ref()),
         };
         let context = match sends {
             Sends::Everything(why) => {
@@ -89,17 +98,42 @@ enum Sends {
     Copied(ContextRequest),
 }
 
-/// What BuildKit sends of a context, for the last stage of its Dockerfile.
-fn sends(left: &ContextRequest) -> Sends {
-    let dockerfile = left.dockerfile.clone().unwrap_or_default();
-    let words = ["buildx", "build", &format!("--file={dockerfile}"), "--", &left.folder].map(str::to_owned);
+/// The build of a context: of the last stage, or of `target`. None where its Dockerfile cannot be read.
+fn build_of(left: &ContextRequest, target: Option<&str>) -> Option<Build> {
+    let file = format!("--file={}", left.dockerfile.as_deref().unwrap_or_default());
+    let target = format!("--target={}", target.unwrap_or_default());
+    let words = ["buildx", "build", &file, &target, "--", &left.folder].map(str::to_owned);
     let host = Surroundings { assume_terminal: true };
     let invocation = parse(&words, Unknown::Refuse, &|| Builder::Buildx);
     let build = lower::lower(&invocation, &host).effects.into_iter().find_map(|effect| match effect {
-        Effect::Builds(build) => Some(build),
+        Effect::Builds(build) => Some(*build),
         _ => None,
     });
-    let Some(build) = build.filter(|build| build.dockerfile.is_some()) else {
+    build.filter(|build| build.dockerfile.is_some())
+}
+
+/// Refuses a stage that the Dockerfile does not have, as the builder would.
+fn check_target(target: &str, path: &str, build: Option<&Build>) -> Result<(), Failure> {
+    let Some(file) = build.and_then(|build| build.dockerfile.as_ref()) else {
+        return Err(Failure::user(format!("{path} cannot be read, so it is not known what its stage {target} copies")));
+    };
+    let given = Given { target: Some(target.to_owned()), ..Given::default() };
+    if file.target(&given).is_some() {
+        return Ok(());
+    }
+    let names: Vec<&str> = file.stages.iter().filter_map(|stage| stage.name.as_deref()).collect();
+    let failure = Failure::user(format!("there is no stage {target:?} in {path}"));
+    Err(match names.is_empty() {
+        true => failure.hint("its stages have no names; they have the numbers 0, 1, …"),
+        false => {
+            failure.hint(did_you_mean(target, names.iter().copied(), &format!("its stages: {}", names.join(", "))))
+        }
+    })
+}
+
+/// What BuildKit sends of a context.
+fn sends(left: &ContextRequest, build: Option<&Build>) -> Sends {
+    let Some(build) = build else {
         return Sends::Everything("no Dockerfile could be read, so this counts as if one copied everything");
     };
     match build.context.as_ref().and_then(|wanted| wanted.copied.clone()) {

@@ -43,7 +43,7 @@ fn looked(wanted: &ContextRequest, with_left: bool) -> Result<(Survey, LeftFiles
         None => fs::canonicalize(&wanted.folder).map_err(|error| failed(Path::new(&wanted.folder), error))?,
     };
     let ignore = ignore_file(&root, wanted);
-    let mut patterns = Vec::new();
+    let (mut patterns, mut ignore_text) = (Vec::new(), None);
     if let Some(path) = &ignore {
         let bad = |problem: ignore::PatternProblem| ContextProblem {
             path: path.display().to_string(),
@@ -52,6 +52,7 @@ fn looked(wanted: &ContextRequest, with_left: bool) -> Result<(Survey, LeftFiles
         };
         let bytes = fs::read(path).map_err(|error| failed(path, error))?;
         patterns = ignore::read(&bytes).map_err(bad)?;
+        ignore_text = Some(Rc::from(bytes));
         let matcher = Matcher::new(&patterns).map_err(bad)?;
         if wanted.sender == Sender::Legacy {
             patterns.extend(kept_by_the_client(&root, wanted, &matcher));
@@ -88,7 +89,10 @@ fn looked(wanted: &ContextRequest, with_left: bool) -> Result<(Survey, LeftFiles
             (Sizes::new(known), Some(sum))
         }
     };
-    Ok((Survey { root, paths: sent.into(), sizes: Rc::new(sizes), ignore, patterns: matcher, secrets }, left))
+    Ok((
+        Survey { root, paths: sent.into(), sizes: Rc::new(sizes), ignore, ignore_text, patterns: matcher, secrets },
+        left,
+    ))
 }
 
 /// The first bytes of a file that may hold a key; None where it is empty, too large, no file, or cannot be read.

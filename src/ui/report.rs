@@ -106,7 +106,7 @@ pub fn placed(question: Question, judgement: &Judgement, hostname: &str) -> Ques
 
 /// The question about a command that stops.
 pub fn question(judgement: &Judgement, fixes: &Fixes, screen: &Screen, hostname: &str) -> Question {
-    let has_fix = fixes.choices() > 0 || fixes.all().is_some();
+    let has_fix = fixes.choices() > 0 || fixes.all().is_some() || !fixes.ignored.is_empty();
     let mut question = match judgement.wanted {
         Action::Type => typed(judgement, hostname, if has_fix { "run as typed" } else { "run" }),
         _ => Question::yes_or_no(if has_fix { "Run as typed?" } else { "Run it?" }),
@@ -114,7 +114,35 @@ pub fn question(judgement: &Judgement, fixes: &Fixes, screen: &Screen, hostname:
     if fixes.all().is_some() {
         question = question.key('f', "run the fixed command");
     }
+    let file = match fixes.ignored.as_slice() {
+        [] => None,
+        [one] => Some(cut(&shown(last_name(&one.path)), 40)),
+        several => Some(count(several.len(), "ignore file")),
+    };
+    if let Some(file) = file {
+        let builds = ["build", "bake"].iter().any(|name| judgement.invocation.canonical().ends_with(name));
+        question = question.key('m', &format!("add to {file} and {}", if builds { "build" } else { "run" }));
+    }
     placed(question, judgement, hostname).fixes(fixes.choices()).text(stopping(judgement, fixes, screen, hostname))
+}
+
+fn last_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// The lines that the key m adds to ignore files: `to .dockerignore: .env, id_rsa`, a long list with its number.
+fn additions(fixes: &Fixes, screen: &Screen) -> String {
+    const MOST: usize = 6;
+    let mut out = String::new();
+    for addition in &fixes.ignored {
+        let is_new = if addition.before.is_none() { " (a new file)" } else { "" };
+        let lines: Vec<String> = addition.lines.iter().take(MOST).map(|line| cut(&shown(line), 60)).collect();
+        let more = addition.lines.len().saturating_sub(MOST);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let text = format!("to {}{is_new}: {}{more}", shown(&addition.path), lines.join(", "));
+        out.push_str(&row(screen, "m adds", &text));
+    }
+    out
 }
 
 /// Whether notes about a command are printed: where `wanted` says so, and wherever a person would have been asked and a script is not.
@@ -285,6 +313,7 @@ fn stopping_in(
     } else if !fixes.left.is_empty() {
         out.push_str(&row(screen, "no fix for", &fixes.left.join(", ")));
     }
+    out.push_str(&additions(fixes, screen));
     out.push_str(&allowing(judgement, complaints, screen, detail));
     let ids: Vec<&str> = complaints.iter().map(|complaint| complaint.finding.rule.id).collect();
     let mut notes: Vec<&str> = judgement.with(Action::Note).map(|complaint| complaint.finding.rule.id).collect();

@@ -54,6 +54,30 @@ fn a_context_is_what_the_dockerfile_copies_and_what_the_ignore_file_leaves() {
         let legacy = [config.as_slice(), &[("DOCKER_BUILDKIT", "0".to_owned())]].concat();
         assert_eq!(sent(&folder, &legacy).0.len(), 6, "{text}");
     }
+    // A stage that is chosen, by its name or its number, and the stages that it needs.
+    let stages = "FROM a:1 AS base\nCOPY src/a.c /x\nFROM base AS test\nCOPY docs /x\nFROM base AS Run\nFROM a:1\n";
+    write(&folder, &[("Dockerfile", stages)]);
+    for (target, expected) in [
+        ("base", &["src/a.c"][..]),
+        ("test", &["docs/x", "src/a.c"]),
+        ("run", &["src/a.c"]),
+        ("1", &["docs/x", "src/a.c"]),
+        ("3", &[]),
+        ("", &[]),
+    ] {
+        let output = fender(&folder, &["context", "--format", "json", "--target", target], &config);
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", out(&output)));
+        let files: Vec<&str> =
+            answer["files"].as_array().unwrap().iter().map(|it| it["path"].as_str().unwrap()).collect();
+        assert_eq!(files, expected, "{target}");
+    }
+    for (target, hint) in
+        [("tets", "did you mean test?"), ("nothing-like-it", "its stages: base, test, run"), ("4", "its stages")]
+    {
+        let output = fender(&folder, &["context", "--target", target], &config);
+        assert_eq!(output.status.code(), Some(2), "{}", out(&output));
+        assert!(out(&output).contains("there is no stage") && out(&output).contains(hint), "{}", out(&output));
+    }
     write(&folder, &[("Dockerfile", "FROM a:1\nCOPY src /x\n")]);
     let text = out(&fender(&folder, &["context"], &config));
     assert!(text.starts_with(".: 2 files, 3 B  (of 6 files, "), "{text}");

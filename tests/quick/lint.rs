@@ -602,7 +602,7 @@ fn a_build_names_the_key_before_anything_leaves() {
     let mut command = place.typed(&["build", "."]);
     command.current_dir(&folder);
     let mut terminal = Terminal::start(&command, None);
-    terminal.expect("Run it?");
+    terminal.expect("m: add to .dockerignore and build");
     terminal.send("n\n");
     assert_eq!(terminal.wait().code(), Some(125));
     // Without the key the rest is one line.

@@ -24,6 +24,7 @@ mod fix_harm;
 mod help;
 mod house;
 mod http;
+mod ignoring;
 mod lint;
 mod lint_ci;
 mod lint_config;

@@ -102,7 +102,15 @@ impl Host for EveryPath {
         let secrets = secrets::among(&paths, &|_, _| Some(b"DB_PASSWORD=hunter2".to_vec()));
         let sizes = Rc::new(Sizes::new(|paths| vec![1000; paths.len()]));
         let patterns = Rc::new(matcher);
-        Ok(Survey { paths, sizes, secrets, ignore: Some(".dockerignore".into()), patterns, root: "/".into() })
+        Ok(Survey {
+            paths,
+            sizes,
+            secrets,
+            ignore: Some(".dockerignore".into()),
+            patterns,
+            root: "/".into(),
+            ..Survey::default()
+        })
     }
     fn input_is_terminal(&self) -> bool {
         true

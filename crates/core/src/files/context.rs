@@ -73,6 +73,8 @@ pub struct Survey {
     pub sizes: Rc<Sizes>,
     /// The ignore file that counts, where there is one.
     pub ignore: Option<PathBuf>,
+    /// Its bytes, as they were read for its patterns.
+    pub ignore_text: Option<Rc<[u8]>>,
     /// Its patterns; none where there is no such file.
     pub patterns: Rc<Matcher>,
     /// The secrets in it: path and what it is.

@@ -49,6 +49,20 @@ pub fn read(text: &[u8]) -> Result<Vec<(usize, String)>, PatternProblem> {
     Ok(patterns)
 }
 
+/// The text of an ignore file with these lines at its end, where they decide.
+pub fn with_lines(text: &str, lines: &[String]) -> String {
+    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let mut after = text.to_owned();
+    if !lines.is_empty() && !after.is_empty() && !after.ends_with('\n') {
+        after.push_str(end);
+    }
+    for line in lines {
+        after.push_str(line);
+        after.push_str(end);
+    }
+    after
+}
+
 /// Go's `filepath.Clean`.
 pub fn clean(path: &str) -> String {
     let rooted = path.starts_with('/');

@@ -4,6 +4,7 @@
 use crate::order::PutInOrder as _;
 use std::ffi::OsString;
 
+use super::ignoring::{IgnoreAddition, ignoring};
 use super::rewrite::rewrite;
 use super::{Complaint, Judgement, JudgementContext, judge};
 use crate::lower::lower;
@@ -21,6 +22,8 @@ pub struct Fixes {
     pub clears: bool,
     /// Rules that would still ask.
     pub left: Vec<&'static str>,
+    /// Lines for ignore files, after which nothing stops the command as it was typed.
+    pub ignored: Vec<IgnoreAddition>,
 }
 
 impl Fixes {
@@ -44,8 +47,12 @@ impl Fixes {
     }
 }
 
-/// The fixes of what stops this command.
+/// The fixes of what stops this command: of the command, and of ignore files.
 pub fn fixes(words: &[OsString], judgement: &Judgement, context: &JudgementContext) -> Fixes {
+    Fixes { ignored: ignoring(judgement, context.host), ..fixes_of_words(words, judgement, context) }
+}
+
+fn fixes_of_words(words: &[OsString], judgement: &Judgement, context: &JudgementContext) -> Fixes {
     // Another command in its place is no fix of this one.
     let fixable = |finding: &Finding| {
         !finding.edits.is_empty() && !finding.edits.iter().any(|edit| matches!(edit, Edit::Command { .. }))
@@ -71,7 +78,7 @@ pub fn fixes(words: &[OsString], judgement: &Judgement, context: &JudgementConte
     if still.stopping().any(is_severe) || (joint.is_none() && numbered.len() == together.len()) {
         return Fixes { left, ..Fixes::default() };
     }
-    Fixes { numbered, clears: joint.is_some() && left.is_empty(), joint, left }
+    Fixes { numbered, clears: joint.is_some() && left.is_empty(), joint, left, ..Fixes::default() }
 }
 
 /// The command with the fixes of these numbers, from 1 on.

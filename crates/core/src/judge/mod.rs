@@ -3,6 +3,7 @@
 mod absent;
 mod complaint;
 pub mod fixes;
+pub mod ignoring;
 pub mod rewrite;
 mod unchanged;
 

@@ -1,5 +1,8 @@
 //! What a build sends and had better not.
 
+use std::borrow::Cow;
+use std::path::Path;
+
 use super::fix::Grade;
 use super::{COMMON, Case, Class, Confidence, Example, Finding, Rule};
 use crate::files::context::{ContextEntry, Survey};
@@ -52,7 +55,8 @@ fn check(case: &Case) -> Vec<Finding> {
                 RULE.found(&build.origins).titled(named(&survey.secrets)).about_subject(&paths.join("\n"));
             finding.why = format!("{} {}", RULE.why, how_large(survey));
             finding.instead = format!(
-                "in .dockerignore: {}; what a step needs comes with docker build --secret and RUN --mount=type=secret",
+                "in {}: {}; what a step needs comes with docker build --secret and RUN --mount=type=secret",
+                ignore_file(survey),
                 list(&paths)
             );
             add(&mut findings, finding);
@@ -80,10 +84,16 @@ fn check(case: &Case) -> Vec<Finding> {
             "It is read and sent for each build, a change in it rebuilds everything, and .git contains everything that was ever committed. {}",
             how_large(survey)
         );
-        finding.instead = format!("in .dockerignore: {}", list(&names));
+        finding.instead = format!("in {}: {}", ignore_file(survey), list(&names));
         add(&mut findings, finding);
     }
     findings
+}
+
+/// The name of the ignore file that decides.
+fn ignore_file(survey: &Survey) -> Cow<'_, str> {
+    let name = survey.ignore.as_deref().and_then(Path::file_name);
+    name.map_or(Cow::Borrowed(".dockerignore"), |name| name.to_string_lossy())
 }
 
 fn human(size: u64) -> String {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Choice, FileChange, Proposal};
+use crate::files::ignore::with_lines;
 use crate::host::Host;
 use crate::lower::Build;
 use crate::rules::RULES;
@@ -40,9 +41,8 @@ pub(super) fn ignore_file<'a>(
         },
         None => None,
     };
-    let mut after = current.clone().unwrap_or_default();
-    let end = if after.contains("\r\n") { "\r\n" } else { "\n" };
-    let there: HashSet<&str> = after.lines().map(str::trim).collect();
+    let text = current.as_deref().unwrap_or_default();
+    let there: HashSet<&str> = text.lines().map(str::trim).collect();
     let missing = patterns.into_iter().filter(|(_, pattern, _)| !there.contains(pattern.as_str()));
     let proposals: Vec<Proposal> = missing
         .map(|(rule, about, grade)| Proposal { rule, path: path.clone(), line: 0, grade, about, edits: Vec::new() })
@@ -52,13 +52,7 @@ pub(super) fn ignore_file<'a>(
     if chosen.is_empty() {
         return (None, proposals);
     }
-    if !after.is_empty() && !after.ends_with('\n') {
-        after.push_str(end);
-    }
-    for pattern in chosen {
-        after.push_str(&pattern);
-        after.push_str(end);
-    }
+    let after = with_lines(text, &chosen);
     let before = known.map_or(current, |change| change.before.clone());
     (Some(FileChange { path, before, after }), proposals)
 }
