@@ -331,3 +331,73 @@ fn ports_weigh_by_what_listens() {
     write(place.path(), &[("compose.yaml", text)]);
     assert!(!found(place.path(), &[]).iter().any(|(rule, _)| rule == "published-port"));
 }
+
+/// Where known programs keep their data, by image, tag, command and variables; a cache only where it is told to write it down.
+#[test]
+fn data_of_known_images() {
+    let of = |lines: &str| {
+        let files = [
+            (
+                "compose.yaml",
+                format!("services:\n  a:\n    {}\nvolumes: {{store: {{}}}}\n", lines.replace('\n', "\n    ")),
+            ),
+            ("conf/keeps.conf", "maxmemory 1gb\nappendonly yes\n".to_owned()),
+            ("conf/cache.conf", "maxmemory 1gb\nsave \"\"\n".to_owned()),
+        ];
+        let place = tempfile::tempdir().unwrap();
+        write(place.path(), &files.iter().map(|(name, text)| (*name, text.as_str())).collect::<Vec<_>>());
+        found(place.path(), &[]).iter().any(|(id, _)| id == "unsaved-data")
+    };
+    let bad = [
+        "image: postgres:17.2",
+        "image: postgres:17.2\nvolumes: [\"store:/var/lib/postgresql\"]",
+        "image: postgres:18.0\nvolumes: [\"store:/var/lib/postgresql/data\"]",
+        "image: postgres:17.2\nenvironment: {PGDATA: /pg}\nvolumes: [\"store:/var/lib/postgresql/data\"]",
+        "image: influxdb:1.8\nvolumes: [\"store:/var/lib/influxdb2\"]",
+        "image: influxdb:2.7\nvolumes: [\"store:/var/lib/influxdb\"]",
+        "image: influxdb:3-core\nvolumes: [\"store:/var/lib/influxdb2\"]",
+        "image: minio/minio:1\ncommand: server /export\nvolumes: [\"store:/data\"]",
+        "image: minio/minio:1\ncommand: server --console-address :9001 /export",
+        "image: linuxserver/sonarr:4.0.0",
+        "image: lscr.io/linuxserver/mariadb:11.4\nvolumes: [\"store:/var/lib/mysql\"]",
+        "image: linuxserver/plex:1.41.0\nvolumes: [\"store:/data\"]",
+        "image: bitnami/postgresql:17.2",
+        "image: bitnami/redis:7.4",
+        "image: bitnamilegacy/mariadb:11.4\nvolumes: [\"store:/var/lib/mysql\"]",
+        "image: mysql:8.4\nvolumes: [\"/var/lib/mysql\"]",
+        "image: mongo:8.0\ncommand: --dbpath /srv/db\nvolumes: [\"store:/data/db\"]",
+        "image: redis:8.0\ncommand: redis-server --appendonly yes",
+        "image: redis:8.0\ncommand: [\"redis-server\", \"--save\", \"60\", \"1\"]",
+        "image: valkey/valkey:8.1\ncommand: valkey-server /etc/keeps.conf\nvolumes: [\"./conf:/etc\"]",
+        "image: redis:8.0\ncommand: redis-server /etc/unknown.conf",
+        "image: prom/prometheus:v3.0.0\ncommand: --storage.tsdb.path=/tsdb\nvolumes: [\"store:/prometheus\"]",
+    ];
+    let good = [
+        "image: postgres:17.2\nvolumes: [\"store:/var/lib/postgresql/data\"]",
+        "image: postgres:18.0\nvolumes: [\"store:/var/lib/postgresql\"]",
+        "image: postgres:17.2\nenvironment: {PGDATA: /pg}\nvolumes: [\"store:/pg\"]",
+        "image: postgres:17.2\ntmpfs: [/var/lib/postgresql/data]",
+        "image: influxdb:1.8\nvolumes: [\"store:/var/lib/influxdb\"]",
+        "image: influxdb:2.7\nvolumes: [\"store:/var/lib/influxdb2\"]",
+        "image: influxdb:3-core\nvolumes: [\"store:/var/lib/influxdb3\"]",
+        "image: minio/minio:1\ncommand: server /export\nvolumes: [\"store:/export\"]",
+        "image: minio/minio:1\ncommand: server /data\nvolumes: [\"store:/data\"]",
+        "image: linuxserver/sonarr:4.0.0\nvolumes: [\"store:/config\"]",
+        "image: lscr.io/linuxserver/plex:1.41.0\nvolumes: [\"./plex:/config\"]",
+        "image: linuxserver/ffmpeg:7.1",
+        "image: bitnami/postgresql:17.2\nvolumes: [\"store:/bitnami/postgresql\"]",
+        "image: bitnami/redis:7.4\nvolumes: [\"store:/bitnami/redis/data\"]",
+        "image: bitnami/nginx:1.29",
+        "image: mysql:8.4\nvolumes: [\"./data:/var/lib/mysql\"]",
+        "image: mongo:8.0\ncommand: --dbpath /srv/db\nvolumes: [\"store:/srv/db\"]",
+        "image: redis:8.0",
+        "image: redis:8.0-alpine\ncommand: redis-server --save \"\" --appendonly no",
+        "image: valkey/valkey:8.1\ncommand: valkey-server --maxmemory 1gb",
+        "image: redis:8.0\ncommand: redis-server /etc/cache.conf\nvolumes: [\"./conf/cache.conf:/etc/cache.conf\"]",
+        "image: redis:8.0\ncommand: redis-server --appendonly yes\nvolumes: [\"store:/data\"]",
+        "image: nginx:1.29.3",
+    ];
+    let wrong: Vec<&&str> =
+        bad.iter().filter(|lines| !of(lines)).chain(good.iter().filter(|lines| of(lines))).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

@@ -4,13 +4,19 @@
 use super::fix::official;
 
 /// Official images, and the programs that their entry point starts as another user. Given another program, it does not step down.
+///
+/// Read in the entry points of the repositories that docker-library/official-images names (docker-library, apache, MariaDB, neo4j, influxdata,
+/// valkey-io, 31z4/zookeeper-docker, hashicorp/docker-vault): `gosu`, `su-exec`, `setpriv` or `runuser` where the first word is the program.
+/// The web servers start as root and have the user of their workers in their configuration.
 const STEP_DOWN: &[(&str, &[&str])] = &[
     ("cassandra", &["cassandra"]),
+    ("chronograf", &["chronograf"]),
     ("couchdb", &["couchdb", "/opt/couchdb/bin/couchdb"]),
     ("flink", &["jobmanager", "taskmanager", "standalone-job"]),
     ("ghost", &["node"]),
     ("httpd", &["httpd-foreground", "httpd"]),
     ("influxdb", &["influxd"]),
+    ("kapacitor", &["kapacitord"]),
     ("mariadb", &["mariadbd", "mysqld"]),
     ("mongo", &["mongod", "mongos"]),
     ("mysql", &["mysqld"]),
@@ -21,7 +27,6 @@ const STEP_DOWN: &[(&str, &[&str])] = &[
     ("neo4j", &["neo4j"]),
     ("nextcloud", PHP_SERVERS),
     ("nginx", &["nginx", "nginx-debug"]),
-    ("percona", &["mysqld"]),
     ("postgres", &["postgres"]),
     ("rabbitmq", &["rabbitmq-server"]),
     ("redis", &["redis-server"]),
@@ -39,6 +44,10 @@ const STEP_DOWN: &[(&str, &[&str])] = &[
 const PHP_SERVERS: &[&str] = &["apache2-foreground", "php-fpm"];
 
 /// Images that name a user: the name, or its beginning where it ends in a slash.
+///
+/// `USER` was read in the Dockerfiles of docker-library's haproxy and memcached, and of solr, varnish, kong, sonarqube, percona, prometheus, loki,
+/// opa, keycloak, superset, rundeck, jenkins, selenium and sonar-scanner-cli; the others are from their documentation. Not `grafana/promtail`,
+/// which stays root to read logs.
 const HAVE_A_USER: &[&str] = &[
     "apache/airflow",
     "apache/superset",
@@ -55,7 +64,6 @@ const HAVE_A_USER: &[&str] = &[
     "elasticsearch",
     "grafana/grafana",
     "grafana/loki",
-    "grafana/promtail",
     "haproxy",
     "homebrew/brew",
     "jenkins/inbound-agent",
@@ -69,6 +77,7 @@ const HAVE_A_USER: &[&str] = &[
     "nginxinc/nginx-unprivileged",
     "nodered/node-red",
     "openpolicyagent/opa",
+    "percona",
     "prom/",
     "quay.io/jupyter/",
     "quay.io/keycloak/keycloak",
@@ -82,8 +91,15 @@ const HAVE_A_USER: &[&str] = &[
     "varnish",
 ];
 
-/// Chainguard's bases for packages, which leave the user to who builds from them.
-const WITHOUT_A_USER: &[&str] = &["cgr.dev/chainguard/wolfi-base", "cgr.dev/chainguard/chainguard-base"];
+/// Bases below these names that leave the user to who builds from them.
+const WITHOUT_A_USER: &[&str] = &[
+    "bitnami/minideb",
+    "cgr.dev/chainguard/chainguard-base",
+    "cgr.dev/chainguard/wolfi-base",
+    "prom/busybox",
+    "quay.io/prometheus/busybox",
+    "quay.io/prometheus/golang-builder",
+];
 
 /// Whether the image is known to name a user that is not root.
 pub fn has_user(image: &str) -> bool {
@@ -243,6 +259,9 @@ mod tests {
             "ubuntu:24.04",
             "gcr.io/distroless/static",
             "cgr.dev/chainguard/wolfi-base",
+            "bitnami/minideb:bookworm",
+            "quay.io/prometheus/busybox:latest",
+            "grafana/promtail:3.0",
             "nginx:1.29",
             "postgres:17",
             "php:8.4-apache",

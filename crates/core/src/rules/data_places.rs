@@ -81,6 +81,64 @@ const IMAGES: &[KnownImage] = &[
 /// Publishers that put the data of all their images below a folder of their own; `{}` is the last part of the image's name.
 const PUBLISHERS: &[(&[&str], &str)] =
     &[(&["bitnami", "bitnamilegacy", "bitnamisecure"], "/bitnami/{}"), (&["linuxserver"], "/config")];
+/// Images of linuxserver without a folder of their own: programs that are run once, and bases for others.
+const WITHOUT_CONFIG: &[&str] = &["docker-compose", "ffmpeg", "modmanager", "python", "socket-proxy", "yq"];
+
+/// Programs whose data is a cache unless they are told to write it down.
+const CACHES: &[&str] = &["redis", "valkey", "keydb"];
+
+/// What the words of a command say of whether a cache writes its data down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Persistence {
+    /// Nothing, or that it does not.
+    NotAsked,
+    /// That it does.
+    Asked,
+    /// The file at this path says it.
+    InFile(String),
+}
+
+/// Whether the image's program is such a cache; its name alone says it, since publishers with a folder for data of their own switch it on.
+pub fn is_cache(image: &str) -> bool {
+    let Ok(parsed) = reference(image) else { return false };
+    let mut parts = parsed.path.rsplit('/');
+    let (name, publisher) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    CACHES.contains(&name) && !PUBLISHERS.iter().any(|(names, _)| names.contains(&publisher))
+}
+
+/// What the words of a cache's command say; of two, the last one counts.
+pub fn persistence(words: &[&str]) -> Persistence {
+    let mut found = Persistence::NotAsked;
+    for (at, word) in words.iter().enumerate() {
+        let (flag, value) = match word.split_once('=') {
+            Some((flag, value)) => (flag, Some(value)),
+            None => (*word, words.get(at + 1).copied()),
+        };
+        let value = value.unwrap_or_default().trim_matches(['"', '\'']);
+        match flag {
+            "--appendonly" if value == "yes" => found = Persistence::Asked,
+            "--save" if value.starts_with(|letter: char| letter.is_ascii_digit()) => found = Persistence::Asked,
+            path if path.ends_with(".conf") && found == Persistence::NotAsked => {
+                found = Persistence::InFile(path.to_owned());
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Whether a cache's configuration says that it writes its data down.
+pub fn persists(configuration: &str) -> bool {
+    configuration.lines().any(|line| {
+        let mut words = line.split_whitespace();
+        match (words.next().map(str::to_lowercase).as_deref(), words.next()) {
+            (Some("appendonly"), Some(value)) => value == "yes",
+            (Some("save"), Some(value)) => value.starts_with(|letter: char| letter.is_ascii_digit()),
+            _ => false,
+        }
+    })
+}
+
 /// Programs that have another name there than in [`IMAGES`].
 const OTHER_NAMES: &[&str] = &["postgresql", "mongodb", "kafka", "etcd", "sonarqube", "wordpress"];
 
@@ -127,7 +185,10 @@ pub fn of_image(image: &str) -> Vec<DataPlace> {
     let (name, publisher) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     if let Some((_, place)) = PUBLISHERS.iter().find(|(names, _)| names.contains(&publisher)) {
         let place = place.replace("{}", name);
-        let known = is_known(name) || OTHER_NAMES.contains(&name);
+        let known = match publisher {
+            "linuxserver" => !WITHOUT_CONFIG.contains(&name) && !name.starts_with("baseimage"),
+            _ => is_known(name) || OTHER_NAMES.contains(&name),
+        };
         return known.then(|| DataPlace { data: place.clone(), mount_at: place, below: true }).into_iter().collect();
     }
     let version = major(&parsed);
@@ -229,12 +290,36 @@ mod tests {
             ("registry.example.com/bitnamilegacy/redis", &["/bitnami/redis"]),
             ("bitnami/nginx", &[]),
             ("lscr.io/linuxserver/mariadb:latest", &["/config"]),
+            ("linuxserver/sonarr:4.0.0", &["/config"]),
+            ("ghcr.io/linuxserver/plex", &["/config"]),
             ("linuxserver/ffmpeg", &[]),
+            ("linuxserver/baseimage-alpine:3.22", &[]),
             ("nginx", &[]),
         ] {
             let places: Vec<String> = of_image(image).into_iter().map(|place| place.data).collect();
             assert_eq!(places, expected, "{image}");
         }
+    }
+
+    #[test]
+    fn a_cache_writes_down_what_it_is_told_to() {
+        for (words, expected) in [
+            (&["redis-server"][..], Persistence::NotAsked),
+            (&["redis-server", "--appendonly", "yes"], Persistence::Asked),
+            (&["--appendonly=yes"], Persistence::Asked),
+            (&["redis-server", "--appendonly", "no"], Persistence::NotAsked),
+            (&["redis-server", "--save", "60", "1"], Persistence::Asked),
+            (&["redis-server", "--save", ""], Persistence::NotAsked),
+            (&["redis-server", "--save", "\"\"", "--appendonly", "no"], Persistence::NotAsked),
+            (&["redis-server", "/etc/redis.conf"], Persistence::InFile("/etc/redis.conf".to_owned())),
+            (&["redis-server", "/etc/redis.conf", "--appendonly", "yes"], Persistence::Asked),
+            (&["redis-server", "--maxmemory", "1gb"], Persistence::NotAsked),
+        ] {
+            assert_eq!(persistence(words), expected, "{words:?}");
+        }
+        assert!(persists("# x\nappendonly yes\n") && persists("maxmemory 1gb\nsave 900 1\n"));
+        assert!(!persists("save \"\"\nappendonly no\n# save 900 1\n") && !persists(""));
+        assert!(is_cache("redis:8") && is_cache("docker.io/valkey/valkey:8.1") && !is_cache("bitnami/redis:7"));
     }
 
     #[test]

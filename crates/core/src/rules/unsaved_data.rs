@@ -1,6 +1,6 @@
 //! Data in a container's own layer, which is deleted with the container.
 
-use super::data_places::{self, DataPlace};
+use super::data_places::{self, DataPlace, Persistence};
 use super::{COMMON, Case, Class, Confidence, Example, Finding, Rule};
 use crate::engine::Lookup;
 use crate::files::dockerfile::Directive;
@@ -158,6 +158,9 @@ fn unsaved(case: &Case, workload: &Workload) -> Option<DataPlace> {
     if workload.command.is_empty() && workload.entrypoint.is_none() {
         words.extend(image.iter().flat_map(|image| &image.command).map(String::as_str));
     }
+    if data_places::is_cache(name) && !is_written_down(case, workload, &words) {
+        return None;
+    }
     let said = data_places::of_command(name, &words).or_else(|| data_places::of_variables(variables));
     let by_name = data_places::of_image(name);
     // The volumes that the image declares, or those of a known one. Publishers with a folder of their own do not all declare it.
@@ -184,6 +187,31 @@ fn unsaved(case: &Case, workload: &Workload) -> Option<DataPlace> {
     let declared_places = declared.iter().flatten().map(of_volume);
     declared_places.into_iter().find(|place| !is_kept(workload, place, &volumes))
 }
+
+/// Whether a cache is told to write its data down, by its command or by the file that this names. A file that cannot be read may say so.
+fn is_written_down(case: &Case, workload: &Workload, words: &[&str]) -> bool {
+    let scripts: Vec<&str> = words
+        .iter()
+        .flat_map(|word| if word.contains(' ') { word.split(' ').collect() } else { vec![*word] })
+        .collect();
+    match data_places::persistence(&scripts) {
+        Persistence::Asked => true,
+        Persistence::NotAsked => false,
+        Persistence::InFile(path) => {
+            let path = clean(&path);
+            let mounted = workload.mounts.iter().find_map(|mount| {
+                let rest = path.strip_prefix(&clean(&mount.target))?;
+                (mount.source.starts_with('/') && (rest.is_empty() || rest.starts_with('/')))
+                    .then(|| format!("{}{rest}", mount.source))
+            });
+            let text = mounted.and_then(|path| case.host.start(&path, LARGEST_CONFIGURATION).ok());
+            text.is_none_or(|text| data_places::persists(&String::from_utf8_lossy(&text)))
+        }
+    }
+}
+
+/// So many bytes of a configuration are read.
+const LARGEST_CONFIGURATION: usize = 256 * 1024;
 
 /// Whether the data is in a volume with a name, a folder of the host, or memory on purpose. What is mounted deepest above the data
 /// holds it; at each volume that an image declares and at which nothing is mounted, the engine puts an anonymous one.
