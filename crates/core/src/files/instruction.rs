@@ -1,5 +1,6 @@
 //! The instructions of a Dockerfile, read from what the lexer gives. Pure.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use parse_dockerfile::{self as parser, HealthcheckArguments, JsonOrStringArray, Source};
@@ -45,10 +46,10 @@ impl CommandForm {
     }
 
     /// What a shell would be given; for the other form its words with blanks between.
-    pub fn script(&self) -> String {
+    pub fn script(&self) -> Cow<'_, str> {
         match self {
-            CommandForm::Exec(words, _) => words.join(" "),
-            CommandForm::Shell(text, _) => text.clone(),
+            CommandForm::Exec(words, _) => Cow::Owned(words.join(" ")),
+            CommandForm::Shell(text, _) => Cow::Borrowed(text),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Secrets that a script has in its own words. Pure.
 
 use super::mask::PLAIN_OPTIONS;
-use super::secret_names::is_secret_name;
+use super::secret_names::{has_one_of, is_secret_name, may_name_a_secret};
 use super::secret_values::{Certainty, is_any_login, is_literal, of_value, of_variable};
 use super::secrets::by_content;
 use super::shell::{Lexer, Line};
@@ -18,22 +18,38 @@ pub struct ScriptSecret {
 
 /// The first secret of a script that is certain, else the first that is not. What is filled in is none.
 pub fn in_script(script: &str) -> Option<ScriptSecret> {
-    if !may_hold_one(script) {
-        return None;
-    }
     if let Some(what) = by_content(script) {
         return Some(certain(what));
+    }
+    if !may_hold_one(script) {
+        return None;
     }
     let mut found = ScriptSecrets::default();
     found.script(script, 0);
     found.best()
 }
 
-/// A quick check for long files: whatever gives a secret has a sign, a word for a password, or the beginning of a token that has no sign.
+/// A quick check for long files: whatever gives a secret has a sign of a name and its value, the name of a secret, or of a program that takes
+/// one by an option.
 fn may_hold_one(script: &str) -> bool {
-    [':', '=', '-', '_', '.'].iter().any(|sign| script.contains(*sign))
-        || ["passw", "AKIA", "ASIA", "AIza", "ATATT"].iter().any(|word| script.contains(word))
+    script.contains([':', '=']) || may_name_a_secret(script) || has_one_of(script, TAKING)
 }
+
+/// Parts of the names of programs that take a secret by an option whose name does not say so, and of statements.
+const TAKING: &[&str] = &[
+    "mysql",
+    "maria",
+    "mongo",
+    "redis",
+    "valkey",
+    "login",
+    "useradd",
+    "usermod",
+    "rabbitmq",
+    "sudo",
+    "auth",
+    "identified",
+];
 
 /// The same of the words of a process, of which none is a script but behind `sh -c`.
 pub fn in_words(words: &[String]) -> Option<ScriptSecret> {

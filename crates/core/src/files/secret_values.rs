@@ -124,6 +124,9 @@ pub fn is_any_login(user: &str, password: &str) -> bool {
 /// Passwords in addresses: `scheme://user:password@host`, `user:password@tcp(host)`, `?password=…`, and addresses that are secrets
 /// themselves.
 fn of_address(text: &str) -> Option<Secret> {
+    if !text.contains(['/', '@']) {
+        return None;
+    }
     for webhook in WEBHOOKS {
         if let Some((_, path)) = text.split_once(webhook)
             && path.len() >= 20
@@ -209,6 +212,9 @@ enum CredentialForm {
     Telegram,
 }
 
+/// No service gives out a shorter one.
+const SHORTEST: usize = 32;
+
 /// Parts of names of variables in small letters, and what their services give out.
 const VENDORS: &[(&str, CredentialForm)] = &[
     ("secret_access_key", CredentialForm::Base64(40)),
@@ -248,6 +254,9 @@ const VENDORS: &[(&str, CredentialForm)] = &[
 
 /// Whether this is the name of a service's credential with a value of the form that the service gives out.
 fn is_vendors(name: &str, value: &str) -> bool {
+    if value.len() < SHORTEST {
+        return false;
+    }
     let lower = name.to_lowercase().replace(['-', '.'], "_");
     let has_form = |form: CredentialForm| {
         let all = |fits: fn(u8) -> bool, length: usize| value.len() == length && value.bytes().all(fits);

@@ -6,9 +6,11 @@ use super::package_lists::{ListStep, list_steps};
 use super::{COMMON, Case, Class, Confidence, Example, Finding, Rule};
 use crate::files::context::ContextRequest;
 use crate::files::dockerfile::{CommandForm, Directive, Dockerfile, Instruction, mounts};
+use crate::files::secret_names::has_one_of;
 use crate::host::Host;
 use crate::lower::Build;
 use crate::text::part;
+use std::borrow::Cow;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -181,7 +183,7 @@ fn check(case: &Case) -> Vec<Finding> {
     for build in case.builds() {
         let Some(file) = build.file() else { continue };
         for order in orders(build, file, case.host) {
-            let install = if order.only_installs { script_of(order.run) } else { order.alone.clone() };
+            let install = if order.only_installs { script_of(order.run).into_owned() } else { order.alone.clone() };
             let copy = part(&file.text.text, order.copy.span.clone());
             let mut finding = RULE.found(&build.origins).in_file(file.place(&order.copy.span));
             finding.instead = format!("{}, then RUN {install}, then {copy}", order.first_copy());
@@ -205,10 +207,10 @@ fn check(case: &Case) -> Vec<Finding> {
     findings
 }
 
-fn script_of(run: &Instruction) -> String {
+fn script_of(run: &Instruction) -> Cow<'_, str> {
     match &run.what {
         Directive::Run(command) => command.script(),
-        _ => String::new(),
+        _ => Cow::Borrowed(""),
     }
 }
 
@@ -377,10 +379,11 @@ fn commands(script: &str) -> Vec<Vec<String>> {
 
 /// Which dependencies a step installs, by which words, and whether that is all that the words do.
 fn installing(command: &CommandForm) -> Option<(&'static Ecosystem, Vec<String>, bool)> {
-    let script = match command {
-        CommandForm::Exec(words, _) => words.join(" "),
-        CommandForm::Shell(text, _) => text.clone(),
-    };
+    let script = command.script();
+    // Most steps name none of these programs and need not be cut into words.
+    if !ECOSYSTEMS.iter().any(|it| has_one_of(&script, it.programs)) {
+        return None;
+    }
     for words in commands(&script) {
         let mut words: &[String] = &words;
         // `NAME=value npm ci`, `python -m pip …`, `sudo …`

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::files::dockerfile::{CommandForm, Directive, Dockerfile, Instruction};
 use crate::files::script::{commands, shell_script};
+use crate::files::secret_names::has_one_of;
 
 /// A step that only fetches the list, and how it is written: `apt-get update`.
 pub struct ListStep<'a> {
@@ -154,6 +155,14 @@ type FetchedList<'a> = (&'a Instruction, &'static Manager, String);
 /// The steps of these stages that fetch a list and install nothing with it, where a later step installs with the old list.
 pub fn list_steps<'a>(file: &'a Dockerfile, needed: &[usize]) -> Vec<ListStep<'a>> {
     let mut found: Vec<ListStep> = Vec::new();
+    // Most files fetch no list in a step of its own, and need not be cut into words.
+    let fetches = |run: &Instruction| match &run.what {
+        Directive::Run(command) => MANAGERS.iter().any(|manager| has_one_of(&command.script(), manager.fetches)),
+        _ => false,
+    };
+    if !needed.iter().filter_map(|at| file.stages.get(*at)).any(|stage| stage.instructions.iter().any(fetches)) {
+        return found;
+    }
     // What each stage leaves to those that are built from it.
     let mut left: HashMap<usize, Vec<FetchedList>> = HashMap::new();
     for at in needed {

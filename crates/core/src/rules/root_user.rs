@@ -12,6 +12,7 @@ use crate::grammar::values;
 use crate::lower::Build;
 use crate::lower::fields;
 use crate::text::part;
+use std::borrow::Cow;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -267,14 +268,18 @@ fn script_drops_root(case: &Case, build: &Build, file: &Dockerfile) -> bool {
 const DROPPERS: &[&str] =
     &["gosu", "su-exec", "setpriv", "s6-setuidgid", "setuidgid", "runuser", "chroot", "chpst", "capsh"];
 
-/// Programs that start as root to become somebody else.
-pub fn drops_root(file: &Dockerfile, stage: usize) -> bool {
-    let start = |it: &Instruction| match &it.what {
+/// What an image made by this instruction would start, as a script.
+fn script_of(instruction: &Instruction) -> Option<Cow<'_, str>> {
+    match &instruction.what {
         Directive::Entrypoint(command) | Directive::Cmd(command) => Some(command.script()),
         _ => None,
-    };
+    }
+}
+
+/// Programs that start as root to become somebody else.
+pub fn drops_root(file: &Dockerfile, stage: usize) -> bool {
     let line = file.line(stage);
-    let scripts = file.instructions_of(&line).filter_map(start);
+    let scripts = file.instructions_of(&line).filter_map(script_of);
     let words: Vec<String> =
         scripts.flat_map(|script| script.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect();
     words.iter().any(|word| {
@@ -471,11 +476,7 @@ fn starts_as_root(fixing: &Fixing) -> bool {
         return true;
     }
     let instructions = || file.instructions_of(&line);
-    let commands = instructions().filter(|it| !it.on_build).filter_map(|it| match &it.what {
-        Directive::Entrypoint(command) | Directive::Cmd(command) => Some(command.script()),
-        _ => None,
-    });
-    let commands: Vec<String> = commands.collect();
+    let commands: Vec<Cow<str>> = instructions().filter(|it| !it.on_build).filter_map(script_of).collect();
     // Nothing is started: a stage from which files are taken, or a base for others.
     if commands.is_empty() {
         return true;

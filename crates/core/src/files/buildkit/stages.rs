@@ -68,8 +68,6 @@ struct Walk<'a> {
     current: Option<usize>,
     /// Whether the `FROM` that was just read is refused because its variables make no image's name.
     is_nameless: bool,
-    /// How many instructions so far set a variable or name it as an argument.
-    setters: HashMap<String, usize>,
     /// The variables of that instruction which nothing sets.
     unset: RefCell<Vec<String>>,
 }
@@ -109,7 +107,6 @@ pub fn walk(
         room: Cell::new(MOST),
         current: None,
         is_nameless: false,
-        setters: HashMap::new(),
         unset: RefCell::default(),
     };
     // A FROM that cannot be read begins a stage all the same.
@@ -123,7 +120,7 @@ pub fn walk(
         return (refused, warnings);
     }
     let mut said_missing = false;
-    for (statement, it) in all {
+    for &(statement, it) in &all {
         let stage = walk.stages.len().checked_sub(1);
         walk.current = stage.filter(|_| it.name != "from");
         let outcome = match (it.name.as_str(), stage) {
@@ -153,21 +150,30 @@ pub fn walk(
             let sets_itself = sets.contains(&name.as_str());
             walk.unset_variable(name, sets_itself, statement)
         }));
-        for name in sets {
-            *walk.setters.entry(name.to_owned()).or_default() += 1;
-        }
         if let Err(reason) = outcome {
             let is_value = stage.is_some() && it.name != "from";
             refused.push(RefusedStatement { at: statement.span.start, reason, stage: stage.filter(|_| is_value) });
         }
     }
-    for unset in warnings.unset.iter_mut().filter(|it| it.set_where == SetWhere::Nowhere) {
-        let setters = walk.setters.get(&unset.name).copied().unwrap_or_default();
+    set_elsewhere(&mut warnings.unset, &all);
+    (refused, warnings)
+}
+
+/// Says of the variables that nothing sets before they are used whether another instruction of the file sets them.
+fn set_elsewhere(unset: &mut [UnsetVariable], all: &[(&Statement, &ParsedInstruction)]) {
+    if unset.iter().all(|it| it.set_where != SetWhere::Nowhere) {
+        return;
+    }
+    let mut setters: HashMap<&str, usize> = HashMap::new();
+    for name in all.iter().flat_map(|(_, it)| set_by(it)) {
+        *setters.entry(name).or_default() += 1;
+    }
+    for unset in unset.iter_mut().filter(|it| it.set_where == SetWhere::Nowhere) {
+        let setters = setters.get(unset.name.as_str()).copied().unwrap_or_default();
         if setters > usize::from(unset.sets_itself) {
             unset.set_where = SetWhere::InFile;
         }
     }
-    (refused, warnings)
 }
 
 /// The names that an instruction sets, or names as arguments.
