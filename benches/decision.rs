@@ -34,6 +34,7 @@ fn main() {
         policy: &policy,
         facts: &facts,
         hostname: "m".to_owned(),
+        today: 20_784,
         ids: (5, 5),
         caller: Caller::of(CallerKind::Person),
         environment: None,

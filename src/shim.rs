@@ -11,7 +11,7 @@ use crate::apply::{Guard, Next, only_new_contexts};
 use crate::ending::{Ending, LastLine};
 use crate::engine::access;
 use crate::engine::reach::NO_ADDRESS;
-use crate::environment::host::{Surroundings, hostname, ids, notes_wanted};
+use crate::environment::host::{Surroundings, hostname, ids, notes_wanted, today};
 use crate::environment::last_command::{CommandOutcome, JudgedCommand, Recorder};
 use crate::environment::policy::{read_client, read_layers};
 use crate::environment::replace::replace;
@@ -146,6 +146,7 @@ fn judged(face: Face, invocation: Invocation, words: &[OsString], host: &Watched
         policy: &policy,
         facts: &facts,
         hostname: hostname.clone(),
+        today: today(),
         ids: ids(),
         caller,
         environment: None,

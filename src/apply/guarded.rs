@@ -330,10 +330,10 @@ impl Guard<'_> {
         // The same engine, so that both plans stand on one reading of it.
         let (facts, target) = (&self.judgement.facts, &self.judgement.target);
         let shared = |wanted: &Target| if wanted == target { facts.clone() } else { (self.context.facts)(wanted) };
-        let JudgementContext { host, policy, ids, .. } = *self.context;
+        let JudgementContext { host, policy, ids, today, .. } = *self.context;
         let (caller, environment) = (self.context.caller.clone(), self.context.environment.clone());
         let hostname = self.context.hostname.clone();
-        let context = JudgementContext { host, policy, facts: &shared, hostname, ids, caller, environment };
+        let context = JudgementContext { host, policy, facts: &shared, hostname, ids, caller, environment, today };
         let judgement = judge(&self.smaller_words()?, &context);
         if judgement.wanted == Action::Refuse {
             return None;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::apply::{goes_unasked, only_new_contexts};
 use crate::engine::Offline;
 use crate::environment::caller;
-use crate::environment::host::{Surroundings, hostname, ids};
+use crate::environment::host::{Surroundings, hostname, ids, today};
 use crate::environment::policy::read_layers;
 use crate::exit::DONE;
 use crate::failure::Failure;
@@ -105,6 +105,7 @@ impl Explain {
             policy: &policy,
             facts: &facts,
             hostname: hostname(),
+            today: today(),
             ids: ids(),
             caller: caller::here(self.caller.kind(), &policy),
             environment,
@@ -195,6 +196,7 @@ fn as_json(judgement: &Judgement) -> Value {
             "rule": finding.rule.id, "action": complaint.decision.action, "title": finding.title,
             "words": finding.args(), "why": finding.why, "instead": finding.instead,
             "places": finding.places.iter().map(snippet::as_json).collect::<Vec<_>>(),
+            "exception": complaint.decision.exception,
         })
     });
     json!({
@@ -284,6 +286,12 @@ fn as_text(judgement: &Judgement, fixes: &Fixes, screen: &Screen, hostname: &str
             let id = format!("  {:<22}", complaint.finding.rule.id);
             out.push_str(&screen.filled(&id, &report::titled(&complaint.finding)));
         }
+    }
+    let excepted = judgement.with(Action::Allow).filter_map(|it| Some((it, it.decision.exception.as_ref()?)));
+    for (complaint, by) in excepted.filter(|(_, by)| !by.has_ended()) {
+        let id = format!("\n  {:<22}", complaint.finding.rule.id);
+        let said = format!("{}: {}", report::titled(&complaint.finding), shown(&by.said()));
+        out.push_str(&screen.filled(&id, &said));
     }
     // What stops has its difference above, where one clears it.
     if let Some(words) = judgement.rewrite.as_ref().filter(|_| judgement.action < Action::Ask) {

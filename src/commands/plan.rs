@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use super::explain::{CallerName, docker_words, verdict};
 use crate::engine::Engine;
 use crate::environment::caller;
-use crate::environment::host::{Surroundings, hostname, ids};
+use crate::environment::host::{Surroundings, hostname, ids, today};
 use crate::environment::policy::read_layers;
 use crate::exit::DONE;
 use crate::failure::Failure;
@@ -102,6 +102,7 @@ impl PlanCommand {
             policy,
             facts: &facts,
             hostname: hostname(),
+            today: today(),
             ids: ids(),
             caller: caller::here(self.caller.kind(), policy),
             environment: None,

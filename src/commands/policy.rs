@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::explain::{CallerName, environment_named};
 use crate::engine::Offline;
-use crate::environment::host::{Surroundings, hostname, ids, read_regular};
+use crate::environment::host::{Surroundings, hostname, ids, read_regular, today};
 use crate::environment::policy::{SYSTEM, read_layers};
 use crate::exit::{DONE, FAILED};
 use crate::failure::Failure;
@@ -141,6 +141,7 @@ impl PolicyTest {
             policy,
             facts: &facts,
             hostname: hostname(),
+            today: today(),
             ids: ids(),
             caller: example.caller(self.caller.kind()),
             environment: Some(environment),

@@ -9,7 +9,7 @@ use crate::engine::connection::Connection;
 use crate::engine::inventory::Info;
 use crate::engine::paths;
 use crate::environment::caller;
-use crate::environment::host::{Surroundings, hostname, ids};
+use crate::environment::host::{Surroundings, hostname, ids, today};
 use crate::exit::{DONE, FAILED, NOT_RUN};
 use crate::failure::Failure;
 use crate::session;
@@ -62,6 +62,7 @@ impl Here {
             policy: &self.policy,
             facts: &facts,
             hostname: hostname(),
+            today: today(),
             ids: ids(),
             caller: self.caller.clone(),
             environment: None,

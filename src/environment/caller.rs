@@ -32,10 +32,22 @@ pub fn kind() -> CallerKind {
 /// A caller of this kind. The user and the program of this process are looked up only for a policy that has tables for callers: a user's name
 /// may come from a directory server.
 pub fn here(kind: CallerKind, policy: &Policy) -> Caller {
+    let groups = if policy.knows_groups() { groups() } else { Vec::new() };
     match policy.knows_callers() {
-        true => Caller { kind, user: user(), program: program() },
-        false => Caller::of(kind),
+        true => Caller { kind, user: user(), program: program(), groups },
+        false => Caller { groups, ..Caller::of(kind) },
     }
+}
+
+/// The names of the process's own groups; the number of one without a name.
+fn groups() -> Vec<String> {
+    let mut all = nix::unistd::getgroups().unwrap_or_default();
+    all.push(nix::unistd::getgid());
+    let name = |gid: nix::unistd::Gid| match nix::unistd::Group::from_gid(gid) {
+        Ok(Some(group)) => group.name,
+        _ => gid.to_string(),
+    };
+    all.into_iter().map(name).collect()
 }
 
 /// Whether there is a terminal that controls this process. Where that cannot be found out there may be one: a person is asked, and

@@ -236,6 +236,12 @@ fn resolve(path: &Path, directory: &str) -> String {
     }
 }
 
+/// Days since 1970-01-01 in UTC. Where the clock cannot be read, every exception has ended.
+pub fn today() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.ok().and_then(|since| i64::try_from(since.as_secs() / 86_400).ok()).unwrap_or(i64::MAX)
+}
+
 /// This machine's name.
 pub fn hostname() -> String {
     nix::sys::utsname::uname().map(|names| names.nodename().to_string_lossy().into_owned()).unwrap_or_default()

@@ -17,7 +17,7 @@ use fender_core::grammar::parse::Invocation;
 use fender_core::judge::fixes::Fixes;
 use fender_core::judge::{Complaint, Judgement};
 use fender_core::plan::Plan;
-use fender_core::policy::{Action, CallerKind, toml_key};
+use fender_core::policy::{Action, AllowedBy, CallerKind, toml_key};
 use fender_core::rules::{Class, Decided, Finding, NO_MEMORY_LIMIT};
 use fender_core::text::{bytes, count};
 
@@ -410,8 +410,10 @@ fn allowing(judgement: &Judgement, complaints: &[&Complaint], screen: &Screen, d
     }
     let mut lines: Vec<String> = Vec::new();
     for complaint in complaints {
-        if let Some(source) = &complaint.decision.source {
-            let line = format!("{} decides: {} {}", source, complaint.finding.rule.id, complaint.decision.wanted());
+        let (id, decision) = (complaint.finding.rule.id, &complaint.decision);
+        let ended = decision.exception.as_ref().filter(|by| by.has_ended()).map(AllowedBy::said);
+        let decides = decision.source.as_ref().map(|source| format!("{source} decides: {id} {}", decision.wanted()));
+        for line in ended.into_iter().chain(decides) {
             if !lines.contains(&line) {
                 lines.push(line);
             }

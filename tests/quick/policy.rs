@@ -7,11 +7,11 @@ use crate::support::place::Place;
 use crate::support::process::fender;
 use fender_core::engine::{Labels, Lookup};
 use fender_core::policy::{
-    Action, Caller, CallerFile, CallerKind, ClassActions, EnginePlace, EnvironmentFile, File, LevelSetting, LintFile,
-    LintPathsFile, OfferFile, Policy, PolicyLayer, PresetFile, ProtectFile, RepositoryConfig, TrashFile, Values,
-    parse_layer,
+    Action, Caller, CallerFile, CallerKind, ClassActions, DecidedAt, EnginePlace, EnvironmentFile, File, LevelSetting,
+    LintFile, LintPathsFile, LocksFile, OfferFile, Policy, PolicyLayer, PresetFile, ProtectFile, RepositoryConfig,
+    TrashFile, Values, parse_layer,
 };
-use fender_core::rules::{Class, RULES, rule};
+use fender_core::rules::{Class, Decided, RULES, rule};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -21,8 +21,22 @@ const IDS: [&str; 5] = ["privileged", "removes-volume", "root-user", "stops-cont
 /// Every key, and whether a file sets it. It names all fields of the policy's own types, so that a new key does not compile
 /// here before it is generated below.
 fn keys(file: &File) -> Vec<(&'static str, bool)> {
-    let File { docker, repeat_notes, offer, protect, trash, presets, callers, environments, rules, example, lint } =
-        file;
+    let File {
+        docker,
+        repeat_notes,
+        offer,
+        protect,
+        trash,
+        presets,
+        callers,
+        environments,
+        rules,
+        example,
+        lint,
+        allow,
+        locks,
+    } = file;
+    let LocksFile { rules: locked, classes } = locks;
     let LintFile { exclude, rules: lint_rules, paths, unsafe_fixes } = lint;
     let OfferFile { memory, memory_swap, pids_limit, user } = offer;
     let ProtectFile { containers, volumes, images, networks } = protect;
@@ -43,6 +57,9 @@ fn keys(file: &File) -> Vec<(&'static str, bool)> {
         ("trash.keep", keep.is_some()),
         ("rules", !rules.is_empty()),
         ("example", !example.is_empty()),
+        ("allow", !allow.is_empty()),
+        ("locks.rules", locked.is_some()),
+        ("locks.classes", classes.is_some()),
         ("lint.exclude", exclude.is_some()),
         ("lint.rules", !lint_rules.is_empty()),
         ("lint.unsafe-fixes", unsafe_fixes.is_some()),
@@ -231,7 +248,11 @@ fn text() -> impl Strategy<Value = String> {
         (caller("deployer"), caller("other")),
         (
             rules("rules".to_owned()),
-            proptest::sample::select(vec!["", "[[example]]\nrun = \"docker ps\"\nexpect = \"allow\"\n"]),
+            proptest::sample::select(vec![
+                "",
+                "[[example]]\nrun = \"docker ps\"\nexpect = \"allow\"\n",
+                "[[allow]]\nrule = \"privileged\"\nimage = \"a*\"\nreason = \"known\"\n",
+            ]),
             lint(),
         ),
     );
@@ -264,7 +285,11 @@ fn text() -> impl Strategy<Value = String> {
 /// A policy's file; the few texts that contradict themselves are errors, and none.
 fn layer(is_system: bool) -> impl Strategy<Value = PolicyLayer> {
     let path = if is_system { "/etc/fender/policy.toml" } else { "/home/u/policy.toml" };
-    text().prop_filter_map("memory_swap under memory", move |text| parse_layer(Path::new(path), is_system, &text).ok())
+    let locks = ["", "[locks]\nrules = [\"root-user\"]\n", "[locks]\nclasses = [\"loss\", \"escape\"]\n"];
+    let locks = proptest::sample::select(if is_system { locks.to_vec() } else { vec![""] });
+    (text(), locks).prop_filter_map("memory_swap under memory", move |(text, locks)| {
+        parse_layer(Path::new(path), is_system, &format!("{text}{locks}")).ok()
+    })
 }
 
 fn callers() -> impl Strategy<Value = Caller> {
@@ -273,7 +298,11 @@ fn callers() -> impl Strategy<Value = Caller> {
         proptest::sample::select(vec!["", "deploy", "ann"]),
         proptest::sample::select(vec!["", "/usr/bin/ansible", "/bin/sh"]),
     )
-        .prop_map(|(kind, user, program)| Caller { kind, user: user.to_owned(), program: program.to_owned() })
+        .prop_map(|(kind, user, program)| Caller {
+            user: user.to_owned(),
+            program: program.to_owned(),
+            ..Caller::of(kind)
+        })
 }
 
 fn places() -> impl Strategy<Value = (&'static str, &'static str, bool, bool)> {
@@ -440,6 +469,24 @@ proptest! {
             prop_assert_eq!(with.decide(rule, rule.class, &place, &by), without.decide(rule, rule.class, &place, &by));
         }
         prop_assert_eq!((with.trash(), with.offers(), with.client()), (without.trash(), without.offers(), without.client()));
+    }
+
+    /// An exception of a user lifts nothing that the system's file sets or locks; one of the system's leaves what the user sets.
+    #[test]
+    fn an_exception_lifts_no_more_than_its_file_may(system in layer(true), user in layer(false), at in places(), by in callers()) {
+        let (alone, both, place) = (policy(&[&system]), policy(&[&system, &user]), place(at));
+        for rule in RULES.iter().copied().filter(|rule| rule.decided == Decided::ByPolicy) {
+            let at = DecidedAt::Place(&place);
+            let theirs = alone.decide(rule, rule.class, &place, &by);
+            let left = both.decide_excepted(rule, rule.class, &at, &by, false);
+            // Where the labels are not known, what is set for one environment may not be set for another.
+            let is_set = theirs.source.is_some() || system.file.locks.holds(rule, rule.class);
+            prop_assert!(!is_set || left.action >= theirs.action, "{}: {theirs:?}, {left:?}", rule.id);
+            let left = both.decide_excepted(rule, rule.class, &at, &by, true);
+            prop_assert!(left.action == Action::Allow || left.source.is_some_and(|source| user.is_at(&source)), "{}", rule.id);
+            let left = alone.decide_excepted(rule, rule.class, &at, &by, true);
+            prop_assert_eq!(left.action, Action::Allow);
+        }
     }
 
     #[test]

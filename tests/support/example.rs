@@ -450,17 +450,27 @@ pub fn with_context<T>(environment: &str, work: impl FnOnce(&JudgementContext) -
 }
 
 fn with_caller<T>(environment: &str, caller: CallerKind, work: impl FnOnce(&JudgementContext) -> T) -> T {
-    let policy = Policy::default();
+    with_policy(&Policy::default(), environment, Caller::of(caller), work)
+}
+
+/// The same under a policy.
+pub fn with_policy<T>(
+    policy: &Policy,
+    environment: &str,
+    caller: Caller,
+    work: impl FnOnce(&JudgementContext) -> T,
+) -> T {
     let facts = |target: &Target| -> Rc<dyn Facts> {
         if target.host.contains("podman") { Rc::new(SmallPodman) } else { Rc::new(SmallEngine) }
     };
     work(&JudgementContext {
         host: &EveryPath,
-        policy: &policy,
+        policy,
         facts: &facts,
         hostname: "laptop".to_owned(),
+        today: 20_784,
         ids: (1000, 1000),
-        caller: Caller::of(caller),
+        caller,
         environment: policy.named(environment),
     })
 }

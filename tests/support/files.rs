@@ -65,6 +65,7 @@ impl Files {
             policy: &policy,
             facts: &facts,
             hostname: "m".to_owned(),
+            today: 20_784,
             ids: (5, 6),
             caller: Caller::of(CallerKind::Person),
             environment: None,

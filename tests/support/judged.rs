@@ -21,6 +21,7 @@ pub fn judged(host: &TestHost, words: &[String]) -> Judgement {
         policy: &policy,
         facts: &facts,
         hostname: "m".to_owned(),
+        today: 20_784,
         ids: (5, 6),
         caller: Caller::of(CallerKind::Person),
         environment,

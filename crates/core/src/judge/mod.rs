@@ -2,6 +2,7 @@
 
 mod absent;
 mod complaint;
+mod exceptions;
 pub mod fixes;
 pub mod ignoring;
 pub mod rewrite;
@@ -18,7 +19,10 @@ use crate::grammar::parse::{Builder, Invocation, Unknown, parse};
 use crate::host::Host;
 use crate::lower::{Effect, Lowered, Origin, Request, builder, buildkit_is_off, despite, lower, read, with_files};
 use crate::plan::{Facts, Step, steps_of};
-use crate::policy::{Action, Caller, CallerKind, Decision, EnginePlace, Environment, Policy, is_ci, strictness};
+use crate::policy::{
+    Action, AllowedBy, Caller, CallerKind, DecidedAt, Decision, EnginePlace, Environment, Exception,
+    ExceptionConditions, Policy, is_ci, strictness,
+};
 use crate::rules::{Case, Class, Elsewhere, Finding, NOT_UNDERSTOOD, Offers, Seen, Strictness, check};
 use crate::target::{Target, choose};
 pub use complaint::{Complaint, change_steps_of, deletions, unknown_changes_of};
@@ -41,6 +45,8 @@ pub struct JudgementContext<'a> {
     pub caller: Caller,
     /// An environment named by hand, which stands for the one that would be found.
     pub environment: Option<Environment>,
+    /// Days since 1970-01-01 in UTC, for exceptions that end.
+    pub today: i64,
 }
 
 /// The verdict on one command line.
@@ -115,12 +121,14 @@ pub fn judge_parsed(invocation: Invocation, words: &[OsString], context: &Judgem
     with_files(&invocation, &mut lowered, &*facts, context.host);
     without_orphans(&invocation, &mut lowered, &*facts, context.host);
     let steps = OnceCell::new();
-    let deletions =
-        || -> Vec<Step> { steps.get_or_init(|| deletions(&invocation, &lowered, &*facts, context.host)).clone() };
-    let mut findings = look(&lowered, &target, &*facts, context, &offers, &deletions);
+    let deletions_of = |of: &Lowered| deletions(&invocation, of, &*facts, context.host);
+    let deletions = || -> Vec<Step> { steps.get_or_init(|| deletions_of(&lowered)).clone() };
+    // An exception asks about parts of the effects.
+    let of_part = |of: &Lowered| if std::ptr::eq(of, &raw const lowered) { deletions() } else { deletions_of(of) };
+    let mut findings = look(&lowered, &target, &*facts, context, &offers, &of_part);
     if let Some(changed) = without_unchanged(&findings, &invocation, &lowered, &*facts, context.host) {
         let mut seen = Seen::default();
-        for finding in look(&changed, &target, &*facts, context, &offers, &deletions) {
+        for finding in look(&changed, &target, &*facts, context, &offers, &|_| deletions()) {
             seen.is_new(&finding);
         }
         findings.retain(|finding| finding.class != Class::Hygiene || !seen.is_new(finding));
@@ -141,7 +149,7 @@ pub fn judge_parsed(invocation: Invocation, words: &[OsString], context: &Judgem
         findings.extend(more.into_iter().filter(|finding| seen.is_new_by_origin(finding)));
     }
     let place = place(&target, &*facts, context, &findings);
-    let complaints = decide(findings, &place, context);
+    let complaints = decide(findings, invocation.canonical(), &place, context);
     let noted_for_script = context.caller.kind == CallerKind::Script && {
         let named = context.environment.as_ref().map(|named| named.preset.clone());
         !complaints.is_empty() && named.unwrap_or_else(|| context.policy.environment(&place).preset) == "prod"
@@ -201,10 +209,10 @@ pub fn judge_effects(
     facts: &dyn Facts,
     context: &JudgementContext,
 ) -> Vec<Complaint> {
-    let deletions = || steps_of(&lowered.effects);
+    let deletions = |of: &Lowered| steps_of(&of.effects);
     let findings = look(lowered, target, facts, context, &context.policy.offers(), &deletions);
     let place = place(target, facts, context, &findings);
-    limited(decide(findings, &place, context), context.caller.kind)
+    limited(decide(findings, "", &place, context), context.caller.kind)
 }
 
 /// The complaints for a caller who can answer, or cannot.
@@ -225,9 +233,15 @@ fn look(
     facts: &dyn Facts,
     context: &JudgementContext,
     offers: &Offers,
-    deletions: &dyn Fn() -> Vec<Step>,
+    deletions: &dyn Fn(&Lowered) -> Vec<Step>,
 ) -> Vec<Finding> {
-    let found = check(&Case::new(lowered, target, facts, context.host, offers, context.ids, deletions));
+    let all = || deletions(lowered);
+    let case = Case::new(lowered, target, facts, context.host, offers, context.ids, &all);
+    let mut found = check(&case);
+    if context.policy.has_exceptions() && !found.is_empty() {
+        let exceptions: Vec<Exception> = context.policy.exceptions().collect();
+        exceptions::mark(&mut found, &exceptions, &case, deletions);
+    }
     let mut seen = Seen::default();
     // Replicas of a service have the same to say.
     found.into_iter().filter(|finding| finding.places.is_empty() || seen.is_new(finding)).collect()
@@ -247,7 +261,7 @@ fn if_buildx_is_there(
     if lowered.refusal.is_some() {
         return None;
     }
-    let deletes = || deletions(&invocation, &lowered, facts, context.host);
+    let deletes = |lowered: &Lowered| deletions(&invocation, lowered, facts, context.host);
     let findings = look(&lowered, target, facts, context, offers, &deletes);
     // It is a guess which command it would be: no fix is offered for it.
     Some(findings.into_iter().map(|finding| Finding { edits: Vec::new(), ..finding }).collect())
@@ -265,7 +279,7 @@ fn if_docker_takes_them(
     let mut findings = Vec::new();
     for (invocation, mut lowered) in despite(texts, Unknown::Despite, &|| builder(context.host), context.host) {
         with_files(&invocation, &mut lowered, facts, context.host);
-        let deletes = || deletions(&invocation, &lowered, facts, context.host);
+        let deletes = |lowered: &Lowered| deletions(&invocation, lowered, facts, context.host);
         findings.extend(look(&lowered, target, facts, context, offers, &deletes));
     }
     findings.into_iter().map(|finding| Finding { edits: Vec::new(), ..finding }).collect()
@@ -287,7 +301,7 @@ fn whatever_they_mean(
         .flat_map(|unknown| despite(texts, unknown, &builder, context.host));
     for (invocation, mut lowered) in read {
         with_files(&invocation, &mut lowered, facts, context.host);
-        let deletes = || deletions(&invocation, &lowered, facts, context.host);
+        let deletes = |lowered: &Lowered| deletions(&invocation, lowered, facts, context.host);
         for finding in look(&lowered, target, facts, context, offers, &deletes) {
             // What the command would be is a guess: no fix is offered for it.
             if *finding.rule != NOT_UNDERSTOOD && seen.is_new_by_origin(&finding) {
@@ -328,7 +342,23 @@ fn place_with<'a>(target: &Target, context: &'a JudgementContext, labels: impl F
         .resolving(|path| context.host.resolve(path))
 }
 
-fn decide(findings: Vec<Finding>, place: &EnginePlace, context: &JudgementContext) -> Vec<Complaint> {
+/// What the policy says of each finding; `command` is docker's command, empty where there is none.
+fn decide(findings: Vec<Finding>, command: &str, place: &EnginePlace, context: &JudgementContext) -> Vec<Complaint> {
+    let exceptions: Vec<Exception> = match findings.iter().any(|finding| !finding.exceptions.is_empty()) {
+        true => context.policy.exceptions().collect(),
+        false => Vec::new(),
+    };
+    let environments = || match &context.environment {
+        Some(named) => vec![named.clone()],
+        None => context.policy.environments(place),
+    };
+    let conditions = ExceptionConditions {
+        command,
+        caller: &context.caller,
+        environments: &environments,
+        engine: &|| place.id().clone(),
+        today: context.today,
+    };
     // A policy may be long, and so may the list of findings: each rule is looked up once for each class.
     let mut decided: HashMap<(&str, Class), Decision> = HashMap::new();
     let is_mild = |finding: &Finding| finding.strictness == Strictness::NotedAloneInDev;
@@ -363,6 +393,24 @@ fn decide(findings: Vec<Finding>, place: &EnginePlace, context: &JudgementContex
             };
             let mut decision = decided.entry((finding.rule.id, finding.class)).or_insert_with(decide).clone();
             apply_strictness(&finding, &mut decision);
+            if let Some(by) = allowed_by(&finding, &exceptions, &conditions) {
+                let at = match &context.environment {
+                    Some(named) => DecidedAt::Environment(named),
+                    None => DecidedAt::Place(place),
+                };
+                if !by.has_ended() {
+                    let (rule, class) = (finding.rule, finding.class);
+                    let mut left = context.policy.decide_excepted(rule, class, &at, &context.caller, by.is_system);
+                    if left.action > Action::Allow {
+                        apply_strictness(&finding, &mut left);
+                    }
+                    // What an exception leaves is never more than what there was.
+                    if left.action < decision.action {
+                        decision = left;
+                    }
+                }
+                decision.exception = Some(by);
+            }
             // A rule that a comment in the Dockerfile allows is not reported for the build.
             let allowed = |place: &Place| place.is_allowed(finding.rule.id);
             if finding.note_only && finding.places.first().is_some_and(allowed) {
@@ -379,6 +427,14 @@ fn decide(findings: Vec<Finding>, place: &EnginePlace, context: &JudgementContex
             Complaint { finding, decision }
         })
         .collect()
+}
+
+/// The exception that is about a finding and holds here: one that has not ended before one that has.
+fn allowed_by(finding: &Finding, exceptions: &[Exception], conditions: &ExceptionConditions) -> Option<AllowedBy> {
+    let about = finding.exceptions.iter().filter_map(|number| exceptions.get(*number));
+    let all = about.filter(|exception| exception.fits(conditions)).map(|it| it.allowed_by(conditions.today));
+    // The system's stand first, and lift more.
+    all.min_by_key(AllowedBy::has_ended)
 }
 
 fn apply_strictness(finding: &Finding, decision: &mut Decision) {

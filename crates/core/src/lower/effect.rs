@@ -49,6 +49,17 @@ pub enum Effect {
     Describes(Box<Workload>),
 }
 
+impl Effect {
+    /// The container that it would run, or describes.
+    pub fn workload(&self) -> Option<Workload> {
+        match self {
+            Effect::Request(request) => Workload::of(request),
+            Effect::Describes(workload) => Some((**workload).clone()),
+            _ => None,
+        }
+    }
+}
+
 /// A program the client runs.
 #[derive(Clone, Debug, Default)]
 pub struct Runs {

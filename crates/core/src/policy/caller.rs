@@ -52,12 +52,14 @@ pub struct Caller {
     pub user: String,
     /// The path of the program that started docker; empty where it is not known.
     pub program: String,
+    /// The names of the groups of that user and of the process, as far as a policy asks.
+    pub groups: Vec<String>,
 }
 
 impl Caller {
     /// A caller that no table of a policy knows by its user or program.
     pub fn of(kind: CallerKind) -> Caller {
-        Caller { kind, user: String::new(), program: String::new() }
+        Caller { kind, user: String::new(), program: String::new(), groups: Vec::new() }
     }
 
     /// The ways in which it is judged, of which the strictest applies. An agent is every kind of caller at once, with and without

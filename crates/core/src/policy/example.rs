@@ -16,10 +16,13 @@ pub struct ExampleFile {
     pub environment: Option<String>,
     /// The kind of caller.
     pub caller: Option<CallerKind>,
-    /// The user's name, for tables of callers.
+    /// The user's name, for tables of callers and exceptions.
     pub user: Option<String>,
     /// The program that starts docker, for tables of callers.
     pub program: Option<String>,
+    /// The names of the user's groups, for exceptions.
+    #[serde(default)]
+    pub groups: Vec<String>,
     /// The action that is expected.
     pub expect: Action,
     /// A rule that has to be among those with this action.
@@ -35,7 +38,12 @@ impl ExampleFile {
     /// Who runs it; `kind` where the example does not say.
     pub fn caller(&self, kind: CallerKind) -> Caller {
         let text = |set: &Option<String>| set.clone().unwrap_or_default();
-        Caller { kind: self.caller.unwrap_or(kind), user: text(&self.user), program: text(&self.program) }
+        Caller {
+            kind: self.caller.unwrap_or(kind),
+            user: text(&self.user),
+            program: text(&self.program),
+            groups: self.groups.clone(),
+        }
     }
 
     /// The id of the rule that has to be a reason.

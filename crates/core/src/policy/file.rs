@@ -10,12 +10,14 @@ use toml::Spanned;
 
 use super::actions::{CallerFile, PresetFile};
 use super::example::ExampleFile;
+use super::exception_file::ExceptionFile;
 use super::lint_file::LintFile;
 use super::names::{Globs, PresetName, RuleId};
 use super::place::EnginePlace;
 use super::values::{KeptBytes, KeptTime, Memory, OfferedUser, Pids, RepeatNotes, Swap};
 use super::{Action, preset, preset_names};
 use crate::engine::Lookup;
+use crate::rules::{Class, Rule};
 use crate::text::did_you_mean;
 
 /// One file, read.
@@ -92,6 +94,10 @@ pub struct File {
     pub environments: BTreeMap<String, Spanned<EnvironmentFile>>,
     /// `[rules]`: actions for every environment.
     pub rules: BTreeMap<RuleId, Spanned<Action>>,
+    /// `[[allow]]`: exceptions.
+    pub allow: Vec<Spanned<ExceptionFile>>,
+    /// `[locks]`.
+    pub locks: LocksFile,
     /// `[[example]]`: commands with the verdicts that are expected.
     pub example: Vec<Spanned<ExampleFile>>,
     /// `[lint]`.
@@ -124,6 +130,30 @@ pub struct ProtectFile {
     pub images: Option<Spanned<Globs>>,
     /// Names of networks.
     pub networks: Option<Spanned<Globs>>,
+}
+
+/// What no lower layer weakens, though this file does not set it: the preset's action is the least.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LocksFile {
+    /// Rules.
+    pub rules: Option<Spanned<Vec<RuleId>>>,
+    /// Classes of rules.
+    pub classes: Option<Spanned<Vec<Class>>>,
+}
+
+impl LocksFile {
+    /// Whether a finding of this rule and class is locked.
+    pub fn holds(&self, rule: &Rule, class: Class) -> bool {
+        let of_rule = self.rules.as_ref().is_some_and(|rules| rules.get_ref().iter().any(|it| it.name() == rule.id));
+        of_rule || self.classes.as_ref().is_some_and(|classes| classes.get_ref().contains(&class))
+    }
+
+    /// Where it begins; None where it locks nothing.
+    fn at(&self) -> Option<usize> {
+        let rules = self.rules.as_ref().map(|rules| rules.span().start);
+        rules.into_iter().chain(self.classes.as_ref().map(|classes| classes.span().start)).min()
+    }
 }
 
 /// How much is kept of what is deleted, and how long.
@@ -283,6 +313,14 @@ pub fn parse(path: &Path, is_system: bool, text: &str) -> Result<PolicyLayer, Po
             },
         };
         return Err(problem(Some(caller.span().start), reason));
+    }
+    for exception in &file.allow {
+        if let Some((at, reason)) = exception.get_ref().problem(exception.span().start) {
+            return Err(problem(Some(at), reason));
+        }
+    }
+    if let Some(at) = file.locks.at().filter(|_| !is_system) {
+        return Err(problem(Some(at), "[locks] counts in the system's files only".to_owned()));
     }
     if let Some(docker) = file.docker.as_ref().filter(|docker| !docker.get_ref().is_absolute()) {
         let reason = format!("docker = {:?} is not an absolute path", docker.get_ref().display().to_string());

@@ -86,7 +86,7 @@ impl Values {
     fn of(file: &File) -> Values {
         // What is protected adds up (`Policy::protected`); presets, callers, environments and rules have their part in an action,
         // and the action is bounded (`Policy::decide`); what `[lint]` says is bounded where it is read (`Policy::lint_level`). Examples
-        // decide nothing.
+        // decide nothing. An exception lifts an action, and what it lifts is bounded too; only a system's file has locks.
         let File {
             docker,
             repeat_notes,
@@ -97,6 +97,8 @@ impl Values {
             callers: _,
             environments: _,
             rules: _,
+            allow: _,
+            locks: _,
             example: _,
             lint: _,
         } = file;
@@ -261,7 +263,11 @@ impl Policy {
         if users.len() * programs.len() > MOST_CALLERS {
             return Vec::new();
         }
-        let of = |kind, user: &str, program: &str| Caller { kind, user: user.to_owned(), program: program.to_owned() };
+        let of = |kind, user: &str, program: &str| Caller {
+            user: user.to_owned(),
+            program: program.to_owned(),
+            ..Caller::of(kind)
+        };
         let pairs = users.iter().flat_map(|user| programs.iter().map(move |program| (*user, *program)));
         pairs.flat_map(|(user, program)| CallerKind::ALL.map(|kind| of(kind, user, program))).collect()
     }

@@ -7,6 +7,8 @@ mod allow;
 mod caller;
 mod environment;
 mod example;
+mod exception;
+mod exception_file;
 mod file;
 mod layers;
 mod level;
@@ -26,13 +28,17 @@ use caller::View;
 pub use caller::{Caller, CallerKind};
 pub use environment::{Environment, strictness, words_of_production};
 pub use example::ExampleFile;
+pub use exception::{AllowedBy, Exception, ExceptionConditions, ExceptionSubjects};
+pub use exception_file::ExceptionFile;
 pub use file::{
-    EnvironmentFile, File, OfferFile, PolicyLayer, PolicyProblem, ProtectFile, TrashFile, parse as parse_layer,
+    EnvironmentFile, File, LocksFile, OfferFile, PolicyLayer, PolicyProblem, ProtectFile, TrashFile,
+    parse as parse_layer,
 };
 pub use layers::{Values, WithoutEffect};
 pub use level::{Level, LevelSetting};
 pub use lint::RepositoryConfig;
 pub use lint_file::{LintFile, LintPathsFile, PathPatterns};
+pub use names::Globs;
 pub use place::{EnginePlace, is_ci};
 pub use preset::{preset, preset_names};
 use values::Memory;
@@ -54,12 +60,14 @@ pub struct Decision {
     pub source: Option<String>,
     /// The least strict action that is possible, because the engine's labels are not known.
     pub least: Action,
+    /// The exception that allows it, or did until it ended.
+    pub exception: Option<AllowedBy>,
 }
 
 impl Decision {
     /// What a preset says.
     pub fn preset(action: Action) -> Decision {
-        Decision { action, question: None, source: None, least: Action::Allow }
+        Decision { action, question: None, source: None, least: Action::Allow, exception: None }
     }
 
     /// The same for a caller who can answer, or cannot.
@@ -115,9 +123,15 @@ impl Policy {
         self.values().repeat_notes.is_some_and(|repeat| repeat.get_ref().0)
     }
 
-    /// Whether any file has a table for a caller by its user or program.
+    /// Whether any file has a table or an exception for a caller by its user or program.
     pub fn knows_callers(&self) -> bool {
-        self.layers.iter().any(|layer| !layer.file.callers.is_empty())
+        let names_user = |exception: Exception| !exception.file.user.is_empty();
+        self.layers.iter().any(|layer| !layer.file.callers.is_empty()) || self.exceptions().any(names_user)
+    }
+
+    /// Whether any exception names a group.
+    pub fn knows_groups(&self) -> bool {
+        self.exceptions().any(|exception| !exception.file.group.is_empty())
     }
 
     /// How the trash is kept: what keeps more and longer holds.
@@ -202,6 +216,63 @@ impl Policy {
         strictest
     }
 
+    /// Every environment that an engine may belong to, for any of the files: an exception for one holds only where it is the only one.
+    pub fn environments(&self, place: &EnginePlace) -> Vec<Environment> {
+        let (system, own) = self.system_and_own();
+        let mut all = environment::possible(&own, place);
+        if !system.is_empty() {
+            all.extend(environment::possible(&system, place).into_iter().filter(binds));
+        }
+        // Labels that are not known could make it production.
+        if all.iter().any(|it| it.open) {
+            all.push(environment::production());
+        }
+        all
+    }
+
+    /// The exceptions of the files that bind the caller, the system's first.
+    pub fn exceptions(&self) -> impl Iterator<Item = Exception> {
+        self.layers.iter().filter(|layer| !layer.is_others).flat_map(Exception::of)
+    }
+
+    /// Whether there is any exception.
+    pub fn has_exceptions(&self) -> bool {
+        self.layers.iter().any(|layer| !layer.file.allow.is_empty())
+    }
+
+    /// What is left of the decision on a finding that an exception allows. One of the system's (`by_system`) lifts everything but what the caller's own
+    /// files set; another lifts nothing that binds it: what the system's files set and lock, and what they make of the engine.
+    pub fn decide_excepted(
+        &self,
+        rule: &Rule,
+        class: Class,
+        at: &DecidedAt,
+        caller: &Caller,
+        by_system: bool,
+    ) -> Decision {
+        if let Some(action) = preset::always(rule) {
+            return Decision::preset(action);
+        }
+        let (system, _) = self.system_and_own();
+        let users: Vec<PolicyLayer> = self.layers.iter().filter(|layer| !layer.is_system).cloned().collect();
+        let possible = |layers: &[PolicyLayer]| match at {
+            DecidedAt::Environment(environment) => vec![(*environment).clone()],
+            DecidedAt::Place(place) => {
+                let mut all = environment::possible(layers, place);
+                // Labels that are not known could make it production.
+                if all.iter().any(|it| it.open) {
+                    all.push(environment::production());
+                }
+                all
+            }
+        };
+        let decided = caller.views().into_iter().flat_map(|view| match by_system {
+            true => self.decided_by(&users, &self.layers, rule, class, view, &possible, |_, set| set),
+            false => self.bound_by(&system, rule, class, view, &possible),
+        });
+        decided.max_by_key(|decision| decision.action).unwrap_or(Decision::preset(Action::Allow))
+    }
+
     /// Whether a file's environments look at the engine's labels or its id.
     pub fn looks_at_labels(&self) -> bool {
         self.layers.iter().any(|layer| layer.file.environments.values().any(|it| it.get_ref().asks_the_engine()))
@@ -257,23 +328,54 @@ impl Policy {
         possible: &dyn Fn(&[PolicyLayer]) -> Vec<Environment>,
     ) -> Decision {
         let (system, own) = self.system_and_own();
-        let decisions = |layers: &[PolicyLayer], only_bound: bool| -> Vec<Decision> {
-            let decided = possible(layers).into_iter().filter_map(|environment| {
-                let (decision, set) = self.decide_by(layers, rule, class, &environment, view);
-                (!only_bound || set || binds(&environment)).then_some(decision)
-            });
-            decided.collect()
-        };
+        let all = |layers: &[PolicyLayer]| self.decided_by(layers, layers, rule, class, view, possible, |_, _| true);
         let strictest = |decisions: Vec<Decision>| decisions.into_iter().max_by_key(|decision| decision.action);
-        let mut holds = strictest(decisions(&own, false)).unwrap_or(Decision::preset(Action::Refuse));
-        let bound = if system.is_empty() { None } else { strictest(decisions(&system, true)) };
-        let others = if own.len() < self.layers.len() { strictest(decisions(&self.layers, false)) } else { None };
+        let mut holds = strictest(all(&own)).unwrap_or(Decision::preset(Action::Refuse));
+        let bound = strictest(self.bound_by(&system, rule, class, view, possible));
+        let others = if own.len() < self.layers.len() { strictest(all(&self.layers)) } else { None };
         for theirs in bound.into_iter().chain(others) {
             if theirs.action > holds.action {
                 holds = theirs;
             }
         }
         holds
+    }
+
+    /// What the system's files say that binds every other file: what they set, what they lock, and what they make of the engine.
+    fn bound_by(
+        &self,
+        system: &[PolicyLayer],
+        rule: &Rule,
+        class: Class,
+        view: View,
+        possible: &dyn Fn(&[PolicyLayer]) -> Vec<Environment>,
+    ) -> Vec<Decision> {
+        if system.is_empty() {
+            return Vec::new();
+        }
+        let is_locked = system.iter().any(|layer| layer.file.locks.holds(rule, class));
+        let counts = |environment: &Environment, set: bool| set || is_locked || binds(environment);
+        self.decided_by(system, system, rule, class, view, possible, counts)
+    }
+
+    /// What some files say in each environment that the engine may belong to by these or others; `counts` chooses among them by the
+    /// environment and whether a file set it.
+    #[allow(clippy::too_many_arguments)] // The parts of one question.
+    fn decided_by(
+        &self,
+        layers: &[PolicyLayer],
+        knowing: &[PolicyLayer],
+        rule: &Rule,
+        class: Class,
+        view: View,
+        possible: &dyn Fn(&[PolicyLayer]) -> Vec<Environment>,
+        counts: impl Fn(&Environment, bool) -> bool,
+    ) -> Vec<Decision> {
+        let decided = possible(knowing).into_iter().filter_map(|environment| {
+            let (decision, set) = self.decide_by(layers, rule, class, &environment, view);
+            counts(&environment, set).then_some(decision)
+        });
+        decided.collect()
     }
 
     /// The names of all environments: the presets', then those of the files.
@@ -329,6 +431,14 @@ impl Policy {
         }
         (decision, set)
     }
+}
+
+/// Where a decision holds.
+pub enum DecidedAt<'a> {
+    /// On an engine.
+    Place(&'a EnginePlace<'a>),
+    /// In an environment that was named.
+    Environment(&'a Environment),
 }
 
 /// Whether an environment that was found with the system's file alone holds whatever the user's says: the file assigned

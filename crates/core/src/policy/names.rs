@@ -13,8 +13,19 @@ use crate::text::did_you_mean;
 pub struct Globs(pub Vec<String>);
 
 impl Globs {
-    pub(super) fn matching(&self, text: &str) -> Option<&str> {
-        self.0.iter().find(|glob| !text.is_empty() && WildMatch::new(glob).matches(text)).map(String::as_str)
+    /// Whether it has no pattern.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The first pattern that fits a text; none fits an empty one.
+    pub fn matching(&self, text: &str) -> Option<&str> {
+        self.0.iter().find(|glob| Globs::fits(glob, text)).map(String::as_str)
+    }
+
+    /// Whether a pattern fits a text that is not empty.
+    pub fn fits(glob: &str, text: &str) -> bool {
+        !text.is_empty() && WildMatch::new(glob).matches(text)
     }
 }
 

@@ -60,6 +60,18 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// The same for a part of the effects, with the containers as they are in that part.
+    pub fn of_part<'b>(
+        &'b self,
+        lowered: &'b Lowered,
+        workloads: Vec<Workload>,
+        deletions: &'b dyn Fn() -> Vec<Step>,
+    ) -> Case<'b> {
+        let Case { target, facts, host, offers, ids, .. } = *self;
+        let part = Case::new(lowered, target, facts, host, offers, ids, deletions);
+        Case { workloads: OnceCell::from(workloads), ..part }
+    }
+
     /// Whether the command deletes or replaces anything that a plan covers. Compose is asked for what it would replace.
     pub fn deletes(&self) -> bool {
         crate::plan::deletes(self.lowered) && !self.steps().is_empty()
@@ -164,14 +176,7 @@ impl<'a> Case<'a> {
 
     /// Every container that would run, whichever request brings it.
     pub fn workloads(&self) -> &[Workload] {
-        self.workloads.get_or_init(|| {
-            let described = |effect: &Effect| match effect {
-                Effect::Request(request) => Workload::of(request),
-                Effect::Describes(workload) => Some((**workload).clone()),
-                _ => None,
-            };
-            self.lowered.effects.iter().filter_map(described).collect()
-        })
+        self.workloads.get_or_init(|| self.lowered.effects.iter().filter_map(Effect::workload).collect())
     }
 
     /// Containers described in full.

@@ -11,7 +11,8 @@ use crate::lower::{Origin, Origins, Workload, positions};
 use crate::target::Target;
 
 /// What a rule is about, which decides what a preset does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Class {
     /// Gives root on the host or control of the engine.
     Escape,
@@ -235,6 +236,7 @@ impl Rule {
             subject: None,
             services: Vec::new(),
             weighed_as: None,
+            exceptions: Vec::new(),
         }
     }
 
@@ -290,6 +292,8 @@ pub struct Finding {
     pub services: Vec<String>,
     /// The class by whose level a report about files weighs it, where that is another than its own. It decides nothing about a command.
     pub weighed_as: Option<Class>,
+    /// The exceptions of the policy, by their number, that are about it.
+    pub exceptions: Vec<usize>,
 }
 
 /// From which engine a command leads away, and to which ones.
@@ -499,11 +503,18 @@ impl Seen {
     }
 
     fn is_new_by(&mut self, finding: &Finding, title: &str, origins: &[Origin]) -> bool {
-        let places = finding.places.iter();
-        let places =
-            places.map(|place| (place.path().to_owned(), place.span.start, place.span.end, place.of.clone())).collect();
-        self.0.insert((finding.rule.id, title.to_owned(), keys(origins), places))
+        self.0.insert((finding.rule.id, title.to_owned(), keys(origins), places_of(finding)))
     }
+
+    /// Whether one with this rule, title, origins and places was there before.
+    pub fn has(&self, finding: &Finding) -> bool {
+        self.0.contains(&(finding.rule.id, finding.title.clone(), keys(&finding.origins), places_of(finding)))
+    }
+}
+
+fn places_of(finding: &Finding) -> Vec<PlaceKey> {
+    let key = |place: &Place| (place.path().to_owned(), place.span.start, place.span.end, place.of.clone());
+    finding.places.iter().map(key).collect()
 }
 
 /// Origins as texts that are equal where they are.
