@@ -10,15 +10,22 @@ use fender_core::lower::{ComposeFiles, ComposeModel, goes_by_name, model_words, 
 use fender_core::plan::compose::{Project, WORKING_DIR};
 use fender_core::plan::preview::preview_words;
 
-/// Begins what compose will be asked for this invocation. `is_there` says whether the engine has containers with these labels.
-pub fn begin(printer: &Printer, invocation: &Invocation, host: &dyn Host, is_there: impl FnOnce(&Value) -> bool) {
-    let (Some(model), Some(preview)) = (model_words(invocation), preview_words(invocation)) else { return };
+/// Begins what compose will be asked for this invocation. `found` looks for a container with these labels on the engine; it comes back.
+pub fn begin<T>(
+    printer: &Printer,
+    invocation: &Invocation,
+    host: &dyn Host,
+    found: impl FnOnce(&Value) -> Option<T>,
+) -> Option<T> {
+    let (model, preview) = (model_words(invocation)?, preview_words(invocation)?);
     printer.begin_printed(&model);
     // Where the engine has nothing from this folder, its dry run is mostly not asked for, and could wait for a registry.
     let (folder, _) = ComposeFiles::of_words(invocation, host).whole(host);
-    if is_there(&json!({ "label": [format!("{WORKING_DIR}={folder}")] })) {
+    let there = found(&json!({ "label": [format!("{WORKING_DIR}={folder}")] }));
+    if there.is_some() {
         printer.begin_said(&preview);
     }
+    there
 }
 
 /// The words with which compose prints what belongs to the services that `down` names. For these alone, and those that they need, it removes

@@ -25,6 +25,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bollard_stubs::models::{ContainerInspectResponse, ImageInspect, SystemVersion};
@@ -39,7 +40,7 @@ pub use other::OtherClient;
 use crate::environment::client::Printer;
 use crate::environment::memory;
 use compose_project::begin;
-use connection::{Connection, nothing};
+use connection::{Client, Connection, nothing};
 use fender_core::api::{EngineProblem, Version, parse_version};
 use fender_core::engine::{
     ContainerFacts, EngineFacts, ImageFacts, Inspect, Labels, Lookup, MountFacts, ProjectContainer, Reach, nano_cpus,
@@ -85,6 +86,9 @@ pub struct Engine {
     /// By what was asked for.
     containers: RefCell<HashMap<String, Lookup<ContainerFacts>>>,
     itself: RefCell<Option<Lookup<EngineFacts>>>,
+    /// The containers of compose's projects, by the project's name.
+    projects: RefCell<HashMap<String, Rc<List<Container>>>>,
+    volumes: RefCell<Option<Rc<Volumes>>>,
     protections: RefCell<Option<Result<Rc<Protections>, EngineProblem>>>,
     plans: RefCell<Vec<KnownPlan>>,
     lists: KnownLists,
@@ -119,6 +123,8 @@ impl Engine {
             images: RefCell::default(),
             containers: RefCell::default(),
             itself: RefCell::default(),
+            projects: RefCell::default(),
+            volumes: RefCell::default(),
             protections: RefCell::default(),
             plans: RefCell::default(),
             lists: KnownLists::default(),
@@ -200,6 +206,49 @@ impl Engine {
         connection.within(patience, async {
             connection.client.send_as_is(Method::GET, path, nothing(), None).await?.parsed(body::SMALL).await
         })
+    }
+
+    /// The containers of a project.
+    fn of_project_named(&self, name: &str) -> Lookup<Rc<List<Container>>> {
+        if let Some(known) = self.projects.borrow().get(name) {
+            return Lookup::Found(known.clone());
+        }
+        let filters = json!({ "label": [format!("{PROJECT}={name}")] });
+        let asked = self.ask_longer::<List<Container>>(&paths::containers_where(&filters)).map(Rc::new);
+        if let Lookup::Found(containers) = &asked {
+            self.projects.borrow_mut().insert(name.to_owned(), containers.clone());
+        }
+        asked
+    }
+
+    /// Asks while compose's programs run what will be wanted after them: `project` is the one of this folder. What is not answered now is asked when it
+    /// is wanted.
+    fn ask_ahead(&self, project: &str, invocation: &Invocation) {
+        let Ok(connection) = self.connection() else { return };
+        // Over ssh each request at once is a login.
+        if !self.target.is_local() {
+            return;
+        }
+        async fn one<T: DeserializeOwned + Send + 'static>(client: &Arc<Client>, path: &str) -> Option<T> {
+            client.send_as_is(Method::GET, path, nothing(), None).await.ok()?.parsed(body::SMALL).await.ok()
+        }
+        let client = &connection.client;
+        let containers = paths::containers_where(&json!({ "label": [format!("{PROJECT}={project}")] }));
+        let makes = matches!(invocation.canonical(), "compose up" | "compose create" | "compose run");
+        let all = async {
+            let volumes = async { if makes { one::<Volumes>(client, paths::VOLUMES).await } else { None } };
+            let (info, containers) = (one::<Info>(client, paths::INFO), one::<List<Container>>(client, &containers));
+            Ok(tokio::join!(info, containers, volumes))
+        };
+        let Ok((info, containers, volumes)) = connection.within(PATIENCE, all) else { return };
+        if let Some(info) = info {
+            memory::learn(&self.target.host, &info.id, &info.labels);
+            *self.itself.borrow_mut() = Some(Lookup::Found(info.facts()));
+        }
+        if let Some(containers) = containers {
+            self.projects.borrow_mut().insert(project.to_owned(), Rc::new(containers));
+        }
+        *self.volumes.borrow_mut() = volumes.map(Rc::new);
     }
 
     /// Whether a container passes these filters.
@@ -373,9 +422,7 @@ impl Inspect for Engine {
     }
 
     fn project_containers(&self, project: &str) -> Lookup<Vec<ProjectContainer>> {
-        let filters = json!({ "label": [format!("{PROJECT}={project}")] });
-        let asked = self.ask_longer::<List<Container>>(&paths::containers_where(&filters));
-        asked.map(|containers| containers.0.iter().map(of_project).collect())
+        self.of_project_named(project).map(|containers| containers.0.iter().map(of_project).collect())
     }
 
     fn project_names(&self) -> Lookup<Vec<String>> {
@@ -399,7 +446,9 @@ impl Inspect for Engine {
     }
 
     fn volume_names(&self) -> Lookup<Vec<String>> {
-        self.ask::<Volumes>(paths::VOLUMES).map(|list| list.volumes.into_iter().map(|volume| volume.name).collect())
+        let known = self.volumes.borrow().clone();
+        let volumes = known.map_or_else(|| self.ask::<Volumes>(paths::VOLUMES).map(Rc::new), Lookup::Found);
+        volumes.map(|list| list.volumes.iter().map(|volume| volume.name.clone()).collect())
     }
 
     fn in_swarm(&self) -> Lookup<bool> {
@@ -455,7 +504,15 @@ impl Inspect for Engine {
     }
 
     fn begin_compose(&self, invocation: &Invocation, host: &dyn Host) {
-        begin(&self.printer, invocation, host, |filters| matches!(self.lists_any(filters), Lookup::Found(())));
+        let project = begin(&self.printer, invocation, host, |filters| {
+            let Lookup::Found(found) = self.ask::<List<Container>>(&paths::containers_where(filters)) else {
+                return None;
+            };
+            found.0.first().map(|container| container.labels.get(PROJECT).cloned())
+        });
+        if let Some(project) = project.flatten() {
+            self.ask_ahead(&project, invocation);
+        }
     }
 
     fn begin_printed(&self, each: &[Vec<String>], _: &dyn Host) {

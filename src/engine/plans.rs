@@ -11,7 +11,6 @@ use super::compose_project::read_project;
 use super::connection::Client;
 use super::inventory::{Info, Volumes, listed, sizes_within, survey};
 use super::labelled::labelled;
-use super::list::List;
 use super::{Engine, MORE_PATIENCE, READS_FILES, paths};
 use crate::environment::state;
 use fender_core::api::EngineProblem;
@@ -19,7 +18,7 @@ use fender_core::engine::{Inspect as _, Lookup, Reach};
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
 use fender_core::plan::compose::{PROJECT, Project};
-use fender_core::plan::inventory::{Container, Volume};
+use fender_core::plan::inventory::Volume;
 use fender_core::plan::preview::{Preview, preview_words};
 use fender_core::plan::protect::LABEL;
 use fender_core::plan::{Change, ChangeStep, Facts, Plan, Protections, Step, needs};
@@ -33,12 +32,11 @@ pub(super) struct KnownPlan {
 }
 
 impl Engine {
-    /// What protects objects of this engine besides labels.
-    async fn read_locks(&self, client: &Arc<Client>) -> Result<Protections, EngineProblem> {
+    /// What protects objects of the engine with this id besides labels; None where nothing asks for its id.
+    fn locks_of(&self, id: Option<&str>) -> Result<Protections, EngineProblem> {
         let mut all = Protections { patterns: self.patterns.clone(), ..Protections::default() };
-        if state::any_locks() {
-            let info: Info = client.get(paths::INFO).await?;
-            let locks = state::locks(&info.id).map_err(|error| EngineProblem::Unanswered(format!("{error:#}")))?;
+        if let Some(id) = id {
+            let locks = state::locks(id).map_err(|error| EngineProblem::Unanswered(format!("{error:#}")))?;
             all.locks = locks.locked;
             all.released = locks.released;
         }
@@ -48,24 +46,22 @@ impl Engine {
     /// What protects any object of this engine.
     async fn read_protections(&self, client: &Arc<Client>) -> Result<Protections, EngineProblem> {
         let labelled = labelled(client).await?;
-        Ok(Protections { labelled, ..self.read_locks(client).await? })
+        let info = if state::any_locks() { Some(client.get::<Info>(paths::INFO).await?) } else { None };
+        Ok(Protections { labelled, ..self.locks_of(info.as_ref().map(|info| info.id.as_str()))? })
     }
 
     /// The plan, with what protects what it is made of: all requests for both in one batch. Only what the plan's lists have can go or hold what
     /// goes, so that no other object is asked for its labels.
     async fn read_plan(&self, client: &Arc<Client>, steps: &[Step]) -> Result<KnownPlan, EngineProblem> {
         client.version().await?;
-        let known = self.protections.borrow().clone();
-        let protections = async {
-            match known {
-                Some(known) => known.map(|known| (*known).clone()),
-                None => self.read_locks(client).await,
-            }
-        };
         let needs = needs(steps);
-        let lists = listed(client, &needs, self.wanted_api, &self.lists);
         let started = Instant::now();
-        let (mut protections, inventory) = tokio::try_join!(protections, lists)?;
+        let inventory = listed(client, &needs, self.wanted_api, &self.lists).await?;
+        let known = self.protections.borrow().clone();
+        let mut protections = match known {
+            Some(known) => (*known?).clone(),
+            None => self.locks_of(Some(inventory.engine.as_str()).filter(|_| state::any_locks()))?,
+        };
         let within = self.sizes_within.map(|least| sizes_within(least, started.elapsed()));
         protections.labelled |= inventory.has_label(LABEL);
         let plan = survey(client, steps, &protections, inventory, within).await?;
@@ -146,8 +142,7 @@ impl Facts for Engine {
 
     fn project_holds_anything(&self, name: &str) -> Lookup<bool> {
         let filters = json!({ "label": [format!("{PROJECT}={name}")] });
-        let containers = self.ask::<List<Container>>(&paths::containers_where(&filters));
-        containers.then(|containers| match containers.0.is_empty() {
+        self.of_project_named(name).then(|containers| match containers.0.is_empty() {
             true => self.ask::<Volumes>(&paths::volumes_where(&filters)).map(|volumes| !volumes.volumes.is_empty()),
             false => Lookup::Found(true),
         })
