@@ -164,9 +164,66 @@ fn compose(place: &Path) {
     );
 }
 
+/// The processor time of all programs that this one has waited for, in seconds: proc(5), fields 16 and 17, in hundredths.
+fn used() -> f64 {
+    let text = fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = text.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    (fields[13].parse::<f64>().unwrap() + fields[14].parse::<f64>().unwrap()) / 100.0
+}
+
+/// `fender lint` of 150 compose files against compose's own processor time for them, divided by the processors.
+fn many_compose_files(place: &Path) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine.sh");
+    let fetched = Command::new(script).arg("fetch").output().unwrap();
+    let bin = String::from_utf8_lossy(&fetched.stdout).trim().to_owned();
+    let usr = Path::new(&bin).parent().unwrap();
+    let folder = place.join("projects");
+    let service = |at: usize| {
+        format!(
+            "  s{at}:\n    image: app:{at}\n    mem_limit: 1g\n    user: \"1000\"\n    init: true\n    environment: {{A: \"${{X:-y}}\"}}\n    volumes: [\"d:/d\"]\n"
+        )
+    };
+    let text = format!("services:\n{}volumes: {{d: {{}}}}\n", (0..5).map(service).collect::<String>());
+    let files: Vec<_> = (0..150).map(|number| folder.join(format!("s{number}/compose.yaml"))).collect();
+    for file in &files {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, &text).unwrap();
+    }
+    let plugin = usr.join("libexec/docker/cli-plugins/docker-compose");
+    let plugins = place.join("home/.docker/cli-plugins");
+    fs::create_dir_all(&plugins).unwrap();
+    symlink(&plugin, plugins.join("docker-compose")).unwrap();
+    let ready = |program: &Path| {
+        let mut command = Command::new(program);
+        command.current_dir(&folder).env("PATH", format!("{bin}:/usr/bin:/bin")).env("HOME", place.join("home"));
+        command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock").stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    let mut ratios: Vec<(f64, f64)> = Vec::new();
+    for _ in 0..5 {
+        let before = used();
+        for file in &files {
+            let mut command = ready(&plugin);
+            command.args(["--profile", "*", "-f"]).arg(file).args(["config", "--format", "json"]);
+            assert!(command.status().unwrap().success());
+        }
+        let own = (used() - before) / std::thread::available_parallelism().map_or(1.0, |count| count.get() as f64);
+        let ours =
+            timed(|| assert!(ready(Path::new(env!("CARGO_BIN_EXE_fender"))).arg("lint").status().unwrap().success()));
+        ratios.push((ours.as_secs_f64() / own, ours.as_secs_f64() * 1e3));
+    }
+    ratios.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let (ratio, time) = ratios[ratios.len() / 2];
+    result("files", "lint of 150 compose files", time, "ms");
+    eprintln!(
+        "lint of 150 compose files: {time:.0} ms, {ratio:.2} times compose's own processor time divided by the processors"
+    );
+}
+
 fn main() {
     let place = tempfile::tempdir().unwrap();
     lint(place.path());
     context(place.path());
     compose(place.path());
+    many_compose_files(place.path());
 }
