@@ -6,7 +6,7 @@ use std::process::Command;
 use std::{env, fs};
 
 use crate::environment::client::{self, identity, own_identity};
-use crate::environment::host::{Surroundings, hostname};
+use crate::environment::host::{Surroundings, hostname, today};
 use crate::environment::policy::read_layers;
 use crate::environment::product;
 use crate::exit::{DONE, FAILED};
@@ -17,7 +17,7 @@ use fender_core::engine::Lookup;
 use fender_core::engine::{EngineFacts, Inspect};
 use fender_core::host::Host as _;
 use fender_core::lower::read;
-use fender_core::policy::{EnginePlace, Environment, Policy, is_ci};
+use fender_core::policy::{EnginePlace, Environment, Exception, Policy, is_ci};
 use fender_core::target::{Target, choose};
 
 /// One check's outcome.
@@ -220,6 +220,25 @@ fn aliases() -> Option<Check> {
     None
 }
 
+/// What is to be said of an exception: that it has ended or ends soon, or that it is for an image whose content can change.
+fn exception_check(exception: &Exception) -> Option<Check> {
+    let by = exception.allowed_by(today());
+    let (rule, source) = (exception.rule(), &by.source);
+    if by.has_ended() {
+        let said = format!("{source}: the exception for {rule} has ended ({})", by.until?);
+        return Some(hint(said, "remove it, or set a later day"));
+    }
+    if by.ends_soon() {
+        return Some(hint(
+            format!("{source}: the exception for {rule} ends on {}", by.until?),
+            "set a later day if it is still needed",
+        ));
+    }
+    let moving = exception.moving_image()?;
+    let said = format!("{source}: the exception for {rule} is for the name {moving:?}, whatever image it has");
+    Some(hint(said, format!("a digest binds it to one image: image = \"{moving}@sha256:…\"")))
+}
+
 fn policy() -> (Policy, Vec<Check>) {
     match read_layers() {
         Ok(layers) if layers.is_empty() => {
@@ -232,6 +251,7 @@ fn policy() -> (Policy, Vec<Check>) {
             checks.extend(policy.without_effect().into_iter().map(|idle| {
                 hint(format!("{}: {} has no effect", idle.source, idle.key), format!("{}; remove the line", idle.why))
             }));
+            checks.extend(policy.exceptions().filter_map(|exception| exception_check(&exception)));
             (policy, checks)
         }
         Err(problem) => {

@@ -423,6 +423,9 @@ fn allowing(judgement: &Judgement, complaints: &[&Complaint], screen: &Screen, d
     for line in lines.iter().take(most) {
         out.push_str(&screen.dim(&row(screen, "policy", &shown(line))));
     }
+    if let Some(help) = &judgement.help {
+        out.push_str(&row(screen, "help", &shown(help)));
+    }
     out
 }
 

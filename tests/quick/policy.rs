@@ -7,9 +7,9 @@ use crate::support::place::Place;
 use crate::support::process::fender;
 use fender_core::engine::{Labels, Lookup};
 use fender_core::policy::{
-    Action, Caller, CallerFile, CallerKind, ClassActions, DecidedAt, EnginePlace, EnvironmentFile, File, LevelSetting,
-    LintFile, LintPathsFile, LocksFile, OfferFile, Policy, PolicyLayer, PresetFile, ProtectFile, RepositoryConfig,
-    TrashFile, Values, parse_layer,
+    Action, Caller, CallerFile, CallerKind, ClassActions, DecidedAt, EnginePlace, EnvironmentFile, File, HelpFile,
+    LevelSetting, LintFile, LintPathsFile, LocksFile, OfferFile, Policy, PolicyLayer, PresetFile, ProtectFile,
+    RepositoryConfig, TrashFile, Values, parse_layer,
 };
 use fender_core::rules::{Class, Decided, RULES, rule};
 use proptest::prelude::*;
@@ -24,6 +24,7 @@ fn keys(file: &File) -> Vec<(&'static str, bool)> {
     let File {
         docker,
         repeat_notes,
+        help,
         offer,
         protect,
         trash,
@@ -37,6 +38,7 @@ fn keys(file: &File) -> Vec<(&'static str, bool)> {
         locks,
     } = file;
     let LocksFile { rules: locked, classes } = locks;
+    let HelpFile { text, url } = help;
     let LintFile { exclude, rules: lint_rules, paths, unsafe_fixes } = lint;
     let OfferFile { memory, memory_swap, pids_limit, user } = offer;
     let ProtectFile { containers, volumes, images, networks } = protect;
@@ -57,6 +59,8 @@ fn keys(file: &File) -> Vec<(&'static str, bool)> {
         ("trash.keep", keep.is_some()),
         ("rules", !rules.is_empty()),
         ("example", !example.is_empty()),
+        ("help.text", text.is_some()),
+        ("help.url", url.is_some()),
         ("allow", !allow.is_empty()),
         ("locks.rules", locked.is_some()),
         ("locks.classes", classes.is_some()),
@@ -251,6 +255,8 @@ fn text() -> impl Strategy<Value = String> {
             proptest::sample::select(vec![
                 "",
                 "[[example]]\nrun = \"docker ps\"\nexpect = \"allow\"\n",
+                "[help]\ntext = \"ask #platform\"\nurl = \"https://example.com/a\"\n",
+                "[help]\ntext = \"ask Ann\"\n",
                 "[[allow]]\nrule = \"privileged\"\nimage = \"a*\"\nreason = \"known\"\n",
             ]),
             lint(),
@@ -338,7 +344,7 @@ fn holds<T>(theirs: Option<&T>, held: Option<&T>, fine: fn(&T, &T) -> bool) -> b
 
 /// What is wrong with the values of two layers beside those of the system's alone. It names every key that is a value.
 fn weaker(system: &Values, both: &Values) -> Option<&'static str> {
-    let Values { docker, repeat_notes, offer, trash } = system;
+    let Values { docker, repeat_notes, help, offer, trash } = system;
     let OfferFile { memory, memory_swap, pids_limit, user } = offer;
     let TrashFile { max, each, keep } = trash;
     macro_rules! held {
@@ -352,6 +358,8 @@ fn weaker(system: &Values, both: &Values) -> Option<&'static str> {
     let swap = |bytes: i64| if bytes < 0 { i64::MAX } else { bytes };
     held!("docker", docker, both.docker, |held, theirs| held == theirs);
     held!("repeat_notes", repeat_notes, both.repeat_notes, |held, theirs| held.0 || !theirs.0);
+    held!("help.text", help.text, both.help.text, |held, theirs| held == theirs);
+    held!("help.url", help.url, both.help.url, |held, theirs| held == theirs);
     held!("offer.memory", memory, both.offer.memory, |held, theirs| held.bytes <= theirs.bytes);
     if let Some(theirs) = memory_swap {
         let held = both.offer.memory_swap.as_ref().map(|held| swap(held.get_ref().bytes));

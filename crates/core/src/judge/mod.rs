@@ -69,6 +69,8 @@ pub struct Judgement {
     pub wanted: Action,
     /// The words with every offered change made.
     pub rewrite: Option<Vec<OsString>>,
+    /// What the policy says to whoever is refused.
+    pub help: Option<String>,
     /// To ask the engine again, for a screen that is shown.
     pub facts: Rc<dyn Facts>,
     steps: OnceCell<Vec<Step>>,
@@ -182,7 +184,21 @@ pub fn judge_parsed(invocation: Invocation, words: &[OsString], context: &Judgem
     let rewrite = rewrite(&invocation, words, &typed, &fixable, context.host);
     drop(place);
     let caller = context.caller.kind;
-    Judgement { invocation, lowered, target, environment, complaints, caller, action, wanted, rewrite, facts, steps }
+    let help = if action == Action::Refuse { context.policy.help() } else { None };
+    Judgement {
+        invocation,
+        lowered,
+        target,
+        environment,
+        complaints,
+        caller,
+        action,
+        wanted,
+        rewrite,
+        help,
+        facts,
+        steps,
+    }
 }
 
 /// Judges requests behind which there is no command line: what an undo would make again. The rules are the same.

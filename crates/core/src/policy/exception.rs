@@ -129,6 +129,16 @@ impl Exception {
         self.file.rule.name() == rule.id
     }
 
+    /// The id of the rule.
+    pub fn rule(&self) -> &str {
+        self.file.rule.name()
+    }
+
+    /// The first of its images that is named by a name alone: what the name means can change.
+    pub fn moving_image(&self) -> Option<&str> {
+        self.file.image.0.iter().map(String::as_str).find(|image| !image.contains("sha256:"))
+    }
+
     /// What of a command it is about.
     pub fn subjects(&self) -> ExceptionSubjects<'_> {
         let ExceptionFile { image, container, service, project, source, volume, .. } = &self.file;

@@ -14,7 +14,7 @@ use super::exception_file::ExceptionFile;
 use super::lint_file::LintFile;
 use super::names::{Globs, PresetName, RuleId};
 use super::place::EnginePlace;
-use super::values::{KeptBytes, KeptTime, Memory, OfferedUser, Pids, RepeatNotes, Swap};
+use super::values::{HelpLine, KeptBytes, KeptTime, Memory, OfferedUser, Pids, RepeatNotes, Swap};
 use super::{Action, preset, preset_names};
 use crate::engine::Lookup;
 use crate::rules::{Class, Rule};
@@ -80,6 +80,8 @@ pub struct File {
     pub docker: Option<Spanned<PathBuf>>,
     /// Notes are printed each time.
     pub repeat_notes: Option<Spanned<RepeatNotes>>,
+    /// `[help]`.
+    pub help: HelpFile,
     /// `[offer]`.
     pub offer: OfferFile,
     /// `[protect]`.
@@ -102,6 +104,16 @@ pub struct File {
     pub example: Vec<Spanned<ExampleFile>>,
     /// `[lint]`.
     pub lint: LintFile,
+}
+
+/// What a refusal says besides, in the words of whoever wrote the policy.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HelpFile {
+    /// Whom to ask.
+    pub text: Option<Spanned<HelpLine>>,
+    /// Where to read more.
+    pub url: Option<Spanned<HelpLine>>,
 }
 
 /// Values for the fixes that are offered.

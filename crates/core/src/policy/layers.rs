@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use toml::Spanned;
 
-use super::file::{File, OfferFile, PolicyLayer, TrashFile};
+use super::file::{File, HelpFile, OfferFile, PolicyLayer, TrashFile};
 use super::values::{RepeatNotes, Stricter};
 use super::{Action, Caller, CallerKind, Decision, Environment, Policy, preset, preset_names};
 use crate::rules::{Class, RULES, Rule, rule};
@@ -65,6 +65,7 @@ macro_rules! table {
 
 table!(OfferFile { memory, memory_swap, pids_limit, user });
 table!(TrashFile { max, each, keep });
+table!(HelpFile { text, url });
 
 /// The keys that are values.
 #[derive(Clone, Debug, Default)]
@@ -73,13 +74,15 @@ pub struct Values {
     pub docker: Option<Spanned<PathBuf>>,
     /// Whether the same note is printed each time.
     pub repeat_notes: Option<Spanned<RepeatNotes>>,
+    /// `[help]`.
+    pub help: HelpFile,
     /// `[offer]`.
     pub offer: OfferFile,
     /// `[trash]`.
     pub trash: TrashFile,
 }
 
-table!(Values { docker, repeat_notes, offer, trash });
+table!(Values { docker, repeat_notes, help, offer, trash });
 
 impl Values {
     /// The values of one file.
@@ -90,6 +93,7 @@ impl Values {
         let File {
             docker,
             repeat_notes,
+            help,
             offer,
             trash,
             protect: _,
@@ -105,6 +109,7 @@ impl Values {
         Values {
             docker: docker.clone(),
             repeat_notes: repeat_notes.clone(),
+            help: help.clone(),
             offer: offer.clone(),
             trash: trash.clone(),
         }

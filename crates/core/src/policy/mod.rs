@@ -31,7 +31,7 @@ pub use example::ExampleFile;
 pub use exception::{AllowedBy, Exception, ExceptionConditions, ExceptionSubjects};
 pub use exception_file::ExceptionFile;
 pub use file::{
-    EnvironmentFile, File, LocksFile, OfferFile, PolicyLayer, PolicyProblem, ProtectFile, TrashFile,
+    EnvironmentFile, File, HelpFile, LocksFile, OfferFile, PolicyLayer, PolicyProblem, ProtectFile, TrashFile,
     parse as parse_layer,
 };
 pub use layers::{Values, WithoutEffect};
@@ -121,6 +121,13 @@ impl Policy {
     /// Whether the same note is printed each time, and not once a day.
     pub fn repeats_notes(&self) -> bool {
         self.values().repeat_notes.is_some_and(|repeat| repeat.get_ref().0)
+    }
+
+    /// What a refusal says besides; None where no file says anything.
+    pub fn help(&self) -> Option<String> {
+        let HelpFile { text, url } = self.values().help;
+        let lines: Vec<String> = [text, url].into_iter().flatten().map(|line| line.into_inner().0).collect();
+        (!lines.is_empty()).then(|| lines.join(", "))
     }
 
     /// Whether any file has a table or an exception for a caller by its user or program.

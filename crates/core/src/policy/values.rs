@@ -25,6 +25,35 @@ impl Stricter for PathBuf {
     }
 }
 
+/// A line for a person: whom to ask, or where to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HelpLine(pub String);
+
+impl<'de> Deserialize<'de> for HelpLine {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<HelpLine, D::Error> {
+        let text = String::deserialize(deserializer)?.trim().to_owned();
+        let problem = match () {
+            () if text.is_empty() => "it is empty",
+            () if text.chars().any(char::is_control) => "it has to be one line without control characters",
+            () if text.chars().count() > LONGEST_HELP => "it is longer than 200 letters",
+            () => return Ok(HelpLine(text)),
+        };
+        Err(D::Error::custom(problem))
+    }
+}
+
+/// Letters of a line of help.
+const LONGEST_HELP: usize = 200;
+
+/// Whom to ask is not stricter or weaker: the system's word holds.
+impl Stricter for HelpLine {
+    const RULE: &'static str = "the system's value applies";
+
+    fn is_as_strict_as(&self, system: &HelpLine) -> bool {
+        self == system
+    }
+}
+
 /// Whether the same note is printed each time; else once a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct RepeatNotes(pub bool);
