@@ -13,6 +13,7 @@ use crate::ui::screen::shown;
 use fender_core::plan::images::ImageStore;
 use fender_core::plan::inventory::{Inventory, find_container, find_network};
 use fender_core::plan::protect::{LABEL, ProtectLock};
+use fender_core::plan::swarm_changes::service;
 use fender_core::plan::{Needs, ObjectKind};
 use fender_core::policy::Policy;
 
@@ -22,6 +23,7 @@ enum ProtectedKind {
     Image,
     Volume,
     Network,
+    Service,
 }
 
 impl ProtectedKind {
@@ -31,6 +33,7 @@ impl ProtectedKind {
             ProtectedKind::Image => ObjectKind::Image,
             ProtectedKind::Volume => ObjectKind::Volume,
             ProtectedKind::Network => ObjectKind::Network,
+            ProtectedKind::Service => ObjectKind::Service,
         }
     }
 }
@@ -146,6 +149,7 @@ fn look(kind: Option<ObjectKind>) -> Result<(Inventory, Policy), Failure> {
         images: wants(ObjectKind::Image),
         volumes: wants(ObjectKind::Volume),
         networks: wants(ObjectKind::Network),
+        swarm: wants(ObjectKind::Service),
         ..Needs::default()
     };
     let inventory = session::engine_here(&policy).inventory(&needs);
@@ -165,6 +169,7 @@ fn find(inventory: &Inventory, kind: ObjectKind, name: &str) -> Result<ProtectLo
         ObjectKind::Container => find_container(&inventory.containers, name).map(|it| lock(it.name(), &it.id)),
         ObjectKind::Network => find_network(&inventory.networks, name).map(|it| lock(&it.name, &it.id)),
         ObjectKind::Volume => inventory.volumes.iter().find(|it| it.name == name).map(|it| lock(&it.name, "")),
+        ObjectKind::Service => service(inventory, name).map(|it| lock(&it.spec.name, &it.id)),
         _ => ImageStore::new(inventory).resolve(inventory, name).map(|(at, _)| lock(name, &inventory.images[at].id)),
     };
     found.ok_or_else(|| Failure::internal(format!("there is no {} {name:?} on {}", kind.name(), inventory.name)))
@@ -175,6 +180,10 @@ fn label<'a>(inventory: &'a Inventory, kind: ObjectKind, lock: &ProtectLock) -> 
         ObjectKind::Container => inventory.containers.iter().find(|it| it.id == lock.id).map(|it| &it.labels),
         ObjectKind::Network => inventory.networks.iter().find(|it| it.id == lock.id).map(|it| &it.labels),
         ObjectKind::Volume => inventory.volumes.iter().find(|it| it.name == lock.name).map(|it| &it.labels),
+        ObjectKind::Service => {
+            let service = inventory.services.iter().find(|it| it.id == lock.id)?;
+            return service.label(LABEL);
+        }
         _ => inventory.images.iter().find(|it| it.id == lock.id).map(|it| &it.labels),
     };
     labels?.get(LABEL)
@@ -200,6 +209,9 @@ fn list() -> Result<u8, Failure> {
     }
     for it in &inventory.networks {
         add(ObjectKind::Network, &it.name, all.network(it));
+    }
+    for it in &inventory.services {
+        add(ObjectKind::Service, &it.spec.name, all.service(it));
     }
     if lines.is_empty() {
         lines.push(format!("nothing is protected on {}", shown(&inventory.name)));

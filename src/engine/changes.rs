@@ -6,12 +6,14 @@ use std::sync::Arc;
 use super::answers::{MadeWithRm, Started};
 use super::connection::Client;
 use super::inventory::{KnownLists, listed};
+use super::list::List;
 use super::many::{about, many};
 use super::paths;
 use fender_core::api::{EngineProblem, Version};
 use fender_core::order::PutInOrder as _;
 use fender_core::plan::changes::{change_needs, changes};
 use fender_core::plan::inventory::{Container, Inventory, find_container, seconds};
+use fender_core::plan::request_changes::RequestChange;
 use fender_core::plan::{Change, ChangeKind, ChangeStep, Downtime, ItemChange, ObjectKind, Plan, Protections};
 
 /// What these steps change, made of what the engine says now or of the lists that are known, and what of it is protected. `api` is what `DOCKER_API_VERSION` says.
@@ -24,6 +26,14 @@ pub async fn changed(
 ) -> Result<Vec<Change>, EngineProblem> {
     let mut inventory = listed(client, &change_needs(steps), api, known).await?;
     made_with_rm(client, steps, &mut inventory).await?;
+    if steps.iter().any(|step| matches!(step, ChangeStep::Request(RequestChange::DrainsNode { .. })))
+        // Only a manager knows them, and docker refuses the command elsewhere.
+        && inventory.managers.is_some_and(|managers| managers > 0)
+    {
+        let (nodes, tasks) =
+            tokio::try_join!(client.get::<List<_>>(paths::NODES), client.get::<List<_>>(paths::TASKS))?;
+        (inventory.nodes, inventory.tasks) = (nodes.0, tasks.0);
+    }
     let mut changes = changes(steps, &inventory, protections);
     let running = |change: &Change| {
         let is_it = |it: &Container| it.id == change.id && it.is_running();

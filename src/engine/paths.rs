@@ -31,6 +31,12 @@ pub const CREATE_VOLUME: &str = "/volumes/create";
 pub const NETWORKS: &str = "/networks";
 /// POST: creates a network.
 pub const CREATE_NETWORK: &str = "/networks/create";
+/// GET: all nodes of the swarm.
+pub const NODES: &str = "/nodes";
+
+/// GET: all tasks of the swarm.
+pub const TASKS: &str = "/tasks";
+
 /// GET: all services of the swarm.
 pub const SERVICES: &str = "/services";
 /// GET: all secrets of the swarm, without their data.

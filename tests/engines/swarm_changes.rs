@@ -157,6 +157,113 @@ fn a_service_with_a_protected_task_stays() {
     assert_eq!(engine.plain(&["ps", "-q", "--filter", "name=prod-web"]), task);
 }
 
+/// A service's own label, that of its containers, a pattern and a lock protect it, whatever takes it, its tasks or its label.
+#[test]
+fn a_protected_service_stays() {
+    let engine = Engine::start("swarm-label", "new", "--iptables");
+    let guarded = Guarded::new(&engine);
+    guarded.place.policy("[environments.ci]\nhostname = \"*\"\n[protect]\nservices = [\"named-*\"]\n");
+    engine.image("base:1", &["CMD [\"sleep\",\"3600\"]"]);
+    engine.plain(&["swarm", "init", "--advertise-addr", "127.0.0.1"]);
+    let create = |name: &str, more: &[&str]| {
+        let words = [&["service", "create", "-d", "--name", name], more, &["base:1"]].concat();
+        engine.plain(&words);
+    };
+    create("kept", &["--label", "fender.protect=orders"]);
+    create("inside", &["--replicas", "0", "--container-label", "fender.protect=true"]);
+    create("named-one", &["--replicas", "0"]);
+    create("other", &["--replicas", "0"]);
+    let folder = guarded.place.path("home");
+    let write = |name: &str, deploy: &str| {
+        let path = folder.join(format!("{name}.yaml"));
+        fs::write(&path, format!("version: \"3.8\"\nservices:\n{deploy}")).unwrap();
+        path.display().to_string()
+    };
+    let web = |deploy: &str| format!("  web: {{image: \"base:1\", deploy: {{{deploy}}}}}\n");
+    let label = "labels: {fender.protect: shop}";
+    let whole = write("whole", &web(&format!("replicas: 1, {label}")));
+    let bare = write("bare", &web("replicas: 1"));
+    let zero = write("zero", &web(&format!("replicas: 0, {label}")));
+    let without = write("without", "  more: {image: \"base:1\", deploy: {replicas: 0}}\n");
+    engine.plain(&["stack", "deploy", "-d", "-c", &whole, "shop"]);
+    let ids = || engine.plain(&["service", "ls", "-q"]);
+    let before = ids();
+    let refused = |words: &[&str]| {
+        let output = guarded.piped(words);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(125) && said.contains("protected"), "docker {words:?}: {said}");
+        said
+    };
+    for words in [
+        &["service", "rm", "kept"][..],
+        &["service", "rm", "other", "inside"],
+        &["service", "rm", "named-one"],
+        &["service", "update", "-d", "--force", "kept"],
+        &["service", "update", "-d", "--rollback", "kept"],
+        &["service", "rollback", "-d", "kept"],
+        &["service", "scale", "-d", "kept=0"],
+        &["service", "scale", "-d", "other=1", "kept=0"],
+        &["service", "update", "-d", "--replicas", "0", "kept"],
+        &["service", "update", "-d", "--label-rm", "fender.protect", "kept"],
+        &["stack", "rm", "shop"],
+        &["stack", "deploy", "-d", "--prune", "-c", &without, "shop"],
+        &["stack", "deploy", "-d", "-c", &bare, "shop"],
+        &["stack", "deploy", "-d", "-c", &zero, "shop"],
+        &["swarm", "leave", "--force"],
+    ] {
+        refused(words);
+    }
+    assert!(refused(&["service", "rm", "kept"]).contains("orders"), "the reason is said");
+    assert_eq!(ids(), before);
+    for words in [
+        &["service", "update", "-d", "--label-add", "tier=web", "kept"][..],
+        &["service", "update", "-d", "--label-rm", "tier", "kept"],
+        &["service", "scale", "-d", "kept=2"],
+        &["stack", "deploy", "-d", "-c", &whole, "shop"],
+        &["stack", "deploy", "-d", "-c", &without, "shop"],
+        &["service", "scale", "-d", "other=0"],
+    ] {
+        let output = guarded.piped(words);
+        assert!(output.status.success(), "docker {words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let locked = guarded.fender(&["protect", "service", "other", "--reason", "until May"]);
+    assert!(locked.status.success(), "{}", String::from_utf8_lossy(&locked.stderr));
+    assert!(refused(&["service", "rm", "other"]).contains("until May"));
+    let listed = String::from_utf8_lossy(&guarded.fender(&["protect"]).stdout).into_owned();
+    for name in ["kept", "inside", "named-one", "other", "shop_web"] {
+        assert!(listed.contains(&format!("service    {name}  ")), "{name}: {listed}");
+    }
+    for name in ["other", "kept"] {
+        let unlocked = guarded.fender(&["unprotect", "service", name]);
+        assert!(unlocked.status.success(), "{}", String::from_utf8_lossy(&unlocked.stderr));
+        let plan = guarded.fender(&["plan", "--format", "json", "--", "service", "rm", name]);
+        let plan: Value = serde_json::from_slice(&plan.stdout).unwrap();
+        assert_eq!(plan["deletes"][0]["name"], name, "{plan}");
+    }
+    a_drained_node_says_what_stops(&guarded, &engine);
+}
+
+/// Stopping is an outage and is not refused, and what stops is said: also the tasks of a protected service.
+fn a_drained_node_says_what_stops(guarded: &Guarded, engine: &Engine) {
+    let node = engine.plain(&["node", "ls", "-q"]);
+    let wanted = engine.plain(&["ps", "--no-trunc", "--format", "{{.Names}}"]);
+    let mut wanted: Vec<&str> = wanted.lines().collect();
+    wanted.sort_unstable();
+    assert!(wanted.len() > 1, "{wanted:?}");
+    let machine = engine.plain(&["node", "ls", "--format", "{{.Hostname}}"]);
+    for name in [machine.trim(), node.trim(), &node[..6]] {
+        let words = ["node", "update", "--availability", "drain", name];
+        let plan = guarded.fender(&[&["plan", "--format", "json", "--"], &words[..]].concat());
+        let plan: Value = serde_json::from_slice(&plan.stdout).unwrap();
+        let stops = plan["changes"].as_array().unwrap().iter().filter(|it| it["change"] == "stop");
+        let stops: Vec<&str> = stops.map(|it| it["name"].as_str().unwrap()).collect();
+        assert_eq!(stops, wanted, "{plan}");
+        let said = guarded.fender(&[&["explain", "--environment", "prod", "--"], &words[..]].concat());
+        let said = String::from_utf8_lossy(&said.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(wanted[0]) && said.contains("of a protected service"), "{said}");
+    }
+}
+
 /// A new swarm with the same in it each time.
 fn fill(engine: &Engine, both: &str) {
     let _ = client(&engine.host()).args(["swarm", "leave", "--force"]).output().unwrap();

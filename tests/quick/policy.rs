@@ -41,7 +41,7 @@ fn keys(file: &File) -> Vec<(&'static str, bool)> {
     let HelpFile { text, url } = help;
     let LintFile { exclude, rules: lint_rules, paths, unsafe_fixes } = lint;
     let OfferFile { memory, memory_swap, pids_limit, user } = offer;
-    let ProtectFile { containers, volumes, images, networks } = protect;
+    let ProtectFile { containers, volumes, images, networks, services } = protect;
     let TrashFile { max, each, keep } = trash;
     let mut keys = vec![
         ("docker", docker.is_some()),
@@ -54,6 +54,7 @@ fn keys(file: &File) -> Vec<(&'static str, bool)> {
         ("protect.volumes", volumes.is_some()),
         ("protect.images", images.is_some()),
         ("protect.networks", networks.is_some()),
+        ("protect.services", services.is_some()),
         ("trash.max", max.is_some()),
         ("trash.each", each.is_some()),
         ("trash.keep", keep.is_some()),
@@ -234,6 +235,7 @@ fn text() -> impl Strategy<Value = String> {
         key("volumes", &["\"pg*\"", "[]"]),
         key("images", &["\"base:*\""]),
         key("networks", &["[\"backbone\"]"]),
+        key("services", &["[\"shop_*\"]"]),
     );
     let trash = (
         key("max", &["0", "\"1GB\"", "\"100GB\""]),
@@ -264,7 +266,7 @@ fn text() -> impl Strategy<Value = String> {
     );
     all.prop_map(|((docker, repeat), o, p, t, presets, e, callers, (rules, example, lint))| {
         format!(
-            "{docker}{repeat}[offer]\n{}{}{}{}[protect]\n{}{}{}{}[trash]\n{}{}{}{}{}{}{}{}{}{}{}{rules}{example}{lint}",
+            "{docker}{repeat}[offer]\n{}{}{}{}[protect]\n{}{}{}{}{}[trash]\n{}{}{}{}{}{}{}{}{}{}{}{rules}{example}{lint}",
             o.0,
             o.1,
             o.2,
@@ -273,6 +275,7 @@ fn text() -> impl Strategy<Value = String> {
             p.1,
             p.2,
             p.3,
+            p.4,
             t.0,
             t.1,
             t.2,

@@ -68,6 +68,7 @@ pub use parts::Parts;
 pub use ports::Ports;
 pub use read::{builder, buildkit_is_off, read};
 pub use request::Request;
+pub use service::PROTECTION_LABEL;
 pub use shared::configured_filters;
 use shared::{filled_env, for_each, key_values, origins_of, platform, platform_json, prune_filters, to_map, trim_id};
 pub use tell::tell;

@@ -22,6 +22,9 @@ use crate::grammar::parse::Invocation;
 use crate::grammar::values::{self, Attachment};
 use crate::host::Host;
 
+/// The label that protects an object; its value is the reason.
+pub const PROTECTION_LABEL: &str = "fender.protect";
+
 pub fn lower(invocation: &Invocation, host: &dyn Host) -> Effects {
     match invocation.canonical() {
         "service create" => create(invocation, host),
@@ -108,6 +111,9 @@ fn update(invocation: &Invocation, host: &dyn Host) -> Effects {
         invocation.flags.iter().map(|set| set.flag.name).filter(|name| replaces_tasks(name)).collect();
     if !replacing.is_empty() {
         request = request.part("TaskTemplate", origins_of(invocation, &replacing));
+    }
+    if invocation.list("label-rm").iter().any(|label| label.trim() == PROTECTION_LABEL) {
+        request = request.part("Labels", origins_of(invocation, &["label-rm"]));
     }
     if rollback {
         request = request.with("rollback", "previous").part("rollback", origins_of(invocation, &["rollback"]));

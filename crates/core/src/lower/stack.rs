@@ -1,5 +1,7 @@
 //! Stacks.
 
+use std::collections::HashMap;
+
 use crate::order::PutInOrder as _;
 use bollard_stubs::models::{
     Limit, Mount, MountType, MountVolumeOptions, MountVolumeOptionsDriverConfig, NetworkAttachmentConfig,
@@ -8,6 +10,7 @@ use bollard_stubs::models::{
 };
 use serde_json::{Value, json};
 
+use super::service::PROTECTION_LABEL;
 use super::{Body, Effect, Effects, Origin, Origins, PredictedOperation, Request, Typed};
 use crate::grammar::parse::Invocation;
 use crate::grammar::values;
@@ -178,8 +181,13 @@ pub fn services(model: &Value, stack: &str, sources: &Sources, host: &dyn Host, 
             _ => None,
         };
         let replicas = field(deploy, "replicas").as_i64();
+        let protection = |of: &Value| -> Option<HashMap<String, String>> {
+            let reason = of["labels"].get(PROTECTION_LABEL)?;
+            Some(HashMap::from([(PROTECTION_LABEL.to_owned(), reason.as_str().unwrap_or_default().to_owned())]))
+        };
         let body = ServiceSpec {
             name: Some(format!("{stack}_{name}")),
+            labels: protection(deploy),
             task_template: Some(TaskSpec {
                 container_spec: Some(TaskSpecContainerSpec {
                     image: text("image"),
@@ -188,6 +196,7 @@ pub fn services(model: &Value, stack: &str, sources: &Sources, host: &dyn Host, 
                     args: some(texts("command")),
                     init: service["init"].as_bool(),
                     env: some(env),
+                    labels: protection(service),
                     mounts: (!mounts.is_empty()).then_some(mounts),
                     capability_add: some(texts("cap_add").iter().map(|name| super::create::capability(name)).collect()),
                     ..TaskSpecContainerSpec::default()

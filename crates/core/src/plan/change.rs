@@ -119,6 +119,9 @@ pub struct Change {
     pub recoverable: Option<Recoverable>,
     /// Whether it is certain. A new image, for example, replaces a container only if it differs from the old one.
     pub certain: bool,
+    /// The object stays, and what it consists of goes, or its protection: the tasks of a service.
+    #[serde(skip)]
+    pub takes: bool,
     /// Why the object is protected, where it goes or loses its name.
     #[serde(skip)]
     pub protected: Option<String>,
@@ -138,6 +141,7 @@ impl Change {
             downtime: None,
             recoverable: None,
             certain: true,
+            takes: false,
             protected: None,
         }
     }
@@ -152,6 +156,16 @@ impl Change {
     pub(super) fn of_container(container: &Container, change: ChangeKind) -> Change {
         Change::new(ObjectKind::Container, &container.id, container.name(), change)
     }
+}
+
+/// A change by which an object goes that cannot be had again.
+pub(super) fn lost(kind: ObjectKind, id: &str, name: &str) -> Change {
+    Change { recoverable: Some(Recoverable::No), ..Change::new(kind, id, name, ChangeKind::Delete) }
+}
+
+/// The same of a container.
+pub(super) fn lost_container(container: &Container, reason: &str) -> Change {
+    lost(ObjectKind::Container, &container.id, container.name()).because(reason)
 }
 
 impl From<&Item> for Change {

@@ -68,6 +68,21 @@ pub enum ChangeStep {
     },
 }
 
+impl ChangeStep {
+    /// Whether services of the swarm may go by it, or their tasks.
+    pub fn is_about_services(&self) -> bool {
+        matches!(
+            self,
+            ChangeStep::Request(
+                RequestChange::MakesService { .. }
+                    | RequestChange::UpdatesService { .. }
+                    | RequestChange::PrunesStack { .. }
+                    | RequestChange::LeavesSwarm { .. }
+            )
+        )
+    }
+}
+
 /// The changes in a lowered command besides deletions, in docker's order. For a command of compose alone `preview` is asked for what its
 /// dry run says, and `project` for its reading of its files where there is no dry run.
 pub fn change_steps(
@@ -230,12 +245,15 @@ pub fn changes(steps: &[ChangeStep], inventory: &Inventory, protections: &Protec
 /// Why the object is protected that goes by a change, or loses the name by which people know it.
 fn protection(change: &Change, inventory: &Inventory, protections: &Protections) -> Option<String> {
     let takes = [ChangeKind::Delete, ChangeKind::Replace, ChangeKind::Rename, ChangeKind::Retag];
-    if !takes.contains(&change.change) {
+    if !takes.contains(&change.change) && !change.takes {
         return None;
     }
     let protected = match change.kind {
         ObjectKind::Container => {
-            inventory.containers.iter().find(|it| it.id == change.id).and_then(|it| protections.container(it))
+            let container = inventory.containers.iter().find(|it| it.id == change.id);
+            container
+                .and_then(|it| protections.container(it))
+                .or_else(|| task_protection(change, inventory, protections))
         }
         ObjectKind::Tag | ObjectKind::Image => {
             inventory.images.iter().find(|it| it.id == change.id).and_then(|it| protections.image(it))
@@ -246,9 +264,22 @@ fn protection(change: &Change, inventory: &Inventory, protections: &Protections)
         ObjectKind::Network => {
             inventory.networks.iter().find(|it| it.id == change.id).and_then(|it| protections.network(it))
         }
-        ObjectKind::BuildCache | ObjectKind::Service | ObjectKind::Secret | ObjectKind::Config => None,
+        ObjectKind::Service => {
+            inventory.services.iter().find(|it| it.id == change.id).and_then(|it| protections.service(it))
+        }
+        ObjectKind::BuildCache | ObjectKind::Secret | ObjectKind::Config => None,
     };
     protected.map(|it| it.why)
+}
+
+/// Why the service is protected whose task this is.
+fn task_protection(
+    change: &Change,
+    inventory: &Inventory,
+    protections: &Protections,
+) -> Option<super::protect::Protected> {
+    let task = inventory.tasks.iter().find(|it| change.name.ends_with(&it.id))?;
+    protections.service(inventory.services.iter().find(|it| it.id == task.service)?)
 }
 
 fn unprotected_changes(steps: &[ChangeStep], inventory: &Inventory) -> Vec<Change> {

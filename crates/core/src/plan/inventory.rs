@@ -1,14 +1,14 @@
 //! What an engine holds, as far as deletions need it. The edge reads it (`engine::inventory`).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
+pub use super::labels::ObjectLabels;
+use super::labels::or_empty;
+use super::swarm::{Service, SwarmNode, SwarmObject, Task};
 use crate::api::Version;
-
-/// Labels of an object by their keys.
-pub type ObjectLabels = HashMap<String, String>;
 
 /// One engine at one moment.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +37,10 @@ pub struct Inventory {
     pub services: Vec<Service>,
     /// How many managers the swarm has; 0 where this node is none of them. None outside of a swarm.
     pub managers: Option<i64>,
+    /// Nodes of the swarm, where they were asked for.
+    pub nodes: Vec<SwarmNode>,
+    /// Tasks of the swarm, where they were asked for.
+    pub tasks: Vec<Task>,
     /// Secrets of the swarm, where they were asked for.
     pub secrets: Vec<SwarmObject>,
     /// Configs of the swarm, where they were asked for.
@@ -47,11 +51,6 @@ pub struct Inventory {
 fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     if text.is_empty() { Err(D::Error::custom("an object without a name")) } else { Ok(text) }
-}
-
-/// The API says null for an empty list or map.
-fn or_empty<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
-    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// One object of a list of the inventory.
@@ -71,6 +70,7 @@ impl Inventory {
             || self.volumes.iter().any(|it| it.labels.contains_key(name))
             || self.networks.iter().any(|it| it.labels.contains_key(name))
             || self.images.iter().any(|it| it.labels.contains_key(name))
+            || self.services.iter().any(|it| it.label(name).is_some())
     }
 
     /// The container at this position of [`Inventory::containers`].
@@ -446,69 +446,6 @@ impl CacheRecord {
     pub fn parents(&self) -> impl Iterator<Item = &str> {
         self.parents.iter().map(String::as_str).chain(Some(self.parent.as_str()).filter(|id| !id.is_empty()))
     }
-}
-
-/// An entry of `GET /services`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct Service {
-    /// Its id.
-    #[serde(rename = "ID")]
-    pub id: String,
-    /// What was asked for.
-    pub spec: ServiceSpec,
-}
-
-/// A service's `Spec`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct ServiceSpec {
-    /// Its name.
-    pub name: String,
-    /// Its labels.
-    #[serde(deserialize_with = "or_empty")]
-    pub labels: ObjectLabels,
-    /// What its tasks are made from.
-    pub task_template: TaskTemplate,
-}
-
-/// A service's `TaskTemplate`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct TaskTemplate {
-    /// The networks that its tasks are in.
-    #[serde(deserialize_with = "or_empty")]
-    pub networks: Vec<Attached>,
-}
-
-/// One network of a service.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct Attached {
-    /// The network's name or id.
-    pub target: String,
-}
-
-/// A secret or config.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct SwarmObject {
-    /// Its id.
-    #[serde(rename = "ID")]
-    pub id: String,
-    /// What was asked for.
-    pub spec: SwarmObjectSpec,
-}
-
-/// The `Spec` of a secret or config.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct SwarmObjectSpec {
-    /// Its name.
-    pub name: String,
-    /// Its labels.
-    #[serde(deserialize_with = "or_empty")]
-    pub labels: ObjectLabels,
 }
 
 /// The twelve digits that docker shows of an id.

@@ -9,6 +9,7 @@ pub mod filters;
 pub mod freed;
 pub mod images;
 pub mod inventory;
+mod labels;
 mod needs;
 mod neighbours;
 pub mod preview;
@@ -18,6 +19,8 @@ pub mod services;
 pub mod signal;
 mod simulate;
 pub mod steps;
+pub mod swarm;
+pub mod swarm_changes;
 
 use std::rc::Rc;
 

@@ -5,9 +5,10 @@ use wildmatch::WildMatch;
 
 use super::ObjectKind;
 use super::inventory::{Container, Image, Network, ObjectLabels, Volume};
+use super::swarm::Service;
 
 /// The label; its value is the reason.
-pub const LABEL: &str = "fender.protect";
+pub const LABEL: &str = crate::lower::PROTECTION_LABEL;
 
 /// Why something is protected.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +101,12 @@ impl Protections {
     /// Why a network is protected, if it is.
     pub fn network(&self, it: &Network) -> Option<Protected> {
         self.find(ObjectKind::Network, &it.id, &[&it.name], &it.labels)
+    }
+
+    /// Why a service is protected, if it is: by a label of its own, or by one that the containers of its tasks get.
+    pub fn service(&self, it: &Service) -> Option<Protected> {
+        let find = |labels: &ObjectLabels| self.find(ObjectKind::Service, &it.id, &[&it.spec.name], labels);
+        find(&it.spec.labels).or_else(|| find(&it.spec.task_template.container_spec.labels))
     }
 
     /// Why an image is protected, if it is.

@@ -4,20 +4,18 @@
 use serde_json::Value;
 
 use super::Needs;
-use super::change::{Change, ChangeKind};
+use super::ObjectKind;
+use super::change::{Change, ChangeKind, lost, lost_container};
 use super::images::ImageStore;
-use super::inventory::{Container, Image, Inventory, Service, find_container, find_network, is_anonymous_name, short};
+use super::inventory::{Container, Image, Inventory, find_container, find_network, is_anonymous_name, short};
 use super::signal::{A_SIGNAL_WAKES, ITS_PROGRAM_DECIDES, Kill, kill};
-use super::{ObjectKind, Recoverable};
+use super::swarm::Service;
+use super::swarm_changes::{
+    STACK, TO_ZERO, drained, drains, left_swarm, service, taken_by_deploying, taken_by_updating, tasks, updated_service,
+};
 use crate::files::image_archive::ArchiveTag;
 use crate::grammar::values::reference;
 use crate::lower::{Body, Effect, PredictedOperation, Request};
-use crate::text::{count, named};
-
-/// The label of a task's container with the name of its service: moby `daemon/cluster/executor/container/container.go`.
-pub const SERVICE: &str = "com.docker.swarm.service.name";
-/// The label of everything that belongs to a stack.
-const STACK: &str = "com.docker.stack.namespace";
 
 /// Which image gets a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,10 +109,19 @@ pub enum RequestChange {
         name: String,
         /// One that is there is updated, as `stack deploy` does.
         updates: bool,
+        /// Why the tasks of one that is there go by it, or its protection.
+        takes: Option<&'static str>,
     },
     /// `service update`, `service scale`, `service rollback`.
     UpdatesService {
         /// The name or id that was typed.
+        name: String,
+        /// Why its tasks go by it, or its protection. None where it is updated as a deployment does.
+        takes: Option<&'static str>,
+    },
+    /// `node update --availability drain`.
+    DrainsNode {
+        /// The node's name or id as it was typed.
         name: String,
     },
     /// `stack deploy --prune`: the services of the stack that are not among these go.
@@ -137,6 +144,12 @@ pub fn of_effects(effects: &[Effect]) -> Vec<RequestChange> {
     for effect in effects {
         match effect {
             Effect::Request(request) => out.extend(of_request(request, effects)),
+            // It stands behind the request that does it.
+            Effect::Does { operation: PredictedOperation::ScalesToZero, .. } => {
+                if let Some(RequestChange::UpdatesService { takes, .. }) = out.last_mut() {
+                    *takes = Some(TO_ZERO);
+                }
+            }
             Effect::Does { operation: PredictedOperation::NamesImage(name), .. } => {
                 out.extend(tag(name).map(|name| RequestChange::Tags { name, image: TaggedImage::Open }));
             }
@@ -235,17 +248,21 @@ fn of_request(request: &Request, effects: &[Effect]) -> Vec<RequestChange> {
         }
     }
     if request.is("POST", "/services/create") {
-        let name = match &request.body {
-            Body::Service(body) => body.name.clone().unwrap_or_default(),
-            _ => String::new(),
+        let (name, takes) = match &request.body {
+            Body::Service(body) => (body.name.clone().unwrap_or_default(), taken_by_deploying(body)),
+            _ => (String::new(), None),
         };
         // A stack has many of them, and says which it is.
         let is_stack =
             |effect: &Effect| matches!(effect, Effect::Does { operation: PredictedOperation::DeploysStack, .. });
-        return one(RequestChange::MakesService { name, updates: effects.iter().any(is_stack) });
+        return one(RequestChange::MakesService { name, updates: effects.iter().any(is_stack), takes });
     }
     if let Some(name) = request.object("/services/", "/update").filter(|_| request.method == "POST") {
-        return one(RequestChange::UpdatesService { name: name.to_owned() });
+        let takes = taken_by_updating(request);
+        return one(RequestChange::UpdatesService { name: name.to_owned(), takes });
+    }
+    if let Some(name) = request.object("/nodes/", "/update").filter(|_| drains(request)) {
+        return one(RequestChange::DrainsNode { name: name.to_owned() });
     }
     if request.is("POST", "/swarm/leave") {
         return one(RequestChange::LeavesSwarm { force: matches!(request.value("force"), Some("1" | "true")) });
@@ -307,7 +324,9 @@ impl RequestChange {
             | RequestChange::PrunesStack { .. }
             | RequestChange::LeavesSwarm { .. } => true,
             RequestChange::MakesService { updates, .. } => *updates,
-            RequestChange::Restarts { .. }
+            // The swarm starts its tasks elsewhere.
+            RequestChange::DrainsNode { .. }
+            | RequestChange::Restarts { .. }
             | RequestChange::Unpauses { .. }
             | RequestChange::Restricts { .. }
             | RequestChange::Networks { .. }
@@ -332,6 +351,7 @@ impl RequestChange {
             RequestChange::Makes { .. } => needs.volumes = true,
             RequestChange::MakesService { .. }
             | RequestChange::UpdatesService { .. }
+            | RequestChange::DrainsNode { .. }
             | RequestChange::PrunesStack { .. } => needs.swarm = true,
             RequestChange::LeavesSwarm { .. } => {
                 needs.swarm = true;
@@ -414,14 +434,15 @@ impl RequestChange {
                 let new = Change::new(*kind, "", name, ChangeKind::Create);
                 if is_there { Vec::new() } else { vec![new] }
             }
-            RequestChange::MakesService { name, updates } => match service(inventory, name) {
-                Some(it) if *updates => updated_service(it, inventory),
+            RequestChange::MakesService { name, updates, takes } => match service(inventory, name) {
+                Some(it) if *updates => updated_service(it, *takes, inventory),
                 Some(_) => Vec::new(),
                 None => vec![Change::new(ObjectKind::Service, "", name, ChangeKind::Create)],
             },
-            RequestChange::UpdatesService { name } => {
-                service(inventory, name).map(|it| updated_service(it, inventory)).unwrap_or_default()
+            RequestChange::UpdatesService { name, takes } => {
+                service(inventory, name).map(|it| updated_service(it, *takes, inventory)).unwrap_or_default()
             }
+            RequestChange::DrainsNode { name } => drained(name, inventory),
             RequestChange::PrunesStack { name, services } => {
                 let of_stack = |it: &&Service| it.spec.labels.get(STACK).is_some_and(|stack| stack == name);
                 let gone = inventory.services.iter().filter(of_stack).filter(|it| !services.contains(&it.spec.name));
@@ -435,15 +456,6 @@ impl RequestChange {
             RequestChange::LeavesSwarm { force } => left_swarm(*force, inventory),
         }
     }
-}
-
-/// Something that goes and does not come back.
-fn lost(kind: ObjectKind, id: &str, name: &str) -> Change {
-    Change { recoverable: Some(Recoverable::No), ..Change::new(kind, id, name, ChangeKind::Delete) }
-}
-
-fn lost_container(container: &Container, reason: &str) -> Change {
-    lost(ObjectKind::Container, &container.id, container.name()).because(reason)
 }
 
 /// One that was made with `--rm` goes when it ends, and its anonymous volumes with it.
@@ -532,54 +544,4 @@ fn tagged(name: &str, image: &TaggedImage, inventory: &Inventory) -> Option<Chan
         ));
     }
     Some(Change { certain, ..Change::new(ObjectKind::Tag, &old.id, name, ChangeKind::Retag).because(reason) })
-}
-
-fn service<'a>(inventory: &'a Inventory, typed: &str) -> Option<&'a Service> {
-    let by_name = inventory.services.iter().find(|it| it.id == typed || it.spec.name == typed);
-    by_name.or_else(|| inventory.services.iter().find(|it| it.id.starts_with(typed)))
-}
-
-/// The containers on this node that a service runs.
-fn tasks<'a>(service: &Service, inventory: &'a Inventory) -> impl Iterator<Item = &'a Container> {
-    let name = service.spec.name.clone();
-    inventory.containers.iter().filter(move |it| it.label(SERVICE) == Some(name.as_str()))
-}
-
-/// Which of its tasks are replaced or stopped, the swarm decides.
-fn updated_service(service: &Service, inventory: &Inventory) -> Vec<Change> {
-    let update = Change::new(ObjectKind::Service, &service.id, &service.spec.name, ChangeKind::Update);
-    let replaced = tasks(service, inventory).filter(|it| it.is_running()).map(|it| Change {
-        certain: false,
-        recoverable: Some(Recoverable::No),
-        ..Change::of_container(it, ChangeKind::Replace).because("if the service's settings for it change")
-    });
-    std::iter::once(update).chain(replaced).collect()
-}
-
-/// What goes with a node that leaves: its tasks and the swarm's networks on it, and with the last manager everything that the swarm knows.
-fn left_swarm(force: bool, inventory: &Inventory) -> Vec<Change> {
-    let Some(managers) = inventory.managers else { return Vec::new() };
-    // Docker refuses to let a manager go without --force.
-    if managers > 0 && !force {
-        return Vec::new();
-    }
-    let mut out = Vec::new();
-    if managers == 1 {
-        let sum = [
-            count(inventory.services.len(), "service"),
-            count(inventory.secrets.len(), "secret"),
-            count(inventory.configs.len(), "config"),
-        ];
-        let reason = format!("this is the last manager: {}", named(&sum));
-        out.extend(
-            inventory.services.iter().map(|it| lost(ObjectKind::Service, &it.id, &it.spec.name).because(&reason)),
-        );
-        out.extend(inventory.secrets.iter().map(|it| lost(ObjectKind::Secret, &it.id, &it.spec.name).because(&reason)));
-        out.extend(inventory.configs.iter().map(|it| lost(ObjectKind::Config, &it.id, &it.spec.name).because(&reason)));
-    }
-    let tasks = inventory.containers.iter().filter(|it| it.label(SERVICE).is_some());
-    out.extend(tasks.map(|it| lost_container(it, "a task of the swarm")));
-    let networks = inventory.networks.iter().filter(|it| it.scope == "swarm");
-    out.extend(networks.map(|it| lost(ObjectKind::Network, &it.id, &it.name).because("a network of the swarm")));
-    out
 }

@@ -142,6 +142,8 @@ pub struct ProtectFile {
     pub images: Option<Spanned<Globs>>,
     /// Names of networks.
     pub networks: Option<Spanned<Globs>>,
+    /// Names of services.
+    pub services: Option<Spanned<Globs>>,
 }
 
 /// What no lower layer weakens, though this file does not set it: the preset's action is the least.

@@ -161,6 +161,7 @@ impl Policy {
                 (ObjectKind::Volume, &file.volumes),
                 (ObjectKind::Image, &file.images),
                 (ObjectKind::Network, &file.networks),
+                (ObjectKind::Service, &file.services),
             ];
             for (kind, globs) in kinds {
                 let Some(globs) = globs else { continue };

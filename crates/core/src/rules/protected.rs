@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::{COMMON, Case, Class, Confidence, Decided, Finding, Rule};
 use crate::api::EngineProblem;
-use crate::plan::{ChangeKind, ObjectKind, Protections};
+use crate::plan::{ChangeKind, ChangeStep, ObjectKind, Protections};
 
 pub static RULE: Rule = Rule {
     id: "protected",
@@ -50,6 +50,8 @@ fn check(case: &Case) -> Vec<Finding> {
             Err(problem) => return vec![unknown(case, problem)],
         }
     }
+    // A label of a service is seen with the service alone.
+    let asks_services = steps.iter().any(ChangeStep::is_about_services);
     let is_any = |protections: &Option<Result<Rc<Protections>, EngineProblem>>| {
         protections.as_ref().is_some_and(|protections| protections.as_ref().is_ok_and(|it| !it.is_empty()))
     };
@@ -65,13 +67,14 @@ fn check(case: &Case) -> Vec<Finding> {
             }
         }
     }
-    if is_any(&changes) {
+    if is_any(&changes) || asks_services {
         match case.facts.changes(&steps) {
             Err(problem) => return vec![unknown(case, &problem)],
             Ok(changes) => {
                 for (kinds, title) in [
                     (&[ChangeKind::Delete, ChangeKind::Replace][..], "removes or replaces a protected object"),
                     (&[ChangeKind::Rename, ChangeKind::Retag], "takes the name of a protected object"),
+                    (&[ChangeKind::Update], "takes the tasks or the label of a protected service"),
                 ] {
                     let of_kind = changes.iter().filter(|it| kinds.contains(&it.change));
                     let refused: Vec<String> = of_kind

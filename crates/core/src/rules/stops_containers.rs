@@ -2,6 +2,10 @@
 
 use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::lower::{Origins, PredictedOperation, Request, in_order};
+use crate::plan::ChangeStep;
+use crate::plan::request_changes::RequestChange;
+use crate::plan::swarm_changes::drains;
+use crate::text::{count, named};
 
 pub static RULE: Rule = Rule {
     id: "stops-containers",
@@ -44,13 +48,14 @@ fn check(case: &Case) -> Vec<Finding> {
                 }
             }
         }
-        if request.is("POST", "/nodes/*/update")
-            && request.body_json().get("Availability").is_some_and(|it| it == "drain")
-        {
-            findings.push(
-                RULE.found(&request.origins_of("Availability"))
-                    .titled("stops all tasks on the node; the swarm starts them on other nodes"),
-            );
+        if drains(request) {
+            let finding = RULE
+                .found(&request.origins_of("Availability"))
+                .titled("stops all tasks on the node; the swarm starts them on other nodes");
+            findings.push(match stopped_tasks(case, request) {
+                Some(tasks) => finding.because(tasks),
+                None => finding,
+            });
         }
     }
     origins.extend(case.origins_of_operation(&PredictedOperation::KillsContainers).unwrap_or_default());
@@ -64,6 +69,24 @@ fn check(case: &Case) -> Vec<Finding> {
         findings.push(RULE.found(&asked).titled(title).at_most_noted());
     }
     findings
+}
+
+/// The tasks that stop with a node that is drained, in one sentence; None where the engine does not say it.
+fn stopped_tasks(case: &Case, request: &Request) -> Option<String> {
+    let name = request.object("/nodes/", "/update")?.to_owned();
+    let steps = [ChangeStep::Request(RequestChange::DrainsNode { name })];
+    let tasks = case.facts.changes(&steps).ok()?;
+    let said: Vec<String> = tasks
+        .iter()
+        .map(|it| match &it.protected {
+            Some(why) => format!("{} (of a protected service: {why})", it.name),
+            None => it.name.clone(),
+        })
+        .collect();
+    Some(match said.as_slice() {
+        [] => "no task runs on this node now".to_owned(),
+        tasks => format!("{} on this node: {}", count(tasks.len(), "task"), named(tasks)),
+    })
 }
 
 /// Whether the request sends what `docker stop` sends: the program can save its data and ends when it has.

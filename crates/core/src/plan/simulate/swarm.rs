@@ -2,7 +2,8 @@
 
 use super::{SWARM_IS_NOT_KEPT, Simulation};
 use crate::plan::inventory::ObjectLabels;
-use crate::plan::request_changes::SERVICE;
+use crate::plan::swarm::Service;
+use crate::plan::swarm_changes::SERVICE;
 use crate::plan::{Item, ObjectKind};
 
 impl Simulation<'_> {
@@ -12,8 +13,8 @@ impl Simulation<'_> {
             self.skip(ObjectKind::Service, name, "no such service", false, true);
             return;
         };
-        let (id, name) = (service.id.clone(), service.spec.name.clone());
-        self.take_swarm(ObjectKind::Service, &id, &name, "named in the command");
+        let name = service.spec.name.clone();
+        self.take_service(service, "named in the command");
         self.skip_protected_tasks(|labels| labels.get(SERVICE).is_some_and(|service| *service == name));
     }
 
@@ -24,6 +25,13 @@ impl Simulation<'_> {
             if let Some(protected) = self.protections.container(container) {
                 self.skip(ObjectKind::Container, container.name(), protected.why, true, true);
             }
+        }
+    }
+
+    fn take_service(&mut self, service: &Service, reason: &str) {
+        match self.protections.service(service) {
+            Some(protected) => self.skip(ObjectKind::Service, &service.spec.name, protected.why, true, true),
+            None => self.take_swarm(ObjectKind::Service, &service.id, &service.spec.name, reason),
         }
     }
 
@@ -46,9 +54,9 @@ impl Simulation<'_> {
         let of_stack = |labels: &ObjectLabels| labels.get(STACK).is_some_and(|stack| stack == name);
         let reason = format!("it belongs to the stack {name}");
         let inventory = self.inventory;
-        let before = self.plan.deletes.len();
+        let before = self.plan.deletes.len() + self.plan.skipped.len();
         for service in inventory.services.iter().filter(|it| of_stack(&it.spec.labels)) {
-            self.take_swarm(ObjectKind::Service, &service.id, &service.spec.name, &reason);
+            self.take_service(service, &reason);
         }
         for (kind, all) in [(ObjectKind::Secret, &inventory.secrets), (ObjectKind::Config, &inventory.configs)] {
             for it in all.iter().filter(|it| of_stack(&it.spec.labels)) {
@@ -62,7 +70,7 @@ impl Simulation<'_> {
             }
         }
         self.skip_protected_tasks(of_stack);
-        if self.plan.deletes.len() == before {
+        if self.plan.deletes.len() + self.plan.skipped.len() == before {
             self.skip(ObjectKind::Service, name, "nothing found in this stack", false, true);
         }
     }
