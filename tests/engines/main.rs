@@ -27,6 +27,7 @@ mod data_places;
 mod deletion;
 mod direct;
 mod docker_files;
+mod exceptions;
 mod faults;
 mod fix_harm;
 mod harness;
