@@ -132,6 +132,58 @@ fn sizes_are_filled_in_while_a_person_reads() {
     assert!(!is_there("large"));
 }
 
+/// An engine that lists its volumes and never says how large they are: what cannot be kept without a size is said before the answer counts. Where it
+/// does not answer at all nothing is deleted.
+#[test]
+fn sizes_that_the_engine_never_says_are_asked_about_again() {
+    let engine = Engine::start("speed-never", "new", "");
+    let (guarded, api) = with_two_volumes(&engine);
+    let is_there = |name: &str| api.try_call(hyper::Method::GET, &format!("/volumes/{name}"), None).is_ok();
+    let asked = |proxy: &EngineProxy| {
+        let mut command = guarded.docker(&["volume", "rm", "small"]);
+        command.env("DOCKER_HOST", proxy.host());
+        let terminal = Terminal::start(&command, None);
+        terminal.expect_question();
+        let seen = terminal.unwrapped();
+        assert!(seen.contains("size not known yet") && seen.contains("keeps small for 7 days"), "{seen}");
+        terminal
+    };
+    let answer = format!("{}\n", guarded.name);
+    let without = concat!(
+        r#"{"Volumes":[{"Name":"small","Driver":"local","Mountpoint":"/x","Labels":null,"Options":null,"#,
+        r#""Scope":"local","CreatedAt":"2026-01-01T00:00:00Z","UsageData":null}]}"#
+    );
+    for (number, (body, is_read)) in [(r#"{"Volumes":null}"#, false), (without, true)].into_iter().enumerate() {
+        let socket = guarded.place.path(&format!("never-{number}.sock"));
+        let proxy = EngineProxy::answering(&socket, &engine.socket, ("/system/df", READ_FOR), ("200 OK", body));
+        let mut terminal = asked(&proxy);
+        // Answered before the engine has said it, or read until then.
+        if !is_read {
+            terminal.send(&answer);
+        }
+        terminal.expect_questions(2);
+        let seen = terminal.unwrapped();
+        let (before, new) = seen.split_once("not all of this can be kept").unwrap_or_else(|| panic!("{seen}"));
+        assert!(before.contains("the engine does not say how large the volumes are"), "{seen}");
+        assert!(new.contains("cannot be brought back") && !new.contains("keeps small"), "{seen}");
+        assert!(is_there("small"), "{seen}");
+        terminal.send("\n");
+        assert_eq!(terminal.wait().code(), Some(125), "{}", terminal.seen());
+        assert!(is_there("small"));
+    }
+
+    // No answer is no size either, and whoever answered did so in the belief that it is kept.
+    let socket = guarded.place.path("refuses.sock");
+    let refusal = ("500 Internal Server Error", r#"{"message":"no space left on device"}"#);
+    let proxy = EngineProxy::answering(&socket, &engine.socket, ("/system/df", READ_FOR), refusal);
+    let mut terminal = asked(&proxy);
+    terminal.send(&answer);
+    assert_eq!(terminal.wait().code(), Some(125), "{}", terminal.seen());
+    let seen = terminal.unwrapped();
+    assert!(seen.contains("nothing was deleted") && seen.contains("no space left on device"), "{seen}");
+    assert!(is_there("small"));
+}
+
 /// What many containers share is read after the answer, and a person who was not told that one of them does not come back is asked again.
 #[test]
 fn what_many_containers_share_is_read_before_anything_is_deleted() {
