@@ -76,13 +76,43 @@ fn an_entry_script_is_read_where_it_is() {
     let dockerfile = "FROM alpine:3.22\nCOPY entrypoint.sh /\nUSER 10001\nENTRYPOINT [\"/entrypoint.sh\"]\n";
     let folder = "FROM alpine:3.22\nCOPY docker/ /opt/\nUSER 10001\nENTRYPOINT [\"sh\", \"/opt/run.sh\"]\n";
     let check = |script: &str| is_found("pid1-signals", &[("Dockerfile", dockerfile), ("entrypoint.sh", script)]);
+    // The same script, written down in the Dockerfile: at its own path, in a folder, and behind a shell.
+    let written = |script: &str| {
+        let file = |copy: &str, start: &str| {
+            format!("FROM alpine:3.22\n{copy}\n{script}EOF\nUSER 10001\nENTRYPOINT {start}\n")
+        };
+        [
+            file("COPY <<'EOF' /run.sh", "[\"/run.sh\"]"),
+            file("COPY --chmod=755 <<-\"EOF\" /bin/run.sh", "[\"run.sh\"]"),
+            file("COPY <<'EOF' /run.sh", "[\"sh\", \"/run.sh\"]"),
+        ]
+        .map(|file| is_found("pid1-signals", &[("Dockerfile", &file)]))
+    };
     for script in [
         "#!/bin/sh\nset -e\njava -jar /app.jar\n",
         "#!/usr/bin/env bash\nmigrate\nserve \"$@\"\n",
         "#!/bin/sh\n# exec \"$@\"\nserve\n",
         "#!/bin/bash -e\n\"$@\"\n",
+        "#!/bin/sh\nnode server.js\n",
+        "#!/bin/ash\ncd /app && ./server\n",
+        "#!/bin/sh\nexec 2>&1\nserve\n",
+        "#!/bin/sh\nexec >/var/log/x 2>&1\nserve\n",
+        "#!/bin/bash\nset -euo pipefail\nif [ -n \"$MIGRATE\" ]; then\n  migrate\nfi\nuvicorn app:app\n",
+        "#!/bin/sh\nenvsubst < /a > /b\nnginx -g 'daemon off;'\n",
+        "#!/bin/sh\nwhile true; do\n  work\n  sleep 60\ndone\n",
+        "#!/bin/sh\nuntil nc -z db 5432; do sleep 1; done\npython manage.py runserver\n",
+        "#!/bin/sh\nserve | tee /var/log/serve\n",
+        "#!/bin/sh\nFOO=bar serve\n",
+        "#!/bin/sh\nserve &\nworker\n",
+        "#!/bin/sh\nmigrate || exit 1\nserve\n",
+        "#!/usr/bin/env -S bash -e\nserve\n",
+        "#!/bin/dash\nserve\n",
+        "#!/bin/sh\nfind /x -exec chown app {} +\nserve\n",
+        "#!/bin/sh\nnpm start\n",
+        "#!/bin/sh\nphp artisan migrate --force\nphp-fpm\n",
     ] {
         assert!(check(script), "{script}");
+        assert_eq!(written(script), [true; 3], "{script}");
     }
     for script in [
         "#!/bin/sh\nset -e\nexec \"$@\"\n",
@@ -90,10 +120,27 @@ fn an_entry_script_is_read_where_it_is() {
         "#!/bin/sh\ntrap 'kill $!' TERM\nserve &\nwait $!\n",
         "#!/bin/sh\ntini -- serve\n",
         "#!/usr/bin/env python3\nimport os\n",
-        "\u{7f}ELF",
         "#!/bin/sh\n. /lib.sh\n",
-        "",
+        "#!/bin/bash\nmigrate && exec serve\n",
+        "#!/bin/sh\nexec 2>&1\nexec serve\n",
+        "#!/bin/sh\nexec java $JAVA_OPTS -jar /app.jar\n",
+        "#!/bin/bash\nset -Eeo pipefail\nmain() {\n  exec \"$@\"\n}\nmain \"$@\"\n",
+        "#!/bin/sh\nif [ \"$(id -u)\" = 0 ]; then\n  exec gosu app \"$@\"\nfi\nexec \"$@\"\n",
+        "#!/bin/sh\n[ \"$1\" = serve ] && exec serve\nexec \"$@\"\n",
+        "#!/bin/sh\nsource /env\nserve\n",
+        "#!/bin/bash\neval \"exec $*\"\n",
+        "#!/bin/sh\ndumb-init serve\n",
+        "#!/bin/sh\n/usr/bin/supervisord -n\n",
+        "#!/bin/sh\ncase $1 in serve) exec serve ;; esac\nexec \"$@\"\n",
+        "#!/bin/sh\nserve & worker &\nwait -n\n",
+        "#!/bin/sh\nexec su-exec app serve \"$@\"\n",
+        "#!/usr/bin/perl\nsystem('serve');\n",
+        "#!/usr/bin/env node\nrequire('./x')\n",
     ] {
+        assert!(!check(script), "{script}");
+        assert_eq!(written(script), [false; 3], "{script}");
+    }
+    for script in ["\u{7f}ELF", ""] {
         assert!(!check(script), "{script}");
     }
     let of_folder = |script: &str| is_found("pid1-signals", &[("Dockerfile", folder), ("docker/run.sh", script)]);
@@ -281,6 +328,18 @@ fn tags_that_move_in_a_dockerfile() {
             "FROM a:1\nCOPY --from=tools:dev /a /b\nUSER 1\n",
             "FROM a:1\nRUN --mount=type=bind,from=tools:master,target=/x true\nUSER 1\n",
             "ARG V=edge\nFROM alpine:$V\nUSER 1\n",
+            "FROM alpine\nUSER 1\n",
+            "FROM alpine:latest\nUSER 1\n",
+            "FROM docker.io/library/nginx:stable\nUSER 1\n",
+            "FROM nginx:stable-alpine-slim\nUSER 1\n",
+            "FROM --platform=linux/amd64 debian:testing\nUSER 1\n",
+            "FROM ghcr.io/a/b:develop AS x\nUSER 1\n",
+            "FROM a:1 AS x\nFROM b:nightly\nCOPY --from=x /a /b\nUSER 1\n",
+            "ARG REGISTRY=example.com\nFROM ${REGISTRY}/a:master\nUSER 1\n",
+            "ARG V\nFROM node:${V:-lts}\nUSER 1\n",
+            "FROM a:1\nCOPY --from=docker.io/library/golang /usr/local/go /go\nUSER 1\n",
+            "FROM ubuntu:rolling\nUSER 1\n",
+            "FROM a:canary\nUSER 1\n",
         ],
     );
     hold(
@@ -295,6 +354,19 @@ fn tags_that_move_in_a_dockerfile() {
             "FROM debian:bookworm-slim\nUSER 1\n",
             "FROM main/stable:1.2\nUSER 1\n",
             "ARG BASE\nFROM ${BASE}\nUSER 1\n",
+            "FROM alpine:3.22\nUSER 1\n",
+            "FROM node:24-alpine\nUSER 1\n",
+            "FROM node:lts-alpine3.22@sha256:1111111111111111111111111111111111111111111111111111111111111111\nUSER 1\n",
+            "FROM alpine@sha256:1111111111111111111111111111111111111111111111111111111111111111\nUSER 1\n",
+            "FROM debian:testing-20250113\nUSER 1\n",
+            "FROM a/stable/edge:v2\nUSER 1\n",
+            "FROM example.com:5000/a:1.0-dev2\nUSER 1\n",
+            "ARG V=3.22\nFROM alpine:$V\nUSER 1\n",
+            "FROM a:main-4f2a91c\nUSER 1\n",
+            "FROM golang:1.25 AS build\nFROM build AS test\nFROM build\nUSER 1\n",
+            "FROM a:1\nCOPY --from=0 /a /b\nUSER 1\n",
+            "ARG V\nFROM node:${V:-24}\nUSER 1\n",
+            "FROM ubuntu:noble\nUSER 1\n",
         ],
     );
 }
@@ -302,21 +374,55 @@ fn tags_that_move_in_a_dockerfile() {
 /// Databases and what administrators use weigh more than what a browser calls.
 #[test]
 fn ports_weigh_by_what_listens() {
-    for (ports, level) in [
-        ("\"5432:5432\"", "warning"),
-        ("\"15432:5432\"", "warning"),
-        ("\"0.0.0.0:6379:6379\"", "warning"),
-        ("\"27017:27017\"", "warning"),
-        ("\"3306:3306/tcp\"", "warning"),
-        ("\"9200:9200\", \"9300:9300\"", "warning"),
-        ("\"8080:8080\", \"2375:2375\"", "warning"),
-        ("\"80:80\"", "note"),
-        ("\"443:443\"", "note"),
-        ("\"8080:80\"", "note"),
-        ("\"3000:3000\"", "note"),
-        ("\"5432:80\"", "note"),
-        ("\"8000:8000\", \"8443:8443\"", "note"),
-    ] {
+    let warnings = [
+        "\"5432:5432\"",
+        "\"15432:5432\"",
+        "\"0.0.0.0:6379:6379\"",
+        "\"27017:27017\"",
+        "\"3306:3306/tcp\"",
+        "\"9200:9200\", \"9300:9300\"",
+        "\"8080:8080\", \"2375:2375\"",
+        "\"5432\"",
+        "5432",
+        "{target: 5432, published: \"5432\"}",
+        "{target: 6379, published: 16379, mode: host}",
+        "\"[::]:3306:3306\"",
+        "\"11211:11211\"",
+        "\"9092:9092\"",
+        "\"2181:2181\"",
+        "\"2379-2380:2379-2380\"",
+        "\"5984:5984\"",
+        "\"1433:1433\"",
+        "\"22:22\"",
+        "\"9229:9229\"",
+        "\"5005:5005\"",
+        "\"15672:15672\"",
+        "\"8086:8086\"",
+    ];
+    let notes = [
+        "\"80:80\"",
+        "\"443:443\"",
+        "\"8080:80\"",
+        "\"3000:3000\"",
+        "\"5432:80\"",
+        "\"8000:8000\", \"8443:8443\"",
+        "\"80\"",
+        "8080",
+        "{target: 80, published: \"8080\"}",
+        "\"0.0.0.0:443:443\"",
+        "\"[::]:80:80\"",
+        "\"3306:8080\"",
+        "\"6379:443/tcp\"",
+        "\"4200:4200\"",
+        "\"5173:5173\"",
+        "\"8888:8888\"",
+        "\"9000:9000\"",
+        "\"53:53/udp\"",
+        "\"1883:1883\"",
+        "\"51820:51820/udp\"",
+        "\"8000-8010:8000-8010\"",
+    ];
+    for (ports, level) in warnings.iter().map(|it| (it, "warning")).chain(notes.iter().map(|it| (it, "note"))) {
         let place = tempfile::tempdir().unwrap();
         let text = format!("services:\n  a:\n    image: a:1\n    ports: [{ports}]\n");
         write(place.path(), &[("compose.yaml", &text)]);
@@ -400,4 +506,46 @@ fn data_of_known_images() {
     let wrong: Vec<&&str> =
         bad.iter().filter(|lines| !of(lines)).chain(good.iter().filter(|lines| of(lines))).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What is careless in a compose file for tests is not said; what opens a database is.
+#[test]
+fn compose_files_for_tests() {
+    let text = "services:\n  a:\n    image: a:1\n    ports: [\"8080:80\"]\n  b:\n    image: b:1\n    ports: [\"5432:5432\"]\n  c:\n    image: c:1\n    ports: [\"6379:6379\"]\n";
+    let of = |name: &str| {
+        let place = tempfile::tempdir().unwrap();
+        write(place.path(), &[(name, text)]);
+        let careless = ["no-memory-limit", "published-port"];
+        let all =
+            found(place.path(), &[]).into_iter().map(|(rule, _)| rule).filter(|rule| careless.contains(&rule.as_str()));
+        let mut all: Vec<String> = all.collect();
+        all.sort();
+        all
+    };
+    for name in ["compose.test.yaml", "docker-compose-dev.yml", "e2e/compose.yaml"] {
+        assert_eq!(of(name), ["published-port"], "{name}");
+    }
+    // The web's port by itself, and both databases as one.
+    assert_eq!(of("compose.yaml"), ["no-memory-limit", "published-port", "published-port"]);
+}
+
+/// A file that another program fills in is a note; what docker refuses otherwise is a warning.
+#[test]
+fn templates_are_notes() {
+    for (text, level) in [
+        ("FROM ${docker.base.image}\nUSER 5\n", "note"),
+        ("FROM a:1\nUSER 5\nWORKDIR ${pkg.folder}\n", "note"),
+        ("{% if x %}\nFROM a:1\nUSER 5\n", "note"),
+        ("FROM a:1\nUSER 5\n{{ steps }}\n", "note"),
+        ("FROM a:1\nUSER 5\nWORKDIR ${a b}\n", "warning"),
+        ("FROM a:1\nUSER 5\nBUILD x\n", "warning"),
+        ("FROM a:1\nUSER 5\nENV A\n", "warning"),
+    ] {
+        let place = tempfile::tempdir().unwrap();
+        write(place.path(), &[("Dockerfile", text)]);
+        let output = fender(place.path(), &["lint", "--format", "json", "--rule", "not-understood"], &[]);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", out(&output)));
+        let findings = report["findings"].as_array().unwrap();
+        assert!(!findings.is_empty() && findings.iter().all(|it| it["level"] == level), "{text} {}", out(&output));
+    }
 }

@@ -1,5 +1,7 @@
 //! Which variables keep a secret, by their names, and which values are none. Pure.
 
+use std::collections::HashSet;
+
 /// Parts of names that say it wherever they stand.
 const ANYWHERE: &[&str] =
     &["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "APIKEY", "CREDENTIAL", "CREDENTIALS", "PGPASSWORD"];
@@ -284,22 +286,21 @@ const EVERYBODYS: &[&str] = &[
     "user",
 ];
 
-/// Whether the password of a local service is one that everybody tries first: an example's, or a word of its own name. `others` are
-/// the other variables of the container: the user and the database, whose name a password often repeats.
-pub fn is_everybodys<'a>(name: &str, value: &str, mut others: impl Iterator<Item = (&'a str, &'a str)>) -> bool {
+/// Whether a variable of this name names a user or a database, whose name a password often repeats.
+pub fn is_name_of_account(name: &str) -> bool {
+    let last = parts(name).pop().unwrap_or_default();
+    ["USER", "USERNAME", "DB", "DATABASE", "NAME", "DBNAME", "DBUSER", "ID"].contains(&last.as_str())
+}
+
+/// Whether the password of a local service is one that everybody tries first: an example's, a word of its own name, or one of
+/// `accounts`, the values of the container's other variables that [`is_name_of_account`] says name a user or a database.
+pub fn is_everybodys(name: &str, value: &str, accounts: &HashSet<&str>) -> bool {
     let value = value.trim().trim_matches(['"', '\'']);
     let lower = value.to_lowercase();
     let of_name = parts(name);
     let is_service = of_name.iter().any(|part| SERVICES.contains(&part.as_str()));
     let is_own_word = of_name.iter().any(|part| *part == value.to_uppercase() && !ANYWHERE.contains(&part.as_str()));
-    let repeats = |other: &str| {
-        let last = parts(other).pop().unwrap_or_default();
-        ["USER", "USERNAME", "DB", "DATABASE", "NAME", "DBNAME", "DBUSER"].contains(&last.as_str())
-    };
-    !value.is_empty()
-        && (is_service && EVERYBODYS.contains(&lower.as_str())
-            || is_own_word
-            || others.any(|(other, its)| its == value && repeats(other)))
+    !value.is_empty() && (is_service && EVERYBODYS.contains(&lower.as_str()) || is_own_word || accounts.contains(value))
 }
 
 /// nginx's `proxy_pass`.
@@ -490,6 +491,8 @@ mod tests {
     #[test]
     fn passwords_that_everybody_tries_first() {
         let others = [("POSTGRES_USER", "gitea"), ("POSTGRES_DB", "forge"), ("MODE", "hunter2")];
+        let accounts =
+            others.into_iter().filter(|(name, _)| is_name_of_account(name)).map(|(_, value)| value).collect();
         for (name, value) in [
             ("POSTGRES_PASSWORD", "postgres"),
             ("MYSQL_ROOT_PASSWORD", "root"),
@@ -499,7 +502,7 @@ mod tests {
             ("WORDPRESS_DB_PASSWORD", "wordpress"),
             ("RABBITMQ_DEFAULT_PASS", "guest"),
         ] {
-            assert!(is_everybodys(name, value, others.into_iter()), "{name}={value}");
+            assert!(is_everybodys(name, value, &accounts), "{name}={value}");
         }
         for (name, value) in [
             ("POSTGRES_PASSWORD", "hunter2"),
@@ -510,7 +513,7 @@ mod tests {
             ("API_TOKEN", "token"),
             ("MINIO_ROOT_PASSWORD", "12345678"),
         ] {
-            assert!(!is_everybodys(name, value, others.into_iter()), "{name}={value}");
+            assert!(!is_everybodys(name, value, &accounts), "{name}={value}");
         }
     }
 

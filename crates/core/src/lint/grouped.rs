@@ -25,8 +25,8 @@ fn services_in_file(reported: &Reported) -> Option<usize> {
     Some(root.get("services")?.entries().len())
 }
 
-/// Findings of one rule about several services of one file become one finding, in the place of the first: those of class hygiene that are
-/// notes here, and no secrets. It is put together after a baseline has taken out what it knows, so a new service is named alone.
+/// Findings of one rule about several services of one file become one finding, in the place of the first: those of class hygiene that weigh
+/// the same and are no errors, and no secrets. It is put together after a baseline has taken out what it knows, so a new service is named alone.
 pub fn grouped(findings: Vec<Reported>) -> Vec<Reported> {
     of_services(same_sentences(findings))
 }
@@ -81,12 +81,12 @@ fn same_sentences(findings: Vec<Reported>) -> Vec<Reported> {
 
 /// One finding of what several services of a file have in common.
 fn of_services(findings: Vec<Reported>) -> Vec<Reported> {
-    let mut groups: BTreeMap<(String, &'static str), Vec<usize>> = BTreeMap::new();
+    let mut groups: BTreeMap<(String, &'static str, Level), Vec<usize>> = BTreeMap::new();
     for (at, reported) in findings.iter().enumerate() {
         let finding = &reported.finding;
-        let is_careless = finding.class == Class::Hygiene && reported.level == Level::Note && !finding.rule.hides;
+        let is_careless = finding.class == Class::Hygiene && reported.level != Level::Error && !finding.rule.hides;
         if is_careless && !services_of(reported).is_empty() {
-            groups.entry((reported.path.clone(), finding.rule.id)).or_default().push(at);
+            groups.entry((reported.path.clone(), finding.rule.id, reported.level)).or_default().push(at);
         }
     }
     let mut findings: Vec<Option<Reported>> = findings.into_iter().map(Some).collect();

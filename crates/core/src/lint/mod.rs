@@ -26,7 +26,7 @@ use crate::plan::Facts;
 pub use crate::policy::{Level, LevelSetting};
 use crate::rules::{Case, Class, Finding, NOT_UNDERSTOOD, Offers, READS_HOST_FILE, Seen, check, rule, unknown_rule};
 use crate::target::Target;
-use crate::text::named;
+use crate::text::{named, part};
 pub use baseline::{Baseline, BaselineEntry};
 pub use changed::{ChangedPart, FileChanges};
 pub use extent::{extent, stage};
@@ -522,7 +522,24 @@ fn problem_in(text: &Rc<Text>, problem: &FileProblem) -> Finding {
     let start = text.byte(problem.line, problem.column.saturating_sub(1));
     let end = text.line_end(start);
     let title = format!("cannot be read: {}", problem.reason);
-    not_understood_at(Place::new(text, start..end), &title, UNREAD_FILE)
+    let mut finding = not_understood_at(Place::new(text, start..end), &title, UNREAD_FILE);
+    if is_template(part(&text.text, start..end)) {
+        finding.class = Class::Hygiene;
+        "The line is one of a template: another program fills it in before docker reads the file. Other problems in this file may not have been found."
+            .clone_into(&mut finding.why);
+    }
+    finding
+}
+
+/// Whether a line has marks of templates: of Jinja, Go and the like (`{{ a }}`, `{% if %}`), or of Maven (`${project.version}`).
+fn is_template(line: &str) -> bool {
+    let is_property = |rest: &str| {
+        let name = rest.split('}').next().unwrap_or_default();
+        rest.contains('}')
+            && name.contains('.')
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    };
+    line.contains("{{") && line.contains("}}") || line.contains("{%") || line.split("${").skip(1).any(is_property)
 }
 
 fn ignore_problem(path: &str, host: &dyn Host) -> Option<Finding> {

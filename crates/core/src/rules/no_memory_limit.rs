@@ -1,7 +1,8 @@
 //! A container without a memory limit.
 
+use super::not_deployed::is_for_tests;
 use super::{COMMON, Case, Class, Confidence, Edit, Finding, Rule};
-use crate::lower::fields;
+use crate::lower::{Origin, Workload, fields};
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -21,7 +22,11 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    let unlimited = case.whole_workloads().filter(|workload| workload.memory == 0);
+    // Nobody limits what a test or a developer starts for an hour.
+    let in_test = |workload: &&Workload| {
+        workload.origins.iter().filter_map(Origin::place).any(|place| is_for_tests(place.path()))
+    };
+    let unlimited = case.whole_workloads().filter(|workload| workload.memory == 0 && !in_test(workload));
     unlimited
         .map(|workload| {
             let origins = if workload.memory_origins.is_empty() { &workload.origins } else { &workload.memory_origins };

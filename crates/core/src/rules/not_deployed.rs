@@ -45,9 +45,14 @@ fn says_so(name: &str) -> bool {
 /// Whether the image that is built is for tests, checks or developers, by its stage's name, by the file's name, or by its folders.
 pub fn is_not_deployed(file: &Dockerfile, stage: usize) -> bool {
     let name = file.stages.get(stage).and_then(|stage| stage.name.as_deref()).unwrap_or_default();
-    let mut folders: Vec<&str> = file.text.path.split('/').collect();
+    says_so(name) || is_for_tests(&file.text.path)
+}
+
+/// Whether a file is for tests, checks or developers, by its name or by its folders: `docker-compose.test.yml`, `e2e/compose.yaml`.
+pub fn is_for_tests(path: &str) -> bool {
+    let mut folders: Vec<&str> = path.split('/').collect();
     let file_name = folders.pop().unwrap_or_default();
-    says_so(name) || says_so(file_name) || folders.iter().any(|folder| FOLDERS.contains(folder))
+    says_so(file_name) || folders.iter().any(|folder| FOLDERS.contains(folder))
 }
 
 #[cfg(test)]

@@ -169,7 +169,8 @@ fn hands_over_nothing(script: &str) -> bool {
     let mut lines = script.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let has_own_way = |line: &str| {
         let mut words = line.split(|letter: char| letter.is_whitespace() || ";&|(){}".contains(letter));
-        words.any(|word| matches!(word, "exec" | "trap" | "wait" | "." | "source" | "eval"))
+        words.any(|word| matches!(word, "trap" | "wait" | "." | "source" | "eval"))
+            || starts_another(line)
             || INITS.iter().any(|init| line.split_whitespace().any(|word| word.rsplit('/').next() == Some(*init)))
     };
     let mut any = false;
@@ -177,6 +178,15 @@ fn hands_over_nothing(script: &str) -> bool {
         any = true;
         !has_own_way(line)
     }) && any
+}
+
+/// Whether `exec` of a line starts a program. With redirections alone it stays the shell: `exec 2>&1`.
+fn starts_another(line: &str) -> bool {
+    let words: Vec<&str> = line.split(|letter: char| letter.is_whitespace() || ";(){}".contains(letter)).collect();
+    words.iter().zip(words.iter().skip(1)).any(|(word, next)| {
+        let target = next.trim_start_matches(|letter: char| letter.is_ascii_digit());
+        word.trim_start_matches(['&', '|']) == "exec" && !next.is_empty() && !target.starts_with(['>', '<', '&'])
+    })
 }
 
 /// Whether the script's last command takes the shell's place.

@@ -1,8 +1,9 @@
 //! A port on every address of the host.
 
+use super::not_deployed::is_for_tests;
 use super::{COMMON, Case, Class, Confidence, Edit, Finding, Rule};
 use crate::grammar::values::Published;
-use crate::lower::{Origins, Workload, in_order};
+use crate::lower::{Origin, Origins, Workload, in_order};
 
 pub static RULE: Rule = Rule {
     id: "published-port",
@@ -40,6 +41,12 @@ fn found(workload: &Workload) -> Option<Finding> {
     if open.is_empty() && workload.publish_all.is_none() {
         return None;
     }
+    // A test's or a developer's own web server is meant to be called; a database that others can reach is not.
+    let private = open.iter().find_map(|ports| private(&ports.name));
+    let is_in_test = |origin: &Origin| origin.place().is_some_and(|place| is_for_tests(place.path()));
+    if private.is_none() && !origins.is_empty() && origins.iter().all(is_in_test) {
+        return None;
+    }
     let title = match open.as_slice() {
         [] => "all exposed ports are open on all addresses of the host".to_owned(),
         [one] if one.count == 1 => format!("port {} of the container is open on all addresses of the host", one.name),
@@ -51,7 +58,7 @@ fn found(workload: &Workload) -> Option<Finding> {
     };
     let mut finding = RULE.found(&origins).titled(title).about(workload);
     // Who put it on all addresses for others to use did not mean the database.
-    if let Some((port, what)) = open.iter().find_map(|ports| private(&ports.name)) {
+    if let Some((port, what)) = private {
         finding = finding.weighed_as(Class::Outage);
         finding.why = format!("Port {port} is the port of {what}. {}", RULE.why);
     }

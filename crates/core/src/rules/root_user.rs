@@ -177,7 +177,10 @@ fn in_dockerfile(case: &Case, build: &Build) -> Option<Finding> {
         Some(image) => !image.user.is_empty() && !is_root(&image.user),
         None => has_user(&first.image),
     };
+    // Nothing is known of what a base does that has a name only where the caller gives one.
+    let is_nameless = first.image.is_empty() && starts_nothing(file, build.stage);
     if base_has_user
+        || is_nameless
         || base_steps_down(file, build.stage, &first.image)
         || is_for_tools(&first.image) && starts_nothing(file, build.stage) && holds_no_program(case, build, file)
     {

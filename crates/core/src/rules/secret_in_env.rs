@@ -1,13 +1,14 @@
 //! A secret in a container's environment.
 
 use crate::order::PutInOrder as _;
+use std::collections::HashSet;
 
 use super::secrets::{of_origins, titled, weighed};
 use super::{COMMON, Case, Class, Confidence, Example, Finding, Rule};
 use crate::files::dockerfile::{CommandForm, Directive};
 use crate::files::ignore::Matcher;
 use crate::files::script_secrets::{in_script, in_words};
-use crate::files::secret_names::{is_about_secrets, is_everybodys, is_placeholder, is_secret_name};
+use crate::files::secret_names::{is_about_secrets, is_everybodys, is_name_of_account, is_placeholder, is_secret_name};
 use crate::files::secret_values::{Certainty, Secret, of_variable};
 use crate::files::text::{Place, Text};
 use crate::lower::{Build, Effect, Origin, Origins, Workload};
@@ -153,12 +154,17 @@ fn is_kept_out(case: &Case, path: &str) -> bool {
 fn in_environment(workload: &Workload) -> Vec<Finding> {
     // What a file brought has no word of its own here.
     let typed = workload.env.iter().filter(|(_, _, origins)| *origins != workload.origins);
-    let others = || workload.env.iter().map(|(name, value, _)| (name.as_str(), value.as_str()));
+    let accounts: HashSet<&str> = workload
+        .env
+        .iter()
+        .filter(|(name, _, _)| is_name_of_account(name))
+        .map(|(_, value, _)| value.as_str())
+        .collect();
     let judged = |name: &str, value: &str, origins: &Origins| {
         let mut secret = of_origins(name, value, origins)?;
         let is_in_file = origins.iter().any(|origin| origin.place().is_some());
         // What everybody tries first keeps nobody out, and nobody who sets up a local database means it to.
-        if is_in_file && secret.certainty == Certainty::Doubtful && is_everybodys(name, value, others()) {
+        if is_in_file && secret.certainty == Certainty::Doubtful && is_everybodys(name, value, &accounts) {
             secret = Secret { what: "a default that everybody knows", certainty: Certainty::WellKnown };
         }
         Some(secret)
