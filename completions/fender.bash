@@ -749,7 +749,7 @@ _fender() {
             return 0
             ;;
         fender__subcmd__protect)
-            opts="-h --reason --system --help container image volume network"
+            opts="-h --reason --system --help container image volume network service"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -985,7 +985,7 @@ _fender() {
             return 0
             ;;
         fender__subcmd__unprotect)
-            opts="-h --help container image volume network"
+            opts="-h --help container image volume network service"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

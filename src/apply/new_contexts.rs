@@ -27,7 +27,8 @@ pub fn only_new_contexts(judgement: &Judgement, host: &dyn Host, now: i64) -> bo
 
 /// When the folder at this path was made, in seconds since 1970. Its other times change with its files, and its owner can set them.
 fn made(path: &str) -> Option<i64> {
-    let said = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::BTIME).ok()?;
+    // Where nothing is said, nothing is new.
+    let Ok(said) = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::BTIME) else { return None };
     StatxFlags::from_bits_retain(said.stx_mask).contains(StatxFlags::BTIME).then_some(said.stx_btime.tv_sec)
 }
 

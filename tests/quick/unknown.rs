@@ -251,9 +251,10 @@ fn where_there_is_no_engine_docker_speaks_alone() {
         // It may be there in a moment: what the words alone give away is asked about, what is not the engine's is lost all the same.
         for words in [&["run", "--privileged", "x"][..], &["context", "rm", "here"]] {
             let _ = fs::remove_file(place.path("out/words"));
-            let context =
-                place.path("home/.docker/contexts/meta").join(fender_core::docker_files::context_folder("here"));
+            let id = fender_core::docker_files::context_folder("here");
+            let context = place.path("home/.docker/contexts/meta").join(&id);
             fs::create_dir_all(&context).unwrap();
+            fs::create_dir_all(place.path("home/.docker/contexts/tls").join(&id)).unwrap();
             fs::write(context.join("meta.json"), "{}").unwrap();
             let output = place.docker().args(words).env("DOCKER_HOST", &host).output().unwrap();
             assert_eq!((output.status.code(), ran(&place)), (Some(125), None), "docker {words:?}: {}", error(&output));
@@ -306,6 +307,7 @@ fn no_default_stands_for_an_answer() {
         "src/engine/named.rs",
         "src/apply/mod.rs",
         "src/apply/guarded.rs",
+        "src/apply/new_contexts.rs",
         "src/apply/docker_output.rs",
         "crates/core/src/engine.rs",
         "crates/core/src/lookup.rs",
