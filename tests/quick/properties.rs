@@ -84,6 +84,7 @@ proptest! {
                      "/TaskTemplate/Resources", "/TaskTemplate/Resources/Limits",
                      "/TaskTemplate/ContainerSpec/User"].contains(&pointer.as_str())
                         || pointer.ends_with("/HostIp") || pointer.starts_with("/HostConfig/SecurityOpt")
+                        || pointer.starts_with("/HostConfig/LogConfig/Config") || pointer.starts_with("/TaskTemplate/LogDriver")
                 };
                 prop_assert!(changed.iter().all(may), "{words:?} became {texts:?}: {changed:?}");
                 // What was mended is not found again.
