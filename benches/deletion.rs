@@ -264,6 +264,8 @@ fn keep_and_restore(engine: &BenchEngine, name: &str, step: &fender_core::plan::
         let entry = store.entry(id).unwrap();
         let locked = store.lock().unwrap();
         let at = Instant::now();
+        // As an undo does before anything else.
+        locked.store.verify(&entry).unwrap();
         let all = fender::trash::restore(&connection, &locked, &entry, None, &|_| None, &mut |object, back| {
             eprintln!("  {} {}: {back:?}", object.kind.name(), object.name);
         });
@@ -309,6 +311,10 @@ fn kept(wanted: &dyn Fn(&str) -> bool) {
         let step = fender_core::plan::Step::Container { name: "layer".to_owned(), force: false, volumes: false };
         let files = || engine.plain(&["inspect", "layer", "--format", "{{.GraphDriver.Data.UpperDir}}"]);
         keep_and_restore(&engine, "200 MB of a container's layer", &step, &files);
+        engine.plain(&["rm", "layer"]);
+        let make = "mkdir /d; cd /d; head -c 20480000 /dev/urandom | split -b 1024 -a 4 -";
+        engine.plain(&["run", "--name", "layer", "base:1", "sh", "-ec", make]);
+        keep_and_restore(&engine, "20,000 files of 1 kB of a container's layer", &step, &files);
     }
 }
 
