@@ -230,7 +230,9 @@ impl Engine {
             return;
         }
         async fn one<T: DeserializeOwned + Send + 'static>(client: &Arc<Client>, path: &str) -> Option<T> {
-            client.send_as_is(Method::GET, path, nothing(), None).await.ok()?.parsed(body::SMALL).await.ok()
+            let Ok(answer) = client.send_as_is(Method::GET, path, nothing(), None).await else { return None };
+            let Ok(parsed) = answer.parsed(body::SMALL).await else { return None };
+            Some(parsed)
         }
         let client = &connection.client;
         let containers = paths::containers_where(&json!({ "label": [format!("{PROJECT}={project}")] }));
