@@ -312,7 +312,8 @@ fn kept(wanted: &dyn Fn(&str) -> bool) {
         let files = || engine.plain(&["inspect", "layer", "--format", "{{.GraphDriver.Data.UpperDir}}"]);
         keep_and_restore(&engine, "200 MB of a container's layer", &step, &files);
         engine.plain(&["rm", "layer"]);
-        let make = "mkdir /d; cd /d; head -c 20480000 /dev/urandom | split -b 1024 -a 4 -";
+        let make =
+            "mkdir /d; cd /d; x=$(printf %01000d 7); i=0; while [ $i -lt 20000 ]; do echo $x$i >$i; i=$((i+1)); done";
         engine.plain(&["run", "--name", "layer", "base:1", "sh", "-ec", make]);
         keep_and_restore(&engine, "20,000 files of 1 kB of a container's layer", &step, &files);
     }
