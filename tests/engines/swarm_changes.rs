@@ -234,9 +234,9 @@ fn a_protected_service_stays() {
         assert!(listed.contains(&format!("service    {name}  ")), "{name}: {listed}");
     }
     for name in ["other", "kept"] {
-        let unlocked = guarded.fender(&["unprotect", "service", name]);
+        let unlocked = guarded.fender_with_system_state(&["unprotect", "service", name]);
         assert!(unlocked.status.success(), "{}", String::from_utf8_lossy(&unlocked.stderr));
-        let plan = guarded.fender(&["plan", "--format", "json", "--", "service", "rm", name]);
+        let plan = guarded.fender_with_system_state(&["plan", "--format", "json", "--", "service", "rm", name]);
         let plan: Value = serde_json::from_slice(&plan.stdout).unwrap();
         assert_eq!(plan["deletes"][0]["name"], name, "{plan}");
     }

@@ -78,6 +78,20 @@ impl<'a> Guarded<'a> {
         self.set(command)
     }
 
+    /// One of fender's own commands with a folder for the system's state that belongs to this test: what is released or locked for everybody
+    /// stays out of this machine's own.
+    pub fn fender_with_system_state(&self, words: &[&str]) -> Output {
+        let folder = self.place.path("var-lib");
+        std::fs::create_dir_all(folder.join("fender")).unwrap();
+        let command = self.fender_command(words);
+        let mut outer = program("unshare");
+        let script = "mount --bind \"$1\" /var/lib && shift && exec \"$@\"";
+        outer.args(["--mount", "sh", "-c", script, "sh"]).arg(folder).arg(command.get_program());
+        outer.args(command.get_args()).current_dir(self.place.path("home")).stdin(std::process::Stdio::null());
+        outer.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
+        outer.output().unwrap()
+    }
+
     /// A command on a terminal, whether it asks or not.
     pub fn on_terminal(&self, words: &[&str]) -> Terminal {
         Terminal::start(&self.docker(words), None)
