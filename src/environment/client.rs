@@ -193,7 +193,7 @@ impl Printer {
         self.begin(PrinterQuestion::reading(words));
     }
 
-    /// The same for many, in this order; [`at_once`] says how many run at once. Their answers are best wanted in this order, too.
+    /// The same for many, in this order; `at_once` says how many run at once. Their answers are best wanted in this order, too.
     pub fn begin_each(&self, each: &[Vec<String>]) {
         let new = each.iter().map(|words| PrinterQuestion::reading(words)).filter(|question| !self.is_asked(question));
         self.waiting.borrow_mut().extend(new);
