@@ -7,7 +7,7 @@ use std::io::{IsTerminal, Write, stderr};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::apply::{Guard, Next, only_new_contexts};
+use crate::apply::{AllowedHere, Guard, Next, allow_here, only_new_contexts};
 use crate::ending::{Ending, LastLine};
 use crate::engine::access;
 use crate::engine::reach::NO_ADDRESS;
@@ -387,6 +387,17 @@ fn ask(words: &[OsString], judgement: &Judgement, context: &JudgementContext, wa
         Ok(answer) => match (answer.reply(), fixes.all()) {
             (Reply::Yes, _) => return Asked::Typed,
             (Reply::Key('f'), Some(all)) => return Asked::Fixed(all.clone()),
+            (Reply::Key('a'), _) => match allow_here(&fixes.exceptions, judgement, hostname, context.today) {
+                Ok(AllowedHere::Written) => {
+                    say("fender: allowed; fender doctor says when it ends\n");
+                    return Asked::Typed;
+                }
+                Ok(AllowedHere::Cancelled) => "not confirmed",
+                Err(problem) => {
+                    say(&format!("fender: {}\n", shown(&format!("{problem:#}"))));
+                    "the exception could not be written"
+                }
+            },
             (Reply::Key('m'), _) => match added(&fixes.ignored) {
                 Ok(()) => return Asked::Changed(words.to_vec()),
                 Err(problem) => {

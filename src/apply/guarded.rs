@@ -125,7 +125,9 @@ impl Guard<'_> {
             Ok(Reply::Key('s')) => {
                 self.smaller_words().map_or_else(|| Next::Ended(self.not_run("not confirmed")), Next::Instead)
             }
-            Ok(Reply::Key(_) | Reply::Fixes(_) | Reply::No) => Next::Ended(self.not_run("not confirmed")),
+            Ok(Reply::Key(_) | Reply::Fixes(_) | Reply::Words(_) | Reply::No) => {
+                Next::Ended(self.not_run("not confirmed"))
+            }
         }
     }
 

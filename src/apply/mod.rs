@@ -1,6 +1,7 @@
 //! Carries out a plan: deletes exactly the objects that were shown, by their ids, several of a kind at once, and nothing that was created later. Without
 //! force the engine refuses to delete an object that is in use now. It does not check names, so fender looks at a name right before.
 
+mod allow_here;
 mod docker_output;
 mod guarded;
 mod new_contexts;
@@ -19,6 +20,7 @@ use crate::engine::list::List;
 use crate::engine::paths;
 use crate::trash::some_at_once;
 use crate::ui::progress::{Bar, StepCount};
+pub use allow_here::{AllowedHere, allow_here};
 pub use docker_output::RemovalMessages;
 use fender_core::api::EngineProblem;
 use fender_core::plan::inventory::short;

@@ -236,7 +236,7 @@ fn exception_check(exception: &Exception) -> Option<Check> {
     }
     let moving = exception.moving_image()?;
     let said = format!("{source}: the exception for {rule} is for the name {moving:?}, whatever image it has");
-    Some(hint(said, format!("a digest binds it to one image: image = \"{moving}@sha256:…\"")))
+    Some(hint(said, "a digest binds it to one image: image = \"NAME@sha256:…\""))
 }
 
 fn policy() -> (Policy, Vec<Check>) {

@@ -42,9 +42,18 @@ impl Folder {
             (None, _) => Ok(None),
             (Some(end), None) => match FileType::from_raw_mode(end.stat.st_mode) {
                 FileType::Directory => Ok(Some(Folder { held: Arc::new(end.held), path: end.path, owners })),
+                FileType::RegularFile => {
+                    Err(io::Error::other(format!("{} is a file, not a folder", end.path.display())))
+                }
                 kind => Err(io::Error::other(format!("{} is {}, not a folder", end.path.display(), kind_text(kind)))),
             },
         }
+    }
+
+    /// Its permission bits, where others than its owner can add files to it, also where the sticky bit keeps them from taking others away.
+    pub fn takes_files_of_others(&self) -> io::Result<Option<u32>> {
+        let mode = rustix::fs::fstat(&*self.held).map_err(|error| at(&self.path, error))?.st_mode & 0o7777;
+        Ok((mode & 0o022 != 0).then_some(mode))
     }
 
     /// For messages only.

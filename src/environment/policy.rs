@@ -44,7 +44,14 @@ fn read_parts() -> Result<Vec<PolicyLayer>, PolicyProblem> {
     let folder = Path::new(SYSTEM_PARTS);
     let problem = |path: &Path, reason: String| PolicyProblem { path: path.to_path_buf(), at: None, reason };
     let names = match Folder::open(folder, Owners::System) {
-        Ok(Some(held)) => held.names(),
+        Ok(Some(held)) => match held.takes_files_of_others() {
+            Ok(Some(mode)) => {
+                let path = folder.to_path_buf();
+                return Err(problem(folder, Distrust::Writable { path, mode }.to_string()));
+            }
+            Ok(None) => held.names(),
+            Err(error) => Err(error),
+        },
         Ok(None) => return Ok(Vec::new()),
         Err(error) => Err(error),
     };

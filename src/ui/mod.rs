@@ -2,6 +2,7 @@
 
 pub mod command;
 pub mod notes;
+mod offers;
 pub mod pager;
 pub mod plan;
 pub mod progress;

@@ -26,6 +26,8 @@ pub enum Reply {
     Key(char),
     /// Some of the numbered fixes, from 1 on, in order.
     Fixes(Vec<usize>),
+    /// What was asked for in words.
+    Words(String),
     /// Anything else, or nothing.
     No,
 }
@@ -102,6 +104,8 @@ struct QuestionPlace {
 enum Wants {
     /// y; any other answer is a no.
     Yes(String),
+    /// Any line; nothing stands for `otherwise`.
+    Words { question: String, otherwise: String },
     /// This name; other names that a person could take for it, and what they are.
     Name { name: String, to: String, others: Vec<(String, String)> },
 }
@@ -115,6 +119,11 @@ impl Question {
     /// `Type vm to delete, Enter to cancel:`, for `to` = `delete`. Exactly this name is the answer.
     pub fn name(name: &str, to: &str) -> Question {
         Question::with(Wants::Name { name: name.to_owned(), to: to.to_owned(), others: Vec::new() })
+    }
+
+    /// `Reason (Enter for "x"):`: any line is an answer, and nothing stands for `otherwise`. Ctrl-C and Ctrl-D cancel.
+    pub fn words(question: &str, otherwise: &str) -> Question {
+        Question::with(Wants::Words { question: question.to_owned(), otherwise: otherwise.to_owned() })
     }
 
     fn with(wants: Wants) -> Question {
@@ -300,6 +309,9 @@ impl Question {
             Wants::Yes(question) => {
                 let _ = write!(out, "{question} [y/N] ");
             }
+            Wants::Words { question, otherwise } => {
+                let _ = write!(out, "{question} (Enter for {:?}): ", shown(otherwise));
+            }
             Wants::Name { name, to, .. } => {
                 let _ = write!(out, "Type {} to {to}, Enter to cancel: ", shown(name));
             }
@@ -324,6 +336,10 @@ impl Question {
             return Read::Reply(Reply::Fixes(fixes));
         }
         match &self.wants {
+            Wants::Words { otherwise, .. } => {
+                let said = if line.trim().is_empty() { otherwise.as_str() } else { line.trim() };
+                Read::Reply(Reply::Words(said.to_owned()))
+            }
             _ if line.is_empty() => Read::Reply(Reply::No),
             Wants::Yes(_) => match lower.as_str() {
                 "y" | "yes" => Read::Reply(Reply::Yes),

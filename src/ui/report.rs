@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 
 use super::command;
+use super::offers;
 use super::question::Question;
 use super::screen::{Screen, command_line, cut, quoted, quoted_masked, shown, width};
 use super::snippet::snippet;
@@ -114,6 +115,9 @@ pub fn question(judgement: &Judgement, fixes: &Fixes, screen: &Screen, hostname:
     if fixes.all().is_some() {
         question = question.key('f', "run the fixed command");
     }
+    if !fixes.exceptions.is_empty() {
+        question = question.key('a', "allow it here for 90 days");
+    }
     let file = match fixes.ignored.as_slice() {
         [] => None,
         [one] => Some(cut(&shown(last_name(&one.path)), 40)),
@@ -128,21 +132,6 @@ pub fn question(judgement: &Judgement, fixes: &Fixes, screen: &Screen, hostname:
 
 fn last_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
-}
-
-/// The lines that the key m adds to ignore files: `to .dockerignore: .env, id_rsa`, a long list with its number.
-fn additions(fixes: &Fixes, screen: &Screen) -> String {
-    const MOST: usize = 6;
-    let mut out = String::new();
-    for addition in &fixes.ignored {
-        let is_new = if addition.before.is_none() { " (a new file)" } else { "" };
-        let lines: Vec<String> = addition.lines.iter().take(MOST).map(|line| cut(&shown(line), 60)).collect();
-        let more = addition.lines.len().saturating_sub(MOST);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let text = format!("to {}{is_new}: {}{more}", shown(&addition.path), lines.join(", "));
-        out.push_str(&row(screen, "m adds", &text));
-    }
-    out
 }
 
 /// Whether notes about a command are printed: where `wanted` says so, and wherever a person would have been asked and a script is not.
@@ -313,7 +302,8 @@ fn stopping_in(
     } else if !fixes.left.is_empty() {
         out.push_str(&row(screen, "no fix for", &fixes.left.join(", ")));
     }
-    out.push_str(&additions(fixes, screen));
+    out.push_str(&offers::additions(fixes, screen));
+    out.push_str(&offers::exceptions(fixes, screen));
     out.push_str(&allowing(judgement, complaints, screen, detail));
     let ids: Vec<&str> = complaints.iter().map(|complaint| complaint.finding.rule.id).collect();
     let mut notes: Vec<&str> = judgement.with(Action::Note).map(|complaint| complaint.finding.rule.id).collect();
@@ -390,7 +380,7 @@ fn room_behind(screen: &Screen, columns: usize) -> usize {
 }
 
 /// A row of the lower part: what it is in the margin.
-fn row(screen: &Screen, name: &str, text: &str) -> String {
+pub(super) fn row(screen: &Screen, name: &str, text: &str) -> String {
     screen.filled(&format!("    {name:<9}  "), text)
 }
 

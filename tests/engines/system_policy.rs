@@ -47,6 +47,8 @@ fn the_systems_policy_stands_over_the_users() {
         ("printf '[rule]\\n' >policy.d/10-a.toml".to_owned(), 125, "/etc/fender/policy.d/10-a.toml:1:2"),
         (format!("{allow}10-a.toml; chmod 666 policy.d/10-a.toml"), 125, "others can write"),
         (format!("{allow}10-a.toml; chmod 777 policy.d"), 125, "others can write"),
+        (format!("{allow}10-a.toml; chmod 1777 policy.d"), 125, "others can write"),
+        ("rmdir policy.d; echo >policy.d".to_owned(), 125, "policy.d is a file, not a folder"),
         ("printf 'docker = \"/bin/true\"\\n' >policy.d/10-a.toml".to_owned(), 125, "/etc/fender/policy.toml only"),
         ("printf '[help]\\ntext = \"ask #platform\"\\n' >policy.d/10-a.toml".to_owned(), 125, "ask #platform"),
     ] {

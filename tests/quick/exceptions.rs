@@ -51,6 +51,8 @@ fn what_is_named_is_allowed() {
         ("image = \"traefik:3.1\"", format!("{SOCKET} traefik:3.1"), "docker-socket"),
         ("image = \"traefik:*\"", format!("{SOCKET} traefik:3.1"), "docker-socket"),
         ("image = \"traefik\"", format!("{SOCKET} traefik:3.1"), "docker-socket"),
+        ("image = \"traefik\"", format!("{SOCKET} traefik@sha256:{digest}"), "docker-socket"),
+        ("image = \"docker:*\"", format!("{SOCKET} docker:dind"), "docker-socket"),
         ("image = \"docker.io/library/traefik:3.1\"", format!("{SOCKET} traefik:3.1"), "docker-socket"),
         ("image = \"traefik:latest\"", format!("{SOCKET} traefik"), "docker-socket"),
         ("image = [\"a\", \"ghcr.io/x/*\"]", format!("{SOCKET} ghcr.io/x/agent:1"), "docker-socket"),
@@ -98,6 +100,17 @@ fn what_is_not_named_is_not_allowed() {
         (&format!("image = \"traefik@sha256:{digest}\""), format!("{SOCKET} other@sha256:{digest}"), "docker-socket"),
         // A name that looks like a digest's.
         (&format!("image = \"sha256:{digest}\""), format!("{SOCKET} traefik@sha256:{digest}"), "docker-socket"),
+        // Docker takes no notice of a tag beside a digest.
+        ("image = \"traefik:3*\"", format!("{SOCKET} traefik:3.1@sha256:{digest}"), "docker-socket"),
+        ("image = \"traefik:*\"", format!("{SOCKET} docker.io/library/traefik:3@sha256:{digest}"), "docker-socket"),
+        // A wildcard is no part of a registry's name or of another repository's.
+        ("image = \"docker*\"", format!("{SOCKET} evil/miner"), "docker-socket"),
+        ("image = \"docker*\"", format!("{SOCKET} docker.evil.example/x"), "docker-socket"),
+        ("image = \"*c*\"", format!("{SOCKET} a:1"), "docker-socket"),
+        ("image = \"*traefik*\"", format!("{SOCKET} evil.example/traefik"), "docker-socket"),
+        // Labels that somebody types are anybody's.
+        ("service = \"web\"", format!("{SOCKET} -l com.docker.compose.service=web a:1"), "docker-socket"),
+        ("project = \"shop\"", format!("{SOCKET} --label com.docker.compose.project=shop a:1"), "docker-socket"),
         ("container = \"edge\"", format!("{SOCKET} --name edge2 traefik:3.1"), "docker-socket"),
         ("container = \"edge\"", format!("{SOCKET} traefik:3.1"), "docker-socket"),
         ("service = \"web\"", format!("{SOCKET} traefik:3.1"), "docker-socket"),
@@ -186,6 +199,8 @@ fn problems_have_a_position() {
             ":2:8: there is no rule \"privilegd\": did you mean privileged?",
         ),
         ("rule = \"privileged\"\nimages = \"a\"\nreason = \"x\"\n", "did you mean image?"),
+        ("rule = \"privileged\"\nimage = \"\"\nreason = \"x\"\n", "has an empty pattern"),
+        ("rule = \"host-mount\"\nsource = \"~/x\"\nreason = \"x\"\n", "is not an absolute path"),
         ("rule = \"protected\"\nvolume = \"a\"\nreason = \"x\"\n", "its action is always refuse"),
         (
             "rule = \"privileged\"\nimage = \"a\"\nreason = \"x\"\nuntil = 2027-01-31T10:00:00Z\n",

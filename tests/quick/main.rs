@@ -20,6 +20,7 @@ mod commands;
 mod context;
 mod documents;
 mod endings;
+mod allow_here;
 mod exceptions;
 mod fix_harm;
 mod help;

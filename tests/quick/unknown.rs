@@ -308,6 +308,7 @@ fn no_default_stands_for_an_answer() {
         "src/apply/mod.rs",
         "src/apply/guarded.rs",
         "src/apply/new_contexts.rs",
+        "src/apply/allow_here.rs",
         "src/apply/docker_output.rs",
         "crates/core/src/engine.rs",
         "crates/core/src/lookup.rs",

@@ -140,7 +140,11 @@ fn covered_request(request: &Request, subjects: &ExceptionSubjects, case: &Case)
 /// The label of a stack's services.
 const STACK: &str = "com.docker.stack.namespace";
 
+/// A label that compose or a stack gives. One that was typed, or stands in a file as a label, is anybody's.
 fn label<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    if request.parts.get(&format!("Labels/{name}")).is_some() || request.origins.iter().all(|it| it.place().is_none()) {
+        return None;
+    }
     let labels = match &request.body {
         Body::Container(body) => body.labels.as_ref(),
         Body::Service(body) => body.labels.as_ref(),
@@ -169,25 +173,27 @@ fn is_image(globs: &Globs, image: Option<&str>, case: &Case) -> bool {
     let Some(image) = image.filter(|image| !image.is_empty()) else { return false };
     let (of_content, of_names): (Vec<&String>, Vec<&String>) =
         globs.0.iter().partition(|glob| glob.contains("sha256:"));
-    let fits = |globs: &[&String], text: &str| globs.iter().any(|glob| Globs::fits(glob, text));
-    let named = reference(image).ok();
-    let mut names = vec![image.to_owned()];
-    if let Some(named) = &named {
-        names.extend([named.familiar(), named.familiar_with_tag(), named.name()]);
-        names.extend(named.tag_or_latest().map(|tag| format!("{}:{tag}", named.name())));
-    }
-    if names.iter().any(|name| fits(&of_names, name)) {
+    let fits = |globs: &[&String], text: &str| globs.iter().any(|glob| fits_in_parts(glob, text));
+    let Ok(named) = reference(image) else {
+        // An id, or the beginning of one: no name fits it.
+        let id = || match case.facts.image(image) {
+            Lookup::Found(known) => known.id,
+            _ => String::new(),
+        };
+        return !of_content.is_empty() && fits(&of_content, &id());
+    };
+    let both = |end: &str| [format!("{}{end}", named.familiar()), format!("{}{end}", named.name())];
+    // Where a digest is named, docker takes no notice of the tag.
+    let tag = named.tag_or_latest().filter(|_| named.digest.is_none());
+    let names = both("").into_iter().chain(tag.iter().flat_map(|tag| both(&format!(":{tag}"))));
+    if names.into_iter().any(|name| fits(&of_names, &name)) {
         return true;
     }
     if of_content.is_empty() {
         return false;
     }
-    let of_digest = |digest: &str| match &named {
-        Some(named) => vec![format!("{}@{digest}", named.familiar()), format!("{}@{digest}", named.name())],
-        None => Vec::new(),
-    };
-    if let Some(digest) = named.as_ref().and_then(|named| named.digest.as_deref()) {
-        return of_digest(digest).iter().any(|name| fits(&of_content, name));
+    if let Some(digest) = &named.digest {
+        return both(&format!("@{digest}")).iter().any(|name| fits(&of_content, name));
     }
     let Lookup::Found(known) = case.facts.image(image) else { return false };
     let digests = known.digests.iter().filter_map(|digest| digest.split_once('@')).flat_map(|(name, digest)| {
@@ -195,6 +201,12 @@ fn is_image(globs: &Globs, image: Option<&str>, case: &Case) -> bool {
         [format!("{name}@{digest}"), format!("{full}@{digest}")]
     });
     digests.chain([known.id.clone()]).any(|name| fits(&of_content, &name))
+}
+
+/// Whether a pattern fits a name part by part: a wildcard stands for nothing with a slash in it, so that `docker*` is no other registry.
+fn fits_in_parts(glob: &str, name: &str) -> bool {
+    let (globs, names): (Vec<&str>, Vec<&str>) = (glob.split('/').collect(), name.split('/').collect());
+    globs.len() == names.len() && globs.iter().zip(names).all(|(glob, name)| Globs::fits(glob, name))
 }
 
 /// Whether a mount is what these subjects name.

@@ -5,6 +5,7 @@ use crate::order::PutInOrder as _;
 use std::ffi::OsString;
 
 use super::ignoring::{IgnoreAddition, ignoring};
+use super::narrowest::{ProposedException, narrowest};
 use super::rewrite::rewrite;
 use super::{Complaint, Judgement, JudgementContext, judge};
 use crate::lower::lower;
@@ -24,6 +25,8 @@ pub struct Fixes {
     pub left: Vec<&'static str>,
     /// Lines for ignore files, after which nothing stops the command as it was typed.
     pub ignored: Vec<IgnoreAddition>,
+    /// Exceptions for the caller's own policy, after which nothing stops it.
+    pub exceptions: Vec<ProposedException>,
 }
 
 impl Fixes {
@@ -49,7 +52,11 @@ impl Fixes {
 
 /// The fixes of what stops this command: of the command, and of ignore files.
 pub fn fixes(words: &[OsString], judgement: &Judgement, context: &JudgementContext) -> Fixes {
-    Fixes { ignored: ignoring(judgement, context.host), ..fixes_of_words(words, judgement, context) }
+    Fixes {
+        ignored: ignoring(judgement, context.host),
+        exceptions: narrowest(words, judgement, context).unwrap_or_default(),
+        ..fixes_of_words(words, judgement, context)
+    }
 }
 
 fn fixes_of_words(words: &[OsString], judgement: &Judgement, context: &JudgementContext) -> Fixes {

@@ -3,6 +3,7 @@
 mod absent;
 mod complaint;
 mod exceptions;
+pub mod narrowest;
 pub mod fixes;
 pub mod ignoring;
 pub mod rewrite;

@@ -218,16 +218,23 @@ impl Workload {
         };
         let driver = mount.volume_options.as_ref().and_then(|options| options.driver_config.as_ref());
         let options = driver.and_then(|driver| driver.options.as_ref());
-        self.mounts.push(Mounted {
+        let driver = driver.and_then(|driver| driver.name.clone()).unwrap_or_default();
+        let mut paths = options.map(|options| host_paths_of(&driver, options)).unwrap_or_default().into_iter();
+        let first = Mounted {
             kind,
             source: mount.source.clone().unwrap_or_default(),
             target: mount.target.clone().unwrap_or_default(),
             read_only: mount.read_only == Some(true),
             makes_source: mount.bind_options.as_ref().is_some_and(|options| options.create_mountpoint == Some(true)),
-            driver: driver.and_then(|driver| driver.name.clone()).unwrap_or_default(),
-            device: options.and_then(device_of),
+            driver,
+            device: paths.next(),
             origins,
-        });
+        };
+        // Several folders of the host behind one mount.
+        let others = paths.map(|path| Mounted { device: Some(path), ..first.clone() });
+        let others: Vec<Mounted> = others.collect();
+        self.mounts.push(first);
+        self.mounts.extend(others);
     }
 
     /// Whether it sees the processes of the host or of another container, or may.
@@ -246,12 +253,48 @@ impl Workload {
     }
 }
 
-/// The device or host path behind a volume of the local driver.
-pub fn device_of(options: &HashMap<String, String>) -> Option<String> {
-    let device = options.get("device").filter(|device| !device.is_empty())?;
-    // An NFS export or a tmpfs is no part of this host.
-    let remote = options.get("type").is_some_and(|kind| matches!(kind.as_str(), "tmpfs" | "nfs" | "nfs4" | "cifs"));
-    (!remote && device.starts_with('/')).then(|| device.clone())
+/// The paths of the host that lie behind a volume of the local driver, which hands its options to mount(2): a device or a folder, the folders that an
+/// overlay joins, the place where the kernel's own file systems are mounted. What kind of file system it is may not be known: then it is the whole host.
+pub fn host_paths_of(driver: &str, options: &HashMap<String, String>) -> Vec<String> {
+    let option = |name: &str| options.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
+    let (device, more) = (option("device"), option("o").unwrap_or_default());
+    // The engine's own folder is the root.
+    let at_root = |path: &str| if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    let fixed = |path: &str| vec![path.to_owned()];
+    if !matches!(driver, "" | "local") {
+        // What the options of another driver mean is its own affair (`volume-driver`), but a path is one.
+        return device.filter(|device| device.starts_with('/')).map(fixed).unwrap_or_default();
+    }
+    match (option("type").map(str::to_lowercase).as_deref(), device) {
+        // Nothing is mounted without a type or a device.
+        (None, None) => Vec::new(),
+        // An export of another machine or a tmpfs is no part of this host.
+        (Some("tmpfs" | "ramfs" | "nfs" | "nfs4" | "cifs" | "smb3" | "smbfs" | "ceph" | "glusterfs"), _) => Vec::new(),
+        (Some("overlay" | "overlayfs" | "aufs"), _) => {
+            let folders = more.split(',').filter_map(|part| part.split_once('=')).flat_map(|(name, value)| {
+                let is_folder = matches!(
+                    name.trim(),
+                    "lowerdir" | "lowerdir+" | "datadir+" | "upperdir" | "workdir" | "br" | "dirs"
+                );
+                value.split(':').filter(move |path| is_folder && !path.is_empty())
+            });
+            let folders: Vec<String> = folders.map(at_root).collect();
+            if folders.is_empty() { fixed("/") } else { folders }
+        }
+        (Some("proc"), _) => fixed("/proc"),
+        (Some("devtmpfs" | "devpts"), _) => fixed("/dev"),
+        (
+            Some(
+                "sysfs" | "cgroup" | "cgroup2" | "bpf" | "debugfs" | "tracefs" | "securityfs" | "configfs" | "efivarfs",
+            ),
+            _,
+        ) => fixed("/sys"),
+        (kind, Some(device)) if device.starts_with('/') || matches!(kind, None | Some("none" | "bind")) => {
+            fixed(&at_root(device))
+        }
+        // A label, a number or a name of a disk, or a kind of file system that nothing is known of.
+        _ => fixed("/"),
+    }
 }
 
 fn container(request: &Request, body: &ContainerCreateBody) -> Workload {

@@ -136,7 +136,8 @@ impl Exception {
 
     /// The first of its images that is named by a name alone: what the name means can change.
     pub fn moving_image(&self) -> Option<&str> {
-        self.file.image.0.iter().map(String::as_str).find(|image| !image.contains("sha256:"))
+        let images = self.file.image.0.iter().map(String::as_str);
+        images.into_iter().find(|image| !image.contains("sha256:"))
     }
 
     /// What of a command it is about.

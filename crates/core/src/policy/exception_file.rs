@@ -79,6 +79,13 @@ impl ExceptionFile {
         if let Some(fixed) = self::rule(rule).and_then(super::preset::always) {
             return Some((at, format!("no exception changes {rule}: its action is always {fixed}")));
         }
+        if named.iter().any(|globs| globs.0.iter().any(String::is_empty)) {
+            return Some((at, format!("an exception for {rule} has an empty pattern, which fits nothing")));
+        }
+        let is_path = |glob: &String| glob.starts_with(['/', '*', '?']);
+        if let Some(path) = self.source.0.iter().find(|glob| !is_path(glob)) {
+            return Some((at, format!("source = {path:?} is not an absolute path")));
+        }
         if self.reason.get_ref().trim().is_empty() {
             return Some((self.reason.span().start, "an exception needs a reason".to_owned()));
         }
@@ -98,6 +105,18 @@ pub(super) fn day(date: Date) -> i64 {
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
+/// The date of a day since 1970-01-01: `2026-11-27`.
+pub fn date_of(day: i64) -> String {
+    let shifted = day + 719_468;
+    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let (of_month, month) = (of_year - (153 * from_march + 2) / 5 + 1, (from_march + 2) % 12 + 1);
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{of_month:02}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +133,7 @@ mod tests {
         ] {
             let (year, month, of_month) = date;
             assert_eq!(day(Date { year, month, day: of_month }), days, "{date:?}");
+            assert_eq!(date_of(days), format!("{year}-{month:02}-{of_month:02}"));
         }
     }
 }

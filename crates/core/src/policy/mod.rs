@@ -29,7 +29,7 @@ pub use caller::{Caller, CallerKind};
 pub use environment::{Environment, strictness, words_of_production};
 pub use example::ExampleFile;
 pub use exception::{AllowedBy, Exception, ExceptionConditions, ExceptionSubjects};
-pub use exception_file::ExceptionFile;
+pub use exception_file::{ExceptionFile, date_of};
 pub use file::{
     EnvironmentFile, File, HelpFile, LocksFile, OfferFile, PolicyLayer, PolicyProblem, ProtectFile, TrashFile,
     parse as parse_layer,

@@ -65,8 +65,10 @@ pub fn leads_to_engine(case: &Case, source: &str) -> bool {
 fn volumes_of_devices(case: &Case) -> Vec<Finding> {
     let created = case.requests().filter_map(|request| {
         let crate::lower::Body::Volume(body) = &request.body else { return None };
-        let device = crate::lower::workload::device_of(body.driver_opts.as_ref()?)?;
-        leads_to_engine(case, &device).then(|| RULE.found(&request.origins_of("DriverOpts")))
+        let driver = body.driver.as_deref().unwrap_or_default();
+        let paths = crate::lower::workload::host_paths_of(driver, body.driver_opts.as_ref()?);
+        let leads = paths.iter().any(|path| leads_to_engine(case, path));
+        leads.then(|| RULE.found(&request.origins_of("DriverOpts")))
     });
     created.collect()
 }

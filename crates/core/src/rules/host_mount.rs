@@ -4,7 +4,7 @@ use super::places::{gives_away, is_at_most_noted, is_engine_socket, without_proc
 use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::grammar::values::clean;
 use crate::lower::Body;
-use crate::lower::workload::{MountKind, Mounted, device_of};
+use crate::lower::workload::{MountKind, Mounted, host_paths_of};
 
 pub static RULE: Rule = Rule {
     id: "host-mount",
@@ -21,6 +21,10 @@ pub static RULE: Rule = Rule {
         "run --mount TYPE=BIND,SRC=/etc,DST=/e tools:1.4",
         "run -itv/root/.ssh:/k tools:1.4",
         "volume create -o type=none -o o=bind -o device=/ all",
+        "volume create -o type=overlay -o o=lowerdir=/srv:/root,upperdir=/u,workdir=/w -o device=x all",
+        "run --mount type=volume,dst=/x,volume-driver=local,volume-opt=type=overlay,volume-opt=device=o,volume-opt=o=lowerdir=/root:/srv tools:1.4",
+        "volume create -o type=none -o o=bind -o device=root all",
+        "volume create -o type=sysfs -o device=x all",
         "run -v /srv/../etc:/e tools:1.4",
     ],
     quiet: &[
@@ -28,6 +32,8 @@ pub static RULE: Rule = Rule {
         "run -v /etc/localtime:/etc/localtime:ro tools:1.4",
         "run -v /etc/nginx/nginx.conf:/n tools:1.4",
         "run -v data:/var/lib/data tools:1.4",
+        "volume create -o type=nfs -o o=addr=10.0.0.5,rw -o device=:/export share",
+        "volume create -o type=tmpfs -o device=tmpfs -o o=size=100m scratch",
     ],
     check,
     ..COMMON
@@ -39,12 +45,12 @@ fn check(case: &Case) -> Vec<Finding> {
         findings.extend(workload.mounts.iter().filter_map(|mount| found(case, mount)));
     }
     for request in case.requests() {
-        if let Body::Volume(body) = &request.body
-            && let Some(device) = body.driver_opts.as_ref().and_then(device_of)
-            && let Some(what) = problem(case, &device, false)
-        {
-            findings.push(RULE.found(&request.origins_of("DriverOpts")).titled(format!("mounts {what}")));
-        }
+        let Body::Volume(body) = &request.body else { continue };
+        let Some(options) = &body.driver_opts else { continue };
+        let paths = host_paths_of(body.driver.as_deref().unwrap_or_default(), options);
+        let found = paths.iter().find_map(|path| problem(case, path, false));
+        findings
+            .extend(found.map(|what| RULE.found(&request.origins_of("DriverOpts")).titled(format!("mounts {what}"))));
     }
     findings
 }
