@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -68,6 +68,19 @@ pub fn reads_input(words: &[String]) -> bool {
     words.iter().any(|word| word == "-" || word == "-f-" || word == "-c-" || word.ends_with("=-"))
 }
 
+/// A file among these words that gives its bytes to one reader only, such as a FIFO or `<(…)` of a shell: docker could not read it again.
+fn read_once(words: &[String]) -> Option<&str> {
+    let parts = |word: &'_ str| -> Vec<usize> {
+        let value = word.find('=').map(|at| at + 1);
+        // `-fFILE`
+        let joined = (word.starts_with('-') && !word.starts_with("--")).then_some(2);
+        [Some(0), value, joined].into_iter().flatten().collect()
+    };
+    let paths = words.iter().flat_map(|word| parts(word).into_iter().filter_map(|from| word.get(from..)));
+    let is_fifo = |path: &&str| !path.is_empty() && fs::metadata(path).is_ok_and(|it| it.file_type().is_fifo());
+    paths.into_iter().find(is_fifo)
+}
+
 /// What the program says. Unknown where it cannot be run, takes longer than `patience`, or
 /// was given up meanwhile.
 pub fn run(
@@ -76,6 +89,9 @@ pub fn run(
     patience: Duration,
     given_up: &AtomicBool,
 ) -> Lookup<ClientSaid> {
+    if let Some(path) = read_once(words) {
+        return Lookup::Unknown(format!("{path} can be read only once"));
+    }
     let reads_input = reads_input(words);
     if reads_input && (io::stdin().is_terminal() || input::kept().is_err()) {
         return Lookup::Unknown("standard input cannot be read twice".to_owned());
@@ -194,6 +210,28 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    /// docker would wait for a second writer without end.
+    #[test]
+    fn what_can_be_read_once_is_left_to_docker() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("stack.yaml");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+        let fifo = fifo.display().to_string();
+        let program = PrintingProgram { path: "/bin/cat".into(), client: None, environment: Vec::new() };
+        for words in [
+            vec!["-c".to_owned(), fifo.clone()],
+            vec![format!("-c{fifo}")],
+            vec![format!("--compose-file={fifo}")],
+            vec!["compose".to_owned(), "--env-file".to_owned(), fifo.clone()],
+        ] {
+            let answer = run(&program, &words, Duration::from_secs(5), &AtomicBool::new(false));
+            assert_eq!(answer, Lookup::Unknown(format!("{fifo} can be read only once")), "{words:?}");
+        }
+        fs::write(folder.path().join("plain"), "x").unwrap();
+        let plain = folder.path().join("plain").display().to_string();
+        assert_eq!(read_once(&["-f".to_owned(), plain, "a=b".to_owned(), "-".to_owned()]), None);
+    }
 
     /// A client whose plugin goes on after it, as one that expands aliases of aliases: neither is waited for, nor left behind.
     #[test]
