@@ -89,6 +89,42 @@ fn data_is_kept_where_fender_says_so() {
     assert!(kept_ones > 12, "{kept_ones}");
 }
 
+/// A volume of the local driver is whatever mount(2) makes of its options: where the host's `/etc` is seen through one, fender says so before.
+#[test]
+fn a_volume_that_is_a_part_of_the_host_is_found() {
+    let engine = Engine::start("local-driver", "new", "");
+    engine.image("base:1", &[]);
+    let guarded = Guarded::new(&engine);
+    let (mut seen, mut quiet) = (0, 0);
+    for options in [
+        &["type=none", "o=bind", "device=/etc"][..],
+        &["type=none", "o=rbind,ro", "device=/etc"],
+        &["type=tmpfs", "o=bind", "device=/etc"],
+        &["type=ramfs", "o=ro,bind", "device=/etc"],
+        &["type=nfs", "o=addr=127.0.0.1,bind", "device=/etc"],
+        &["type=cifs", "o=rbind", "device=/etc"],
+        &["type=overlay", "o=bind", "device=/etc"],
+        &["type=overlay", "o=lowerdir=/etc:/var/log", "device=x"],
+        &["type=overlay", "o=ro,lowerdir=/var/log:/etc", "device=overlay"],
+        &["type=tmpfs", "device=tmpfs"],
+        &["type=tmpfs", "o=size=1m,uid=5", "device=tmpfs"],
+        &["type=tmpfs", "o=size=1m", "device=/etc"],
+    ] {
+        let given: Vec<&str> = options.iter().flat_map(|option| ["-o", *option]).collect();
+        let words = [&["volume", "create"], given.as_slice(), &["part"]].concat();
+        let explained = guarded.fender(&[&["explain", "--format", "json", "--"], words.as_slice()].concat());
+        let explained: Value = serde_json::from_slice(&explained.stdout).unwrap();
+        let found = explained["findings"].as_array().unwrap().iter().any(|it| it["rule"] == "host-mount");
+        engine.plain(&words);
+        let shows = engine.plain(&["run", "--rm", "-v", "part:/x:ro", "base:1", "sh", "-c", "ls /x; true"]);
+        let is_host = shows.lines().any(|name| name == "passwd");
+        engine.plain(&["volume", "rm", "part"]);
+        assert_eq!(found, is_host, "{options:?}: {shows}");
+        if is_host { seen += 1 } else { quiet += 1 }
+    }
+    assert!(seen >= 8 && quiet >= 3, "{seen} {quiet}");
+}
+
 #[test]
 fn a_similar_volume_is_named() {
     let engine = Engine::start("volume-names", "new", "");

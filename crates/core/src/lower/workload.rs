@@ -265,6 +265,10 @@ pub fn host_paths_of(driver: &str, options: &HashMap<String, String>) -> Vec<Str
         // What the options of another driver mean is its own affair (`volume-driver`), but a path is one.
         return device.filter(|device| device.starts_with('/')).map(fixed).unwrap_or_default();
     }
+    // Where a folder is bound, the kernel takes no notice of the type (mount(2), MS_BIND).
+    if let Some(device) = device.filter(|_| more.split(',').any(|flag| matches!(flag.trim(), "bind" | "rbind"))) {
+        return fixed(&at_root(device));
+    }
     match (option("type").map(str::to_lowercase).as_deref(), device) {
         // Nothing is mounted without a type or a device.
         (None, None) => Vec::new(),

@@ -24,6 +24,8 @@ pub static RULE: Rule = Rule {
         "volume create -o type=overlay -o o=lowerdir=/srv:/root,upperdir=/u,workdir=/w -o device=x all",
         "run --mount type=volume,dst=/x,volume-driver=local,volume-opt=type=overlay,volume-opt=device=o,volume-opt=o=lowerdir=/root:/srv tools:1.4",
         "volume create -o type=none -o o=bind -o device=root all",
+        "volume create -o type=tmpfs -o o=size=1m,bind -o device=/root all",
+        "volume create -o type=nfs -o o=addr=10.0.0.5,rbind -o device=/ all",
         "volume create -o type=sysfs -o device=x all",
         "run -v /srv/../etc:/e tools:1.4",
     ],
