@@ -4,7 +4,7 @@ use anyhow::Context as _;
 
 use crate::environment::folder::Folder;
 use crate::environment::owned::{self, Owners};
-use crate::environment::policy::user_path;
+use crate::environment::policy::{LARGEST, user_path};
 use crate::environment::replace::replace;
 use crate::ui::question::{Question, Reply};
 use crate::ui::report;
@@ -15,8 +15,6 @@ use fender_core::policy::{Action, date_of, parse_layer};
 
 /// Days for which it holds.
 const DAYS: i64 = 90;
-/// A policy is a page or two.
-const LARGEST: u64 = 1 << 20;
 
 /// What became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

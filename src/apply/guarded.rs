@@ -19,11 +19,10 @@ use crate::{session, trash};
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
 use fender_core::judge::rewrite::asked_once;
-use fender_core::judge::{Judgement, JudgementContext, change_steps_of, deletions, judge};
+use fender_core::judge::{Judgement, JudgementContext, change_steps_of, deletions, judge_again};
 use fender_core::plan::{Facts, Item, ObjectKind, Plan, Recoverable, Step};
 use fender_core::policy::{Action, CallerKind, Policy};
 use fender_core::rules::Edit;
-use fender_core::target::Target;
 
 /// What the shim does next.
 #[derive(Debug)]
@@ -329,14 +328,8 @@ impl Guard<'_> {
 
     /// The same with what it would delete: only where all of that can be had again, and where it would be asked about here.
     fn smaller_plan(&self) -> Option<(Invocation, Plan)> {
-        // The same engine, so that both plans stand on one reading of it.
-        let (facts, target) = (&self.judgement.facts, &self.judgement.target);
-        let shared = |wanted: &Target| if wanted == target { facts.clone() } else { (self.context.facts)(wanted) };
-        let JudgementContext { host, policy, ids, today, .. } = *self.context;
-        let (caller, environment) = (self.context.caller.clone(), self.context.environment.clone());
-        let hostname = self.context.hostname.clone();
-        let context = JudgementContext { host, policy, facts: &shared, hostname, ids, caller, environment, today };
-        let judgement = judge(&self.smaller_words()?, &context);
+        // Both plans stand on one reading of the engine.
+        let judgement = judge_again(&self.smaller_words()?, self.judgement, self.context, self.context.policy);
         if judgement.wanted == Action::Refuse {
             return None;
         }

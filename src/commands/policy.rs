@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::explain::{CallerName, environment_named};
 use crate::engine::Offline;
 use crate::environment::host::{Surroundings, hostname, ids, read_regular, today};
-use crate::environment::policy::{SYSTEM, read_layers};
+use crate::environment::policy::{LARGEST, SYSTEM, read_layers};
 use crate::exit::{DONE, FAILED};
 use crate::failure::Failure;
 use crate::session;
@@ -183,9 +183,6 @@ impl PolicyTest {
         out
     }
 }
-
-/// A policy is a page or two.
-const LARGEST: u64 = 1 << 20;
 
 /// A file that is not installed, as if it were the system's. Whoever names it decides that it counts.
 fn read_named(path: &Path) -> Result<PolicyLayer, PolicyProblem> {

@@ -16,7 +16,7 @@ pub const SYSTEM: &str = "/etc/fender/policy.toml";
 pub const SYSTEM_PARTS: &str = "/etc/fender/policy.d";
 
 /// A policy is a page or two.
-const LARGEST: u64 = 1 << 20;
+pub const LARGEST: u64 = 1 << 20;
 
 /// The user's file, after `XDG_CONFIG_HOME` and `HOME`.
 pub fn user_path() -> Option<PathBuf> {

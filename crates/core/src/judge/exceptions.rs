@@ -6,7 +6,7 @@
 
 use crate::engine::Lookup;
 use crate::grammar::values::{clean, reference};
-use crate::lower::workload::{MountKind, Mounted};
+use crate::lower::workload::Mounted;
 use crate::lower::{Body, Effect, Lowered, Request, Workload};
 use crate::plan::Step;
 use crate::plan::compose::{PROJECT, SERVICE};
@@ -105,20 +105,16 @@ fn covered_request(request: &Request, subjects: &ExceptionSubjects, case: &Case)
             && is_one(subjects.project, label(request, PROJECT).or_else(|| label(request, STACK)));
         return fits.then_some(if subjects.names_mounts() { Covered::Mounts } else { Covered::Whole });
     }
-    let named = |before: &str| {
-        let rest = request.path.strip_prefix(before)?;
-        Some(rest.split('/').next().unwrap_or_default()).filter(|name| !name.is_empty())
-    };
     let only = |globs: &Globs| {
         // Nothing else may be named: of this request no more is known.
         let set =
             [subjects.image, subjects.container, subjects.service, subjects.project, subjects.source, subjects.volume];
         !globs.is_empty() && set.iter().filter(|globs| !globs.is_empty()).count() == 1
     };
-    if let Some(name) = named("/volumes/").filter(|name| *name != "prune" && *name != "create") {
+    if let Some(name) = object(request, "/volumes/") {
         return (only(subjects.volume) && is_one(subjects.volume, Some(name))).then_some(Covered::Whole);
     }
-    if let Some(name) = named("/containers/").filter(|name| *name != "prune" && *name != "create") {
+    if let Some(name) = object(request, "/containers/") {
         if !only(subjects.container) {
             return None;
         }
@@ -137,11 +133,17 @@ fn covered_request(request: &Request, subjects: &ExceptionSubjects, case: &Case)
     (only(subjects.image) && is_name && is_image(subjects.image, Some(image), case)).then_some(Covered::Whole)
 }
 
+/// The object of this kind (`/volumes/`) that a request is about.
+pub(super) fn object<'a>(request: &'a Request, kind: &str) -> Option<&'a str> {
+    let name = request.path.strip_prefix(kind)?.split('/').next()?;
+    (!matches!(name, "" | "prune" | "create" | "json")).then_some(name)
+}
+
 /// The label of a stack's services.
 const STACK: &str = "com.docker.stack.namespace";
 
 /// A label that compose or a stack gives. One that was typed, or stands in a file as a label, is anybody's.
-fn label<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+pub(super) fn label<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     if request.parts.get(&format!("Labels/{name}")).is_some() || request.origins.iter().all(|it| it.place().is_none()) {
         return None;
     }
@@ -211,14 +213,8 @@ fn fits_in_parts(glob: &str, name: &str) -> bool {
 
 /// Whether a mount is what these subjects name.
 fn is_named_mount(mount: &Mounted, subjects: &ExceptionSubjects, case: &Case) -> bool {
-    let path = match (mount.kind, &mount.device) {
-        (_, Some(device)) => Some(device.as_str()),
-        (MountKind::Bind, None) => Some(mount.source.as_str()),
-        _ => None,
-    };
-    let is_source = subjects.source.is_empty() || path.is_some_and(|path| is_path(subjects.source, path, case));
-    let volume = Some(mount.source.as_str()).filter(|_| mount.kind == MountKind::Volume && mount.device.is_none());
-    is_source && is_one(subjects.volume, volume)
+    let is_named = |path: &str| is_path(subjects.source, path, case);
+    (subjects.source.is_empty() || mount.host_path().is_some_and(is_named)) && is_one(subjects.volume, mount.volume())
 }
 
 /// Whether a path of the host fits: what it is behind its links counts, and not how it is written.

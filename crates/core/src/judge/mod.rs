@@ -3,9 +3,9 @@
 mod absent;
 mod complaint;
 mod exceptions;
-pub mod narrowest;
 pub mod fixes;
 pub mod ignoring;
+pub mod narrowest;
 pub mod rewrite;
 mod unchanged;
 
@@ -202,6 +202,15 @@ pub fn judge_parsed(invocation: Invocation, words: &[OsString], context: &Judgem
     }
 }
 
+/// Judges other words, or the same under another policy, on the reading of the engine that a judgement stands on.
+pub fn judge_again(words: &[OsString], before: &Judgement, context: &JudgementContext, policy: &Policy) -> Judgement {
+    let facts = |wanted: &Target| if *wanted == before.target { before.facts.clone() } else { (context.facts)(wanted) };
+    let JudgementContext { host, ids, today, .. } = *context;
+    let (hostname, caller) = (context.hostname.clone(), context.caller.clone());
+    let environment = context.environment.clone();
+    judge(words, &JudgementContext { host, policy, facts: &facts, hostname, ids, caller, environment, today })
+}
+
 /// Judges requests behind which there is no command line: what an undo would make again. The rules are the same.
 pub fn judge_requests(
     requests: Vec<Request>,
@@ -255,7 +264,7 @@ fn look(
     let all = || deletions(lowered);
     let case = Case::new(lowered, target, facts, context.host, offers, context.ids, &all);
     let mut found = check(&case);
-    if context.policy.has_exceptions() && !found.is_empty() {
+    if context.policy.has_exception(|_| true) && !found.is_empty() {
         let exceptions: Vec<Exception> = context.policy.exceptions().collect();
         exceptions::mark(&mut found, &exceptions, &case, deletions);
     }

@@ -4,11 +4,10 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::exceptions::mark;
-use super::{Judgement, JudgementContext, deletions, judge};
+use super::exceptions::{label, mark, object};
+use super::{Judgement, JudgementContext, deletions, judge_again};
 use crate::grammar::values::{clean, reference};
-use crate::lower::workload::MountKind;
-use crate::lower::{Body, Effect, Lowered, Request};
+use crate::lower::{Effect, Lowered, Request};
 use crate::plan::compose::{PROJECT, SERVICE};
 use crate::policy::{Action, Exception, Policy, parse_layer};
 use crate::rules::{Case, Class, Finding};
@@ -67,7 +66,7 @@ pub fn narrowest(
     context: &JudgementContext,
 ) -> Option<Vec<ProposedException>> {
     let is_excluded = |finding: &Finding| finding.unanswered || finding.image_unknown || finding.elsewhere.is_some();
-    let asks = matches!(judgement.wanted, Action::Ask | Action::Type);
+    let asks = matches!(judgement.wanted, Action::Ask | Action::Type) && judgement.caller.can_answer();
     // Another user's policy, which root reads, is not written.
     let binds = context.policy.layers.iter().any(|layer| layer.is_others);
     if !asks || binds || judgement.stopping().any(|it| is_excluded(&it.finding)) {
@@ -106,16 +105,8 @@ pub fn narrowest(
     let text: String = found.iter().map(|way| way.text("proposed", "9999-12-31")).collect();
     let mut layers = context.policy.layers.clone();
     layers.push(parse_layer(Path::new("policy.toml"), false, &text).ok()?);
-    let policy = Policy { layers };
-    let shared = |wanted: &crate::target::Target| match wanted == &judgement.target {
-        true => judgement.facts.clone(),
-        false => (context.facts)(wanted),
-    };
-    let JudgementContext { host, ids, today, .. } = *context;
-    let (hostname, caller) = (context.hostname.clone(), context.caller.clone());
-    let environment = context.environment.clone();
-    let with = JudgementContext { host, policy: &policy, facts: &shared, hostname, ids, caller, environment, today };
-    (!found.is_empty() && judge(words, &with).wanted < Action::Ask).then_some(found)
+    let again = judge_again(words, judgement, context, &Policy { layers });
+    (!found.is_empty() && again.wanted < Action::Ask).then_some(found)
 }
 
 /// What parts of the command can be named, the narrowest first. None where these are too many.
@@ -127,7 +118,7 @@ fn named(judgement: &Judgement) -> Option<Vec<Vec<(&'static str, String)>>> {
             Effect::ReadsFile { path, .. } | Effect::WritesFile { path, .. } => {
                 narrow.push(vec![("source", clean(path))])
             }
-            Effect::Request(request) if effect.workload().is_none() => wide.extend(object(request)),
+            Effect::Request(request) if effect.workload().is_none() => wide.extend(object_of(request)),
             _ => {}
         }
         let Some(workload) = effect.workload() else { continue };
@@ -142,11 +133,10 @@ fn named(judgement: &Judgement) -> Option<Vec<Vec<(&'static str, String)>>> {
         });
         let Some(whose) = of_service.or(image) else { continue };
         for mount in &workload.mounts {
-            let part = match (mount.kind, &mount.device) {
-                (_, Some(device)) => ("source", clean(device)),
-                (MountKind::Bind, None) => ("source", clean(&mount.source)),
-                (MountKind::Volume, None) if !mount.source.is_empty() => ("volume", mount.source.clone()),
-                _ => continue,
+            let part = match (mount.host_path(), mount.volume()) {
+                (Some(path), _) => ("source", clean(path)),
+                (None, Some(volume)) => ("volume", volume.to_owned()),
+                (None, None) => continue,
             };
             narrow.push(whose.iter().cloned().chain([part]).collect());
         }
@@ -158,22 +148,14 @@ fn named(judgement: &Judgement) -> Option<Vec<Vec<(&'static str, String)>>> {
     (narrow.len() <= MOST).then_some(narrow)
 }
 
-/// The object that a request is about.
-fn object(request: &Request) -> Option<Vec<(&'static str, String)>> {
-    let one = |before: &str| {
-        let rest = request.path.strip_prefix(before)?;
-        let name = rest.split('/').next().unwrap_or_default();
-        (!matches!(name, "" | "prune" | "create" | "json")).then(|| name.to_owned())
-    };
-    if let Some(name) = one("/volumes/") {
-        return Some(vec![("volume", name)]);
-    }
-    one("/containers/").map(|name| vec![("container", name)])
+/// The volume or the container that a request is about.
+fn object_of(request: &Request) -> Option<Vec<(&'static str, String)>> {
+    let one = |key, kind| object(request, kind).map(|name| vec![(key, name.to_owned())]);
+    one("volume", "/volumes/").or_else(|| one("container", "/containers/"))
 }
 
 /// The service of a compose project.
 fn service(request: &Request) -> Option<Vec<(&'static str, String)>> {
-    let Body::Container(body) = &request.body else { return None };
-    let labels = body.labels.as_ref()?;
-    Some(vec![("project", labels.get(PROJECT)?.clone()), ("service", labels.get(SERVICE)?.clone())])
+    let label = |name| label(request, name).map(str::to_owned);
+    Some(vec![("project", label(PROJECT)?), ("service", label(SERVICE)?)])
 }

@@ -41,6 +41,22 @@ pub struct Mounted {
     pub origins: Origins,
 }
 
+impl Mounted {
+    /// The path of the host behind it, where there is one.
+    pub fn host_path(&self) -> Option<&str> {
+        match self.kind {
+            MountKind::Bind => Some(&self.source),
+            _ => self.device.as_deref(),
+        }
+    }
+
+    /// The name of the volume behind it; None where it has none, or is a part of the host.
+    pub fn volume(&self) -> Option<&str> {
+        let is_one = self.kind == MountKind::Volume && self.device.is_none() && !self.source.is_empty();
+        is_one.then_some(self.source.as_str())
+    }
+}
+
 /// Ports of the container that the host passes on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OpenPorts {

@@ -47,6 +47,15 @@ pub fn possible(layers: &[PolicyLayer], place: &EnginePlace) -> Vec<Environment>
     all
 }
 
+/// The same with production where labels that are not known could make it that.
+pub fn all_possible(layers: &[PolicyLayer], place: &EnginePlace) -> Vec<Environment> {
+    let mut all = possible(layers, place);
+    if all.iter().any(|it| it.open) {
+        all.push(production());
+    }
+    all
+}
+
 /// The environment that is shown and named: the strictest that is possible.
 pub fn of(layers: &[PolicyLayer], place: &EnginePlace) -> Environment {
     possible(layers, place).pop().unwrap_or_else(|| built_in(place))

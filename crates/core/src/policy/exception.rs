@@ -136,8 +136,7 @@ impl Exception {
 
     /// The first of its images that is named by a name alone: what the name means can change.
     pub fn moving_image(&self) -> Option<&str> {
-        let images = self.file.image.0.iter().map(String::as_str);
-        images.into_iter().find(|image| !image.contains("sha256:"))
+        self.file.image.0.iter().map(String::as_str).find(|image| !image.contains("sha256:"))
     }
 
     /// What of a command it is about.

@@ -132,13 +132,13 @@ impl Policy {
 
     /// Whether any file has a table or an exception for a caller by its user or program.
     pub fn knows_callers(&self) -> bool {
-        let names_user = |exception: Exception| !exception.file.user.is_empty();
-        self.layers.iter().any(|layer| !layer.file.callers.is_empty()) || self.exceptions().any(names_user)
+        let names_user = |it: &ExceptionFile| !it.user.is_empty();
+        self.layers.iter().any(|layer| !layer.file.callers.is_empty()) || self.has_exception(names_user)
     }
 
     /// Whether any exception names a group.
     pub fn knows_groups(&self) -> bool {
-        self.exceptions().any(|exception| !exception.file.group.is_empty())
+        self.has_exception(|it| !it.group.is_empty())
     }
 
     /// How the trash is kept: what keeps more and longer holds.
@@ -227,13 +227,9 @@ impl Policy {
     /// Every environment that an engine may belong to, for any of the files: an exception for one holds only where it is the only one.
     pub fn environments(&self, place: &EnginePlace) -> Vec<Environment> {
         let (system, own) = self.system_and_own();
-        let mut all = environment::possible(&own, place);
+        let mut all = environment::all_possible(&own, place);
         if !system.is_empty() {
-            all.extend(environment::possible(&system, place).into_iter().filter(binds));
-        }
-        // Labels that are not known could make it production.
-        if all.iter().any(|it| it.open) {
-            all.push(environment::production());
+            all.extend(environment::all_possible(&system, place).into_iter().filter(binds));
         }
         all
     }
@@ -243,9 +239,9 @@ impl Policy {
         self.layers.iter().filter(|layer| !layer.is_others).flat_map(Exception::of)
     }
 
-    /// Whether there is any exception.
-    pub fn has_exceptions(&self) -> bool {
-        self.layers.iter().any(|layer| !layer.file.allow.is_empty())
+    /// Whether there is an exception about which something is.
+    pub fn has_exception(&self, about: impl Fn(&ExceptionFile) -> bool) -> bool {
+        self.layers.iter().flat_map(|layer| &layer.file.allow).any(|it| about(it.get_ref()))
     }
 
     /// What is left of the decision on a finding that an exception allows. One of the system's (`by_system`) lifts everything but what the caller's own
@@ -265,14 +261,7 @@ impl Policy {
         let users: Vec<PolicyLayer> = self.layers.iter().filter(|layer| !layer.is_system).cloned().collect();
         let possible = |layers: &[PolicyLayer]| match at {
             DecidedAt::Environment(environment) => vec![(*environment).clone()],
-            DecidedAt::Place(place) => {
-                let mut all = environment::possible(layers, place);
-                // Labels that are not known could make it production.
-                if all.iter().any(|it| it.open) {
-                    all.push(environment::production());
-                }
-                all
-            }
+            DecidedAt::Place(place) => environment::all_possible(layers, place),
         };
         let decided = caller.views().into_iter().flat_map(|view| match by_system {
             true => self.decided_by(&users, &self.layers, rule, class, view, &possible, |_, set| set),

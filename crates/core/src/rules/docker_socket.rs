@@ -3,7 +3,6 @@
 use super::places::{is_engine_socket, without_proc_root};
 use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::grammar::values::clean;
-use crate::lower::workload::MountKind;
 
 pub static RULE: Rule = Rule {
     id: "docker-socket",
@@ -32,13 +31,7 @@ fn check(case: &Case) -> Vec<Finding> {
     let mut findings = Vec::new();
     for workload in case.workloads() {
         for mount in &workload.mounts {
-            let source = match mount.kind {
-                MountKind::Bind => &mount.source,
-                _ => match &mount.device {
-                    Some(device) => device,
-                    None => continue,
-                },
-            };
+            let Some(source) = mount.host_path() else { continue };
             if leads_to_engine(case, source) {
                 let title = if source.ends_with(".sock") {
                     "container gets the engine's API socket"

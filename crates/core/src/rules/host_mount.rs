@@ -4,7 +4,7 @@ use super::places::{gives_away, is_at_most_noted, is_engine_socket, without_proc
 use super::{COMMON, Case, Class, Confidence, Finding, Rule};
 use crate::grammar::values::clean;
 use crate::lower::Body;
-use crate::lower::workload::{MountKind, Mounted, host_paths_of};
+use crate::lower::workload::{Mounted, host_paths_of};
 
 pub static RULE: Rule = Rule {
     id: "host-mount",
@@ -58,10 +58,7 @@ fn check(case: &Case) -> Vec<Finding> {
 }
 
 fn found(case: &Case, mount: &Mounted) -> Option<Finding> {
-    let source = match mount.kind {
-        MountKind::Bind => &mount.source,
-        _ => mount.device.as_ref()?,
-    };
+    let source = mount.host_path()?;
     let what = problem(case, source, mount.read_only)?;
     let found = RULE.found(&mount.origins).titled(format!("mounts {what}"));
     // What this path is on the host decides, and not only how it is written.
