@@ -130,14 +130,20 @@ fn compare(name: &str, which: &str, engine_number: u64) {
     assert!(changed > usize::try_from(cases).unwrap() / 3, "almost nothing was changed: {changed}");
 }
 
+/// An engine that is the manager of a swarm of its own, with an image whose containers stay.
+fn swarm(name: &str) -> Engine {
+    let engine = Engine::start(name, "new", "--iptables");
+    engine.image("base:1", &["CMD [\"sleep\",\"3600\"]"]);
+    engine.plain(&["swarm", "init", "--advertise-addr", "127.0.0.1"]);
+    engine
+}
+
 /// A service goes with the containers of its tasks: one that is protected keeps all of it.
 #[test]
 fn a_service_with_a_protected_task_stays() {
-    let engine = Engine::start("swarm-protected", "new", "--iptables");
+    let engine = swarm("swarm-protected");
     let guarded = Guarded::new(&engine);
     guarded.place.policy("[environments.ci]\nhostname = \"*\"\n[protect]\ncontainers = [\"prod-*\"]\n");
-    engine.image("base:1", &["CMD [\"sleep\",\"3600\"]"]);
-    engine.plain(&["swarm", "init", "--advertise-addr", "127.0.0.1"]);
     engine.plain(&["service", "create", "-q", "--name", "prod-web", "base:1"]);
     engine.plain(&["service", "create", "-d", "--name", "other", "--replicas", "0", "base:1"]);
     let task = engine.plain(&["ps", "-q", "--filter", "name=prod-web"]);
@@ -160,11 +166,9 @@ fn a_service_with_a_protected_task_stays() {
 /// A service's own label, that of its containers, a pattern and a lock protect it, whatever takes it, its tasks or its label.
 #[test]
 fn a_protected_service_stays() {
-    let engine = Engine::start("swarm-label", "new", "--iptables");
+    let engine = swarm("swarm-label");
     let guarded = Guarded::new(&engine);
     guarded.place.policy("[environments.ci]\nhostname = \"*\"\n[protect]\nservices = [\"named-*\"]\n");
-    engine.image("base:1", &["CMD [\"sleep\",\"3600\"]"]);
-    engine.plain(&["swarm", "init", "--advertise-addr", "127.0.0.1"]);
     let create = |name: &str, more: &[&str]| {
         let words = [&["service", "create", "-d", "--name", name], more, &["base:1"]].concat();
         engine.plain(&words);

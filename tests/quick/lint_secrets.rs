@@ -337,14 +337,19 @@ fn files_with_variables_are_read_for_what_is_certain() {
     assert_eq!(secrets(&[("conf/b.env", "TOKEN=GHP\n"), (".gitignore", "conf\n")]), [""; 0]);
 }
 
+/// A buildx that does nothing, where docker looks for plugins.
+fn with_buildx(place: &Place) {
+    let plugins = place.path("home/.docker/cli-plugins");
+    std::fs::create_dir_all(&plugins).unwrap();
+    script(&plugins.join("docker-buildx"), "#!/bin/sh\n");
+}
+
 /// An argument on the command line weighs as its default in a Dockerfile does; docker keeps those about proxies out of the image.
 #[test]
 fn build_arguments_of_the_command_line() {
     let place = Place::new();
     let folder = place.path("home/work");
-    let plugins = place.path("home/.docker/cli-plugins");
-    std::fs::create_dir_all(&plugins).unwrap();
-    script(&plugins.join("docker-buildx"), "#!/bin/sh\n");
+    with_buildx(&place);
     write(&folder, &[("Dockerfile", "FROM alpine:3.22\nUSER 5\n")]);
     for buildkit in ["0", "1"] {
         for (argument, reaches) in [
@@ -374,9 +379,7 @@ fn build_arguments_of_the_command_line() {
 fn a_certain_secret_stops_a_build() {
     let place = Place::new();
     let folder = place.path("home/work");
-    let plugins = place.path("home/.docker/cli-plugins");
-    std::fs::create_dir_all(&plugins).unwrap();
-    script(&plugins.join("docker-buildx"), "#!/bin/sh\n");
+    with_buildx(&place);
     for (line, reaches) in [
         ("RUN curl -u admin:secret https://example.com/x", false),
         ("RUN curl -n https://example.com/x", true),
