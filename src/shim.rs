@@ -27,7 +27,7 @@ use crate::ui::{notes, report};
 use fender_core::engine::ClientProduct;
 use fender_core::grammar::parse::Invocation;
 use fender_core::host::Host;
-use fender_core::judge::fixes::{Fixes, chosen, fixes, needs_no_second_question};
+use fender_core::judge::fixes::{Fixes, chosen, needs_no_second_question, offered};
 use fender_core::judge::ignoring::IgnoreAddition;
 use fender_core::judge::rewrite::{asked_once, rewrite};
 use fender_core::judge::{Judgement, JudgementContext, changes_nothing, judge_parsed, parsed};
@@ -381,7 +381,7 @@ enum Asked {
 fn ask(words: &[OsString], judgement: &Judgement, context: &JudgementContext, way: &Way) -> Asked {
     let hostname = context.hostname.as_str();
     let screen = Screen::of_questions();
-    let fixes = fixes(words, judgement, context);
+    let fixes = offered(words, judgement, context);
     way.recorder.offered(fixes.all().map(|words| texts(words)).as_deref());
     let why = match report::question(judgement, &fixes, &screen, hostname).ask(&screen, judgement.caller) {
         Ok(answer) => match (answer.reply(), fixes.all()) {

@@ -128,8 +128,7 @@ impl Explain {
             }
             ExplainFormat::Text => {
                 let screen = Screen { height: usize::MAX, ..Screen::new(stdout().is_terminal()) };
-                // No question is asked, so no key adds anything to an ignore file.
-                let fixes = Fixes { ignored: Vec::new(), ..fixes(&words, &judgement, &context) };
+                let fixes = fixes(&words, &judgement, &context);
                 Ok(as_text(&judgement, &fixes, &screen, &context.hostname))
             }
         }

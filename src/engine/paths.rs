@@ -33,10 +33,8 @@ pub const NETWORKS: &str = "/networks";
 pub const CREATE_NETWORK: &str = "/networks/create";
 /// GET: all nodes of the swarm.
 pub const NODES: &str = "/nodes";
-
 /// GET: all tasks of the swarm.
 pub const TASKS: &str = "/tasks";
-
 /// GET: all services of the swarm.
 pub const SERVICES: &str = "/services";
 /// GET: all secrets of the swarm, without their data.

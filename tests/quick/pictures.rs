@@ -12,7 +12,7 @@ use crate::support::pictures::{current, drawn};
 use fender::commands::completions_for;
 use fender::ui::report;
 use fender::ui::screen::{Screen, width};
-use fender_core::judge::fixes::{Fixes, fixes};
+use fender_core::judge::fixes::{Fixes, offered};
 use fender_core::judge::{deletions, judge};
 use fender_core::lower::lower;
 use fender_core::lower::read;
@@ -39,7 +39,7 @@ fn seen(line: &str, environment: &str, answer: &str) -> String {
                 let _ = writeln!(out, "{}", report::not_run(&judgement, "refused by policy"));
             }
             _ => {
-                let question = report::question(&judgement, &fixes(&words, &judgement, context), &screen, "build-7");
+                let question = report::question(&judgement, &offered(&words, &judgement, context), &screen, "build-7");
                 let _ = writeln!(out, "{}{answer}", question.shown(&screen));
                 if answer == "n" {
                     let _ = writeln!(out, "{}", report::not_run(&judgement, "not confirmed"));

@@ -50,16 +50,17 @@ impl Fixes {
     }
 }
 
-/// The fixes of what stops this command: of the command, and of ignore files.
-pub fn fixes(words: &[OsString], judgement: &Judgement, context: &JudgementContext) -> Fixes {
+/// What a question about this command offers: its fixes, and what its keys would write into ignore files and the caller's policy.
+pub fn offered(words: &[OsString], judgement: &Judgement, context: &JudgementContext) -> Fixes {
     Fixes {
         ignored: ignoring(judgement, context.host),
         exceptions: narrowest(words, judgement, context).unwrap_or_default(),
-        ..fixes_of_words(words, judgement, context)
+        ..fixes(words, judgement, context)
     }
 }
 
-fn fixes_of_words(words: &[OsString], judgement: &Judgement, context: &JudgementContext) -> Fixes {
+/// The fixes of what stops this command.
+pub fn fixes(words: &[OsString], judgement: &Judgement, context: &JudgementContext) -> Fixes {
     // Another command in its place is no fix of this one.
     let fixable = |finding: &Finding| {
         !finding.edits.is_empty() && !finding.edits.iter().any(|edit| matches!(edit, Edit::Command { .. }))
