@@ -75,6 +75,19 @@ pub fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>, e
     nearest(typed, known).map_or_else(|| else_say.to_owned(), |word| format!("did you mean {word}?"))
 }
 
+/// Whether a text has one of these words in it, in small letters or capitals: a quick check for long files, with one pass and no memory. The words are
+/// given in small letters.
+pub fn has_one_of(text: &str, signs: &[&str]) -> bool {
+    let bytes = text.as_bytes();
+    let letter = |byte: u8| 1_u64.checked_shl(u32::from(byte.to_ascii_lowercase().wrapping_sub(b'a'))).unwrap_or(0);
+    let first = signs.iter().filter_map(|sign| sign.bytes().next()).fold(0, |all, byte| all | letter(byte));
+    let begins = |rest: &[u8], sign: &str| {
+        rest.get(..sign.len()).is_some_and(|start| start.eq_ignore_ascii_case(sign.as_bytes()))
+    };
+    let mut places = bytes.iter().enumerate().filter(|(_, byte)| letter(**byte) & first != 0);
+    places.any(|(at, _)| bytes.get(at..).is_some_and(|rest| signs.iter().any(|sign| begins(rest, sign))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,11 +1,11 @@
 //! Secrets that a script has in its own words. Pure.
 
 use super::mask::PLAIN_OPTIONS;
-use super::secret_names::{has_one_of, is_secret_name, may_name_a_secret};
+use super::secret_names::{is_secret_name, may_name_a_secret};
 use super::secret_values::{Certainty, is_any_login, is_literal, of_value, of_variable};
 use super::secrets::by_content;
 use super::shell::{Lexer, Line};
-use crate::text::part;
+use crate::text::{has_one_of, part};
 
 /// A secret of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]

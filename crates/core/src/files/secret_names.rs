@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use crate::text::has_one_of;
+
 /// Parts of names that say it wherever they stand.
 const ANYWHERE: &[&str] =
     &["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "APIKEY", "CREDENTIAL", "CREDENTIALS", "PGPASSWORD"];
@@ -158,18 +160,6 @@ const OPEN: &[&str] = &[
 
 /// Letters of which every name of a secret has some in it.
 const SIGNS: &[&str] = &["pass", "pwd", "secret", "token", "key", "cred", "pat", "jwt"];
-
-/// Whether a text has one of these, in small letters or capitals: a quick check for long files, with one pass and no memory.
-pub fn has_one_of(text: &str, signs: &[&str]) -> bool {
-    let bytes = text.as_bytes();
-    let letter = |byte: u8| 1_u64.checked_shl(u32::from(byte.to_ascii_lowercase().wrapping_sub(b'a'))).unwrap_or(0);
-    let first = signs.iter().filter_map(|sign| sign.bytes().next()).fold(0, |all, byte| all | letter(byte));
-    let begins = |rest: &[u8], sign: &str| {
-        rest.get(..sign.len()).is_some_and(|start| start.eq_ignore_ascii_case(sign.as_bytes()))
-    };
-    let mut places = bytes.iter().enumerate().filter(|(_, byte)| letter(**byte) & first != 0);
-    places.any(|(at, _)| bytes.get(at..).is_some_and(|rest| signs.iter().any(|sign| begins(rest, sign))))
-}
 
 /// Whether a text may hold the name of a secret.
 pub fn may_name_a_secret(text: &str) -> bool {

@@ -440,12 +440,12 @@ fn not_read_by_compose(path: &str, reason: Lookup<String>, read: Option<&OwnRead
         Lookup::Found(text) => text.trim().lines().last().unwrap_or_default().trim().to_owned(),
         Lookup::Missing | Lookup::NoEngine | Lookup::Unknown(_) => String::new(),
     };
-    // The client's own errors about a command that it does not have.
     // Where the plugin is missing, the client takes its options for its own, and its last line is where to read more.
     let first = match &reason {
         Lookup::Found(text) => text.trim().lines().next().unwrap_or_default(),
         Lookup::Missing | Lookup::NoEngine | Lookup::Unknown(_) => "",
     };
+    // The client's own errors about a command that it does not have.
     let is_absent = said.is_empty()
         || ["is not a docker command", "unknown shorthand flag", "unknown flag", "unknown command"]
             .iter()

@@ -6,10 +6,9 @@ use super::package_lists::{ListStep, list_steps};
 use super::{COMMON, Case, Class, Confidence, Example, Finding, Rule};
 use crate::files::context::ContextRequest;
 use crate::files::dockerfile::{CommandForm, Directive, Dockerfile, Instruction, mounts};
-use crate::files::secret_names::has_one_of;
 use crate::host::Host;
 use crate::lower::Build;
-use crate::text::part;
+use crate::text::{has_one_of, part};
 use std::borrow::Cow;
 
 /// The rule.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::files::dockerfile::{CommandForm, Directive, Dockerfile, Instruction};
 use crate::files::script::{commands, shell_script};
-use crate::files::secret_names::has_one_of;
+use crate::text::has_one_of;
 
 /// A step that only fetches the list, and how it is written: `apt-get update`.
 pub struct ListStep<'a> {
